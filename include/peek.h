@@ -1,0 +1,205 @@
+/*
+ * peek.h: libpeek, the reader's side of peekd.
+ *
+ * peekd keeps a hash table in shared memory. A process that opens it with this library looks keys up itself: no lock, no
+ * system call, no message. Writes go to the daemon over its control socket and come back with its verdict.
+ *
+ * Caveats
+ *  - A read is whole and belongs to the key that was asked for, but it is a copy: what it says may be replaced an instant later.
+ *  - Reads never wait without bound. A daemon that is stopped in the middle of an update makes reads of that one bucket
+ *    return -EAGAIN until it goes on or another takes over; all others go on.
+ *  - One handle serves any number of threads at once, for reads and for writes (writes take turns). peek_close must be
+ *    the last call on a handle.
+ *  - After fork() the child goes on using the parent's handle: it reads the same mapping, counts for itself, and
+ *    connects anew at its first write.
+ *  - A segment that was retired stays mapped until peek_close, so that no reader ever touches memory that went away.
+ *  - Whoever may write the file below /dev/shm (its owner and root) can truncate it under its readers, who then get SIGBUS. Nobody else can.
+ *  - The library never logs, aborts, installs a signal handler and keeps nothing outside the handle but a number for each thread.
+ *
+ * Errors: 0 or a count, else a negative errno. Each code has one meaning in all functions:
+ *
+ *   -ENOENT        no such key (reads, touch, delete, incr, cas); no such instance (peek_open)
+ *   -EAGAIN        the budget of tries was used up: the bucket is being rewritten and its writer doesn't run
+ *   -ENOSPC        reads: the buffer is too small, and the length is known (peek_get_info); writes: the daemon is out of room
+ *   -EINVAL        an argument is not allowed (key length 0 or above 250, a name with a slash, unknown flag ...)
+ *   -EMSGSIZE      the value is larger than the daemon accepts
+ *   -EEXIST        add: the key is there; cas: it has another CAS id
+ *   -EDOM          the value is not a decimal number of at most 64 bits
+ *   -EACCES        the object or the socket doesn't admit this user, or the daemon's rules refuse the verb
+ *   -EPERM         the object has the wrong owner or mode: it is not believed
+ *   -EPROTO        a segment of another layout, and no daemon that could be asked instead
+ *   -EBADMSG       a damaged segment; a reply that is not in the protocol
+ *   -ECONNREFUSED  no daemon listens on the control socket
+ *   -ETIMEDOUT     the daemon didn't take the request in time; nothing was changed
+ *   -EINPROGRESS   the request was sent and its reply was lost: it may or may not have been carried out
+ *   -ENOMEM        no memory
+ *   -ENOTSUP       a view of a value that has no single place
+ *   -EIO           any other failure of the kernel
+ */
+#ifndef PEEK_H
+#define PEEK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define PEEK_VERSION_MAJOR 0
+#define PEEK_VERSION_MINOR 1
+#define PEEK_VERSION_PATCH 0
+
+#define PEEK_KEY_MAX_BYTES   250
+#define PEEK_VALUE_MAX_BYTES 16777215
+
+/* flags of peek_open */
+#define PEEK_NO_FOLLOW   0x1u /* never attach anew by itself: reads of a retired segment return what it held */
+#define PEEK_NO_HINTS    0x2u /* read without telling the daemon what is read, and without being counted */
+#define PEEK_NO_FALLBACK 0x4u /* a segment of another layout is -EPROTO, not a slower read through the socket */
+#define PEEK_READ_ONLY   0x8u /* never connect to the control socket; writes are -EACCES */
+
+struct peek;
+
+/* ---- a handle ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Opens instance `name` ("default" if NULL). Works while no daemon runs, as long as its segment is there.
+ * PEEK_SOCKET in the environment overrides the control socket that the segment names. The owner of the segment must be root, this
+ * process's effective user, or the uid that PEEK_OWNER names.
+ * Enters the kernel. Errors: -EINVAL -ENOENT -EACCES -EPERM -EPROTO -EBADMSG -ENOMEM -EIO.
+ */
+int peek_open(const char *name, unsigned flags, struct peek **ret_peek);
+
+/* Unmaps everything, closes the connection. No other call may be under way. NULL is allowed. */
+void peek_close(struct peek *p);
+
+/* ---- reads ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Copies the value of a key into buf and returns its length. No system call, lock, allocation or wait.
+ * -ENOSPC: it is longer than buf_cap; buf's content is undefined. Errors: -ENOENT -EAGAIN -ENOSPC -EINVAL -EBADMSG.
+ */
+ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+
+/* The value as a number: a counter's own word, or a decimal string. Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
+int peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value);
+
+struct peek_info {
+	size_t value_len;
+	uint32_t flags;  /* the client flags it was stored with */
+	int64_t ttl_s;   /* seconds left; -1: never expires */
+	uint64_t cas;    /* for peek_cas */
+	int stale;       /* marked by an invalidation, and not yet stored anew */
+};
+
+/* As peek_get, and tells about the item. On -ENOSPC info is filled too (buf_cap 0 asks for nothing else). */
+ssize_t peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    struct peek_info *ret_info);
+
+struct peek_op {
+	const void *key;
+	size_t key_len;
+	void *buf;
+	size_t buf_cap;
+	ssize_t result; /* as peek_get returns it */
+};
+
+/* n reads whose cache misses overlap. Each is a read of its own; they are not one snapshot. Returns the number of hits, or -EINVAL. */
+ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n);
+
+/*
+ * A view: the value where it lies, without a copy. What `data` points to may be rewritten while it is looked at; it was whole
+ * and the key's own only if peek_view_valid() says so AFTERWARDS. Before that, don't follow anything read from it, and don't let it leave.
+ * Values in one piece only; -ENOTSUP says that this one is a counter or lies in several pieces: use peek_get.
+ * Errors: -ENOENT -EAGAIN -ENOTSUP -EINVAL -EBADMSG.
+ */
+struct peek_view {
+	const void *data;
+	size_t len;
+	uint64_t token[2];
+};
+int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view);
+
+/* 1: everything read through the view until now was the value, whole. 0: it may not have been. */
+int peek_view_valid(struct peek *p, const struct peek_view *view);
+
+/*
+ * Walks all keys without the daemon. Each key that is there throughout is passed at least once, also while the table grows;
+ * one that comes, goes or moves meanwhile may be passed twice or not at all. visit returns 0 to go on; anything else ends the walk and is returned.
+ * Errors: -EAGAIN -EBADMSG, or what visit returned.
+ */
+struct peek_entry {
+	const void *key; /* valid during the call */
+	size_t key_len;
+	struct peek_info info;
+};
+int peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry), void *arg);
+
+/* ---- writes: over the control socket, with the daemon's verdict -------------------------------------------------------
+ *
+ * ttl_s is always relative, also beyond 30 days; 0: never expires.
+ * All writes: -EINVAL -EACCES -ECONNREFUSED -ETIMEDOUT -EINPROGRESS -EBADMSG -EIO, and those named with each.
+ * A set, touch or delete whose reply was lost is sent once more, since twice is as good as once. An add, replace, append, prepend, cas, incr
+ * or decr is not: it returns -EINPROGRESS.
+ */
+int peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -EMSGSIZE -ENOSPC */
+int peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
+    uint32_t flags);
+int peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -EEXIST */
+int peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -ENOENT */
+int peek_append(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len); /* -ENOENT */
+int peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len); /* -ENOENT */
+int peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
+    uint64_t cas); /* -EEXIST: changed meanwhile; -ENOENT */
+int peek_delete(struct peek *p, const void *key, size_t key_len); /* -ENOENT */
+int peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s); /* -ENOENT */
+int peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value); /* -ENOENT -EDOM */
+int peek_decr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value); /* stops at 0 */
+int peek_flush(struct peek *p, uint32_t delay_s);
+
+/*
+ * Pipelined sets: queued here and sent in batches. peek_set_flush sends the rest and waits until the daemon has answered for all; failed is
+ * called for each key that was refused, with its errno, from within either call. Not carried across a broken connection:
+ * peek_set_flush then returns -EINPROGRESS. One thread at a time uses a handle's queue.
+ */
+typedef void (*peek_failed_fn)(void *arg, const void *key, size_t key_len, int error);
+int peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
+    peek_failed_fn failed, void *arg);
+int peek_set_flush(struct peek *p);
+
+/* Milliseconds that a write may take (default 1000). */
+int peek_set_timeout(struct peek *p, unsigned timeout_ms);
+
+/* ---- the handle's state -------------------------------------------------------------------------------------------- */
+
+struct peek_status {
+	uint64_t generation;    /* of the segment that reads use now */
+	int writer_present;     /* 1: a daemon runs and its heartbeat is fresh */
+	uint64_t writer_silent_ms; /* since the last heartbeat */
+	int64_t writer_pid;     /* 0: it ended cleanly */
+	int fallback;           /* 1: the segment's layout is foreign; reads go through the socket */
+	int hinting;            /* 1: the daemon sees what this handle reads */
+	uint64_t gets, hits, misses, retries; /* of this handle in this process */
+	uint64_t n_buckets;
+	uint64_t arena_bytes;
+	char socket_path[128];
+};
+
+/* May attach the hints (a connection). Errors: -EINVAL. */
+int peek_status(struct peek *p, struct peek_status *ret_status);
+
+/* A sentence for a negative return value. Static storage. */
+const char *peek_strerror(int error);
+
+/* "0.1.0" */
+const char *peek_version(void);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif

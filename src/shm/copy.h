@@ -1,0 +1,183 @@
+/*
+ * copy.h: bytes in and out of shared words.
+ *
+ * Order: none. Every load and store of shared memory here is relaxed; the caller's sequence or incarnation decides whether what
+ * was copied counts. Never memcpy on shared words: that is a data race, and a compiler may read a byte twice.
+ *
+ * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time up to COPY_REP_MIN_BYTES, rep movsb
+ * above); elsewhere aligned relaxed 8-byte words, shifted into place.
+ */
+#ifndef PEEK_SHM_COPY_H
+#define PEEK_SHM_COPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "shm/table.h"
+
+#define COPY_REP_MIN_BYTES 257
+
+/* Reads bytes [byte_off, byte_off + n) behind base, which must lie inside the mapping, into dst (private memory). */
+static inline void
+copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
+{
+	unsigned char *out = dst;
+
+#ifdef SHM_X86_ASM
+	const char *src = (const char *)base + byte_off;
+
+	if (n >= COPY_REP_MIN_BYTES) {
+		void *to = out;
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(n) : : "memory");
+		return;
+	}
+	if (n >= 16) {
+		__m128i v;
+		size_t i = 0;
+		for (; i + 16 < n; i += 16) {
+			__asm__ volatile("movdqu %1, %0" : "=x"(v) : "m"(*(const char(*)[16])(src + i)));
+			_mm_storeu_si128((__m128i *)(void *)(out + i), v);
+		}
+		i = n - 16; /* the last 16, overlapping */
+		__asm__ volatile("movdqu %1, %0" : "=x"(v) : "m"(*(const char(*)[16])(src + i)));
+		_mm_storeu_si128((__m128i *)(void *)(out + i), v);
+		return;
+	}
+	if (n >= 8) {
+		uint64_t a, b;
+		__asm__ volatile("movq %1, %0" : "=r"(a) : "m"(*(const char(*)[8])src));
+		__asm__ volatile("movq %1, %0" : "=r"(b) : "m"(*(const char(*)[8])(src + n - 8)));
+		memcpy(out, &a, 8);
+		memcpy(out + n - 8, &b, 8);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		__asm__ volatile("movb %1, %0" : "=q"(out[i]) : "m"(src[i]));
+#else
+	const struct word *w = base + byte_off / 8;
+	unsigned shift = (unsigned)(byte_off % 8) * 8;
+
+	if (n == 0)
+		return;
+	uint64_t low = word_load_rlx(w);
+	while (n > 0) {
+		uint64_t v = low >> shift;
+		size_t here = n < 8 ? n : 8;
+		if (here > 8 - shift / 8 || n > here) { /* the bytes, or the next ones, reach into the next word */
+			low = word_load_rlx(++w);
+			v |= shift != 0 ? low << (64 - shift) : 0;
+		}
+		memcpy(out, &v, here);
+		out += here;
+		n -= here;
+	}
+#endif
+}
+
+/* The first n < 8 bytes at p as a little-endian word, without reading beyond them. */
+static inline uint64_t
+copy_tail_word(const unsigned char *p, size_t n)
+{
+	if (n >= 4) {
+		uint32_t a, b;
+		memcpy(&a, p, 4);
+		memcpy(&b, p + n - 4, 4);
+		return a | (uint64_t)b << (8 * (n - 4));
+	}
+	uint64_t v = 0;
+	if (n > 0) {
+		v = p[0];
+		v |= (uint64_t)p[n / 2] << (8 * (n / 2));
+		v |= (uint64_t)p[n - 1] << (8 * (n - 1));
+	}
+	return v;
+}
+
+/* Compares key_len bytes of private memory with the key that begins at the aligned word `at`. */
+static inline bool
+copy_key_equal(const struct word *at, const void *key, size_t key_len)
+{
+	const unsigned char *p = key;
+	uint64_t differ = 0;
+	size_t i = 0;
+
+	for (; i + 8 <= key_len; i += 8) {
+		uint64_t k;
+		memcpy(&k, p + i, 8);
+		differ |= word_load_rlx(&at[i / 8]) ^ k; /* relaxed: seq_validate decides */
+	}
+	size_t rest = key_len - i;
+	if (rest > 0) {
+		uint64_t k = copy_tail_word(p + i, rest);
+		differ |= (word_load_rlx(&at[i / 8]) ^ k) << (64 - 8 * rest);
+	}
+	return differ == 0;
+}
+
+/*
+ * Writes bytes one run after another into consecutive words that no reader can reach yet. copy_in_end stores the last
+ * partial word, zero-padded.
+ */
+struct copy_in {
+	struct word *at;
+	uint64_t pending; /* bytes that do not fill a word yet */
+	unsigned n_pending;
+};
+
+static inline void
+copy_in_word(struct copy_in *c, uint64_t v)
+{
+	word_store_rlx(c->at++, v); /* relaxed: the link that follows is guarded by the bucket's sequence */
+}
+
+static inline void
+copy_in_bytes(struct copy_in *c, const void *src, size_t n)
+{
+	const unsigned char *p = src;
+
+	if (c->n_pending > 0) {
+		size_t here = 8 - c->n_pending < n ? 8 - c->n_pending : n;
+		uint64_t v = 0;
+		memcpy(&v, p, here);
+		c->pending |= v << (8 * c->n_pending);
+		c->n_pending += (unsigned)here;
+		p += here;
+		n -= here;
+		if (c->n_pending < 8)
+			return;
+		copy_in_word(c, c->pending);
+		c->pending = 0;
+		c->n_pending = 0;
+	}
+#ifdef SHM_X86_ASM
+	if (n >= COPY_REP_MIN_BYTES) {
+		size_t whole = n & ~(size_t)7, count = whole;
+		void *to = c->at;
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(p), "+c"(count) : : "memory");
+		c->at += whole / 8;
+		n -= whole;
+	}
+#endif
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t v;
+		memcpy(&v, p, 8);
+		copy_in_word(c, v);
+	}
+	if (n > 0) {
+		c->pending = copy_tail_word(p, n);
+		c->n_pending = (unsigned)n;
+	}
+}
+
+static inline void
+copy_in_end(struct copy_in *c)
+{
+	if (c->n_pending > 0)
+		copy_in_word(c, c->pending);
+	c->pending = 0;
+	c->n_pending = 0;
+}
+
+#endif

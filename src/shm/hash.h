@@ -1,0 +1,21 @@
+/*
+ * hash.h: the door to xxHash. Header only, so that libpeek depends on libc alone.
+ */
+#ifndef PEEK_SHM_HASH_H
+#define PEEK_SHM_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* The seed is the segment's own. It stands in the segment, so whoever can read it can make keys collide: the length of a
+ * chain is bounded (CHAIN_LINES_MAX), not its likelihood. */
+static inline uint64_t
+hash_key(const void *key, size_t key_len, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(key, key_len, seed);
+}
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * hint.h: the hint page: what readers, who can't write the table, tell the daemon.
+ *
+ * A memfd of its own, sealed against growing and shrinking, which the daemon passes over the control socket. Not part of the segment; not
+ * believed: the daemon masks every byte, bounds every sum, and works as well without it.
+ *
+ *   offset                       what
+ *   0                            one byte for each slot of each head bucket, HINT_BYTES_PER_BUCKET a bucket
+ *   overflow_at                  the same for the overflow buckets
+ *   cells_at                     struct hint_cell, HINT_CELLS_PER_CLIENT for each client, one cache line each
+ *
+ * A reader that hits stores the slot's byte plus 1 while it is below HINT_MAX; relaxed, and lost updates are fine. A byte
+ * begins at 0 and is 0 again when its slot takes another item.
+ */
+#ifndef PEEK_SHM_HINT_H
+#define PEEK_SHM_HINT_H
+
+#include "shm/map.h"
+
+#define HINT_BYTES_PER_BUCKET 8 /* the last is unused: a shift instead of a multiplication */
+#define HINT_MAX              3
+#define HINT_CELLS_PER_CLIENT 8 /* one for each of its first threads; the last is shared by the rest */
+
+struct hint_cell {
+	struct word gets, hits, misses, retries;
+	struct word spare[4];
+};
+
+_Static_assert(sizeof(struct hint_cell) == 64, "a cell is one cache line");
+
+struct hint_layout {
+	uint64_t overflow_at, cells_at, total_bytes;
+	uint64_t n_clients_max;
+};
+
+static inline struct hint_layout
+hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_max)
+{
+	struct hint_layout l = {.n_clients_max = n_clients_max};
+
+	l.overflow_at = n_buckets_max * HINT_BYTES_PER_BUCKET;
+	l.cells_at = (l.overflow_at + n_overflow_max * HINT_BYTES_PER_BUCKET + 4095) & ~UINT64_C(4095);
+	l.total_bytes = l.cells_at + n_clients_max * HINT_CELLS_PER_CLIENT * sizeof(struct hint_cell);
+	l.total_bytes = (l.total_bytes + 4095) & ~UINT64_C(4095);
+	return l;
+}
+
+static inline void
+hint_raise(struct byte *b)
+{
+	uint8_t v = byte_load_rlx(b); /* relaxed: a lost update costs a hint */
+
+	if (v < HINT_MAX)
+		byte_store_rlx(b, v + 1);
+}
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * item.h: an item in the arena, as bytes and as a shape.
+ *
+ *   word 0      expiry (32: segment clock, 0 never) | value length (24) | key length (8)        stored in place by touch
+ *   word 1      CAS id (48) | state (16)                                          stored in place by marks and counters
+ *   [word]      the counter, if ITEM_COUNTER; then value length is 0 and the value is its decimal form
+ *   [word]      client flags (low 32 bits), if ITEM_FLAGS
+ *   key         8-byte aligned
+ *   value       right behind the key; or, if ITEM_EXTENTS:
+ *   [words]     at the next word: extents, two 32-bit segment numbers a word, low half first
+ *   [tail]      the value's rest that fills no segment, if it is listed inline
+ *
+ * An item that is at most half a segment long is inline. A longer one keeps its value in whole segments. Its last, partly
+ * filled piece stands inline behind the list when the record stays within half a segment so, and in a segment of its own
+ * otherwise. All of this follows from the lengths and the layout bits: item_shape computes it for writer and reader.
+ */
+#ifndef PEEK_SHM_ITEM_H
+#define PEEK_SHM_ITEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+#define ITEM_ALIGN(bytes) (((bytes) + 7) & ~(uint64_t)7)
+
+struct item_shape {
+	uint32_t key_at;       /* byte offsets from the item's first byte */
+	uint32_t value_at;     /* of the inline value or the inline tail */
+	uint32_t extents_at;   /* of the list; 0 if there is none */
+	uint32_t n_extents;
+	uint32_t tail_bytes;   /* of the value, inline */
+	uint64_t record_bytes; /* the item's own bytes in its segment, a multiple of 8 */
+};
+
+static inline uint64_t
+item_word0(uint32_t expiry_s, uint32_t value_bytes, uint32_t key_bytes)
+{
+	return (uint64_t)expiry_s << 32 | (uint64_t)value_bytes << 8 | key_bytes;
+}
+
+static inline uint32_t
+item_expiry_s(uint64_t word0)
+{
+	return (uint32_t)(word0 >> 32);
+}
+
+static inline uint32_t
+item_value_bytes(uint64_t word0)
+{
+	return (uint32_t)(word0 >> 8) & ITEM_VALUE_MAX;
+}
+
+static inline uint32_t
+item_key_bytes(uint64_t word0)
+{
+	return (uint32_t)word0 & 0xff;
+}
+
+static inline uint64_t
+item_word1(uint64_t cas, uint32_t state)
+{
+	return cas << 16 | state;
+}
+
+static inline uint64_t
+item_cas(uint64_t word1)
+{
+	return word1 >> 16;
+}
+
+static inline uint32_t
+item_state(uint64_t word1)
+{
+	return (uint32_t)word1 & 0xffff;
+}
+
+static inline uint32_t
+item_key_at(uint32_t state)
+{
+	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u + ((state & ITEM_FLAGS) != 0) * 8u;
+}
+
+static inline uint32_t
+item_flags_at(uint32_t state)
+{
+	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u;
+}
+
+/* Whether a value of this length needs whole segments. */
+static inline bool
+item_needs_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t seg_bytes)
+{
+	return ITEM_ALIGN((uint64_t)item_key_at(state) + key_bytes + value_bytes) > seg_bytes / 2;
+}
+
+/* Total for every input: lengths that came out of damaged memory give a shape that item_in_bounds then refuses. */
+static inline struct item_shape
+item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned seg_shift)
+{
+	struct item_shape s = {.key_at = item_key_at(state)};
+	uint64_t seg_bytes = UINT64_C(1) << seg_shift;
+
+	if ((state & ITEM_EXTENTS) == 0) {
+		s.value_at = s.key_at + key_bytes;
+		s.tail_bytes = value_bytes;
+		s.record_bytes = ITEM_ALIGN((uint64_t)s.value_at + value_bytes);
+		return s;
+	}
+	s.extents_at = (uint32_t)ITEM_ALIGN((uint64_t)s.key_at + key_bytes);
+	s.n_extents = value_bytes >> seg_shift;
+	s.tail_bytes = value_bytes & (uint32_t)(seg_bytes - 1);
+	s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4)) + ITEM_ALIGN((uint64_t)s.tail_bytes);
+	if (s.tail_bytes > 0 && (s.n_extents == 0 || s.record_bytes > seg_bytes / 2)) {
+		s.n_extents++;
+		s.tail_bytes = 0;
+		s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4));
+	}
+	s.value_at = s.extents_at + (uint32_t)ITEM_ALIGN(s.n_extents * UINT64_C(4));
+	return s;
+}
+
+/* A record never crosses its segment's end. item_byte_off is from the arena's start. */
+static inline bool
+item_in_bounds(uint64_t item_byte_off, uint64_t record_bytes, uint64_t arena_bytes, unsigned seg_shift)
+{
+	uint64_t seg_bytes = UINT64_C(1) << seg_shift;
+
+	return item_byte_off < arena_bytes && (item_byte_off & (seg_bytes - 1)) + record_bytes <= seg_bytes;
+}
+
+/* now_s: the segment clock. */
+static inline bool
+item_expired(uint32_t expiry_s, uint32_t now_s)
+{
+	return expiry_s != 0 && expiry_s <= now_s;
+}
+
+#endif

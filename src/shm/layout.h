@@ -1,0 +1,164 @@
+/*
+ * layout.h: every byte of a peekd segment.
+ *
+ * A segment is one POSIX shared-memory object, /peekd.NAME. It holds offsets, never pointers, in fixed-width
+ * little-endian words. Every region begins at a multiple of 2 MiB of the file, so that it can be mapped with huge pages;
+ * what lies between is a hole and takes no memory.
+ *
+ *   offset            bytes                   what                                                      allocated
+ *   0                 4096                    struct header                                             at creation
+ *   4096              4096                    struct shm_stats: the daemon's counters, for those who look on    at creation
+ *   8192              16 * n_segments         struct segment_record, one for each segment of the arena  at creation
+ *   buckets_off       64 * n_buckets_max      struct bucket, the head buckets                           as it grows
+ *   overflow_off      64 * n_overflow_max     struct bucket, the overflow buckets                       as it grows
+ *   arena_off         n_segments << seg_shift items and extents                                         at creation
+ *
+ * Bucket: one cache line.
+ *   word 0     sequence; odd while the bucket or its overflow chain is being rewritten. Unused in an overflow bucket.
+ *   word 1..7  slots. 0: empty. Tag (24 bits, never 0) over item offset (40 bits, in units of 8 bytes from arena_off).
+ *              The last slot of a full bucket may be a link: tag 0, and the index of an overflow bucket plus 1.
+ *
+ * Linear hashing: a key's bucket is hash mod 2^k where 2^(k-1) < n_buckets <= 2^k, or hash mod 2^(k-1) where that
+ * bucket does not exist yet. Growth splits bucket n - 2^(k-1) into itself and the new bucket n.
+ *
+ * Item: see item.h. Order of the stores: see seq.h.
+ */
+#ifndef PEEK_SHM_LAYOUT_H
+#define PEEK_SHM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/atomic.h"
+
+#define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089) /* 0x89 "peekd0" LF: a text tool that touched it shows */
+#define LAYOUT_VERSION 1
+
+#ifdef PEEK_MODEL
+#define BUCKET_SLOTS 3 /* the model explores every interleaving: fewer slots, the same code */
+#else
+#define BUCKET_SLOTS 7
+#endif
+#define LINK_SLOT        (BUCKET_SLOTS - 1)
+#define CHAIN_LINES_MAX  8 /* head bucket included; a longer chain loses an item */
+
+#define SLOT_TAG_BITS    24
+#define SLOT_UNIT_BITS   40
+#define ITEM_UNIT_BYTES  8
+
+#define LAYOUT_PAGE_BYTES    4096
+#define LAYOUT_HUGE_BYTES    (UINT64_C(2) << 20)
+#define LAYOUT_SEGTAB_OFF    8192
+#define LAYOUT_BUCKETS_MIN   64
+#define LAYOUT_STATS_WORDS   512
+#define LAYOUT_SOCKET_WORDS  16 /* 128 bytes: a Unix socket's path is at most 108 */
+
+#define SEG_SHIFT_MIN 12 /* 4 KiB */
+#define SEG_SHIFT_MAX 20 /* 1 MiB */
+
+/* The count word: the number of buckets, and the bit that tells readers to attach anew. */
+#define COUNT_RETIRED (UINT64_C(1) << 63)
+#define COUNT_MASK    (~COUNT_RETIRED)
+
+/* The cut-off word: items with a CAS id at or below it are flushed. The pending bit: flush_at_s holds the time of a
+ * flush to come, which readers judge only once the heartbeat has stopped. */
+#define CUTOFF_PENDING (UINT64_C(1) << 63)
+#define CUTOFF_MASK    (~CUTOFF_PENDING)
+
+/*
+ * The segment's clock counts seconds of CLOCK_BOOTTIME in the host's own time namespace, plus this base, so that 1 is a
+ * moment that has always passed. The clock word: seconds in the upper half; in the lower half the low 32 bits of
+ * CLOCK_MONOTONIC in milliseconds, which is the heartbeat.
+ */
+#define CLOCK_BASE_S 2
+
+struct header {
+	/* line 0: identity; plain until the magic is published, constant after */
+	struct word magic;       /* LAYOUT_MAGIC, stored last [S5] */
+	struct word version;     /* LAYOUT_VERSION */
+	struct word fingerprint; /* LAYOUT_FINGERPRINT */
+	struct word total_bytes; /* of the object */
+	struct word hash_seed;   /* random, of this segment */
+	struct word generation;  /* counts the segments of this name */
+	struct word created_unix_s;
+	struct word writer_uid;  /* effective uid of the daemon that created it */
+
+	/* line 1: what a get loads; seldom written */
+	struct word count;      /* number of buckets | COUNT_RETIRED */
+	struct word cutoff;     /* flush cut-off CAS id | CUTOFF_PENDING */
+	struct word clock;      /* see CLOCK_BASE_S */
+	struct word flush_at_s; /* segment clock; meaningful with CUTOFF_PENDING */
+	struct word hot_spare[4];
+
+	/* line 2: geometry, constant */
+	struct word seg_shift; /* log2 of a segment's bytes */
+	struct word n_segments;
+	struct word buckets_off;
+	struct word n_buckets_max;
+	struct word overflow_off;
+	struct word n_overflow_max;
+	struct word arena_off;
+	struct word geometry_spare;
+
+	/* line 3: the writer */
+	struct word writer_pid;   /* 0: ended cleanly */
+	struct word writer_epoch; /* starts of a daemon on this segment: a reader's hints belong to one epoch */
+	struct word cas_reserved; /* no CAS id above it was ever given */
+	struct word item_max_bytes;
+	struct word n_overflow; /* overflow buckets that were ever handed out */
+	struct word writer_started_unix_s;
+	struct word recovered_items;
+	struct word writer_spare;
+
+	/* the control socket's path, NUL-padded */
+	struct word socket_path[LAYOUT_SOCKET_WORDS];
+};
+
+struct segment_record {
+	struct word incarnation; /* raised before the segment is rewritten [S3] */
+	struct word role;        /* for a successor only: log, TTL class and age; wrong values cost order, not items */
+};
+
+struct bucket {
+	struct word seq;
+	struct word slot[BUCKET_SLOTS];
+};
+
+struct shm_stats {
+	struct word value[LAYOUT_STATS_WORDS]; /* indexed by enum shm_stat (stats.h) */
+};
+
+_Static_assert(sizeof(struct header) <= LAYOUT_PAGE_BYTES, "the header is one page");
+_Static_assert(offsetof(struct header, count) == 64, "what a get loads is one line");
+_Static_assert(sizeof(struct segment_record) == 16, "two words a segment");
+#ifndef PEEK_MODEL
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+#endif
+
+/* Two programs that disagree about any of these refuse each other. Raise LAYOUT_VERSION when a meaning changes that no
+ * number here shows. */
+#define LAYOUT_MIX(h, v) (((h) ^ (uint64_t)(v)) * UINT64_C(0x9e3779b97f4a7c15))
+#define LAYOUT_FINGERPRINT                                                                                             \
+	LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(  \
+	    UINT64_C(0xcbf29ce484222325), LAYOUT_VERSION), sizeof(struct header)), sizeof(struct bucket)),              \
+	    sizeof(struct segment_record)), offsetof(struct header, count)), offsetof(struct header, seg_shift)),      \
+	    offsetof(struct header, socket_path)), (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS),                              \
+	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
+
+/* Item header (item.h has the arithmetic). */
+#define ITEM_HEADER_BYTES 16
+#define ITEM_KEY_MAX      250
+#define ITEM_VALUE_MAX    ((UINT32_C(1) << 24) - 1)
+#define ITEM_CAS_MAX      ((UINT64_C(1) << 48) - 1)
+
+/* State bits. The first group says how the item is laid out and never changes; the second is stored in place. */
+#define ITEM_COUNTER 0x0001u /* a 64-bit counter before the key stands for the value */
+#define ITEM_EXTENTS 0x0002u /* the value's whole segments are listed, its rest follows */
+#define ITEM_FLAGS   0x0004u /* a word with the client's flags stands before the key */
+#define ITEM_KEY_B64 0x0008u /* was stored with an encoded key; meta replies show it so */
+#define ITEM_STATE_LAYOUT_BITS 0x000fu
+#define ITEM_STALE   0x0100u /* marked by an invalidation */
+#define ITEM_WON     0x0200u /* somebody was told to fill it anew */
+#define ITEM_FETCHED 0x0400u /* was read through the socket since it was stored */
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * map.h: creating, opening and validating a segment: the only system calls of this room.
+ *
+ * A struct map is one mapped segment. After map_create or map_open returned it never changes, so that any number of
+ * threads may use it; map_close ends it. Nothing here logs. Errors are negative errno values, each with one meaning:
+ *
+ *   -EINVAL      the name or the geometry is not allowed
+ *   -ENOENT      there is no such segment
+ *   -EACCES      the object's mode doesn't admit this user
+ *   -EPERM       the object is not to be trusted: wrong owner, writable by others, not a regular file, linked elsewhere
+ *   -EPROTO      a segment of another layout or build (fingerprint)
+ *   -EBADMSG     not a segment, or a damaged or truncated one
+ *   -ENOSPC      shared memory has no room
+ *   -ENOMEM      address space, heap
+ *   -EIO         any other failure of the kernel; errno is left as it was
+ */
+#ifndef PEEK_SHM_MAP_H
+#define PEEK_SHM_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shm/layout.h"
+
+#define MAP_NAME_MAX 64 /* bytes of an instance's name; [A-Za-z0-9._-], not beginning with a dot */
+
+struct map {
+	struct header *header;
+	struct shm_stats *stats;
+	struct segment_record *segments;
+	struct bucket *buckets;
+	struct bucket *overflow;
+	struct word *arena;
+	uint64_t seed;
+	uint64_t n_buckets_max;
+	uint64_t n_overflow_max;
+	uint64_t n_segments;
+	uint64_t arena_bytes;
+	unsigned seg_shift;
+	/* of the mapping */
+	uint64_t buckets_off, overflow_off, arena_off;
+	uint64_t generation;
+	void *reserved_addr; /* what munmap takes: the mapping begins at a 2 MiB boundary inside it */
+	size_t reserved_bytes;
+	size_t total_bytes;
+	int fd; /* -1 in a reader once it is mapped */
+};
+
+struct geometry {
+	unsigned seg_shift;
+	uint64_t n_segments;
+	uint64_t n_buckets_max, n_overflow_max;
+	uint64_t buckets_off, overflow_off, arena_off, total_bytes;
+};
+
+/* Whether `name` may name an instance. */
+bool map_name_ok(const char *name);
+
+/*
+ * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). seg_shift 0 chooses:
+ * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments), too large, or overflow.
+ */
+int geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret);
+
+/*
+ * Creates the object under `object` ("peekd.NAME" or a temporary name beside it; it must not exist: -EEXIST), allocates
+ * the header, the segment table, the first buckets and the whole arena, and writes the header but for the magic: the caller
+ * publishes with map_publish once its contents are complete. mode and gid are set whatever the umask; gid (gid_t)-1: unchanged.
+ * -ENOSPC leaves nothing behind.
+ */
+int map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid, uint64_t seed, uint64_t generation,
+    const char *socket_path, struct map *ret);
+void map_publish(struct map *m);
+
+/*
+ * Opens an existing object: read-only and without MAP_POPULATE for a reader, writable for the daemon.
+ * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none).
+ * Checks the magic, the fingerprint, that every region lies inside the object, and the object's true size.
+ */
+int map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);
+
+/* What a refused segment still tells: the control socket's path, if owner and magic were right. buf holds 128 bytes. */
+int map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap);
+
+/* Unmaps and closes. The object stays. */
+void map_close(struct map *m);
+
+/* Makes sure that buckets [0, n) of the head or the overflow region have memory. -ENOSPC: they have not; nothing changed. */
+int map_allocate_buckets(const struct map *m, uint64_t n);
+int map_allocate_overflow(const struct map *m, uint64_t n);
+
+/* The control socket's path as the header has it. buf holds 8 * LAYOUT_SOCKET_WORDS bytes. */
+void map_socket_path(const struct map *m, char *buf);
+void map_set_socket_path(const struct map *m, const char *path);
+
+/* The path of an object below the shared-memory file system, for rename and unlink. -EINVAL: buf is too small. */
+int map_object_path(const char *object, char *buf, size_t buf_cap);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * table.h: arithmetic of buckets and slots. Pure, but for bucket_match, which loads one bucket.
+ */
+#ifndef PEEK_SHM_TABLE_H
+#define PEEK_SHM_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+#if defined(__x86_64__) && !defined(PEEK_MODEL) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#if !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer) && !__has_feature(memory_sanitizer)
+#define SHM_X86_ASM 1
+#endif
+#else
+#define SHM_X86_ASM 1
+#endif
+#endif
+#ifdef SHM_X86_ASM
+#include <emmintrin.h>
+#endif
+
+/* n_buckets >= 1. */
+static inline uint64_t
+table_bucket_idx(uint64_t hash, uint64_t n_buckets)
+{
+	uint64_t top = UINT64_C(1) << (63 - __builtin_clzll((n_buckets - 1) | 1));
+	uint64_t idx = hash & (top | (top - 1));
+
+	return idx < n_buckets ? idx : idx & (top - 1);
+}
+
+/* The bucket whose split makes bucket n_buckets, for n_buckets >= 1. */
+static inline uint64_t
+table_split_idx(uint64_t n_buckets)
+{
+	return n_buckets - (UINT64_C(1) << (63 - __builtin_clzll(n_buckets)));
+}
+
+/* 1 .. 2^24 - 1: 0 is what empty slots and links have. */
+static inline uint64_t
+slot_tag(uint64_t hash)
+{
+	uint64_t tag = hash >> SLOT_UNIT_BITS;
+
+	return tag + (tag == 0);
+}
+
+static inline uint64_t
+slot_make(uint64_t tag, uint64_t item_unit)
+{
+	return tag << SLOT_UNIT_BITS | item_unit;
+}
+
+static inline uint64_t
+slot_tag_of(uint64_t slot)
+{
+	return slot >> SLOT_UNIT_BITS;
+}
+
+static inline uint64_t
+slot_unit(uint64_t slot)
+{
+	return slot & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
+}
+
+static inline bool
+slot_is_item(uint64_t slot)
+{
+	return slot_tag_of(slot) != 0;
+}
+
+static inline bool
+slot_is_link(uint64_t slot)
+{
+	return slot != 0 && slot_tag_of(slot) == 0;
+}
+
+static inline uint64_t
+slot_make_link(uint64_t overflow_idx)
+{
+	return overflow_idx + 1;
+}
+
+/* Of a link slot only. From shared memory: clamp it before use. */
+static inline uint64_t
+slot_link_idx(uint64_t slot)
+{
+	return slot - 1;
+}
+
+/*
+ * Which slots carry the tag: bit i for slot i. Compares all of them without a branch, since a mispredicted branch on a
+ * line that has not arrived throws away the overlap with the next lookup. tag is never 0, so that neither an empty slot
+ * nor a link matches.
+ */
+static inline unsigned
+bucket_match(const struct bucket *b, uint64_t tag)
+{
+#ifdef SHM_X86_ASM
+	__m128i w01, w23, w45, w67;
+	const __m128i want = _mm_set1_epi32((int)tag);
+
+	/* Relaxed loads of eight words, two at a time: each aligned half is one word. A C compiler has no such load. */
+	__asm__ volatile("movdqa %4, %0\n\tmovdqa 16+%4, %1\n\tmovdqa 32+%4, %2\n\tmovdqa 48+%4, %3"
+	    : "=&x"(w01), "=&x"(w23), "=&x"(w45), "=x"(w67)
+	    : "o"(*b));
+	__m128i lo = _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(w01), _mm_castsi128_ps(w23), 0xdd));
+	__m128i hi = _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(w45), _mm_castsi128_ps(w67), 0xdd));
+	lo = _mm_cmpeq_epi32(_mm_srli_epi32(lo, SLOT_UNIT_BITS - 32), want);
+	hi = _mm_cmpeq_epi32(_mm_srli_epi32(hi, SLOT_UNIT_BITS - 32), want);
+	__m128i both = _mm_packs_epi32(lo, hi);
+	return ((unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) >> 1) & 0x7f; /* drops the sequence's lane */
+#else
+	unsigned match = 0;
+
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+		match |= (unsigned)(slot_tag_of(word_load_rlx(&b->slot[i])) == tag) << i; /* relaxed: seq_validate */
+	return match;
+#endif
+}
+
+#endif
