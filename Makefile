@@ -1,15 +1,29 @@
 # peekd: one makefile, not recursive. `make help` lists the targets.
 #
 # build/MODE/ holds everything that MODE made: release, debug, hooks (test points compiled in), asan, tsan, aarch64.
+# B=DIR builds elsewhere; CC=clang works too.
 
 MODE    ?= release
 PREFIX  ?= /usr/local
-LIBDIR  ?= $(PREFIX)/lib
 B       := build/$(MODE)
-VERSION := $(shell sed -n 's/^#define PEEK_VERSION_[A-Z]* *//p' include/peek.h | paste -sd.)
+VERSION := $(shell sed -n 's/^\#define PEEK_VERSION_[A-Z]* *//p' include/peek.h | paste -sd.)
 SOMAJOR := $(firstword $(subst ., ,$(VERSION)))
 
-CC      ?= gcc
+prefix     ?= $(PREFIX)
+bindir     ?= $(prefix)/bin
+sbindir    ?= $(prefix)/sbin
+libdir     ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir     ?= $(prefix)/share/man
+sysconfdir ?= /etc
+unitdir    ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+compdir    ?= $(prefix)/share/bash-completion/completions
+
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CROSS   :=
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  ?= -g
@@ -19,10 +33,11 @@ OPT.release := -O2
 OPT.debug   := -O0
 OPT.hooks   := -O2 -DPEEK_HOOKS
 OPT.asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DPEEK_HOOKS
-OPT.tsan    := -O1 -fsanitize=thread -Wno-tsan -DPEEK_HOOKS
+OPT.tsan    := -O1 -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan) -DPEEK_HOOKS
 OPT.aarch64 := -O2 -DPEEK_HOOKS -static
 ifeq ($(MODE),aarch64)
-CC := aarch64-linux-gnu-gcc
+CROSS   := aarch64-linux-gnu-
+CC      := $(CROSS)gcc
 endif
 ALL_CFLAGS = $(BASE) $(OPT.$(MODE)) $(CFLAGS)
 
@@ -30,34 +45,50 @@ ALL_CFLAGS = $(BASE) $(OPT.$(MODE)) $(CFLAGS)
 HEAP_LIBS := $(if $(filter asan tsan,$(MODE)),,-ljemalloc)
 HEAP_DEFS := $(if $(filter asan tsan,$(MODE)),-DPEEKD_NO_JEMALLOC)
 
-room = $(patsubst %.c,$(B)/%.o,$(wildcard src/$(1)/*.c))
+# All cores, unless -j says otherwise.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
 LIB    := $(call room,lib)
 ENGINE := $(call room,engine)
 DAEMON := $(call room,daemon)
 CTL    := $(call room,ctl)
-BENCH  := $(patsubst %.c,$(B)/%.o,$(wildcard bench/*.c))
+BENCH  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard bench/*.c)))
 
 PROGRAMS := $(B)/peekd $(B)/peekctl $(B)/libpeek.a $(B)/libpeek.so $(B)/peekbench
 
-.PHONY: all run demo check check-long model bench lint fmt asan tsan install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
+.DEFAULT_GOAL := all
 
-all: $(PROGRAMS)
+.PHONY: all
+all: $(PROGRAMS) ## build everything into build/MODE (MODE=release)
 
-$(B)/%.o: %.c
+# ---- compiling and linking ------------------------------------------------------------------------------------------
+
+# Says which library is missing and what to do about it, before the compiler says it worse.
+$(B)/.probed: .ci/deps
+	@mkdir -p $(@D)
+	@CC="$(CC)" .ci/deps probe $(if $(CROSS),cross)
+	@touch $@
+
+$(B)/%.o: %.c | $(B)/.probed
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
 $(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)
 
+DAEMON_LIBS := -levent -lconfuse $(HEAP_LIBS)
+
 $(B)/peekd: $(DAEMON) $(ENGINE) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -levent -lconfuse $(HEAP_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(B)/peekctl: $(CTL) $(B)/libpeek-all.o $(WIRE)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(B)/libpeek-all.o -lncurses -ltinfo -lpthread
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(B)/libpeek-all.o -Wl,--as-needed -lncurses -ltinfo -lpthread
 
 $(B)/peekbench: $(BENCH) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
@@ -72,24 +103,125 @@ $(B)/libpeek.a: $(B)/libpeek-all.o
 	$(CROSS)ar rcs $@ $^
 
 $(B)/libpeek.so: $(LIB) $(WIRE) $(SHM) src/lib/libpeek.map
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libpeek.so.$(SOMAJOR) -Wl,--version-script=src/lib/libpeek.map -Wl,-z,defs \
-	    -o $@ $(LIB) $(WIRE) $(SHM) -lpthread
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libpeek.so.$(SOMAJOR) -Wl,--version-script=src/lib/libpeek.map \
+	    $(if $(filter asan tsan,$(MODE)),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIB) $(WIRE) $(SHM) -lpthread
 	ln -sf libpeek.so $(B)/libpeek.so.$(SOMAJOR)
+comma := ,
 
-# ---- tests: programs and scripts that speak TAP ----
-UNIT      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c tests/regress/test_*.c))
-PROC      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/proc/test_*.c tests/wire/test_*.c))
+$(B)/libpeek.pc: include/peek.h Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: libpeek' \
+	    'Description: lock-free reader of the peekd shared-memory cache' 'Version: $(VERSION)' \
+	    'Libs: -L$${libdir} -lpeek' 'Libs.private: -lpthread' 'Cflags: -I$${includedir}' >$@
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(ENGINE) $(LIB) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread
-$(B)/tests/regress/%: $(B)/tests/regress/%.o $(ENGINE) $(LIB) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread
-$(B)/tests/proc/%: $(B)/tests/proc/%.o $(ENGINE) $(LIB) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread
-$(B)/tests/wire/%: $(B)/tests/wire/%.o $(WIRE)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+.PHONY: run demo deps
+run: $(B)/peekd ## run the daemon in the foreground, as instance "default"
+	$(B)/peekd
 
-clean:
+demo: ## load /usr/include, read it from many processes, kill the daemon on the way (under 60 s)
+	@.ci/deps install build
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/demo
+	@$(B)/demo --peekd $(B)/peekd
+
+$(B)/demo: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/proc/demo/*.c))) $(B)/libpeek.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
+
+deps: ## install the Debian packages that building and testing need (as root or with sudo)
+	@.ci/deps install build test lint
+
+# ---- tests: programs and scripts that speak TAP, in dependency order -------------------------------------------------
+# tests/DIR/test_*.c is one program each; the other .c files of these folders serve all of them.
+
+tests_in = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.c))))
+UNIT    := $(call tests_in,unit)
+REGRESS := $(call tests_in,regress)
+PROC    := $(call tests_in,proc)
+WIRE_T  := $(call tests_in,wire)
+HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/*/test_*.c),\
+    $(sort $(wildcard $(foreach d,unit regress proc wire,tests/$(d)/*.c)))))
+SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/test_*.py)))
+
+# What a test doesn't call isn't linked.
+$(B)/test.a: $(HELPERS) $(filter-out %/main.o,$(DAEMON)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
+	rm -f $@
+	$(CROSS)ar rcs $@ $^
+
+$(UNIT) $(REGRESS) $(PROC) $(WIRE_T): %: %.o $(B)/test.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(B)/test.a -Wl,--as-needed -lcmocka $(DAEMON_LIBS) -lm -lpthread
+
+# Room by room, lowest first, so that the first failure is the deepest cause.
+by_room = $(foreach r,shm wire engine lib daemon ctl,$(foreach t,$(1),$(if $(findstring test_$(r),$(t)),$(t))))
+ordered = $(call by_room,$(1)) $(filter-out $(call by_room,$(1)),$(1))
+TESTS    = $(call ordered,$(UNIT)) $(REGRESS) $(call SCRIPTS,unit regress) $(PROC) $(call SCRIPTS,proc) $(WIRE_T) \
+    $(call SCRIPTS,wire clients docs)
+
+.PHONY: check check-long tests
+tests: $(PROGRAMS) $(B)/demo $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)
+
+check: ## install what the tests need, build, run every test; ends with `N passed, N failed`
+	@.ci/deps install build test
+	@$(MAKE) --no-print-directory -s tests
+	@B=$(B) MODE=$(MODE) tests/run $(TESTS)
+
+check-long: export PEEK_TEST_LONG := 1
+check-long: check ## the same with long runs
+
+.PHONY: asan tsan
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory MODE=asan check
+tsan: ## the tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory MODE=tsan check
+
+# ---- checks of the source ---------------------------------------------------------------------------------------------
+
+.PHONY: lint fmt
+lint: ## the house's arrows, doors, orders and tags; file sizes; cppcheck; manual pages
+	@.ci/deps install build lint
+	@$(MAKE) --no-print-directory -s $(ENGINE)
+	@B=$(B) tests/lint/run
+
+fmt: ## clang-format over the C files that were changed and not committed (FILES="..." for others)
+	clang-format -i $(or $(FILES),$(shell git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h'))
+
+# ---- install ----------------------------------------------------------------------------------------------------------
+
+INSTALL := install
+dest     = $(DESTDIR)$(1)
+
+.PHONY: install
+install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, libdir ...)
+	$(INSTALL) -d $(foreach d,$(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir) $(compdir),$(call dest,$(d)))
+	$(INSTALL) -m 755 $(B)/peekd $(call dest,$(sbindir))
+	$(INSTALL) -m 755 $(B)/peekctl $(B)/peekbench $(call dest,$(bindir))
+	$(INSTALL) -m 644 include/peek.h $(call dest,$(includedir))
+	$(INSTALL) -m 644 $(B)/libpeek.a $(call dest,$(libdir))
+	$(INSTALL) -m 755 $(B)/libpeek.so $(call dest,$(libdir))/libpeek.so.$(VERSION)
+	ln -sf libpeek.so.$(VERSION) $(call dest,$(libdir))/libpeek.so.$(SOMAJOR)
+	ln -sf libpeek.so.$(SOMAJOR) $(call dest,$(libdir))/libpeek.so
+	$(INSTALL) -m 644 $(B)/libpeek.pc $(call dest,$(libdir))/pkgconfig
+	$(INSTALL) -m 644 src/ctl/completion.bash $(call dest,$(compdir))/peekctl
+	set -e; for page in $(wildcard src/*/*.[1358]); do \
+	    $(INSTALL) -D -m 644 $$page $(call dest,$(mandir))/man$${page##*.}/$${page##*/}; done
+	set -e; for conf in $(wildcard conf/*.conf); do \
+	    $(INSTALL) -D -m 644 $$conf $(call dest,$(sysconfdir))/peekd/$${conf##*/}; done
+	set -e; for unit in $(wildcard systemd/*.service systemd/*.socket); do $(INSTALL) -d $(call dest,$(unitdir)); \
+	    sed 's|@sbindir@|$(sbindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit >$(call dest,$(unitdir))/$${unit##*/}; done
+	set -e; for f in $(wildcard systemd/*.sysusers); do \
+	    $(INSTALL) -D -m 644 $$f $(call dest,$(sysusersdir))/$$(basename $$f .sysusers).conf; done
+	set -e; for f in $(wildcard systemd/*.tmpfiles); do \
+	    $(INSTALL) -D -m 644 $$f $(call dest,$(tmpfilesdir))/$$(basename $$f .tmpfiles).conf; done
+
+# ---- the rest: each of these brings the targets of its own job ---------------------------------------------------------
+
+.PHONY: model codegen check-aarch64 fuzz crash soak bench
+-include $(sort $(wildcard tests/*/*.mk bench/*.mk))
+
+.PHONY: clean help
+clean: ## remove build/
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+help: ## this list
+	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort -u | expand -t 16
+	@echo 'Variables: MODE=release|debug|hooks|asan|tsan|aarch64  B=DIR  CC=clang  CFLAGS=...  DESTDIR= prefix= libdir='
+
+-include $(patsubst %.o,%.d,$(shell find $(B) -name '*.o' 2>/dev/null))
