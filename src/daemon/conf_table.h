@@ -1,0 +1,42 @@
+/*
+ * conf_table.h: what conf.c and conf_file.c share. Nobody else includes it.
+ */
+#ifndef PEEKD_CONF_TABLE_H
+#define PEEKD_CONF_TABLE_H
+
+#include "daemon/conf.h"
+
+enum conf_kind {
+	CONF_KIND_SIZE,
+	CONF_KIND_MEGABYTES,
+	CONF_KIND_NUMBER,
+	CONF_KIND_MODE,
+	CONF_KIND_FLAG,
+	CONF_KIND_CHOICE,
+	CONF_KIND_TEXT,
+};
+
+struct conf_setting {
+	const char *name;
+	const char *unit;
+	const char *dflt;
+	const char *help;
+	uint64_t min, max;
+	enum conf_kind kind;
+	char short_opt;
+	bool live;
+	size_t offset; /* in struct conf */
+};
+
+extern const struct conf_setting conf_table[CONF_N_ROWS];
+
+/* Parses text into row. place is what an error begins with: "file:line", "-m". -EINVAL, -ENOMEM: error is filled. */
+int conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error);
+
+/* Reads ret->path into conf. -EINVAL: ret->error is filled. */
+int conf_read_file(struct conf *conf, struct conf_result *ret);
+
+/* Fills error with "what: word", and the nearest name of a setting if there is one. */
+void conf_unknown(const char *word, const char *what, char *error);
+
+#endif
