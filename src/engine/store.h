@@ -61,7 +61,7 @@ struct store_item {
 	/* private to the engine */
 	uint64_t item_off;
 	uint64_t counter;
-	uint64_t slot_ref;
+	uint64_t slot_ref, head, slot;
 };
 
 /* Finds a live item: neither expired nor flushed. ret_gone, if not NULL, says why not: 0 absent, 1 expired, 2 flushed. */

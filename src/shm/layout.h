@@ -35,9 +35,9 @@
 #define LAYOUT_VERSION 1
 
 #ifdef PEEK_MODEL
-#define BUCKET_SLOTS 3 /* the model explores every interleaving: fewer slots, the same code */
+#define BUCKET_SLOTS 3u /* the model explores every interleaving: fewer slots, the same code */
 #else
-#define BUCKET_SLOTS 7
+#define BUCKET_SLOTS 7u
 #endif
 #define LINK_SLOT        (BUCKET_SLOTS - 1)
 #define CHAIN_LINES_MAX  8 /* head bucket included; a longer chain loses an item */

@@ -9,7 +9,7 @@
 
 #include "shm/layout.h"
 
-#if defined(__x86_64__) && !defined(PEEK_MODEL) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(SHM_NO_ASM) && !defined(PEEK_MODEL) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #if defined(__has_feature)
 #if !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer) && !__has_feature(memory_sanitizer)
 #define SHM_X86_ASM 1

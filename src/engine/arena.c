@@ -1,0 +1,340 @@
+/*
+ * arena.c: segments as a log.
+ *
+ * A segment is free, then open, then sealed, then free again; or free, an extent, free. It is taken from the free list by
+ * take(), which raises its incarnation: from then on no pinned copy of what it held before stands [S3]. Every record in it was
+ * unlinked before it was freed.
+ */
+#include "engine/arena.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/crash.h"
+#include "shm/seq.h"
+
+/* The role word, for a successor: what the segment was, and when it was opened. */
+#define ROLE(kind, log, ttl_class, birth) ((uint64_t)(birth) << 16 | (uint64_t)(ttl_class) << 8 | (uint64_t)(log) << 4 | (kind))
+#define ROLE_KIND(w)  ((unsigned)(w) & 0xf)
+#define ROLE_LOG(w)   ((unsigned)((w) >> 4) & 0xf)
+#define ROLE_CLASS(w) ((unsigned)((w) >> 8) & 0xff)
+#define ROLE_BIRTH(w) ((w) >> 16)
+
+int
+arena_init(struct arena *a, struct map *map)
+{
+	*a = (struct arena){.map = map,
+	    .n_segments = (uint32_t)map->n_segments,
+	    .seg_shift = map->seg_shift,
+	    .seg_bytes = UINT32_C(1) << map->seg_shift,
+	    .free_head = ARENA_NONE};
+	a->seg = calloc(a->n_segments, sizeof(*a->seg));
+	if (a->seg == NULL)
+		return -ENOMEM;
+	a->n_classes = a->n_segments / 64 < ARENA_CLASSES_MAX ? a->n_segments / 64 : ARENA_CLASSES_MAX;
+	if (a->n_classes == 0)
+		a->n_classes = 1;
+	for (unsigned log = 0; log < ARENA_LOGS; log++) {
+		a->queue[log] = (struct arena_queue){.oldest = ARENA_NONE, .newest = ARENA_NONE};
+		for (unsigned c = 0; c < ARENA_CLASSES_MAX; c++)
+			a->open[log][c] = ARENA_NONE;
+	}
+	for (uint32_t i = a->n_segments; i-- > 0;) {
+		a->seg[i].next = a->free_head;
+		a->free_head = i;
+	}
+	a->n_free = a->n_segments;
+	return 0;
+}
+
+void
+arena_fini(struct arena *a)
+{
+	for (uint32_t i = 0; a->seg != NULL && i < a->n_segments; i++)
+		free(a->seg[i].listed);
+	free(a->seg);
+	a->seg = NULL;
+}
+
+/* Class c > 0 holds what expires within 4^c minutes-sixteenths: bounds 4 s, 16 s ... 4^15 s (34 years). */
+uint32_t
+arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
+{
+	if (expiry_s == 0 || a->n_classes == 1)
+		return 0;
+	uint32_t left = expiry_s > now_s ? expiry_s - now_s : 1;
+	uint32_t c = (uint32_t)(31 - __builtin_clz(left)) / 2 + 1; /* 1: up to 3 s; 16: the longest */
+	uint32_t n = a->n_classes - 1;
+	return 1 + (c - 1) * n / 16;
+}
+
+/* ---- queues ---------------------------------------------------------------------------------------------------------- */
+
+static void
+queue_push(struct arena *a, enum arena_log log, uint32_t i)
+{
+	struct arena_queue *q = &a->queue[log];
+
+	a->seg[i].prev = q->newest;
+	a->seg[i].next = ARENA_NONE;
+	if (q->newest != ARENA_NONE)
+		a->seg[q->newest].next = i;
+	else
+		q->oldest = i;
+	q->newest = i;
+}
+
+static void
+queue_remove(struct arena *a, enum arena_log log, uint32_t i)
+{
+	struct arena_queue *q = &a->queue[log];
+	struct segment *s = &a->seg[i];
+
+	if (s->prev != ARENA_NONE)
+		a->seg[s->prev].next = s->next;
+	else
+		q->oldest = s->next;
+	if (s->next != ARENA_NONE)
+		a->seg[s->next].prev = s->prev;
+	else
+		q->newest = s->prev;
+}
+
+static uint32_t
+take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_class)
+{
+	uint32_t i = a->free_head;
+	struct segment *s = &a->seg[i];
+
+	a->free_head = s->next;
+	a->n_free--;
+	a->births++;
+	*s = (struct segment){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class};
+	word_store_rlx(&a->map->segments[i].role, ROLE(kind, log, ttl_class, a->births)); /* relaxed: only order hangs on it */
+	CRASH_POINT("append:role stored");
+	seq_retire(&a->map->segments[i].incarnation);
+	CRASH_POINT("append:incarnation raised");
+	return i;
+}
+
+static void
+give_back(struct arena *a, uint32_t i)
+{
+	struct segment *s = &a->seg[i];
+
+	free(s->listed);
+	*s = (struct segment){.kind = SEG_FREE, .next = a->free_head};
+	a->free_head = i;
+	a->n_free++;
+}
+
+void
+arena_free(struct arena *a, uint32_t seg_idx)
+{
+	queue_remove(a, a->seg[seg_idx].log, seg_idx);
+	a->queue[a->seg[seg_idx].log].n_segments--;
+	give_back(a, seg_idx);
+}
+
+void
+arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
+{
+	uint32_t i = a->open[log][ttl_class];
+
+	if (i == ARENA_NONE)
+		return;
+	a->open[log][ttl_class] = ARENA_NONE;
+	a->seg[i].kind = SEG_SEALED;
+	CRASH_POINT("seal:sealed");
+	if (a->seg[i].n_live == 0)
+		arena_free(a, i);
+}
+
+bool
+arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes)
+{
+	uint32_t i = a->open[log][ttl_class];
+
+	return i != ARENA_NONE && a->seg[i].used_bytes + record_bytes <= a->seg_bytes;
+}
+
+uint64_t
+arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve)
+{
+	if (!arena_open_fits(a, log, ttl_class, record_bytes)) {
+		if (a->n_free <= reserve || record_bytes > a->seg_bytes)
+			return ARENA_NO_ROOM;
+		arena_seal(a, log, ttl_class);
+		uint32_t fresh = take(a, SEG_OPEN, log, ttl_class);
+		a->open[log][ttl_class] = fresh;
+		queue_push(a, log, fresh);
+		a->queue[log].n_segments++;
+	}
+	uint32_t i = a->open[log][ttl_class];
+	uint64_t off = ((uint64_t)i << a->seg_shift) + a->seg[i].used_bytes;
+	a->seg[i].used_bytes += (uint32_t)record_bytes;
+	return off;
+}
+
+uint32_t
+arena_take_extent(struct arena *a)
+{
+	if (a->n_free <= ARENA_RESERVE)
+		return ARENA_NONE;
+	a->n_extent_segments++;
+	return take(a, SEG_EXTENT, ARENA_SMALL, 0);
+}
+
+/* ---- live bytes ---------------------------------------------------------------------------------------------------------- */
+
+void
+arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
+{
+	struct segment *s = &a->seg[arena_seg_of(a, item_off)];
+
+	s->live_bytes += (uint32_t)shape->record_bytes;
+	s->n_live++;
+	s->n_extents += shape->n_extents;
+	a->queue[s->log].n_extents += shape->n_extents;
+	a->live_bytes += shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	arena_raise_expiry(a, item_off, expiry_s);
+}
+
+void
+arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents)
+{
+	uint32_t i = arena_seg_of(a, item_off);
+	struct segment *s = &a->seg[i];
+
+	s->live_bytes -= (uint32_t)shape->record_bytes;
+	s->n_live--;
+	s->n_extents -= shape->n_extents;
+	a->queue[s->log].n_extents -= shape->n_extents;
+	a->live_bytes -= shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	if (!keep_extents)
+		arena_free_extents(a, item_off, shape);
+	if (s->n_live == 0 && s->kind == SEG_SEALED)
+		arena_free(a, i);
+}
+
+void
+arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape)
+{
+	for (uint32_t i = 0; i < shape->n_extents; i++) {
+		uint32_t e = arena_extent(a, item_off, shape, i);
+		if (e < a->n_segments && a->seg[e].kind == SEG_EXTENT) {
+			a->n_extent_segments--;
+			give_back(a, e);
+		}
+	}
+}
+
+void
+arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s)
+{
+	struct segment *s = &a->seg[arena_seg_of(a, item_off)];
+	uint32_t until = expiry_s == 0 ? UINT32_MAX : expiry_s;
+
+	if (until > s->latest_s)
+		s->latest_s = until;
+}
+
+/* ---- walking a segment ------------------------------------------------------------------------------------------------------- */
+
+bool
+arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *ret_item_off)
+{
+	const struct segment *s = &a->seg[seg_idx];
+	uint64_t base = (uint64_t)seg_idx << a->seg_shift;
+
+	if (s->listed != NULL) {
+		if (*cursor >= s->n_listed)
+			return false;
+		*ret_item_off = base + (uint64_t)s->listed[(*cursor)++] * ITEM_UNIT_BYTES;
+		return true;
+	}
+	/* This process wrote every byte up to used_bytes: the lengths are its own. */
+	if (*cursor >= s->used_bytes)
+		return false;
+	struct word *w = arena_word(a, base + *cursor);
+	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
+	struct item_shape shape = item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->seg_shift);
+	*ret_item_off = base + *cursor;
+	*cursor += (uint32_t)shape.record_bytes;
+	return true;
+}
+
+/* ---- recovery ---------------------------------------------------------------------------------------------------------------- */
+
+bool
+arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape)
+{
+	uint32_t self = arena_seg_of(a, item_off), i;
+
+	for (i = 0; i < shape->n_extents; i++) {
+		uint32_t e = arena_extent(a, item_off, shape, i);
+		if (e >= a->n_segments || e == self || a->seg[e].kind != SEG_FREE || a->seg[e].n_live != 0)
+			break;
+		a->seg[e].kind = SEG_EXTENT;
+	}
+	if (i == shape->n_extents)
+		return true;
+	while (i-- > 0)
+		a->seg[arena_extent(a, item_off, shape, i)].kind = SEG_FREE;
+	return false;
+}
+
+struct aged {
+	uint64_t birth;
+	uint32_t seg_idx;
+};
+
+static int
+by_birth(const void *x, const void *y)
+{
+	const struct aged *a = x, *b = y;
+
+	return (a->birth > b->birth) - (a->birth < b->birth);
+}
+
+int
+arena_recovered(struct arena *a)
+{
+	struct aged *order = calloc(a->n_segments, sizeof(*order));
+	uint32_t n = 0;
+
+	if (order == NULL)
+		return -ENOMEM;
+	a->free_head = ARENA_NONE;
+	a->n_free = 0;
+	a->n_extent_segments = 0;
+	for (uint32_t i = a->n_segments; i-- > 0;) {
+		uint64_t role = word_load_rlx(&a->map->segments[i].role); /* relaxed: wrong values cost order only */
+		struct segment *s = &a->seg[i];
+		if (ROLE_BIRTH(role) > a->births)
+			a->births = ROLE_BIRTH(role);
+		if (s->n_live > 0) {
+			s->kind = SEG_SEALED;
+			s->ttl_class = (uint8_t)(ROLE_CLASS(role) < a->n_classes ? ROLE_CLASS(role) : 0);
+			order[n++] = (struct aged){ROLE_BIRTH(role), i};
+		} else if (s->kind == SEG_EXTENT) {
+			a->n_extent_segments++;
+		} else {
+			give_back(a, i);
+		}
+	}
+	qsort(order, n, sizeof(*order), by_birth);
+	a->queue[ARENA_SMALL].n_extents = a->queue[ARENA_MAIN].n_extents = 0;
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = order[k].seg_idx;
+		unsigned log = ROLE_LOG(word_load_rlx(&a->map->segments[i].role)) == ARENA_SMALL ? ARENA_SMALL : ARENA_MAIN;
+		a->seg[i].log = (uint8_t)log;
+		a->seg[i].used_bytes = a->seg_bytes;
+		queue_push(a, log, i);
+		a->queue[log].n_segments++;
+		a->queue[log].n_extents += a->seg[i].n_extents;
+	}
+	free(order);
+	return 0;
+}

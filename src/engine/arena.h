@@ -1,0 +1,127 @@
+/*
+ * arena.h: memory for items: equal segments, filled one after another as a log.
+ *
+ * Knows which segments are free, open (being appended to), sealed, or hold an extent; how full and how live each is; and in
+ * which order the sealed ones were opened. Does not know keys or buckets. Private to the writer but for the incarnation,
+ * which seq_retire raises before a segment is rewritten: at the moment it is taken, so that a successor raises it too.
+ *
+ * An item's place is its byte offset from the arena's start. All sums are exact at any moment: arena_check compares them.
+ */
+#ifndef PEEK_ENGINE_ARENA_H
+#define PEEK_ENGINE_ARENA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/item.h"
+#include "shm/map.h"
+
+#define ARENA_NONE        UINT32_MAX
+#define ARENA_NO_ROOM     UINT64_MAX
+#define ARENA_CLASSES_MAX 16 /* TTL classes: 0 never expires, the others by geometric bounds */
+#define ARENA_RESERVE     2  /* segments that only copying may take */
+
+enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
+
+/* A victim is a sealed segment that is being emptied: it is freed by whoever empties it, not when its last record goes. */
+enum arena_kind { SEG_FREE, SEG_OPEN, SEG_SEALED, SEG_VICTIM, SEG_EXTENT };
+
+struct segment {
+	uint32_t used_bytes;  /* appended so far */
+	uint32_t live_bytes;  /* of records that a slot leads to */
+	uint32_t n_live;
+	uint32_t n_extents;   /* segments that its live records own */
+	uint32_t latest_s;    /* no live item outlives it; UINT32_MAX: some never expire */
+	uint32_t next, prev;  /* in its log's queue, oldest first, or in the free list */
+	uint32_t n_listed;    /* a recovered segment's live items at recovery; its bytes are never scanned */
+	uint32_t *listed;     /* their offsets in it, in units of 8 bytes; freed with the segment */
+	uint8_t kind, log, ttl_class;
+};
+
+struct arena_queue {
+	uint32_t oldest, newest;
+	uint32_t n_segments; /* sealed and open of this log */
+	uint32_t n_extents;  /* owned by its live records */
+};
+
+struct arena {
+	struct map *map;
+	struct segment *seg;
+	uint32_t n_segments, n_free, free_head;
+	uint32_t n_classes;
+	unsigned seg_shift;
+	uint32_t seg_bytes;
+	uint32_t open[ARENA_LOGS][ARENA_CLASSES_MAX]; /* ARENA_NONE: none */
+	struct arena_queue queue[ARENA_LOGS];
+	uint32_t n_extent_segments;
+	uint64_t live_bytes; /* records and whole extents */
+	uint64_t births;     /* segments ever opened */
+};
+
+/* All segments free. -ENOMEM. */
+int arena_init(struct arena *a, struct map *map);
+void arena_fini(struct arena *a);
+
+/* The TTL class of an item that expires at expiry_s. */
+uint32_t arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s);
+
+/* Whether record_bytes fit the open segment of this log and class. */
+bool arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
+
+/*
+ * Takes record_bytes at the end of the log; opens a segment (seals the one before) if needed. ARENA_NO_ROOM: no free
+ * segment beyond `reserve`. The bytes become live with arena_add_live.
+ */
+uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve);
+
+/* Takes a whole segment for an extent. ARENA_NONE: no free segment beyond ARENA_RESERVE. */
+uint32_t arena_take_extent(struct arena *a);
+
+/* A record at item_off was linked, or unlinked. A sealed segment whose last record goes is freed, and so are extents. */
+void arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s);
+void arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents);
+
+/* The record moved from one log to another place: its extents change owner. Called between the two calls above. */
+void arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
+
+/* A touch: raises the segment's latest expiry first. */
+void arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s);
+
+/* Seals the open segment of a log and class, if there is one. */
+void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
+
+/* Frees a segment that has no live record. */
+void arena_free(struct arena *a, uint32_t seg_idx);
+
+/*
+ * Walks the records of a log segment, live or not. *cursor begins at 0. Returns false at the end. The record may be dead:
+ * only the table knows.
+ */
+bool arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *ret_item_off);
+
+/* For a successor: a live record was found in a segment; then arena_recovered once for all. */
+bool arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
+int arena_recovered(struct arena *a);
+
+static inline uint32_t
+arena_seg_of(const struct arena *a, uint64_t item_off)
+{
+	return (uint32_t)(item_off >> a->seg_shift);
+}
+
+static inline struct word *
+arena_word(const struct arena *a, uint64_t byte_off)
+{
+	return a->map->arena + byte_off / 8;
+}
+
+/* The seg_idx-th extent of a record: two to a word. */
+static inline uint32_t
+arena_extent(const struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t i)
+{
+	uint64_t w = word_load_rlx(arena_word(a, item_off + shape->extents_at + (uint64_t)(i / 2) * 8));
+
+	return (uint32_t)(w >> (32 * (i % 2)));
+}
+
+#endif

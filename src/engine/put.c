@@ -1,0 +1,233 @@
+/*
+ * put.c: storing: set, add, replace, append, prepend, cas; incr and decr.
+ */
+#include <stdlib.h>
+
+#include "engine/crash.h"
+#include "engine/record.h"
+#include "engine/store_private.h"
+#include "shm/seq.h"
+
+#define SPLITS_PER_SET 2
+
+/* ---- storing ----------------------------------------------------------------------------------------------------------------- */
+
+bool
+store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags)
+{
+	uint64_t overhead = ITEM_HEADER_BYTES + (flags != 0 ? 8u : 0u) + key_bytes;
+
+	return value_bytes <= ITEM_VALUE_MAX && overhead + value_bytes <= s->conf.item_max_bytes &&
+	    value_extents_max(&s->arena, value_bytes) <= s->arena.n_segments / 2 + 1;
+}
+
+/* Links a written record: in place of `old`, or as a new key. */
+static void
+link_record(struct store *s, const struct store_key *key, const struct table_place *old, struct value_write *w,
+    uint32_t now_s)
+{
+	struct table_place place;
+	bool had_old = old != NULL;
+
+	if (had_old) {
+		struct record gone = record_load(&s->arena, table_item_off(old->slot));
+		place = *old;
+		table_switch(&s->table, &place, w->item_off);
+		s->payload_bytes -= item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
+		arena_drop_live(&s->arena, gone.off, &gone.shape, false);
+	} else {
+		while (table_link(&s->table, key->hash, w->item_off, &place) != 0) {
+			evict_from_chain(&s->evict, table_bucket_idx(key->hash, s->table.n_buckets));
+			s->chain_evictions++;
+		}
+	}
+	arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
+	s->payload_bytes += w->key_bytes + w->value_bytes;
+	s->bytes_written += w->shape.record_bytes + ((uint64_t)w->shape.n_extents << s->arena.seg_shift);
+	s->total_items++;
+	s->last_access_s[place.ref] = now_s;
+	if (place.ref < s->table.n_hints)
+		byte_store_rlx(&s->table.hints[place.ref], 0); /* relaxed: hints order nothing */
+	for (unsigned i = 0; i < SPLITS_PER_SET && table_due(&s->table); i++)
+		if (!table_split(&s->table))
+			break;
+}
+
+/* Takes memory for a record and writes all of it but what comes from the caller's pieces. False: no room. */
+static bool
+take_memory(struct store *s, const struct store_key *key, struct value_write *w, uint32_t now_s)
+{
+	uint32_t ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
+
+	w->log = evict_log_for(&s->evict, key->hash);
+	w->ttl_class = ttl_class;
+	return evict_room(&s->evict, w->log, ttl_class, w->shape.record_bytes, w->shape.n_extents, now_s);
+}
+
+static void
+note_work(struct store *s, const struct evict_counts *before)
+{
+	uint64_t items = s->evict.n.examined - before->examined;
+	uint64_t copied = s->evict.n.bytes_copied - before->bytes_copied;
+
+	if (items > s->longest_set_items)
+		s->longest_set_items = items;
+	if (copied > s->longest_set_copied_bytes)
+		s->longest_set_copied_bytes = copied;
+}
+
+/* Whether the mode and the CAS id admit the store; what the new item takes over from the old one. */
+static enum store_result
+admit(struct store *s, const struct store_put *put, const struct store_item *old, uint32_t now_s, struct value_write *w,
+    uint32_t *state)
+{
+	if (old != NULL && put->mode == STORE_ADD) {
+		store_bump(s, old, now_s);
+		return STORE_NOT_STORED;
+	}
+	if (old == NULL && put->mode != STORE_ADD && put->has_compare)
+		return put->mode == STORE_APPEND || put->mode == STORE_PREPEND ? STORE_NOT_STORED : STORE_NOT_FOUND;
+	if (old == NULL && put->mode != STORE_SET && put->mode != STORE_ADD)
+		return STORE_NOT_STORED;
+	if (old == NULL)
+		return STORE_OK;
+	if (put->has_compare && put->compare_cas != old->cas) {
+		if (!put->invalidate || put->compare_cas > old->cas)
+			return STORE_EXISTS;
+		*state |= ITEM_STALE | (old->state & ITEM_WON);
+		w->expiry_s = old->expiry_s;
+	}
+	if (put->mode == STORE_APPEND || put->mode == STORE_PREPEND) {
+		w->flags = old->flags;
+		w->expiry_s = old->expiry_s;
+		*state |= old->state & ITEM_KEY_B64;
+	}
+	return STORE_OK;
+}
+
+enum store_result
+store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas)
+{
+	struct evict_counts before = s->evict.n;
+	struct store_item found, *old = store_find(s, &put->key, now_s, &found, NULL) ? &found : NULL;
+	struct value_write w = {.key = put->key.bytes, .key_bytes = put->key.len, .flags = put->flags, .expiry_s = put->expiry_s};
+	uint32_t state = put->state, joined = 0;
+	bool join = put->mode == STORE_APPEND || put->mode == STORE_PREPEND;
+	struct table_place place;
+
+	enum store_result r = admit(s, put, old, now_s, &w, &state);
+	if (r != STORE_OK)
+		return r;
+	if (join)
+		joined = old->value_bytes;
+	if (!store_fits(s, put->key.len, (uint64_t)joined + put->value_bytes, w.flags)) {
+		if (old != NULL && !join)
+			store_delete(s, old);
+		return STORE_TOO_LARGE;
+	}
+	uint64_t cas = store_next_cas(s, put->explicit_cas);
+	if (cas == 0)
+		return STORE_BAD_CAS;
+	w.value_bytes = joined + put->value_bytes;
+	value_plan(&s->arena, &w, state);
+	if (!take_memory(s, &put->key, &w, now_s))
+		return STORE_NO_MEMORY;
+	/* Making room may have moved or dropped the old item; from here on nothing does. */
+	struct record joined_record = {0};
+	bool linked = table_find(&s->table, put->key.hash, put->key.bytes, put->key.len, &place);
+	if (old != NULL && !store_find(s, &put->key, now_s, &found, NULL)) {
+		if (put->mode != STORE_SET || put->has_compare)
+			return join || put->mode == STORE_REPLACE ? STORE_NOT_STORED : STORE_NOT_FOUND;
+		old = NULL;
+	}
+	if (join)
+		joined_record = record_load(&s->arena, found.item_off);
+	value_begin(&s->arena, &w, cas);
+	if (put->mode == STORE_APPEND)
+		value_append_record(&s->arena, &w, &joined_record);
+	value_append(&s->arena, &w, put->value, put->value_bytes);
+	if (put->mode == STORE_PREPEND)
+		value_append_record(&s->arena, &w, &joined_record);
+	value_end(&s->arena, &w);
+	CRASH_POINT("append:written");
+	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
+	evict_ahead(&s->evict, now_s);
+	note_work(s, &before);
+	*ret_cas = cas;
+	return STORE_OK;
+}
+
+/* ---- counters -------------------------------------------------------------------------------------------------------------- */
+
+/* A decimal of at most 64 bits, padded with spaces on the right or not. */
+static bool
+parse_decimal(const char *text, uint32_t n, uint64_t *ret)
+{
+	uint64_t v = 0;
+	uint32_t i = 0;
+
+	for (; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+			return false;
+	if (i == 0)
+		return false;
+	for (; i < n; i++)
+		if (text[i] != ' ')
+			return false;
+	*ret = v;
+	return true;
+}
+
+/* Replaces a decimal by a counter item. */
+static enum store_result
+become_counter(struct store *s, const struct store_key *key, const struct store_item *item, uint64_t value, uint64_t cas,
+    uint32_t now_s)
+{
+	struct evict_counts before = s->evict.n;
+	struct value_write w = {.key = key->bytes, .key_bytes = key->len, .flags = item->flags, .expiry_s = item->expiry_s,
+	    .counter = value};
+	struct table_place place;
+
+	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED)) | ITEM_COUNTER);
+	if (!take_memory(s, key, &w, now_s))
+		return STORE_NO_MEMORY;
+	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);
+	value_begin(&s->arena, &w, cas);
+	value_end(&s->arena, &w);
+	link_record(s, key, linked ? &place : NULL, &w, now_s);
+	evict_ahead(&s->evict, now_s);
+	note_work(s, &before);
+	return STORE_OK;
+}
+
+enum store_result
+store_arith(struct store *s, const struct store_key *key, const struct store_item *item, bool decr, uint64_t delta,
+    uint64_t explicit_cas, uint32_t now_s, uint64_t *ret_value, uint64_t *ret_cas)
+{
+	char text[VALUE_DECIMAL_MAX + 4];
+	uint64_t value = item->counter;
+
+	if ((item->state & ITEM_COUNTER) == 0) {
+		if (item->value_bytes == 0 || item->value_bytes > sizeof(text))
+			return STORE_NON_NUMERIC;
+		store_read(s, item, 0, item->value_bytes, text);
+		if (!parse_decimal(text, item->value_bytes, &value))
+			return STORE_NON_NUMERIC;
+	}
+	uint64_t cas = store_next_cas(s, explicit_cas);
+	if (cas == 0)
+		return STORE_BAD_CAS;
+	value = !decr ? value + delta : value > delta ? value - delta : 0;
+	if ((item->state & ITEM_COUNTER) != 0) {
+		struct word *w = arena_word(&s->arena, item->item_off);
+		seq_counter_store(&w[ITEM_HEADER_BYTES / 8], value, &w[1], item_word1(cas, item_state(word_load_rlx(&w[1]))));
+		CRASH_POINT("counter:stored");
+	} else {
+		enum store_result r = become_counter(s, key, item, value, cas, now_s);
+		if (r != STORE_OK)
+			return r;
+	}
+	*ret_value = value;
+	*ret_cas = cas;
+	return STORE_OK;
+}

@@ -1,0 +1,69 @@
+/*
+ * record.h: an item as the writer reads it back. The writer wrote it, or recover.c checked it: its lengths are believed.
+ */
+#ifndef PEEK_ENGINE_RECORD_H
+#define PEEK_ENGINE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/arena.h"
+#include "shm/copy.h"
+#include "shm/hash.h"
+
+struct record {
+	uint64_t off;
+	uint64_t word0, word1;
+	struct item_shape shape;
+};
+
+static inline struct record
+record_load(const struct arena *a, uint64_t off)
+{
+	const struct word *w = arena_word(a, off);
+	struct record r = {.off = off, .word0 = word_load_rlx(&w[0]), .word1 = word_load_rlx(&w[1])}; /* relaxed: own stores */
+
+	r.shape = item_shape(item_state(r.word1), item_key_bytes(r.word0), item_value_bytes(r.word0), a->seg_shift);
+	return r;
+}
+
+/* key: 256 bytes. Returns the key's length. */
+static inline uint32_t
+record_key(const struct arena *a, const struct record *r, void *key)
+{
+	uint32_t n = item_key_bytes(r->word0);
+
+	copy_out(key, arena_word(a, r->off), r->shape.key_at, n);
+	return n;
+}
+
+static inline uint64_t
+record_hash(const struct arena *a, const struct record *r)
+{
+	unsigned char key[256];
+
+	return hash_key(key, record_key(a, r, key), a->map->seed);
+}
+
+static inline uint32_t
+record_flags(const struct arena *a, const struct record *r)
+{
+	uint32_t state = item_state(r->word1);
+
+	return (state & ITEM_FLAGS) != 0 ? (uint32_t)word_load_rlx(arena_word(a, r->off + item_flags_at(state))) : 0;
+}
+
+static inline uint64_t
+record_counter(const struct arena *a, const struct record *r)
+{
+	return word_load_rlx(arena_word(a, r->off + ITEM_HEADER_BYTES));
+}
+
+/* Its own bytes and its extents. */
+static inline uint64_t
+record_memory(const struct arena *a, const struct record *r)
+{
+	return r->shape.record_bytes + ((uint64_t)r->shape.n_extents << a->seg_shift);
+}
+
+#endif

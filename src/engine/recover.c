@@ -1,0 +1,156 @@
+/*
+ * recover.c: walking a dead writer's table.
+ *
+ * Two passes over all buckets: the first repairs chains and counts what each segment holds; the second lists the live
+ * records of each segment, since its bytes beyond them may be anything. The order of a segment's list is the table's.
+ */
+#include "engine/recover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/crash.h"
+#include "engine/record.h"
+#include "shm/seq.h"
+
+#define PREFETCH_BUCKETS 8 /* so far ahead are items asked for */
+
+struct walk {
+	struct arena *arena;
+	struct table *table;
+	uint64_t cutoff;
+	uint64_t cas_max; /* no id above it was given by the dead writer */
+	uint64_t cas_last;
+	uint32_t now_s;
+	uint64_t payload_bytes;
+	struct store_recovery *n;
+};
+
+static bool
+record_sound(const struct walk *w, uint64_t off, struct record *ret)
+{
+	const struct arena *a = w->arena;
+	uint64_t arena_bytes = w->arena->map->arena_bytes;
+
+	if (!item_in_bounds(off, ITEM_HEADER_BYTES, arena_bytes, a->seg_shift))
+		return false;
+	*ret = record_load(a, off);
+	uint32_t key_bytes = item_key_bytes(ret->word0);
+	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
+	    item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->seg_shift) &&
+	    a->seg[arena_seg_of(a, off)].kind != SEG_EXTENT;
+}
+
+/* Its value may have been stored without the CAS id that goes with it. The mark is raised before an id is used. */
+static void
+renew_counter(struct walk *w, const struct record *r)
+{
+	struct header *h = w->arena->map->header;
+
+	if (w->cas_last == word_load_rlx(&h->cas_reserved)) {
+		word_store_rlx(&h->cas_reserved, w->cas_last + CAS_BLOCK);
+		seq_crash_order(); /* [C1] reserved, then used */
+	}
+	w->cas_last++;
+	word_store_rlx(arena_word(w->arena, r->off + 8), item_word1(w->cas_last, item_state(r->word1)));
+}
+
+static bool
+keep(void *arg, uint64_t head, uint64_t slot)
+{
+	struct walk *w = arg;
+	uint64_t off = table_item_off(slot);
+	struct record r;
+
+	if (!record_sound(w, off, &r))
+		goto damaged;
+	uint64_t hash = record_hash(w->arena, &r);
+	if (slot_tag(hash) != slot_tag_of(slot))
+		goto damaged;
+	if (table_bucket_idx(hash, w->table->n_buckets) != head)
+		return false; /* the other half of a split that was cut short: it is where it belongs too */
+	if (item_cas(r.word1) <= w->cutoff || item_expired(item_expiry_s(r.word0), w->now_s)) {
+		w->n->dropped_expired++;
+		return false;
+	}
+	if (!arena_recover_extents(w->arena, off, &r.shape))
+		goto damaged;
+	if ((item_state(r.word1) & ITEM_COUNTER) != 0)
+		renew_counter(w, &r);
+	arena_add_live(w->arena, off, &r.shape, item_expiry_s(r.word0));
+	w->payload_bytes += item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	w->n->items++;
+	return true;
+damaged:
+	w->n->dropped_damaged++;
+	return false;
+}
+
+static void
+list_record(void *arg, const struct table_place *place)
+{
+	struct arena *a = arg;
+	uint64_t off = table_item_off(place->slot);
+	struct segment *s = &a->seg[arena_seg_of(a, off)];
+
+	if (s->n_listed < s->n_live)
+		s->listed[s->n_listed++] = (uint32_t)((off & (a->seg_bytes - 1)) / ITEM_UNIT_BYTES);
+}
+
+static void
+prefetch_bucket(const struct walk *w, uint64_t head)
+{
+	if (head >= w->table->n_buckets)
+		return;
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		uint64_t slot = word_load_rlx(&w->arena->map->buckets[head].slot[i]); /* relaxed: a prefetch can't be wrong */
+		if (slot_is_item(slot))
+			__builtin_prefetch(w->arena->map->arena + slot_unit(slot));
+	}
+}
+
+static int
+list_segments(struct arena *a, struct table *t)
+{
+	for (uint32_t i = 0; i < a->n_segments; i++) {
+		if (a->seg[i].n_live == 0)
+			continue;
+		a->seg[i].listed = malloc(a->seg[i].n_live * sizeof(uint32_t));
+		if (a->seg[i].listed == NULL)
+			return -ENOMEM;
+	}
+	for (uint64_t head = 0; head < t->n_buckets; head++)
+		table_visit(t, head, list_record, a);
+	return 0;
+}
+
+int
+recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
+    uint64_t *cas_last, uint64_t *ret_payload_bytes)
+{
+	struct walk w = {.arena = arena, .table = table, .cutoff = cutoff, .now_s = now_s, .n = ret,
+	    .cas_max = *cas_last, .cas_last = *cas_last};
+	uint64_t *used;
+	int r;
+
+	*ret = (struct store_recovery){0};
+	seq_recover();
+	CRASH_POINT("recover:begun");
+	for (uint64_t head = 0; head < table->n_buckets; head++) {
+		prefetch_bucket(&w, head + PREFETCH_BUCKETS);
+		struct table_repair rep = table_repair(table, head, keep, &w);
+		ret->dropped_double += rep.doubles;
+		ret->repaired_buckets += rep.odd;
+	}
+	table_repair_unborn(table);
+	used = calloc(table->n_overflow_made / 64 + 1, sizeof(*used));
+	if (used == NULL)
+		return -ENOMEM;
+	table_recover_free(table, used);
+	free(used);
+	if ((r = list_segments(arena, table)) != 0 || (r = arena_recovered(arena)) != 0)
+		return r;
+	*cas_last = w.cas_last;
+	*ret_payload_bytes = w.payload_bytes;
+	return 0;
+}

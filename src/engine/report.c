@@ -1,0 +1,76 @@
+/*
+ * report.c: what the engine holds, for stats and for a walk.
+ */
+#include "engine/record.h"
+#include "engine/store_private.h"
+
+void
+store_stats(const struct store *s, struct store_stats *ret)
+{
+	const struct arena *a = &s->arena;
+	const struct evict_counts *n = &s->evict.n;
+
+	*ret = (struct store_stats){
+		.curr_items = s->table.n_items,
+		.total_items = s->total_items,
+		.bytes = a->live_bytes,
+		.payload_bytes = s->payload_bytes - n->payload_dropped,
+		.evictions = n->evicted,
+		.evicted_unfetched = n->evicted_unfetched,
+		.expired = n->expired,
+		.flushed = n->flushed,
+		.n_buckets = s->table.n_buckets,
+		.n_overflow_used = s->table.n_overflow_used,
+		.n_segments = a->n_segments,
+		.n_segments_free = a->n_free,
+		.overflow_items = s->table.n_overflow_items,
+		.splits = s->table.n_splits,
+		.growth_refused = s->table.n_refused,
+		.chain_evictions = s->chain_evictions,
+		.bytes_written = s->bytes_written,
+		.bytes_copied = n->bytes_copied,
+		.small_segments = a->queue[ARENA_SMALL].n_segments,
+		.main_segments = a->queue[ARENA_MAIN].n_segments,
+		.extent_segments = a->n_extent_segments,
+		.segments_evicted = n->segments_evicted,
+		.segments_expired = n->segments_expired,
+		.segments_cleaned = n->segments_cleaned,
+		.longest_set_items = s->longest_set_items,
+		.longest_set_copied_bytes = s->longest_set_copied_bytes,
+		.cas_last = s->cas_last,
+		.cutoff = s->evict.cutoff,
+	};
+}
+
+struct walker {
+	struct store *s;
+	uint32_t now_s;
+	store_visit_fn visit;
+	void *arg;
+};
+
+static void
+walk_one(void *arg, const struct table_place *place)
+{
+	struct walker *w = arg;
+	unsigned char key[256];
+	struct store_item item;
+	struct record r = record_load(&w->s->arena, table_item_off(place->slot));
+
+	store_fill_item(w->s, place, &item);
+	if (item.cas <= w->s->evict.cutoff || item_expired(item.expiry_s, w->now_s))
+		return;
+	w->visit(w->arg, &item, key, record_key(&w->s->arena, &r, key));
+}
+
+/* A bucket that is split while the walk is under way gives to a bucket behind it, which the walk has yet to pass. */
+uint64_t
+store_walk(struct store *s, uint64_t cursor, uint32_t now_s, store_visit_fn visit, void *arg)
+{
+	struct walker w = {s, now_s, visit, arg};
+
+	if (cursor >= s->table.n_buckets)
+		return 0;
+	table_visit(&s->table, cursor, walk_one, &w);
+	return cursor + 1 < s->table.n_buckets ? cursor + 1 : 0;
+}

@@ -1,0 +1,260 @@
+/*
+ * store.c: get, set, touch ... on one segment.
+ */
+#include "engine/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/crash.h"
+#include "engine/record.h"
+#include "engine/recover.h"
+#include "engine/store_private.h"
+#include "shm/clock.h"
+#include "shm/hint.h"
+#include "shm/seq.h"
+
+#define CAS_EXPLICIT_MAX (UINT64_C(1) << 47)
+
+/* Address space for an array that is touched as the table grows. */
+static void *
+reserve_zeroed(size_t n_bytes)
+{
+	void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int
+store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struct store **ret,
+    struct store_recovery *ret_recovery)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int r = -ENOMEM;
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->map = map;
+	s->conf = *conf;
+	s->n_refs = (map->n_buckets_max + map->n_overflow_max) << 3;
+	s->own_hints = reserve_zeroed(s->n_refs);
+	s->last_access_s = reserve_zeroed(s->n_refs * sizeof(uint32_t));
+	if (s->own_hints == NULL || s->last_access_s == NULL || arena_init(&s->arena, map) != 0)
+		goto fail;
+	table_init(&s->table, map, s->own_hints, s->last_access_s, s->n_refs);
+	evict_init(&s->evict, &s->arena, &s->table, conf->evict);
+	s->cas_last = s->cas_reserved = word_load_rlx(&map->header->cas_reserved);
+	uint64_t cutoff = word_load_rlx(&map->header->cutoff);
+	s->evict.cutoff = cutoff & CUTOFF_MASK;
+	if ((cutoff & CUTOFF_PENDING) != 0)
+		s->flush_at_s = (uint32_t)word_load_rlx(&map->header->flush_at_s);
+	r = recover(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last, &s->payload_bytes);
+	if (r != 0)
+		goto fail;
+	s->cas_reserved = word_load_rlx(&map->header->cas_reserved);
+	*ret = s;
+	return 0;
+fail:
+	store_close(s);
+	return r;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	arena_fini(&s->arena);
+	if (s->own_hints != NULL)
+		munmap(s->own_hints, s->n_refs);
+	if (s->last_access_s != NULL)
+		munmap(s->last_access_s, s->n_refs * sizeof(uint32_t));
+	free(s);
+}
+
+void
+store_set_hints(struct store *s, struct byte *hints, uint64_t n_bytes)
+{
+	s->table.hints = hints != NULL ? hints : s->own_hints;
+	s->table.n_hints = hints != NULL ? n_bytes : s->n_refs;
+}
+
+uint64_t
+store_hash(const struct store *s, const void *key, size_t key_len)
+{
+	return hash_key(key, key_len, s->map->seed);
+}
+
+/* ---- CAS ids and flush --------------------------------------------------------------------------------------------------- */
+
+/* The mark is raised before an id above it is used: a successor begins at the mark, and gives none of them twice. */
+static void
+reserve_cas(struct store *s)
+{
+	s->cas_reserved = s->cas_last + CAS_BLOCK;
+	word_store_rlx(&s->map->header->cas_reserved, s->cas_reserved); /* relaxed: read by a successor only */
+	seq_crash_order(); /* [C1] reserved, then used */
+	CRASH_POINT("cas:reserved");
+}
+
+uint64_t
+store_next_cas(struct store *s, uint64_t explicit_cas)
+{
+	if (explicit_cas != 0) {
+		if (explicit_cas <= s->evict.cutoff || explicit_cas >= CAS_EXPLICIT_MAX)
+			return 0;
+		if (explicit_cas <= s->cas_last)
+			return explicit_cas;
+		s->cas_last = explicit_cas;
+	} else {
+		s->cas_last++;
+	}
+	if (s->cas_last > s->cas_reserved)
+		reserve_cas(s);
+	return s->cas_last;
+}
+
+static void
+set_cutoff(struct store *s, uint64_t cutoff)
+{
+	s->evict.cutoff = cutoff;
+	word_store_rlx(&s->map->header->cutoff, cutoff | (s->flush_at_s != 0 ? CUTOFF_PENDING : 0)); /* relaxed: readers may see it late, never half */
+	CRASH_POINT("flush:cut-off stored");
+}
+
+void
+store_flush(struct store *s)
+{
+	set_cutoff(s, s->cas_last);
+}
+
+void
+store_flush_at(struct store *s, uint32_t at_s)
+{
+	s->flush_at_s = at_s;
+	word_store_rlx(&s->map->header->flush_at_s, at_s);
+	CRASH_POINT("flush:time stored");
+	set_cutoff(s, s->evict.cutoff);
+}
+
+void
+store_tick(struct store *s, uint64_t clock_word)
+{
+	uint32_t now_s = clock_word_s(clock_word);
+
+	word_store_rlx(&s->map->header->clock, clock_word); /* relaxed: a heartbeat orders nothing */
+	if (s->flush_at_s != 0 && now_s >= s->flush_at_s) {
+		s->flush_at_s = 0;
+		set_cutoff(s, s->cas_last);
+	}
+	evict_ahead(&s->evict, now_s);
+}
+
+/* ---- finding and reading -------------------------------------------------------------------------------------------------- */
+
+void
+store_fill_item(const struct store *s, const struct table_place *place, struct store_item *ret)
+{
+	struct record r = record_load(&s->arena, table_item_off(place->slot));
+
+	*ret = (struct store_item){
+		.cas = item_cas(r.word1),
+		.state = item_state(r.word1),
+		.flags = record_flags(&s->arena, &r),
+		.expiry_s = item_expiry_s(r.word0),
+		.value_bytes = item_value_bytes(r.word0),
+		.item_bytes = (uint32_t)record_memory(&s->arena, &r),
+		.last_access_s = s->last_access_s[place->ref],
+		.item_off = r.off,
+		.slot_ref = place->ref,
+		.head = place->head,
+		.slot = place->slot,
+	};
+	if ((ret->state & ITEM_COUNTER) != 0) {
+		ret->counter = record_counter(&s->arena, &r);
+		ret->value_bytes = value_decimal_bytes(ret->counter);
+	}
+}
+
+bool
+store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret, int *ret_gone)
+{
+	struct table_place place;
+	int gone = 0;
+
+	if (table_find(&s->table, key->hash, key->bytes, key->len, &place)) {
+		store_fill_item(s, &place, ret);
+		if (ret->cas <= s->evict.cutoff)
+			gone = 2;
+		else if (item_expired(ret->expiry_s, now_s))
+			gone = 1;
+		else
+			return true;
+	}
+	if (ret_gone != NULL)
+		*ret_gone = gone;
+	return false;
+}
+
+void
+store_read(const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf)
+{
+	if ((item->state & ITEM_COUNTER) != 0) {
+		char digits[VALUE_DECIMAL_MAX];
+		value_decimal(item->counter, digits);
+		memcpy(buf, digits + from, n);
+		return;
+	}
+	struct record r = record_load(&s->arena, item->item_off);
+	value_read(&s->arena, &r, from, n, buf);
+}
+
+static struct table_place
+place_of(const struct store_item *item)
+{
+	return (struct table_place){item->head, item->slot_ref, item->slot};
+}
+
+/* ---- changes of one word, in place ------------------------------------------------------------------------------------------ */
+
+void
+store_mark(struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas)
+{
+	struct word *word1 = arena_word(&s->arena, item->item_off + 8);
+	uint64_t w = word_load_rlx(word1);
+	uint32_t state = (item_state(w) | set) & ~clear;
+
+	word_store_rlx(word1, item_word1(new_cas != 0 ? new_cas : item_cas(w), state)); /* relaxed: one word, whole by itself */
+	CRASH_POINT("mark:stored");
+}
+
+void
+store_bump(struct store *s, const struct store_item *item, uint32_t now_s)
+{
+	if (item->slot_ref < s->table.n_hints)
+		hint_raise(&s->table.hints[item->slot_ref]);
+	s->last_access_s[item->slot_ref] = now_s;
+	if ((item->state & ITEM_FETCHED) == 0)
+		store_mark(s, item, ITEM_FETCHED, 0, 0);
+}
+
+void
+store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s)
+{
+	struct word *word0 = arena_word(&s->arena, item->item_off);
+	uint64_t w = word_load_rlx(word0);
+
+	arena_raise_expiry(&s->arena, item->item_off, expiry_s); /* first: the segment must outlive the item */
+	word_store_rlx(word0, item_word0(expiry_s, item_value_bytes(w), item_key_bytes(w))); /* relaxed: one word */
+	CRASH_POINT("touch:stored");
+}
+
+void
+store_delete(struct store *s, const struct store_item *item)
+{
+	struct table_place place = place_of(item);
+
+	evict_unlink(&s->evict, &place);
+}

@@ -1,0 +1,29 @@
+/*
+ * store_private.h: what store.c, put.c and report.c share: the engine's parts in one struct.
+ */
+#ifndef PEEK_ENGINE_STORE_PRIVATE_H
+#define PEEK_ENGINE_STORE_PRIVATE_H
+
+#include "engine/evict.h"
+#include "engine/store.h"
+#include "engine/value.h"
+
+struct store {
+	struct map *map;
+	struct arena arena;
+	struct table table;
+	struct evict evict;
+	struct store_conf conf;
+	struct byte *own_hints; /* used until the hint page is there */
+	uint32_t *last_access_s;
+	uint64_t n_refs;
+	uint64_t cas_last, cas_reserved;
+	uint32_t flush_at_s;
+	uint64_t total_items, payload_bytes, bytes_written, chain_evictions;
+	uint64_t longest_set_items, longest_set_copied_bytes;
+};
+
+/* The item that a place leads to. */
+void store_fill_item(const struct store *s, const struct table_place *place, struct store_item *ret);
+
+#endif

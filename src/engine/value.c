@@ -1,0 +1,154 @@
+/*
+ * value.c: an item's bytes.
+ */
+#include "engine/value.h"
+
+#include <string.h>
+
+#include "engine/crash.h"
+
+uint64_t
+value_extents_max(const struct arena *a, uint64_t value_bytes)
+{
+	return (value_bytes >> a->seg_shift) + 1;
+}
+
+void
+value_plan(const struct arena *a, struct value_write *w, uint32_t state)
+{
+	w->state = state | (w->flags != 0 ? ITEM_FLAGS : 0);
+	if (item_needs_extents(w->state, w->key_bytes, w->value_bytes, a->seg_bytes))
+		w->state |= ITEM_EXTENTS;
+	w->shape = item_shape(w->state, w->key_bytes, w->value_bytes, a->seg_shift);
+}
+
+/* Leads the copy to piece w->piece. */
+static void
+begin_piece(struct arena *a, struct value_write *w)
+{
+	uint64_t at = w->item_off + w->shape.value_at;
+
+	w->piece_room = w->shape.tail_bytes;
+	if (w->piece < w->shape.n_extents) {
+		at = (uint64_t)arena_extent(a, w->item_off, &w->shape, w->piece) << a->seg_shift;
+		w->piece_room = a->seg_bytes;
+	}
+	w->to = (struct copy_in){.at = arena_word(a, at)};
+}
+
+void
+value_begin(struct arena *a, struct value_write *w, uint64_t cas)
+{
+	w->item_off = arena_append(a, w->log, w->ttl_class, w->shape.record_bytes, ARENA_RESERVE);
+	w->to = (struct copy_in){.at = arena_word(a, w->item_off)};
+	copy_in_word(&w->to, item_word0(w->expiry_s, w->value_bytes, w->key_bytes));
+	copy_in_word(&w->to, item_word1(cas, w->state));
+	if ((w->state & ITEM_COUNTER) != 0)
+		copy_in_word(&w->to, w->counter);
+	if ((w->state & ITEM_FLAGS) != 0)
+		copy_in_word(&w->to, w->flags);
+	copy_in_bytes(&w->to, w->key, w->key_bytes);
+	w->piece = 0;
+	if ((w->state & ITEM_EXTENTS) == 0) {
+		w->piece_room = w->value_bytes; /* right behind the key, in the same run */
+		return;
+	}
+	copy_in_end(&w->to);
+	for (uint32_t i = 0; i < w->shape.n_extents; i += 2) {
+		uint64_t pair = arena_take_extent(a);
+		if (i + 1 < w->shape.n_extents)
+			pair |= (uint64_t)arena_take_extent(a) << 32;
+		copy_in_word(&w->to, pair);
+	}
+	CRASH_POINT("extents:listed");
+	begin_piece(a, w);
+}
+
+void
+value_append(struct arena *a, struct value_write *w, const void *src, uint64_t n)
+{
+	const unsigned char *p = src;
+
+	while (n > 0) {
+		uint64_t here = n < w->piece_room ? n : w->piece_room;
+		copy_in_bytes(&w->to, p, here);
+		p += here;
+		n -= here;
+		w->piece_room -= here;
+		if (w->piece_room == 0 && w->piece < w->shape.n_extents) {
+			copy_in_end(&w->to);
+			CRASH_POINT("extents:piece written");
+			w->piece++;
+			begin_piece(a, w);
+		}
+	}
+}
+
+void
+value_append_record(struct arena *a, struct value_write *w, const struct record *from)
+{
+	unsigned char buf[4096];
+	uint64_t total = item_value_bytes(from->word0), at = 0;
+
+	if ((item_state(from->word1) & ITEM_COUNTER) != 0) {
+		value_append(a, w, buf, value_decimal(record_counter(a, from), (char *)buf));
+		return;
+	}
+	while (at < total) {
+		uint64_t n = total - at < sizeof(buf) ? total - at : sizeof(buf);
+		value_read(a, from, at, n, buf);
+		value_append(a, w, buf, n);
+		at += n;
+	}
+}
+
+void
+value_end(struct arena *a, struct value_write *w)
+{
+	(void)a;
+	copy_in_end(&w->to);
+}
+
+void
+value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_t n, void *buf)
+{
+	unsigned char *out = buf;
+
+	while (n > 0) {
+		uint32_t piece = r->shape.n_extents;
+		uint64_t skip = from, at = r->off + r->shape.value_at, room = n;
+		if (from >> a->seg_shift < r->shape.n_extents) {
+			piece = (uint32_t)(from >> a->seg_shift);
+			skip = from & (a->seg_bytes - 1);
+			at = (uint64_t)arena_extent(a, r->off, &r->shape, piece) << a->seg_shift;
+			room = a->seg_bytes - skip;
+		} else {
+			skip -= (uint64_t)r->shape.n_extents << a->seg_shift;
+		}
+		uint64_t here = n < room ? n : room;
+		copy_out(out, arena_word(a, at), (at & 7) + skip, here);
+		out += here;
+		from += here;
+		n -= here;
+	}
+}
+
+uint32_t
+value_decimal_bytes(uint64_t v)
+{
+	uint32_t n = 1;
+
+	for (; v >= 10; v /= 10)
+		n++;
+	return n;
+}
+
+uint32_t
+value_decimal(uint64_t v, char *buf)
+{
+	uint32_t n = value_decimal_bytes(v);
+
+	for (uint32_t i = n; i-- > 0; v /= 10)
+		buf[i] = (char)('0' + v % 10);
+	return n;
+}
