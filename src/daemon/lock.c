@@ -1,0 +1,119 @@
+/* lock.c: see lock.h. */
+#include "daemon/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "shm/map.h"
+
+#define OBJECT_BYTES (MAP_NAME_MAX + 16)
+#define PATH_BYTES   (OBJECT_BYTES + 16)
+
+int
+lock_not_ours(const char *path, const struct stat *st)
+{
+	log_error("%s is not this user's (uid %u, mode %04o, this daemon's uid is %u): start as that user, choose another --name, or "
+	    "remove it", path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777), (unsigned)geteuid());
+	return EX_NOPERM;
+}
+
+static void
+lock_path(const char *name, char *path)
+{
+	char object[OBJECT_BYTES];
+
+	snprintf(object, sizeof(object), "peekd.%s.lock", name);
+	if (map_object_path(object, path, PATH_BYTES) != 0)
+		path[0] = '\0'; /* the name was checked */
+}
+
+/* Whether fd is still what the name leads to: a daemon that ends with --unlink removes the file that it holds. */
+static bool
+is_linked(int fd, const char *path)
+{
+	struct stat by_fd, by_path;
+
+	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev;
+}
+
+static int
+held(const char *name, int fd)
+{
+	char pid[24] = "";
+	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strspn(pid, "0123456789")] = '\0';
+	log_error("instance \"%s\" is in use by a running daemon%s%s", name, pid[0] != '\0' ? ", pid " : "", pid);
+	return EX_TEMPFAIL;
+}
+
+void
+lock_write_pid(int fd)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	/* the lock holds without it */
+	if (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+		log_warning("the lock file can't be written: %s", strerror(errno));
+}
+
+int
+lock_take(const char *name, int *ret_fd)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+	int fd;
+
+	lock_path(name, path);
+	for (;;) {
+		/* not O_CREAT at once: the kernel refuses that for another's file in a sticky directory, and says nothing of who holds it */
+		fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0 && errno == ENOENT)
+			fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
+		if (fd < 0 && errno == EEXIST)
+			continue; /* another start was faster */
+		if (fd < 0) {
+			int saved = errno;
+
+			if ((saved == EACCES || saved == ELOOP || saved == EISDIR) && lstat(path, &st) == 0)
+				return lock_not_ours(path, &st);
+			log_error("%s can't be made: %s", path, strerror(saved));
+			return EX_CANTCREAT;
+		}
+		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+			int status = held(name, fd);
+
+			close(fd);
+			return status;
+		}
+		if (is_linked(fd, path))
+			break;
+		close(fd);
+	}
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid()) {
+		close(fd);
+		return lock_not_ours(path, &st);
+	}
+	lock_write_pid(fd);
+	*ret_fd = fd;
+	return 0;
+}
+
+void
+lock_remove(const char *name, int fd)
+{
+	char path[PATH_BYTES];
+
+	lock_path(name, path);
+	unlink(path);
+	close(fd);
+}
+
