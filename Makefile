@@ -142,9 +142,9 @@ HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/*/test_*.c),\
 SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/test_*.py)))
 
 # What a test doesn't call isn't linked.
-$(B)/test.a: $(HELPERS) $(filter-out %/main.o,$(DAEMON)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
+$(B)/test.a: $(HELPERS) $(filter-out %/main.o,$(DAEMON) $(BENCH)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	rm -f $@
-	$(CROSS)ar rcs $@ $^
+	$(CROSS)ar qcs $@ $^
 
 $(UNIT) $(REGRESS) $(PROC) $(WIRE_T): %: %.o $(B)/test.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(B)/test.a -Wl,--as-needed -lcmocka $(DAEMON_LIBS) -lm -lpthread

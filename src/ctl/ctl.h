@@ -1,0 +1,95 @@
+/*
+ * ctl.h: what peekctl's commands share.
+ *
+ * A command gets a struct ctl and returns peekctl's exit status. Whoever finds an error says it, once, with what to do about it.
+ */
+#ifndef PEEKCTL_CTL_H
+#define PEEKCTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peek.h"
+#include "wire/wire.h"
+
+enum { CTL_OK, CTL_REFUSED, CTL_ERROR }; /* exit statuses; 1: not found, not stored, not allowed */
+
+struct conn;
+
+struct ctl {
+	/* common options */
+	const char *name;
+	const char *socket; /* NULL: the segment says */
+	bool json;
+	unsigned timeout_ms;
+	/* options of some commands */
+	const char *output, *file, *mode;
+	const char *from, *to;
+	uint64_t ttl_s, flags, cas, limit;
+	bool has_cas, sort, null;
+	/* words behind the command */
+	int n_args;
+	char **args;
+	/* opened when a command first needs them; main closes them */
+	struct peek *peek;
+	struct conn *conn;
+};
+
+#define COMMAND(id, name, args_min, args_max, options, args, help) int cmd_##id(struct ctl *c);
+#include "ctl/commands.def"
+#undef COMMAND
+
+/* Prints the commands, or the one that is named. */
+int ctl_help(const char *command);
+
+/* "peekctl: what" on standard error, and in a line of its own what to do; advice may be NULL. Returns CTL_ERROR. */
+int ctl_error(const char *advice, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same, and returns CTL_REFUSED. */
+int ctl_refused(const char *advice, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A time in seconds: 90, 90s, 15m, 12h, 30d; at most 2^32 - 1. False: it is none. */
+bool ctl_duration(const char *text, uint64_t *ret_s);
+/* Decimal digits only, at most max. */
+bool ctl_number(const char *text, uint64_t max, uint64_t *ret);
+
+/* ---- instance.c: which instance, and is it there? ------------------------------------------------------------------ */
+
+/* Opens the segment for reading. 0, or a negative errno that has been explained. */
+int ctl_open_segment(struct ctl *c);
+/* Connects. 0, or a negative errno that has been explained. */
+int ctl_connect(struct ctl *c);
+
+/* ---- answer.c: explained; returns the exit status ----------------------------------------------------------------- */
+
+/* A reply other than the one hoped for. key may be NULL. */
+int ctl_unhoped(const struct wire_reply *re, const char *key);
+/* No reply: an error of conn.h. */
+int ctl_broken(int error);
+
+/* ---- output.c ------------------------------------------------------------------------------------------------------ */
+
+/* Fields of one record: a line each, or a JSON object. */
+struct record {
+	bool json;
+	bool begun;
+	int width; /* of the names' column */
+};
+void record_begin(struct record *r, bool json, int width);
+void record_u64(struct record *r, const char *field, uint64_t value);
+void record_i64(struct record *r, const char *field, int64_t value);
+void record_bool(struct record *r, const char *field, bool value);
+void record_text(struct record *r, const char *field, const char *value);
+/* Any bytes; in JSON as field, or as field_base64 where they are no UTF-8. */
+void record_bytes(struct record *r, const char *field, const void *bytes, size_t n);
+/* A number where it looks like one. */
+void record_guess(struct record *r, const char *field, const char *value, size_t value_len);
+void record_end(struct record *r);
+
+/* Bytes for a terminal: what is no printable ASCII, and the backslash, as \xHH. */
+void print_escaped(const void *bytes, size_t n);
+
+/* Flushes standard output: a full disk or a closed pipe is an error. Returns status, or CTL_ERROR. */
+int ctl_flushed(int status);
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * instance.c: which instance a command means, whether it is there, and what to do if it isn't.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/conn.h"
+#include "ctl/ctl.h"
+
+#define OBJECT_DIR    "/dev/shm"
+#define OBJECT_PREFIX "peekd."
+
+/* Calls visit for every object that can be opened as a segment or can't be for want of rights. */
+static void
+each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int error), void *arg)
+{
+	struct dirent **entries;
+	int n = scandir(OBJECT_DIR, &entries, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		const char *object = entries[i]->d_name;
+		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0) {
+			const char *name = object + strlen(OBJECT_PREFIX);
+			struct peek *p = NULL;
+			int error = peek_open(name, PEEK_READ_ONLY | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p);
+			if (error == 0 || error == -EACCES || error == -EPERM || error == -EPROTO)
+				visit(arg, name, p, error);
+			peek_close(p);
+		}
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+static void
+append_name(void *arg, const char *name, struct peek *p, int error)
+{
+	char *names = arg;
+	size_t len = strlen(names);
+
+	(void)p;
+	(void)error;
+	snprintf(names + len, 512 - len, "%s%s", len > 0 ? ", " : "", name);
+}
+
+static void
+explain_absent(const struct ctl *c)
+{
+	char names[512] = "", advice[768];
+
+	each_instance(append_name, names);
+	if (names[0] != '\0')
+		snprintf(advice, sizeof(advice), "These are there: %s (choose with -n). To start this one: peekd -n %s", names, c->name);
+	else
+		snprintf(advice, sizeof(advice), "There is none on this host. To start one: peekd -n %s", c->name);
+	ctl_error(advice, "no instance is named \"%s\"", c->name);
+}
+
+int
+ctl_open_segment(struct ctl *c)
+{
+	char advice[256];
+	int error;
+
+	if (c->peek != NULL)
+		return 0;
+	error = peek_open(c->name, PEEK_NO_HINTS, &c->peek);
+	switch (error) {
+	case 0:
+		return 0;
+	case -ENOENT:
+		explain_absent(c);
+		return error;
+	case -EINVAL:
+		ctl_error("A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
+		    "\"%s\" can't name an instance", c->name);
+		return error;
+	case -EACCES:
+		snprintf(advice, sizeof(advice), "ls -l %s/%s%s shows whom its mode admits; peekd's group and unix_mask decide it.",
+		    OBJECT_DIR, OBJECT_PREFIX, c->name);
+		break;
+	case -EPERM:
+		snprintf(advice, sizeof(advice), "%s/%s%s belongs to neither root nor you. If you trust its owner: PEEK_OWNER=<uid>",
+		    OBJECT_DIR, OBJECT_PREFIX, c->name);
+		break;
+	case -EPROTO:
+		snprintf(advice, sizeof(advice), "peekctl is %s; the daemon that wrote the segment is of another build. -s PATH asks it directly.",
+		    peek_version());
+		break;
+	case -EBADMSG:
+		snprintf(advice, sizeof(advice), "A daemon that starts sets it aside and makes a new one: peekd -n %s", c->name);
+		break;
+	default:
+		advice[0] = '\0';
+	}
+	ctl_error(advice[0] != '\0' ? advice : NULL, "can't open instance \"%s\": %s", c->name, peek_strerror(error));
+	return error;
+}
+
+int
+ctl_connect(struct ctl *c)
+{
+	struct peek_status status = {.socket_path = ""};
+	char advice[256];
+	const char *path = c->socket;
+	int error;
+
+	if (c->conn != NULL)
+		return 0;
+	if (path == NULL) {
+		error = ctl_open_segment(c);
+		if (error == 0)
+			error = peek_status(c->peek, &status);
+		if (error != 0)
+			return error;
+		path = status.socket_path;
+	}
+	error = conn_open(path, c->timeout_ms, &c->conn);
+	switch (error) {
+	case 0:
+		return 0;
+	case -ENOENT:
+	case -ECONNREFUSED:
+		if (c->socket != NULL)
+			snprintf(advice, sizeof(advice), "peekctl list shows the instances that there are.");
+		else
+			snprintf(advice, sizeof(advice), "Its items are there to be read. To start the daemon: peekd -n %s", c->name);
+		ctl_error(advice, "no daemon listens on %s", path);
+		break;
+	case -EACCES:
+		snprintf(advice, sizeof(advice), "ls -l %s shows whom its mode admits; peekd's unix_mask and group decide it.", path);
+		ctl_error(advice, "%s doesn't admit you", path);
+		break;
+	case -EINVAL:
+		ctl_error("A socket's path has at most 107 bytes.", "\"%s\" can't be a socket", path);
+		break;
+	default:
+		ctl_error(NULL, "can't connect to %s: %s", path, strerror(-error));
+	}
+	return error;
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------------------ */
+
+/* A reader's view of the segment. The daemon isn't asked, so that it works while the daemon hangs. */
+static void
+print_status(struct record *r, const char *name, const struct peek_status *s)
+{
+	record_text(r, "name", name);
+	record_text(r, "socket", s->socket_path);
+	record_bool(r, "daemon_present", s->writer_present != 0);
+	record_i64(r, "daemon_pid", s->writer_pid);
+	record_u64(r, "daemon_silent_ms", s->writer_silent_ms);
+	record_bool(r, "foreign_layout", s->fallback != 0);
+	record_u64(r, "generation", s->generation);
+	record_u64(r, "buckets", s->n_buckets);
+	record_u64(r, "arena_bytes", s->arena_bytes);
+}
+
+int
+cmd_status(struct ctl *c)
+{
+	struct peek_status status;
+	struct record r;
+
+	if (ctl_open_segment(c) != 0)
+		return CTL_ERROR;
+	int error = peek_status(c->peek, &status);
+	if (error != 0)
+		return ctl_error(NULL, "no status: %s", peek_strerror(error));
+	record_begin(&r, c->json, 16);
+	print_status(&r, c->name, &status);
+	record_end(&r);
+	if (ctl_flushed(CTL_OK) != CTL_OK)
+		return CTL_ERROR;
+	if (status.writer_present)
+		return CTL_OK;
+	char advice[160];
+	if (status.writer_pid != 0)
+		snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: peekd -n %s",
+		    (long long)status.writer_pid, c->name);
+	else
+		snprintf(advice, sizeof(advice), "It ended cleanly; reads go on. To start it: peekd -n %s", c->name);
+	return ctl_refused(advice, "no daemon has written to \"%s\" for %llu.%llu s", c->name,
+	    (unsigned long long)(status.writer_silent_ms / 1000), (unsigned long long)(status.writer_silent_ms % 1000 / 100));
+}
+
+struct list {
+	bool json;
+	unsigned n;
+};
+
+static void
+list_one(void *arg, const char *name, struct peek *p, int error)
+{
+	struct list *l = arg;
+	struct peek_status s = {.socket_path = ""};
+	struct record r;
+
+	l->n++;
+	if (p != NULL)
+		error = peek_status(p, &s);
+	if (l->json) {
+		record_begin(&r, true, 0);
+		if (error == 0)
+			print_status(&r, name, &s);
+		else {
+			record_text(&r, "name", name);
+			record_text(&r, "error", peek_strerror(error));
+		}
+		record_end(&r);
+		return;
+	}
+	printf("%-24s ", name);
+	if (error != 0)
+		printf("%s\n", peek_strerror(error));
+	else if (s.writer_present)
+		printf("%8llu MiB  pid %-8lld %s\n", (unsigned long long)(s.arena_bytes >> 20), (long long)s.writer_pid, s.socket_path);
+	else
+		printf("%8llu MiB  no daemon    %s\n", (unsigned long long)(s.arena_bytes >> 20), s.socket_path);
+}
+
+int
+cmd_list(struct ctl *c)
+{
+	struct list l = {.json = c->json};
+
+	each_instance(list_one, &l);
+	if (l.n == 0)
+		return ctl_refused("To start one: peekd -n NAME", "there is no instance on this host");
+	return ctl_flushed(CTL_OK);
+}

@@ -1,0 +1,294 @@
+/*
+ * items.c: commands on one key, or on each of several.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/conn.h"
+#include "ctl/ctl.h"
+
+/* A number of seconds beyond this counts as a date unless it is sent with a sign. */
+#define RELATIVE_MAX_S 2592000u
+
+static bool
+key_ok(const char *key)
+{
+	size_t len = strlen(key);
+
+	if (len >= 1 && len <= PEEK_KEY_MAX_BYTES)
+		return true;
+	ctl_error(NULL, "a key has 1 to %d bytes; this one has %zu", PEEK_KEY_MAX_BYTES, len);
+	return false;
+}
+
+/* A meta request and its reply. 0, or the exit status of an error that was explained. */
+static int
+ask_meta(struct ctl *c, enum wire_verb verb, const char *key, const void *value, int64_t value_len, const char *flags,
+    struct wire_reply *re)
+{
+	if (!key_ok(key) || ctl_connect(c) != 0)
+		return CTL_ERROR;
+	wire_put_meta(&c->conn->out, verb, key, strlen(key), value_len, flags);
+	int error = conn_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
+	if (error == 0 && value_len >= 0)
+		error = conn_send(c->conn, "\r\n", 2);
+	int answered = conn_reply(c->conn, re); /* a daemon that refused may have hung up while the value was sent */
+	if (answered != 0)
+		return ctl_broken(error != 0 && error != -EPIPE ? error : answered);
+	return CTL_OK;
+}
+
+/* ---- get ------------------------------------------------------------------------------------------------------------ */
+
+static int
+write_value(const struct ctl *c, const void *value, size_t len)
+{
+	FILE *to = stdout;
+
+	if (c->output != NULL && (to = fopen(c->output, "we")) == NULL)
+		return ctl_error(NULL, "can't write %s: %s", c->output, strerror(errno));
+	bool ok = fwrite(value, 1, len, to) == len;
+	if (to == stdout) {
+		if (isatty(STDOUT_FILENO) && (len == 0 || ((const char *)value)[len - 1] != '\n'))
+			putchar('\n');
+		return ctl_flushed(CTL_OK);
+	}
+	ok = fclose(to) == 0 && ok;
+	return ok ? CTL_OK : ctl_error(NULL, "can't write %s: %s", c->output, strerror(errno));
+}
+
+static int
+show(const struct ctl *c, const char *key, const void *value, const struct peek_info *info)
+{
+	struct record r;
+
+	if (!c->json || c->output != NULL)
+		return write_value(c, value, info->value_len);
+	record_begin(&r, true, 0);
+	record_bytes(&r, "key", key, strlen(key));
+	record_u64(&r, "length", info->value_len);
+	record_u64(&r, "flags", info->flags);
+	record_i64(&r, "ttl_s", info->ttl_s);
+	record_u64(&r, "cas", info->cas);
+	record_bool(&r, "stale", info->stale != 0);
+	record_bytes(&r, "value", value, info->value_len);
+	record_end(&r);
+	return ctl_flushed(CTL_OK);
+}
+
+static int
+get_by_socket(struct ctl *c, const char *key)
+{
+	struct wire_reply re;
+	struct peek_info info = {0};
+	struct wire_str token;
+	int status = ask_meta(c, WIRE_MG, key, NULL, -1, "v f t c", &re);
+
+	if (status != CTL_OK)
+		return status;
+	if (re.code != WIRE_RE_VA)
+		return ctl_unhoped(&re, key);
+	info.value_len = re.data_bytes;
+	info.stale = wire_reply_flag(&re, 'X', &token);
+	if (wire_reply_flag(&re, 'f', &token))
+		(void)wire_u32(token.p, token.len, &info.flags);
+	if (wire_reply_flag(&re, 'c', &token))
+		(void)wire_u64(token.p, token.len, &info.cas);
+	info.ttl_s = -1;
+	uint64_t ttl_s;
+	if (wire_reply_flag(&re, 't', &token) && wire_u64(token.p, token.len, &ttl_s))
+		info.ttl_s = (int64_t)ttl_s;
+	return show(c, key, re.data, &info);
+}
+
+int
+cmd_get(struct ctl *c)
+{
+	const char *key = c->args[0];
+	struct peek_info info;
+	size_t cap = 1 << 16;
+
+	if (!key_ok(key))
+		return CTL_ERROR;
+	if (c->socket != NULL)
+		return get_by_socket(c, key);
+	if (ctl_open_segment(c) != 0)
+		return CTL_ERROR;
+	for (;;) {
+		char *buf = malloc(cap);
+		if (buf == NULL)
+			return ctl_error(NULL, "no memory for a value of %zu bytes", cap);
+		ssize_t n = peek_get_info(c->peek, key, strlen(key), buf, cap, &info);
+		if (n >= 0) {
+			int status = show(c, key, buf, &info);
+			free(buf);
+			return status;
+		}
+		free(buf);
+		switch ((int)n) {
+		case -ENOSPC:
+			cap = info.value_len > cap ? info.value_len : cap * 2;
+			continue;
+		case -ENOENT:
+			return ctl_refused(NULL, "%s: no such key", key);
+		case -EAGAIN:
+			return get_by_socket(c, key);
+		default:
+			return ctl_error(NULL, "%s: %s", key, peek_strerror((int)n));
+		}
+	}
+}
+
+/* ---- set ------------------------------------------------------------------------------------------------------------ */
+
+static int
+read_value(const char *path, char **ret, size_t *ret_len)
+{
+	bool standard = path == NULL || strcmp(path, "-") == 0;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0, cap = 0;
+	char *buf = NULL;
+
+	if (fd < 0)
+		return ctl_error(NULL, "can't read %s: %s", path, strerror(errno));
+	for (;;) {
+		if (len == cap) {
+			char *more = len > PEEK_VALUE_MAX_BYTES ? NULL : realloc(buf, cap = cap == 0 ? 65536 : cap * 2);
+			if (more == NULL) {
+				errno = len > PEEK_VALUE_MAX_BYTES ? EFBIG : ENOMEM;
+				break;
+			}
+			buf = more;
+		}
+		ssize_t n = read(fd, buf + len, cap - len);
+		if (n > 0)
+			len += (size_t)n;
+		else if (n == 0) {
+			if (!standard)
+				close(fd);
+			*ret = buf;
+			*ret_len = len;
+			return CTL_OK;
+		} else if (errno != EINTR)
+			break;
+	}
+	int saved = errno;
+	free(buf);
+	if (!standard)
+		close(fd);
+	if (saved == EFBIG)
+		return ctl_refused(NULL, "the value is larger than any item may be (%d bytes)", PEEK_VALUE_MAX_BYTES);
+	return ctl_error(NULL, "can't read %s: %s", standard ? "standard input" : path, strerror(saved));
+}
+
+static void
+put_ttl(char *buf, size_t cap, uint64_t ttl_s)
+{
+	snprintf(buf, cap, ttl_s > RELATIVE_MAX_S ? "T+%llu" : "T%llu", (unsigned long long)ttl_s);
+}
+
+int
+cmd_set(struct ctl *c)
+{
+	static const char *const modes[] = {"set", "add", "replace", "append", "prepend"};
+	const char *key = c->args[0];
+	char flags[128], ttl[32], *read = NULL;
+	struct wire_reply re;
+	size_t len = 0, mode = 0;
+
+	while (c->mode != NULL && strcmp(c->mode, modes[mode]) != 0)
+		if (++mode == sizeof(modes) / sizeof(*modes))
+			return ctl_error("Modes are set, add, replace, append and prepend.", "there is no mode \"%s\"", c->mode);
+	if (c->n_args == 2 && c->file != NULL)
+		return ctl_error(NULL, "the value is given twice: as a word and by -f");
+	if (!key_ok(key) || ctl_connect(c) != 0)
+		return CTL_ERROR;
+	const char *value = c->n_args == 2 ? c->args[1] : NULL;
+	if (value != NULL)
+		len = strlen(value);
+	else {
+		int status = read_value(c->file, &read, &len);
+		if (status != CTL_OK)
+			return status;
+		value = read;
+	}
+	put_ttl(ttl, sizeof(ttl), c->ttl_s);
+	int n = snprintf(flags, sizeof(flags), "%s F%llu M%c", ttl, (unsigned long long)c->flags, "SERAP"[mode]);
+	if (c->has_cas)
+		snprintf(flags + n, sizeof(flags) - (size_t)n, " C%llu", (unsigned long long)c->cas);
+	int status = ask_meta(c, WIRE_MS, key, value, (int64_t)len, flags, &re);
+	free(read);
+	if (status != CTL_OK)
+		return status;
+	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, key);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------------------------- */
+
+int
+cmd_delete(struct ctl *c)
+{
+	int worst = CTL_OK;
+
+	for (int i = 0; i < c->n_args; i++) {
+		struct wire_reply re;
+		int status = ask_meta(c, WIRE_MD, c->args[i], NULL, -1, "", &re);
+		if (status == CTL_OK && re.code != WIRE_RE_HD)
+			status = ctl_unhoped(&re, c->args[i]);
+		if (status == CTL_ERROR)
+			return status;
+		worst = status > worst ? status : worst;
+	}
+	return worst;
+}
+
+int
+cmd_touch(struct ctl *c)
+{
+	struct wire_reply re;
+	uint64_t ttl_s;
+	char flags[32];
+
+	if (!ctl_duration(c->args[1], &ttl_s))
+		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[1]);
+	put_ttl(flags, sizeof(flags), ttl_s);
+	int status = ask_meta(c, WIRE_MG, c->args[0], NULL, -1, flags, &re);
+	if (status != CTL_OK)
+		return status;
+	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, c->args[0]);
+}
+
+static int
+arithmetic(struct ctl *c, char mode)
+{
+	struct wire_reply re;
+	uint64_t delta = 1;
+	char flags[48];
+
+	if (c->n_args == 2 && !ctl_number(c->args[1], UINT64_MAX, &delta))
+		return ctl_error(NULL, "\"%s\" is not a number from 0 to 18446744073709551615", c->args[1]);
+	snprintf(flags, sizeof(flags), "v D%llu M%c", (unsigned long long)delta, mode);
+	int status = ask_meta(c, WIRE_MA, c->args[0], NULL, -1, flags, &re);
+	if (status != CTL_OK)
+		return status;
+	if (re.code != WIRE_RE_VA)
+		return ctl_unhoped(&re, c->args[0]);
+	printf("%.*s\n", (int)re.data_bytes, re.data);
+	return ctl_flushed(CTL_OK);
+}
+
+int
+cmd_incr(struct ctl *c)
+{
+	return arithmetic(c, 'I');
+}
+
+int
+cmd_decr(struct ctl *c)
+{
+	return arithmetic(c, 'D');
+}

@@ -1,0 +1,279 @@
+/*
+ * main.c: peekctl's command line: options and commands from their tables.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/conn.h"
+#include "ctl/ctl.h"
+
+#define COMMON_OPTIONS "nsjthV"
+
+static const struct command {
+	const char *name;
+	int args_min, args_max;
+	const char *options, *args, *help;
+	int (*run)(struct ctl *c);
+} commands[] = {
+#define COMMAND(id, name, args_min, args_max, options, args, help) {name, args_min, args_max, options, args, help, cmd_##id},
+#include "ctl/commands.def"
+#undef COMMAND
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static const struct option_row {
+	char id, letter;
+	const char *name, *arg, *help;
+} options[] = {
+#define OPTION(id, letter, name, arg, help) {id, letter, name, arg, help},
+#include "ctl/options.def"
+#undef OPTION
+};
+#define N_OPTIONS (sizeof(options) / sizeof(*options))
+
+static int
+say(int status, const char *advice, const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	fputs("peekctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	if (advice != NULL)
+		fprintf(stderr, "  %s\n", advice);
+	return status;
+}
+
+int
+ctl_error(const char *advice, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int status = say(CTL_ERROR, advice, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+int
+ctl_refused(const char *advice, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int status = say(CTL_REFUSED, advice, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+bool
+ctl_number(const char *text, uint64_t max, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!wire_u64(text, strlen(text), &value) || value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool
+ctl_duration(const char *text, uint64_t *ret_s)
+{
+	static const char endings[] = "smhd";
+	static const uint64_t seconds[] = {1, 60, 3600, 86400};
+	size_t len = strlen(text);
+	const char *ending = len > 0 ? strchr(endings, text[len - 1]) : NULL;
+	uint64_t value, unit = ending != NULL ? seconds[ending - endings] : 1;
+
+	if (!wire_u64(text, len - (ending != NULL), &value) || value > UINT32_MAX / unit)
+		return false;
+	*ret_s = value * unit;
+	return true;
+}
+
+/* ---- help ----------------------------------------------------------------------------------------------------------- */
+
+static void
+print_options(const char *ids)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option_row *o = &options[i];
+		char left[64];
+		if (strchr(ids, o->id) == NULL)
+			continue;
+		int n = o->letter != 0 ? snprintf(left, sizeof(left), "-%c, ", o->letter) : snprintf(left, sizeof(left), "    ");
+		snprintf(left + n, sizeof(left) - (size_t)n, "--%s%s%s", o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+		printf("  %-22s  %s\n", left, o->help);
+	}
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+int
+ctl_help(const char *name)
+{
+	if (name != NULL) {
+		const struct command *cmd = find_command(name);
+		if (cmd == NULL)
+			return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+		printf("usage: peekctl [options] %s %s\n\n%s\n", cmd->name, cmd->args, cmd->help);
+		if (cmd->options[0] != '\0')
+			printf("\n");
+		print_options(cmd->options);
+		return ctl_flushed(CTL_OK);
+	}
+	printf("usage: peekctl [-n NAME | -s PATH] [options] COMMAND ...\n\ncommands:\n");
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		char left[80];
+		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
+		if (strlen(left) > 18)
+			printf("  %s\n  %-18s  %s\n", left, "", commands[i].help);
+		else
+			printf("  %-18s  %s\n", left, commands[i].help);
+	}
+	printf("\noptions:\n");
+	print_options(COMMON_OPTIONS);
+	printf("\npeekctl help COMMAND shows a command's own options. Behind -- everything is a word.\n"
+	    "Exit status: 0 done; 1 not found, not stored or refused; 2 any error.\n");
+	return ctl_flushed(CTL_OK);
+}
+
+int
+cmd_help(struct ctl *c)
+{
+	return ctl_help(c->n_args > 0 ? c->args[0] : NULL);
+}
+
+/* ---- the command line ------------------------------------------------------------------------------------------------- */
+
+static int
+bad_value(const char *option, const char *value, const char *allowed)
+{
+	return ctl_error(NULL, "--%s: found \"%s\", allowed is %s", option, value, allowed);
+}
+
+static int
+take_option(struct ctl *c, char id, const char *value)
+{
+	uint64_t number;
+
+	switch (id) {
+	case 'n': c->name = value; return CTL_OK;
+	case 's': c->socket = value; return CTL_OK;
+	case 'j': c->json = true; return CTL_OK;
+	case 'o': c->output = value; return CTL_OK;
+	case 'f': c->file = value; return CTL_OK;
+	case 'M': c->mode = value; return CTL_OK;
+	case '<': c->from = value; return CTL_OK;
+	case '>': c->to = value; return CTL_OK;
+	case 'S': c->sort = true; return CTL_OK;
+	case '0': c->null = true; return CTL_OK;
+	case 't':
+		if (!ctl_duration(value, &number) || number < 1 || number > 86400)
+			return bad_value("timeout", value, "1 to 86400 seconds");
+		c->timeout_ms = (unsigned)number * 1000;
+		return CTL_OK;
+	case 'T':
+		return ctl_duration(value, &c->ttl_s) ? CTL_OK : bad_value("ttl", value, "a number of seconds, or of m, h, d: 15m");
+	case 'F':
+		return ctl_number(value, UINT32_MAX, &c->flags) ? CTL_OK : bad_value("flags", value, "0 to 4294967295");
+	case 'C':
+		c->has_cas = true;
+		return ctl_number(value, UINT64_MAX, &c->cas) ? CTL_OK : bad_value("cas", value, "a number");
+	case 'L':
+		if (!ctl_number(value, UINT64_MAX, &c->limit) || c->limit == 0)
+			return bad_value("limit", value, "a number above 0");
+		return CTL_OK;
+	default:
+		return CTL_ERROR;
+	}
+}
+
+/* Fills c and ids (of the options that were given, at most cap - 1). Returns CTL_OK, or the status to exit with. */
+static int
+parse(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
+{
+	struct option longs[N_OPTIONS + 1] = {0};
+	char shorts[64] = "";
+	size_t n_ids = 0, n_shorts = 0;
+	int got;
+
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option_row *o = &options[i];
+		longs[i] = (struct option){o->name, o->arg != NULL ? required_argument : no_argument, NULL, o->id};
+		if (o->letter != 0) {
+			shorts[n_shorts++] = o->letter;
+			if (o->arg != NULL)
+				shorts[n_shorts++] = ':';
+		}
+	}
+	while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (got == '?') {
+			fprintf(stderr, "  peekctl help lists the commands, peekctl help COMMAND its options.\n");
+			return CTL_ERROR;
+		}
+		if (n_ids < cap - 1)
+			ids[n_ids++] = (char)got;
+		if (got == 'h' || got == 'V')
+			continue;
+		int status = take_option(c, (char)got, optarg);
+		if (status != CTL_OK)
+			return status;
+	}
+	ids[n_ids] = '\0';
+	return CTL_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *env_name = getenv("PEEK_NAME");
+	struct ctl c = {.name = env_name != NULL ? env_name : "default", .timeout_ms = 5000};
+	char ids[64];
+	int status = parse(&c, argc, argv, ids, sizeof(ids));
+
+	signal(SIGPIPE, SIG_IGN);
+	if (status != CTL_OK)
+		return status;
+	const char *name = optind < argc ? argv[optind] : NULL;
+	if (strchr(ids, 'h') != NULL)
+		return ctl_help(name);
+	if (strchr(ids, 'V') != NULL) {
+		printf("peekctl %s\n", peek_version());
+		return ctl_flushed(CTL_OK);
+	}
+	if (name == NULL) {
+		ctl_help(NULL);
+		return CTL_ERROR;
+	}
+	const struct command *cmd = find_command(name);
+	if (cmd == NULL)
+		return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+	c.args = argv + optind + 1;
+	c.n_args = argc - optind - 1;
+	if (c.n_args < cmd->args_min || c.n_args > cmd->args_max)
+		return ctl_error(NULL, "usage: peekctl %s %s", cmd->name, cmd->args);
+	for (const char *id = ids; *id != '\0'; id++) {
+		if (strchr(COMMON_OPTIONS, *id) != NULL || strchr(cmd->options, *id) != NULL)
+			continue;
+		for (size_t i = 0; i < N_OPTIONS; i++)
+			if (options[i].id == *id)
+				return ctl_error(NULL, "%s has no option --%s", cmd->name, options[i].name);
+	}
+	status = cmd->run(&c);
+	conn_close(c.conn);
+	peek_close(c.peek);
+	return status;
+}

@@ -1,0 +1,181 @@
+/*
+ * output.c: records as lines or as JSON, and bytes that may be anything.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "wire/wire.h"
+
+/* Well-formed UTF-8: no surrogates, nothing overlong, nothing above U+10FFFF. */
+static bool
+is_utf8(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		unsigned char b = p[i];
+		unsigned more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : 9;
+
+		if (more == 9 || n - i <= more)
+			return false;
+		for (unsigned k = 1; k <= more; k++)
+			if ((p[i + k] & 0xc0) != 0x80)
+				return false;
+		if ((b == 0xe0 && p[i + 1] < 0xa0) || (b == 0xed && p[i + 1] >= 0xa0) || (b == 0xf0 && p[i + 1] < 0x90) ||
+		    (b == 0xf4 && p[i + 1] >= 0x90))
+			return false;
+		i += more + 1;
+	}
+	return true;
+}
+
+static void
+json_string(const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	putchar('"');
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '"' || p[i] == '\\')
+			printf("\\%c", p[i]);
+		else if (p[i] < 0x20 || p[i] == 0x7f)
+			printf("\\u%04x", p[i]);
+		else
+			putchar(p[i]);
+	}
+	putchar('"');
+}
+
+void
+print_escaped(const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < 0x20 || p[i] > 0x7e || p[i] == '\\')
+			printf("\\x%02x", p[i]);
+		else
+			putchar(p[i]);
+	}
+}
+
+void
+record_begin(struct record *r, bool json, int width)
+{
+	*r = (struct record){.json = json, .width = width};
+	if (json)
+		putchar('{');
+}
+
+static void
+record_field(struct record *r, const char *field)
+{
+	if (!r->json) {
+		printf("%-*s ", r->width, field);
+		return;
+	}
+	if (r->begun)
+		putchar(',');
+	r->begun = true;
+	json_string(field, strlen(field));
+	putchar(':');
+}
+
+static void
+record_line_end(const struct record *r)
+{
+	if (!r->json)
+		putchar('\n');
+}
+
+void
+record_u64(struct record *r, const char *field, uint64_t value)
+{
+	record_field(r, field);
+	printf("%" PRIu64, value);
+	record_line_end(r);
+}
+
+void
+record_i64(struct record *r, const char *field, int64_t value)
+{
+	record_field(r, field);
+	printf("%" PRId64, value);
+	record_line_end(r);
+}
+
+void
+record_bool(struct record *r, const char *field, bool value)
+{
+	record_field(r, field);
+	fputs(r->json ? (value ? "true" : "false") : (value ? "yes" : "no"), stdout);
+	record_line_end(r);
+}
+
+void
+record_text(struct record *r, const char *field, const char *value)
+{
+	record_bytes(r, field, value, strlen(value));
+}
+
+void
+record_bytes(struct record *r, const char *field, const void *bytes, size_t n)
+{
+	if (!r->json) {
+		record_field(r, field);
+		print_escaped(bytes, n);
+		record_line_end(r);
+		return;
+	}
+	if (is_utf8(bytes, n)) {
+		record_field(r, field);
+		json_string(bytes, n);
+		return;
+	}
+	char name[64];
+	char *encoded = malloc((n + 2) / 3 * 4 + 1);
+	snprintf(name, sizeof(name), "%s_base64", field);
+	record_field(r, name);
+	if (encoded == NULL) {
+		fputs("null", stdout);
+		return;
+	}
+	json_string(encoded, (size_t)(wire_base64(encoded, bytes, n) - encoded));
+	free(encoded);
+}
+
+void
+record_guess(struct record *r, const char *field, const char *value, size_t value_len)
+{
+	size_t at = value_len > 0 && value[0] == '-', digits = 0, dots = 0;
+
+	for (size_t i = at; i < value_len; i++) {
+		digits += isdigit((unsigned char)value[i]) != 0;
+		dots += value[i] == '.' && i > at && i + 1 < value_len;
+	}
+	bool number = digits > 0 && dots <= 1 && at + digits + dots == value_len &&
+	    (value[at] != '0' || value_len == at + 1 || value[at + 1] == '.');
+	if (!r->json || !number) {
+		record_bytes(r, field, value, value_len);
+		return;
+	}
+	record_field(r, field);
+	fwrite(value, 1, value_len, stdout);
+}
+
+void
+record_end(struct record *r)
+{
+	if (r->json)
+		fputs("}\n", stdout);
+}
+
+int
+ctl_flushed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	return ctl_error(NULL, "can't write to standard output");
+}

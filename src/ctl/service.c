@@ -1,0 +1,176 @@
+/*
+ * service.c: commands about the daemon.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/conn.h"
+#include "ctl/ctl.h"
+#include "shm/stats.h"
+
+static const struct shm_stat_info stat_rows[SHM_STAT_N] = {
+#define STAT SHM_STAT_ROW
+#include "shm/stats.def"
+#undef STAT
+};
+
+/* Calls each for every STAT line. */
+static int
+each_stat(struct ctl *c, const char *what, void (*each)(void *arg, struct wire_str name, struct wire_str value), void *arg)
+{
+	struct wire_reply re;
+
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	int error = conn_ask(c->conn, &re, "stats%s%s", what[0] != '\0' ? " " : "", what);
+	while (error == 0 && re.code == WIRE_RE_STAT) {
+		if (re.n_args >= 1) {
+			struct wire_str value = {re.rest.p + re.rest.len, 0};
+			if (re.n_args > 1)
+				value = (struct wire_str){re.arg[1].p, (uint32_t)(re.rest.p + re.rest.len - re.arg[1].p)};
+			each(arg, re.arg[0], value);
+		}
+		error = conn_reply(c->conn, &re);
+	}
+	if (error != 0)
+		return ctl_broken(error);
+	if (re.code == WIRE_RE_END || re.code == WIRE_RE_RESET)
+		return CTL_OK;
+	return ctl_unhoped(&re, NULL);
+}
+
+static void
+print_stat(void *arg, struct wire_str name, struct wire_str value)
+{
+	char field[128];
+
+	snprintf(field, sizeof(field), "%.*s", (int)name.len, name.p);
+	record_guess(arg, field, value.p, value.len);
+}
+
+int
+cmd_stats(struct ctl *c)
+{
+	static const char *const known[] = {"", "settings", "items", "slabs", "sizes", "conns", "reset"};
+	const char *what = c->n_args > 0 ? c->args[0] : "";
+	struct record r;
+	size_t i = 0;
+
+	while (i < sizeof(known) / sizeof(*known) && strcmp(what, known[i]) != 0)
+		i++;
+	if (i == sizeof(known) / sizeof(*known))
+		return ctl_error("There are settings, items, slabs, sizes, conns and reset.", "there are no stats \"%s\"", what);
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	record_begin(&r, c->json, 28);
+	int status = each_stat(c, what, print_stat, &r);
+	record_end(&r);
+	return ctl_flushed(status);
+}
+
+static void
+print_metric(void *arg, struct wire_str name, struct wire_str value)
+{
+	for (size_t i = 0; i < SHM_STAT_N; i++) {
+		const struct shm_stat_info *row = &stat_rows[i];
+		if (strlen(row->name) != name.len || memcmp(row->name, name.p, name.len) != 0)
+			continue;
+		printf("# HELP %s %s\n# TYPE %s %s\n%s{instance=\"%s\"} %.*s\n", row->prom, row->help, row->prom,
+		    row->kind == SHM_STAT_COUNTER ? "counter" : "gauge", row->prom, (const char *)arg, (int)value.len, value.p);
+		return;
+	}
+}
+
+int
+cmd_metrics(struct ctl *c)
+{
+	char instance[256];
+
+	snprintf(instance, sizeof(instance), "%s", c->socket != NULL ? c->socket : c->name);
+	for (char *p = instance; *p != '\0'; p++)
+		if (*p == '"' || *p == '\\' || *p == '\n')
+			*p = '_';
+	return ctl_flushed(each_stat(c, "", print_metric, instance));
+}
+
+int
+cmd_ping(struct ctl *c)
+{
+	struct timespec before, after;
+	struct wire_reply re;
+
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	int error = conn_ask(c->conn, &re, "mn");
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	if (error != 0)
+		return ctl_broken(error);
+	if (re.code != WIRE_RE_MN)
+		return ctl_unhoped(&re, NULL);
+	int64_t us = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+	if (c->json)
+		printf("{\"answered_us\":%" PRId64 "}\n", us);
+	else
+		printf("answered in %" PRId64 " us\n", us);
+	return ctl_flushed(CTL_OK);
+}
+
+int
+cmd_flush(struct ctl *c)
+{
+	struct wire_reply re;
+	uint64_t delay_s = 0;
+
+	if (c->n_args > 0 && !ctl_duration(c->args[0], &delay_s))
+		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[0]);
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	int error = delay_s == 0 ? conn_ask(c->conn, &re, "flush_all") : conn_ask(c->conn, &re, "flush_all +%" PRIu64, delay_s);
+	if (error != 0)
+		return ctl_broken(error);
+	return re.code == WIRE_RE_OK ? CTL_OK : ctl_unhoped(&re, NULL);
+}
+
+int
+cmd_shutdown(struct ctl *c)
+{
+	struct wire_reply re;
+
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	int error = conn_ask(c->conn, &re, "shutdown");
+	if (error == -ECONNRESET) /* what it does in place of an answer */
+		return CTL_OK;
+	if (error != 0)
+		return ctl_broken(error);
+	if (re.code == WIRE_RE_ERROR)
+		return ctl_refused("Send SIGTERM to it, or start it with -A.", "this daemon doesn't take shutdown from its socket");
+	return ctl_unhoped(&re, NULL);
+}
+
+int
+cmd_version(struct ctl *c)
+{
+	struct wire_reply re;
+	struct record r;
+
+	record_begin(&r, c->json, 8);
+	record_text(&r, "peekctl", peek_version());
+	int status = ctl_connect(c) == 0 ? CTL_OK : CTL_ERROR;
+	if (status == CTL_OK) {
+		int error = conn_ask(c->conn, &re, "version");
+		if (error != 0)
+			status = ctl_broken(error);
+		else if (re.code == WIRE_RE_VERSION)
+			record_bytes(&r, "peekd", re.rest.p, re.rest.len);
+		else
+			status = ctl_unhoped(&re, NULL);
+	}
+	record_end(&r);
+	return ctl_flushed(status);
+}
