@@ -1,0 +1,38 @@
+/*
+ * table_private.h: chains, as table.c, table_split.c and table_repair.c walk and close them.
+ */
+#ifndef PEEK_ENGINE_TABLE_PRIVATE_H
+#define PEEK_ENGINE_TABLE_PRIVATE_H
+
+#include "engine/table.h"
+
+struct chain {
+	uint32_t n_lines;
+	uint64_t line[CHAIN_LINES_MAX];
+};
+
+/* The lines of a chain. Links are clamped: a damaged one ends the chain. */
+void table_chain_of(const struct table *t, uint64_t head, struct chain *ret);
+
+/* What is kept aside by slot, the hint and the last access, moves with it. */
+void table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref);
+
+/* Returns the line of an overflow bucket that no chain leads to, or 0 if there is no memory. */
+uint64_t table_overflow_take(struct table *t);
+
+/* After the chain no longer leads to it, inside or behind that chain's window. */
+void table_overflow_give(struct table *t, uint64_t line);
+
+/*
+ * Closes up a chain inside its head's window: holes in front are filled from the last line; a last line with one item gives
+ * it to the slot that leads there, with none it is cut off. Each step leaves every item in the chain.
+ */
+void table_close_up(struct table *t, uint64_t head);
+
+static inline struct word *
+slot_at(const struct table *t, uint64_t line, unsigned slot)
+{
+	return &table_line(t, line)->slot[slot];
+}
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * table_repair.c: what a successor does to chains. Every step may be the last of this process too: nothing is cleared before it
+ * stands where it belongs.
+ */
+#include "engine/crash.h"
+#include "engine/table_private.h"
+#include "shm/seq.h"
+
+struct table_repair
+table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg)
+{
+	struct table_repair r = {0};
+	struct bucket *b = table_line(t, head);
+	uint64_t seen[CHAIN_LINES_MAX * BUCKET_SLOTS];
+	uint32_t n_seen = 0;
+	struct chain c;
+	bool odd = (word_load_rlx(&b->seq) & 1) != 0, entered = odd;
+
+	table_chain_of(t, head, &c);
+	for (uint32_t l = 0; l < c.n_lines; l++) {
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			struct word *at = slot_at(t, c.line[l], i);
+			uint64_t slot = word_load_rlx(at);
+			bool twice = false, is_chain = i == LINK_SLOT && slot_is_link(slot) && l + 1 < c.n_lines;
+			if (slot == 0 || is_chain)
+				continue;
+			for (uint32_t k = 0; k < n_seen && !twice; k++)
+				twice = seen[k] == slot;
+			if (!twice && slot_is_item(slot) && keep(arg, head, slot)) {
+				seen[n_seen++] = slot;
+				t->n_items++;
+				t->n_overflow_items += l > 0;
+				continue;
+			}
+			if (!entered) {
+				seq_enter(&b->seq);
+				entered = true;
+			}
+			word_store_rlx(at, 0);
+			CRASH_POINT("repair:cleared");
+			r.doubles += twice;
+			r.dropped += !twice;
+		}
+	}
+	if (!entered)
+		return r;
+	r.odd = odd;
+	table_close_up(t, head);
+	seq_repaired(&b->seq);
+	CRASH_POINT("repair:left");
+	return r;
+}
+
+void
+table_repair_unborn(struct table *t)
+{
+	uint64_t idx = t->n_buckets;
+
+	/* Its memory may not be there: what was never allocated was never marked. */
+	if (idx >= t->map->n_buckets_max || map_allocate_buckets(t->map, idx + 1) != 0)
+		return;
+	struct bucket *b = &t->map->buckets[idx];
+	if ((word_load_rlx(&b->seq) & 1) == 0)
+		return;
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+		word_store_rlx(&b->slot[i], 0);
+	seq_repaired(&b->seq);
+}
+
+void
+table_recover_free(struct table *t, uint64_t *used)
+{
+	struct chain c;
+
+	for (uint64_t head = 0; head < t->n_buckets; head++) {
+		uint64_t last = word_load_rlx(&t->map->buckets[head].slot[LINK_SLOT]);
+		if (!slot_is_link(last))
+			continue;
+		table_chain_of(t, head, &c);
+		for (uint32_t l = 1; l < c.n_lines; l++) {
+			uint64_t idx = c.line[l] - t->map->n_buckets_max;
+			used[idx / 64] |= UINT64_C(1) << (idx % 64);
+			t->n_overflow_used++;
+		}
+	}
+	for (uint64_t idx = t->n_overflow_made; idx-- > 0;)
+		if ((used[idx / 64] >> (idx % 64) & 1) == 0) {
+			word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free); /* relaxed: seq_recover came before [S7] */
+			t->overflow_free = idx + 1;
+		}
+}

@@ -1,0 +1,155 @@
+/*
+ * table_split.c: growth, one bucket at a time (linear hashing), with readers attached.
+ */
+#include "engine/crash.h"
+#include "engine/table_private.h"
+#include "shm/copy.h"
+#include "shm/hash.h"
+#include "shm/item.h"
+#include "shm/seq.h"
+
+/* Grow when more than 1 of 22 items (4.5 %) is on an overflow line, but not below 2 items a bucket: colliding keys must
+ * not drive growth. Always grow above 4.5 items a bucket. */
+#define OVERFLOW_SHARE_MAX 22
+#define GROW_MIN_ITEMS(n)  ((n) * 2)
+#define GROW_MAX_ITEMS(n)  ((n) * 9 / 2)
+
+bool
+table_due(const struct table *t)
+{
+	if (t->n_buckets >= t->map->n_buckets_max || t->n_items < t->refused_at_items)
+		return false;
+	return t->n_items > GROW_MAX_ITEMS(t->n_buckets) ||
+	    (t->n_items > GROW_MIN_ITEMS(t->n_buckets) && t->n_overflow_items > t->n_items / OVERFLOW_SHARE_MAX);
+}
+
+static uint64_t
+slot_hash(const struct table *t, uint64_t slot)
+{
+	unsigned char key[256];
+	const struct word *w = t->map->arena + slot_unit(slot);
+	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
+	uint32_t n = item_key_bytes(word0);
+
+	copy_out(key, w, item_key_at(item_state(word1)), n);
+	return hash_key(key, n, t->map->seed);
+}
+
+struct moving {
+	uint32_t n;
+	uint64_t ref[CHAIN_LINES_MAX * BUCKET_SLOTS];
+	uint64_t slot[CHAIN_LINES_MAX * BUCKET_SLOTS];
+};
+
+static void
+plan_split(const struct table *t, uint64_t from, struct moving *m)
+{
+	struct chain c;
+
+	m->n = 0;
+	table_chain_of(t, from, &c);
+	for (uint32_t l = 0; l < c.n_lines; l++)
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			uint64_t slot = word_load_rlx(slot_at(t, c.line[l], i));
+			if (slot_is_item(slot) && table_bucket_idx(slot_hash(t, slot), t->n_buckets + 1) == t->n_buckets) {
+				m->ref[m->n] = c.line[l] << 3 | i;
+				m->slot[m->n++] = slot;
+			}
+		}
+}
+
+/* Where the k-th item of a chain of n_lines goes: every line but the last keeps its last slot for the link. */
+static uint64_t
+chain_ref(const uint64_t *lines, uint32_t n_lines, uint32_t k)
+{
+	uint32_t l = k / LINK_SLOT < n_lines ? k / LINK_SLOT : n_lines - 1;
+
+	return lines[l] << 3 | (k - l * LINK_SLOT);
+}
+
+/* Fills the overflow lines of a chain that no reader can reach yet. Returns the number of its lines, 0: no memory. */
+static uint32_t
+fill_overflow(struct table *t, uint64_t head, const struct moving *m, uint64_t *lines)
+{
+	uint32_t n_lines = 1;
+
+	lines[0] = head;
+	while (m->n > n_lines * LINK_SLOT + 1) {
+		uint64_t fresh = table_overflow_take(t);
+		if (fresh == 0) {
+			while (n_lines > 1)
+				table_overflow_give(t, lines[--n_lines]);
+			return 0;
+		}
+		lines[n_lines++] = fresh;
+	}
+	for (uint32_t l = 1; l < n_lines; l++)
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			uint32_t k = l * LINK_SLOT + i;
+			uint64_t slot = k < m->n ? m->slot[k] : 0;
+			if (i == LINK_SLOT && l + 1 < n_lines)
+				slot = slot_make_link(lines[l + 1] - t->map->n_buckets_max);
+			word_store_rlx(slot_at(t, lines[l], i), slot);
+		}
+	return n_lines;
+}
+
+/*
+ * Splits the next bucket b into itself and the new bucket b'. The count is published inside both windows: a reader with
+ * the old count finds b rewritten and looks again; one with the new count finds b' odd until it is whole. What a successor
+ * finds: count old: b' is not there, b has everything. Count new: b' has everything that is its own, b some of it too.
+ */
+bool
+table_split(struct table *t)
+{
+	uint64_t from = table_split_idx(t->n_buckets), to = t->n_buckets;
+	uint64_t lines[CHAIN_LINES_MAX];
+	struct moving m;
+
+	if (map_allocate_buckets(t->map, to + 1) != 0)
+		goto refused;
+	plan_split(t, from, &m);
+	uint32_t n_lines = fill_overflow(t, to, &m, lines);
+	if (n_lines == 0)
+		goto refused;
+	CRASH_POINT("split:planned");
+	struct bucket *old = table_line(t, from), *new = table_line(t, to);
+
+	seq_mark(&old->seq);
+	CRASH_POINT("split:old marked");
+	seq_mark(&new->seq);
+	CRASH_POINT("split:new marked");
+	seq_marked();
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		uint64_t slot = i < m.n ? m.slot[i] : 0;
+		if (i == LINK_SLOT && n_lines > 1)
+			slot = slot_make_link(lines[1] - t->map->n_buckets_max);
+		word_store_rlx(&new->slot[i], slot);
+	}
+	CRASH_POINT("split:new filled");
+	seq_crash_order(); /* [C1] the new bucket is whole before it counts */
+	word_store_rlx(&t->map->header->count, to + 1); /* relaxed: a reader that misses re-reads it after begin [S1][S2] */
+	CRASH_POINT("split:count stored");
+	seq_crash_order(); /* [C1] it counts before the old one forgets */
+	for (uint32_t k = 0; k < m.n; k++)
+		word_store_rlx(slot_at(t, m.ref[k] >> 3, m.ref[k] & 7), 0);
+	CRASH_POINT("split:old cleared");
+	t->n_buckets = to + 1;
+	t->n_splits++;
+	for (uint32_t k = 0; k < m.n; k++) {
+		uint64_t ref = chain_ref(lines, n_lines, k);
+		t->n_overflow_items -= m.ref[k] >> 3 != from;
+		t->n_overflow_items += ref >> 3 != to;
+		table_move_aside(t, m.ref[k], ref);
+	}
+	table_close_up(t, from);
+	seq_exit(&old->seq);
+	CRASH_POINT("split:old left");
+	seq_exit(&new->seq);
+	CRASH_POINT("split:new left");
+	return true;
+refused:
+	t->n_refused++;
+	t->refused_at_items = t->n_items + t->n_items / 16 + 1;
+	return false;
+}
