@@ -104,9 +104,10 @@ bucket_match(const struct bucket *b, uint64_t tag)
 	const __m128i want = _mm_set1_epi32((int)tag);
 
 	/* Relaxed loads of eight words, two at a time: each aligned half is one word. A C compiler has no such load. */
-	__asm__ volatile("movdqa %4, %0\n\tmovdqa 16+%4, %1\n\tmovdqa 32+%4, %2\n\tmovdqa 48+%4, %3"
+	const char(*half)[16] = (const char(*)[16])(const void *)b;
+	__asm__ volatile("movdqa %4, %0\n\tmovdqa %5, %1\n\tmovdqa %6, %2\n\tmovdqa %7, %3"
 	    : "=&x"(w01), "=&x"(w23), "=&x"(w45), "=x"(w67)
-	    : "o"(*b));
+	    : "m"(half[0]), "m"(half[1]), "m"(half[2]), "m"(half[3]));
 	__m128i lo = _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(w01), _mm_castsi128_ps(w23), 0xdd));
 	__m128i hi = _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(w45), _mm_castsi128_ps(w67), 0xdd));
 	lo = _mm_cmpeq_epi32(_mm_srli_epi32(lo, SLOT_UNIT_BITS - 32), want);

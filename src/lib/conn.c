@@ -1,0 +1,291 @@
+/*
+ * conn.c: connections to the control socket.
+ */
+#include "lib/conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t
+conn_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+conn_socket_path(struct peek *p, char *buf)
+{
+	const struct attached *a = seq_load_ptr(&p->newest);
+
+	if (p->socket_path[0] != '\0')
+		memcpy(buf, p->socket_path, sizeof(p->socket_path));
+	else if (a != NULL && seq_load_ptr(&p->own.foreign) == NULL)
+		map_socket_path(&a->map, buf);
+	else
+		memcpy(buf, p->foreign_socket, sizeof(p->foreign_socket));
+}
+
+static int
+conn_fd(const struct peek *p, enum conn_of which)
+{
+	return p->own.conn[which].fd_plus_1 - 1;
+}
+
+/* In a child: lets go of the parent's connection, which else would outlive the parent. */
+static void
+close_inherited(struct conn_kept *kept)
+{
+	struct stat st;
+
+	if (kept->fd_plus_1 != 0 && fstat(kept->fd_plus_1 - 1, &st) == 0 && (uint64_t)st.st_dev == kept->dev &&
+	    (uint64_t)st.st_ino == kept->ino)
+		close(kept->fd_plus_1 - 1);
+	kept->fd_plus_1 = 0;
+}
+
+void
+conn_close(struct peek *p, enum conn_of which)
+{
+	close_inherited(&p->kept[which]); /* the same descriptor, unless this is a child that never connected */
+	p->own.conn[which] = (struct conn){0};
+}
+
+static int
+fail(struct peek *p, enum conn_of which, int error)
+{
+	conn_close(p, which);
+	return error;
+}
+
+static int
+error_of_connect(int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED:
+	case EPROTOTYPE:
+		return -ECONNREFUSED;
+	case EACCES:
+	case EPERM:
+		return -EACCES;
+	default:
+		return -EIO;
+	}
+}
+
+static int
+wait_for(int fd, short events, int64_t deadline_ms, short *ret_events)
+{
+	for (;;) {
+		int64_t left = deadline_ms - conn_now_ms();
+		struct pollfd pfd = {.fd = fd, .events = events};
+
+		if (left < 0)
+			return -ETIMEDOUT;
+		int n = poll(&pfd, 1, left < 60000 ? (int)left + 1 : 60000);
+		if (n > 0) {
+			*ret_events = pfd.revents;
+			return 0;
+		}
+		if (n < 0 && errno != EINTR)
+			return -EIO;
+	}
+}
+
+int
+conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct stat st;
+	char path[128];
+
+	if ((p->flags & PEEK_READ_ONLY) != 0)
+		return -EACCES;
+	if (conn_is_open(p, which))
+		return 0;
+	conn_close(p, which);
+	conn_socket_path(p, path);
+	if (path[0] == '\0' || strlen(path) >= sizeof(un.sun_path))
+		return -ECONNREFUSED;
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -EIO;
+	while (connect(fd, (const struct sockaddr *)&un, sizeof(un)) != 0) {
+		int err = errno;
+		if (err == EINTR)
+			continue;
+		if (err != EAGAIN || conn_now_ms() >= deadline_ms) {
+			close(fd);
+			return err == EAGAIN ? -ETIMEDOUT : error_of_connect(err);
+		}
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* its queue of connections is full */
+	}
+	if (fstat(fd, &st) != 0) {
+		close(fd);
+		return -EIO;
+	}
+	p->kept[which].fd_plus_1 = fd + 1;
+	p->kept[which].dev = (uint64_t)st.st_dev;
+	p->kept[which].ino = (uint64_t)st.st_ino;
+	p->own.conn[which] = (struct conn){.fd_plus_1 = fd + 1};
+	return 0;
+}
+
+/* Reads what is there, into the buffer. 0; -ECONNRESET. */
+static int
+read_some(struct peek *p, enum conn_of which)
+{
+	struct conn *c = &p->own.conn[which];
+	char *buf = p->kept[which].reply;
+
+	if (c->reply_at > 0) {
+		memmove(buf, buf + c->reply_at, c->reply_len);
+		c->reply_at = 0;
+	}
+	if (c->reply_len == CONN_REPLY_CAP)
+		return 0;
+	ssize_t n = recv(conn_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
+	if (n > 0)
+		c->reply_len += (uint32_t)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		return -ECONNRESET;
+	return 0;
+}
+
+int
+conn_wait(struct peek *p, enum conn_of which, bool to_send, int64_t deadline_ms)
+{
+	bool full = p->own.conn[which].reply_len == CONN_REPLY_CAP;
+	short events = 0;
+	int r = wait_for(conn_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)), deadline_ms, &events);
+
+	if (r == 0 && (events & (POLLIN | POLLHUP | POLLERR)) != 0 && !full)
+		r = read_some(p, which);
+	return r == 0 ? 0 : fail(p, which, r);
+}
+
+static ssize_t
+send_error(struct peek *p, enum conn_of which)
+{
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	return fail(p, which, errno == EPIPE || errno == ECONNRESET ? -ECONNRESET : -EIO);
+}
+
+ssize_t
+conn_send_some(struct peek *p, enum conn_of which, const char *bytes, size_t n)
+{
+	ssize_t sent = send(conn_fd(p, which), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return sent >= 0 ? sent : send_error(p, which);
+}
+
+int
+conn_send(struct peek *p, enum conn_of which, struct iovec *iov, int n_iov, int64_t deadline_ms)
+{
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n_iov};
+
+	for (;;) {
+		ssize_t n = sendmsg(conn_fd(p, which), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && (n = send_error(p, which)) < 0)
+			return (int)n;
+		for (; n > 0 || (msg.msg_iovlen > 0 && msg.msg_iov->iov_len == 0);) {
+			size_t here = (size_t)n < msg.msg_iov->iov_len ? (size_t)n : msg.msg_iov->iov_len;
+			msg.msg_iov->iov_base = (char *)msg.msg_iov->iov_base + here;
+			msg.msg_iov->iov_len -= here;
+			n -= (ssize_t)here;
+			if (msg.msg_iov->iov_len == 0) {
+				msg.msg_iov++;
+				msg.msg_iovlen--;
+			}
+		}
+		if (msg.msg_iovlen == 0)
+			return 0;
+		int r = conn_wait(p, which, true, deadline_ms);
+		if (r != 0)
+			return r;
+	}
+}
+
+int
+conn_reply_ready(struct peek *p, enum conn_of which, struct wire_reply *ret)
+{
+	struct conn *c = &p->own.conn[which];
+	int r = wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, NULL);
+
+	if (r < 0)
+		return fail(p, which, r);
+	if (r > 0) {
+		c->reply_at += (uint32_t)ret->total_bytes;
+		c->reply_len -= (uint32_t)ret->total_bytes;
+	}
+	return r;
+}
+
+/* A reply of `need` bytes that the buffer can't hold. */
+static int
+reply_in_heap(struct peek *p, enum conn_of which, uint64_t need, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+{
+	struct conn *c = &p->own.conn[which];
+	char *heap = need <= PEEK_VALUE_MAX_BYTES + UINT64_C(4096) ? malloc(need) : NULL;
+	size_t len = c->reply_len;
+	int r = heap == NULL ? -ENOMEM : 0;
+	short events;
+
+	if (r == 0)
+		memcpy(heap, p->kept[which].reply + c->reply_at, len);
+	c->reply_at = c->reply_len = 0;
+	while (r == 0 && len < need) {
+		ssize_t n = recv(conn_fd(p, which), heap + len, need - len, MSG_DONTWAIT);
+		if (n > 0)
+			len += (size_t)n;
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			r = -ECONNRESET;
+		else
+			r = wait_for(conn_fd(p, which), POLLIN, deadline_ms, &events);
+	}
+	if (r == 0 && (wire_parse_reply(heap, len, ret, NULL) != 1 || ret->total_bytes != len))
+		r = -EBADMSG;
+	if (r == 0) {
+		*ret_heap = heap;
+		return 0;
+	}
+	free(heap);
+	return fail(p, which, r);
+}
+
+int
+conn_reply(struct peek *p, enum conn_of which, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+{
+	struct conn *c = &p->own.conn[which];
+
+	for (;;) {
+		uint64_t need = 0;
+		int r = wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, &need);
+		if (r < 0)
+			return fail(p, which, r);
+		if (r > 0) {
+			c->reply_at += (uint32_t)ret->total_bytes;
+			c->reply_len -= (uint32_t)ret->total_bytes;
+			return 0;
+		}
+		if (need > CONN_REPLY_CAP && ret_heap != NULL)
+			return reply_in_heap(p, which, need, deadline_ms, ret, ret_heap);
+		if (need > CONN_REPLY_CAP || c->reply_len == CONN_REPLY_CAP)
+			return fail(p, which, -EBADMSG);
+		if ((r = conn_wait(p, which, false, deadline_ms)) != 0)
+			return r;
+	}
+}

@@ -1,0 +1,94 @@
+/*
+ * fallback.c: reads through the control socket.
+ */
+#include "lib/fallback.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conn.h"
+#include "lib/segment.h"
+
+#define COME_HOME_CADENCE 256 /* reads between two looks whether the segment can be read again */
+
+static int
+ask(struct peek *p, const char *line, size_t line_len, struct wire_reply *ret, char **ret_heap)
+{
+	int64_t deadline_ms = conn_now_ms() + p->timeout_ms;
+	int r = -ECONNRESET;
+
+	for (int i = 0; i < 2 && r == -ECONNRESET; i++) { /* once more: the daemon may have been started anew */
+		struct iovec iov = {(void *)(uintptr_t)line, line_len};
+		if ((r = conn_open(p, CONN_WRITES, deadline_ms)) == 0 && (r = conn_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)
+			r = conn_reply(p, CONN_WRITES, deadline_ms, ret, ret_heap);
+	}
+	return r;
+}
+
+static uint64_t
+flag_u64(const struct wire_reply *re, char letter)
+{
+	struct wire_str token;
+	uint64_t v = 0;
+
+	if (wire_reply_flag(re, letter, &token))
+		wire_u64(token.p, token.len, &v);
+	return v;
+}
+
+static ssize_t
+take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_info *ret_info)
+{
+	struct wire_str token;
+
+	if (re->code == WIRE_RE_EN)
+		return -ENOENT;
+	if (re->code != WIRE_RE_VA)
+		return -EBADMSG;
+	if (ret_info != NULL) {
+		*ret_info = (struct peek_info){
+			.value_len = re->data_bytes,
+			.flags = (uint32_t)flag_u64(re, 'f'),
+			.cas = flag_u64(re, 'c'),
+			.ttl_s = -1,
+			.stale = wire_reply_flag(re, 'X', &token),
+		};
+		if (wire_reply_flag(re, 't', &token) && token.len > 0 && token.p[0] != '-')
+			ret_info->ttl_s = (int64_t)flag_u64(re, 't');
+	}
+	if (re->data_bytes > buf_cap)
+		return -ENOSPC;
+	if (re->data_bytes > 0)
+		memcpy(buf, re->data, re->data_bytes);
+	return (ssize_t)re->data_bytes;
+}
+
+ssize_t
+fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
+{
+	char line[WIRE_KEY_B64_MAX + 64], *heap = NULL;
+	struct wire_out out = {.buf = line, .cap = sizeof(line)};
+	struct wire_reply re;
+	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1]; /* the shared lane: this is no place to be quick */
+
+	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 || seq_load_ptr(&p->own.foreign) == NULL)
+		return -EPROTO;
+	wire_put_meta(&out, WIRE_MG, key, key_len, -1, "v f t c");
+	word_add_rlx(&cell->gets, 1);
+	pthread_mutex_lock(&p->own.conn_lock);
+	ssize_t r = ask(p, out.buf, out.len, &re, &heap);
+	if (r == 0)
+		r = take_value(&re, buf, buf_cap, ret_info);
+	else
+		r = r == -EBADMSG || r == -ENOMEM ? r : -EPROTO;
+	pthread_mutex_unlock(&p->own.conn_lock);
+	free(heap);
+	if (r >= 0 || r == -ENOSPC)
+		word_add_rlx(&cell->hits, 1);
+	else if (r == -ENOENT)
+		word_add_rlx(&cell->misses, 1);
+	if (r == -EPROTO || word_load_rlx(&cell->gets) % COME_HOME_CADENCE == 0)
+		segment_come_home(p);
+	return r;
+}

@@ -1,0 +1,230 @@
+/*
+ * get.c: one key, read. peek_get is the hot path: two cache-line misses (bucket, item), and nothing that waits for them but the
+ * comparison and the copy. Read lookup.h beside it. Everything else here is out of its way.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/fallback.h"
+#include "lib/handle.h"
+#include "lib/lane.h"
+#include "lib/lookup.h"
+#include "lib/read.h"
+#include "shm/hash.h"
+
+#define COLD __attribute__((cold, noinline))
+
+#define U64_DIGITS_MAX 20
+#define U64_TEXT_MAX   32 /* a decimal value may be padded with blanks */
+
+static ssize_t get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+static ssize_t get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+static ssize_t get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+
+ssize_t
+peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+{
+	const struct attached *a = seq_load_ptr(&p->own.now);
+	unsigned lane = lane_of_thread;
+
+	if (LOOKUP_UNLIKELY(a == NULL || lane == LANE_NONE || key_len - 1 >= ITEM_KEY_MAX))
+		return get_first(p, key, key_len, buf, buf_cap);
+	const struct map *m = &a->map;
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a hit is validated, a miss looks at it again */
+	uint64_t gets = lane_add(&cell->gets, 1, lane);
+
+	/* A retired segment's count is out of range too. */
+	if (LOOKUP_UNLIKELY(gets % READ_CADENCE == 0 || count - 1 >= m->n_buckets_max))
+		return get_slow(p, key, key_len, buf, buf_cap);
+
+	uint64_t hash = hash_key(key, key_len, m->seed);
+	uint64_t bucket_idx = table_bucket_idx(hash, count);
+	struct lookup_place at = lookup_begin(&m->buckets[bucket_idx], hash);
+
+	if (LOOKUP_UNLIKELY((at.begun & 1) != 0))
+		return get_torn(p, key, key_len, buf, buf_cap);
+	if (at.match == 0) {
+		if (LOOKUP_UNLIKELY(!lookup_quick_miss(m, &at, count)))
+			return get_slow(p, key, key_len, buf, buf_cap);
+		lane_add(&cell->misses, 1, lane);
+		return -ENOENT;
+	}
+	const struct word *item = lookup_quick_item(m, &at);
+	if (LOOKUP_UNLIKELY(item == NULL))
+		return get_slow(p, key, key_len, buf, buf_cap);
+	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
+	if (LOOKUP_LIKELY(n >= 0)) {
+		lane_add(&cell->hits, 1, lane);
+		if (a->hints != NULL)
+			hint_raise(&a->hints[bucket_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at.match)]);
+		return n;
+	}
+	return n == LOOKUP_TORN ? get_torn(p, key, key_len, buf, buf_cap) : get_slow(p, key, key_len, buf, buf_cap);
+}
+
+/* ---- the rest: large values, chains, counters, expired items, rewrites, a replaced segment ------------------------------ */
+
+static size_t
+u64_digits(uint64_t v, char digits[U64_DIGITS_MAX])
+{
+	char reversed[U64_DIGITS_MAX];
+	size_t n = 0;
+
+	do {
+		reversed[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	for (size_t i = 0; i < n; i++)
+		digits[i] = reversed[n - 1 - i];
+	return n;
+}
+
+/* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length; LOOKUP_TORN: it was overwritten meanwhile. */
+static ssize_t
+copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
+{
+	const struct lookup_pinned *pin = &rd->pin;
+	size_t len = item_value_bytes(pin->word0);
+
+	if ((item_state(pin->word1) & ITEM_COUNTER) != 0) {
+		char digits[U64_DIGITS_MAX];
+		/* relaxed: its CAS id was loaded before it [S4] */
+		*ret_len = len = u64_digits(word_load_rlx(&pin->item[ITEM_HEADER_BYTES / sizeof(struct word)]), digits);
+		if (len > buf_cap)
+			return -ENOSPC;
+		memcpy(buf, digits, len);
+		return (ssize_t)len;
+	}
+	*ret_len = len;
+	if (len > buf_cap)
+		return -ENOSPC;
+	return lookup_copy(&rd->a->map, pin, buf) ? (ssize_t)len : LOOKUP_TORN;
+}
+
+/* Seconds until an expiry on the segment's clock. */
+static int64_t
+ttl_of(const struct attached *a, uint32_t expiry_s)
+{
+	if (expiry_s == 0)
+		return -1;
+	uint32_t now_s = lookup_now_s(&a->map, &a->shift);
+	return expiry_s > now_s ? (int64_t)(expiry_s - now_s) : 0;
+}
+
+static struct peek_info
+info_pinned(const struct read *rd, size_t value_len)
+{
+	const struct lookup_pinned *pin = &rd->pin;
+	uint32_t state = item_state(pin->word1);
+	struct peek_info info = {
+		.value_len = value_len,
+		.ttl_s = ttl_of(rd->a, item_expiry_s(pin->word0)),
+		.cas = item_cas(pin->word1),
+		.stale = (state & ITEM_STALE) != 0,
+	};
+
+	if ((state & ITEM_FLAGS) != 0) /* relaxed: lookup_stands decides */
+		info.flags = (uint32_t)word_load_rlx(&pin->item[item_flags_at(state) / sizeof(struct word)]);
+	return info;
+}
+
+/* Any read, by the pinned form. */
+static ssize_t
+get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_info)
+{
+	int r;
+
+	while ((r = read_pin(rd)) == 0) {
+		size_t len;
+		ssize_t n = copy_pinned(rd, buf, buf_cap, &len);
+		struct peek_info info = {0};
+
+		if (ret_info != NULL)
+			info = info_pinned(rd, len);
+		if (n == LOOKUP_TORN || !lookup_stands(&rd->a->map, &rd->pin))
+			continue;
+		read_hit(rd);
+		if (ret_info != NULL)
+			*ret_info = info;
+		return n;
+	}
+	return r;
+}
+
+/* Falls back to the socket where no segment can be read. */
+static ssize_t
+get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info, bool counted)
+{
+	struct read rd;
+	ssize_t r = read_begin(&rd, p, key, key_len, counted);
+
+	if (r == 0)
+		r = get_pinned(&rd, buf, buf_cap, ret_info);
+	return r == -EPROTO ? fallback_get(p, key, key_len, buf, buf_cap, ret_info) : r;
+}
+
+COLD static ssize_t
+get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+{
+	return get_any(p, key, key_len, buf, buf_cap, NULL, true);
+}
+
+COLD static ssize_t
+get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+{
+	const struct attached *a = seq_load_ptr(&p->own.now);
+
+	if (a != NULL)
+		lane_add(&lane_cell(a->cells, lane_of_thread)->retries, 1, lane_of_thread);
+	return get_slow(p, key, key_len, buf, buf_cap);
+}
+
+COLD static ssize_t
+get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+{
+	if (key_len - 1 >= ITEM_KEY_MAX)
+		return -EINVAL;
+	return get_any(p, key, key_len, buf, buf_cap, NULL, false);
+}
+
+ssize_t
+peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
+{
+	if (key_len - 1 >= ITEM_KEY_MAX)
+		return -EINVAL;
+	return get_any(p, key, key_len, buf, buf_cap, ret_info, false);
+}
+
+/* Decimal digits, and blanks behind them. */
+static int
+u64_parse(const char *text, size_t len, uint64_t *ret_value)
+{
+	uint64_t v = 0;
+	size_t i = 0;
+
+	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+			return -EDOM;
+	}
+	if (i == 0)
+		return -EDOM;
+	for (; i < len; i++) {
+		if (text[i] != ' ')
+			return -EDOM;
+	}
+	*ret_value = v;
+	return 0;
+}
+
+int
+peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
+{
+	char text[U64_TEXT_MAX];
+	ssize_t n = peek_get(p, key, key_len, text, sizeof(text));
+
+	if (n < 0)
+		return n == -ENOSPC ? -EDOM : (int)n;
+	return u64_parse(text, (size_t)n, ret_value);
+}

@@ -1,0 +1,127 @@
+/*
+ * handle.h: what stands behind struct peek.
+ *
+ * A handle is three pages and more, mapped for it alone:
+ *
+ *   struct handle_own    this process's: what reads use, locks, counters, the connection. The kernel wipes it in a child (MADV_WIPEONFORK), so
+ *                        that after fork() the child finds zeros and makes its own, without a system call in either's reads, and without
+ *                        a lock that another thread of the parent held at that moment.
+ *   struct peek          the rest, which a child inherits: name, flags, and every mapping.
+ *
+ * What reads use is a struct attached: one mapped segment, and where this process leaves hints and counts for it. It never changes
+ * once it is published; a new one takes its place. All of them stay until peek_close, since a read may still be under way in any of them.
+ */
+#ifndef PEEK_LIB_HANDLE_H
+#define PEEK_LIB_HANDLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "peek.h"
+#include "shm/clock.h"
+#include "shm/hint.h"
+#include "shm/map.h"
+#include "shm/seq.h"
+#include "wire/wire.h"
+
+#define HANDLE_PAGE_BYTES 4096
+
+struct attached {
+	struct map map;
+	struct byte *hints;      /* NULL: nobody wants them */
+	struct hint_cell *cells; /* HINT_CELLS_PER_CLIENT of them: in the hint page, or the handle's own */
+	struct clock_shift shift;
+	bool stay;               /* PEEK_NO_FOLLOW: a retired segment is read on */
+
+	/* for those who attach and close */
+	bool owns_map;           /* several may stand on one mapping: the first owns it */
+	uint64_t epoch;          /* of the daemon that the hints belong to; 0: none */
+	void *hint_addr;         /* the mapping of the hint page */
+	size_t hint_bytes;
+	struct attached *older;
+};
+
+/* The connections of a handle, each made at its first use. */
+enum conn_of {
+	CONN_HINTS,  /* says nothing after the attachment; closing it ends that */
+	CONN_WRITES, /* a request and its reply at a time; also reads of a foreign layout */
+	CONN_QUEUE,  /* pipelined sets */
+	CONN_N
+};
+
+struct conn {
+	int fd_plus_1;               /* all zero: there is none */
+	uint32_t reply_at, reply_len; /* what was read into conn_kept.reply and not yet taken */
+};
+
+#define CONN_REPLY_CAP 8192u
+
+/* What a child inherits of a connection: the buffer, and a descriptor that it must close (if it still is what it was, since a daemonizing
+ * child may have closed it and opened something else). */
+struct conn_kept {
+	int fd_plus_1;
+	uint64_t dev, ino;
+	char reply[CONN_REPLY_CAP];
+};
+
+/* Pipelined sets (queue.c): two halves, of which one is filled while the daemon answers the other. */
+#define QUEUE_HALF_BYTES   (64u << 10)
+#define QUEUE_HALF_ENTRIES 1024u
+
+struct queue_entry {
+	peek_failed_fn failed;
+	void *arg;
+	uint32_t key_at; /* of the key as it was sent, in the half's bytes */
+	uint16_t key_len;
+	bool base64;
+};
+
+struct queue_half {
+	struct queue_entry entry[QUEUE_HALF_ENTRIES];
+	char bytes[QUEUE_HALF_BYTES];
+};
+
+struct queue_state {
+	uint32_t n_entries[2], n_bytes[2]; /* of each half */
+	uint32_t n_answered;               /* of the half in flight */
+	uint32_t n_sent_bytes;
+	uint32_t filling;                  /* 0 or 1 */
+};
+
+struct handle_own {
+	struct shared_ptr now; /* struct attached; NULL: none yet in this process */
+	struct shared_ptr foreign; /* not NULL: the segment's layout is foreign, reads go through the socket */
+
+	pthread_mutex_t attach_lock; /* zero is a free lock: what a child finds. Guards the list of attached */
+	pthread_mutex_t hint_lock;   /* guards the hint connection and what follows */
+	struct word tried_epoch;     /* of the daemon that was asked for hints last */
+	struct word tried_at_ms, n_tried;
+	struct hint_cell past;       /* counted in hint pages that are gone */
+
+	pthread_mutex_t conn_lock;  /* CONN_WRITES */
+	pthread_mutex_t queue_lock; /* CONN_QUEUE and the queue */
+	struct conn conn[CONN_N];
+	struct queue_state queue;
+
+	_Alignas(64) struct hint_cell cells[HINT_CELLS_PER_CLIENT]; /* counts while there is no hint page */
+};
+
+_Static_assert(sizeof(struct handle_own) <= HANDLE_PAGE_BYTES, "what a child must not inherit is one page");
+
+struct peek {
+	struct handle_own own;
+	_Alignas(HANDLE_PAGE_BYTES) struct shared_ptr newest; /* struct attached: head of the list */
+	unsigned flags;
+	unsigned timeout_ms;
+	struct clock_shift shift;
+	uid_t owner_uid;           /* (uid_t)-1: none was named */
+	char object[80];           /* "peekd.NAME" */
+	char socket_path[128];     /* PEEK_SOCKET; empty: as the segment says */
+	char foreign_socket[128];  /* as a segment of a foreign layout says */
+	struct conn_kept kept[CONN_N];
+	struct queue_half half[2];
+};
+
+#define HANDLE_FLAGS (PEEK_NO_FOLLOW | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_READ_ONLY)
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * hints.h: attaching to the hint page (shm/hint.h), where the daemon sees what this process reads.
+ */
+#ifndef PEEK_LIB_HINTS_H
+#define PEEK_LIB_HINTS_H
+
+#include "lib/handle.h"
+
+/* Whether a daemon of `a`'s segment seems to run: it says so, and its heartbeat is fresh. Enters no kernel. */
+bool hints_writer_runs(const struct attached *a);
+
+/*
+ * Asks the daemon for its hint page and publishes an attachment that has it, in place of `a`. Takes hint_lock only if it is free, and at most
+ * timeout_ms. 0; or why not, which is no failure of a read: -EAGAIN (another thread is at it), -ENOTSUP (switched off), or as in conn.h.
+ */
+int hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms);
+
+/* Gives back the memory of a hint page that reads use no more; its addresses stay, since a read may be about to leave a hint. */
+void hints_retire(struct peek *p, const struct attached *a);
+
+/* The same from a read: only if the daemon is another than the one that was attached to, and not again and again. */
+void hints_look_after(struct peek *p, const struct attached *a);
+
+#endif

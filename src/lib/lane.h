@@ -1,0 +1,41 @@
+/*
+ * lane.h: which counters a thread adds to, without an atomic read-modify-write.
+ *
+ * A thread takes a lane when it first reads, and gives it back when it ends. Lanes 1 to LANE_SHARED - 1 belong to one thread each, which
+ * loads, adds and stores; all further threads share the last one and add atomically. The cells are private memory or the hint page, never the
+ * segment.
+ */
+#ifndef PEEK_LIB_LANE_H
+#define PEEK_LIB_LANE_H
+
+#include "shm/hint.h"
+
+#define LANE_NONE   0u /* this thread has not read yet */
+#define LANE_SHARED ((unsigned)HINT_CELLS_PER_CLIENT)
+
+/* initial-exec: one load, also in a shared library. Four bytes of the surplus that the C library keeps for dlopen. */
+extern _Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
+
+/* Takes a lane for this thread. Never fails: LANE_SHARED, if all are taken. */
+unsigned lane_take(void);
+
+/* Adds to a word of the lane's cell and returns the sum, which of the shared lane is only near. */
+static inline uint64_t
+lane_add(struct word *w, uint64_t n, unsigned lane)
+{
+	uint64_t sum = word_load_rlx(w) + n; /* relaxed: counters, and the lane's only writer is this thread */
+
+	if (__builtin_expect(lane == LANE_SHARED, 0))
+		word_add_rlx(w, n);
+	else
+		word_store_rlx(w, sum);
+	return sum;
+}
+
+static inline struct hint_cell *
+lane_cell(struct hint_cell *cells, unsigned lane)
+{
+	return &cells[lane - 1];
+}
+
+#endif

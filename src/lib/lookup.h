@@ -1,0 +1,347 @@
+/*
+ * lookup.h: how a reader finds a key in a mapped segment. Pure: parameters, private memory and the accessors of shm/.
+ *
+ * Two forms, which end in the same answers:
+ *
+ *   quick    one try at what nearly every read is: the key's first match in its head bucket, a small value in one piece.
+ *            Everything is read under the bucket's sequence, which is validated once, after the copy. Whatever is out of the ordinary
+ *            (a rewrite, a chain, a large value, an expired item) is left to the other form.
+ *   pinned   one try at everything. The item is pinned while the sequence still stands; from there on only the incarnations of the
+ *            segments it lies in decide, so that a busy neighbour in the bucket can't spoil a long copy.
+ *
+ * Nothing here loops without bound or waits: a try that found the bucket in a rewrite says LOOKUP_AGAIN, and the caller owns the budget.
+ * Offsets and lengths are read once and clamped before they are used: damaged memory gives a wrong answer, never a fault.
+ */
+#ifndef PEEK_LIB_LOOKUP_H
+#define PEEK_LIB_LOOKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shm/clock.h"
+#include "shm/copy.h"
+#include "shm/hint.h"
+#include "shm/item.h"
+#include "shm/map.h"
+#include "shm/seq.h"
+#include "shm/table.h"
+
+#define LOOKUP_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define LOOKUP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* The largest value that is copied under the sequence: a longer copy is too likely to meet a rewrite of its bucket. */
+#ifndef LOOKUP_QUICK_BYTES
+#define LOOKUP_QUICK_BYTES 1024
+#endif
+/* A quick read touches no byte beyond this from an item's first: one comparison with the arena's end clamps all of it. */
+#define LOOKUP_QUICK_REACH (ITEM_HEADER_BYTES + 16 + 256 + LOOKUP_QUICK_BYTES)
+
+/*
+ * Tries of one read. A window holds a few stores: a writer that runs leaves it in well under a microsecond, and even an interrupt
+ * inside of one is over before this many pauses (some 100 to 200 microseconds).
+ */
+#define LOOKUP_TRIES 4096
+
+enum lookup_result {
+	LOOKUP_HIT,
+	LOOKUP_MISS,    /* validated: the key was not there, or had expired, or was flushed */
+	LOOKUP_AGAIN,   /* the bucket is being rewritten, or was meanwhile */
+	LOOKUP_DAMAGED, /* validated, and impossible */
+};
+
+/* What the quick form says instead of a length when the other has to be asked. No errno has these numbers. */
+#define LOOKUP_ELSE (-4095) /* not a read for this form */
+#define LOOKUP_TORN (-4094) /* the bucket was rewritten meanwhile */
+
+static inline void
+lookup_pause(void)
+{
+#if defined(PEEK_MODEL)
+#elif defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" : : : "memory"); /* yield is no pause on most cores */
+#endif
+}
+
+/* ---- life time ------------------------------------------------------------------------------------------------------ */
+
+/* Whether the daemon's heartbeat has stopped. A moment before the heartbeat is fresh: the clocks are read with different grain. */
+static inline bool
+lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
+{
+	uint32_t slack_ms = 1000;
+
+	return clock_coarse_ms(shift) - clock_word_ms(clock_word) + slack_ms > CLOCK_SILENT_MS + slack_ms;
+}
+
+/*
+ * The segment's time in seconds, for an item that expires: the published clock, unless it has stopped; then this process's own. In the
+ * daemon's absence nobody raises the cut-off of a delayed flush either.
+ */
+static inline uint32_t
+lookup_now_s(const struct map *m, const struct clock_shift *shift)
+{
+	uint64_t clock = word_load_rlx(&m->header->clock); /* relaxed: a word of its own */
+
+	if (LOOKUP_UNLIKELY(lookup_clock_stopped(clock, shift)))
+		clock = clock_word_now(shift);
+	return clock_word_s(clock);
+}
+
+/* Whether an item with these words is past: flushed or expired. To be asked between seq_begin and the validation. */
+static inline bool
+lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
+{
+	uint64_t cutoff = word_load_rlx(&m->header->cutoff); /* relaxed: coherent with what was acknowledged */
+
+	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
+		return true;
+	if (LOOKUP_UNLIKELY((cutoff & CUTOFF_PENDING) != 0)) {
+		uint64_t clock = word_load_rlx(&m->header->clock);
+		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
+		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
+			return true;
+	}
+	if (item_expiry_s(word0) == 0)
+		return false;
+	/* The published clock first: what it says has expired needs no look at another. */
+	return item_expired(item_expiry_s(word0), clock_word_s(word_load_rlx(&m->header->clock))) ||
+	    item_expired(item_expiry_s(word0), lookup_now_s(m, shift));
+}
+
+/* ---- the quick form ------------------------------------------------------------------------------------------------- */
+
+/* Where a key would be, as far as its head bucket says. */
+struct lookup_place {
+	const struct bucket *bucket;
+	uint64_t begun;
+	unsigned match; /* bit i: slot i has the tag */
+};
+
+static inline struct lookup_place
+lookup_begin(const struct bucket *bucket, uint64_t hash)
+{
+	struct lookup_place at = {.bucket = bucket, .begun = seq_begin(&bucket->seq)};
+
+	at.match = bucket_match(bucket, slot_tag(hash));
+	return at;
+}
+
+/* A miss that one line shows: no match, no chain, validated, and the table is as large as it was. */
+static inline bool
+lookup_quick_miss(const struct map *m, const struct lookup_place *at, uint64_t count)
+{
+	return at->match == 0 && (at->begun & 1) == 0 &&
+	    !slot_is_link(word_load_rlx(&at->bucket->slot[LINK_SLOT])) && /* relaxed: validated here */
+	    seq_validate(&at->bucket->seq, at->begun) &&
+	    word_load_rlx(&m->header->count) == count; /* relaxed: after begin, which is what the split's order asks for */
+}
+
+/* The item that the first match points to, clamped for a quick read; NULL: not for this form. */
+static inline const struct word *
+lookup_quick_item(const struct map *m, const struct lookup_place *at)
+{
+	uint64_t slot = word_load_rlx(&at->bucket->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
+	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
+
+	return LOOKUP_LIKELY(off + LOOKUP_QUICK_REACH <= m->arena_bytes) ? &m->arena[off / sizeof(struct word)] : NULL;
+}
+
+/* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
+static inline ssize_t
+lookup_quick_copy(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
+    size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
+{
+	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
+	uint64_t word1 = word_load_rlx(&item[1]);
+	uint32_t value_bytes = item_value_bytes(word0), state = item_state(word1);
+	uint32_t key_at = item_key_at(state);
+
+	if (LOOKUP_UNLIKELY(item_key_bytes(word0) != key_len || value_bytes > LOOKUP_QUICK_BYTES ||
+	        (state & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 || value_bytes > buf_cap))
+		return LOOKUP_ELSE;
+	if (LOOKUP_UNLIKELY(!copy_key_equal(&item[key_at / sizeof(struct word)], key, key_len)))
+		return LOOKUP_ELSE;
+	if (LOOKUP_UNLIKELY(lookup_past(m, word0, word1, shift)))
+		return LOOKUP_ELSE;
+	copy_out(buf, item, key_at + key_len, value_bytes);
+	if (LOOKUP_UNLIKELY(!seq_validate(&at->bucket->seq, at->begun)))
+		return LOOKUP_TORN;
+	return (ssize_t)value_bytes;
+}
+
+/* ---- the pinned form -------------------------------------------------------------------------------------------------- */
+
+struct lookup_pinned {
+	const struct word *item;
+	uint64_t item_off;     /* bytes from the arena's start */
+	uint64_t word0, word1;
+	struct item_shape shape;
+	uint64_t incarnation;  /* of the segment that holds the record */
+	uint64_t extents_sum;  /* of the incarnations of the others: they only grow, so that one sum tells */
+	uint64_t hint_at;      /* the slot's byte in the hint page */
+};
+
+static inline uint32_t
+lookup_extent(const struct word *item, const struct item_shape *shape, uint32_t i)
+{
+	/* relaxed: the caller clamps it, and validates */
+	return (uint32_t)(word_load_rlx(&item[shape->extents_at / sizeof(struct word) + i / 2]) >> (i % 2 * 32));
+}
+
+/* False: the list names a segment that isn't there. */
+static inline bool
+lookup_extents_sum(const struct map *m, const struct word *item, const struct item_shape *shape, uint64_t *ret_sum)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < shape->n_extents; i++) {
+		uint32_t segment = lookup_extent(item, shape, i);
+		if (segment >= m->n_segments)
+			return false;
+		sum += word_load_rlx(&m->segments[segment].incarnation); /* relaxed: seq_validate or seq_standing orders it */
+	}
+	*ret_sum = sum;
+	return true;
+}
+
+/* Reads where an item lies and which incarnations that stands under. False: impossible, if the sequence still stands. */
+static inline bool
+lookup_shape(const struct map *m, uint64_t slot, struct lookup_pinned *pin)
+{
+	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
+
+	if (!item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->seg_shift))
+		return false;
+	pin->item_off = off;
+	pin->item = &m->arena[off / sizeof(struct word)];
+	pin->word0 = word_load_rlx(&pin->item[0]);
+	pin->word1 = seq_counter_cas_state(&pin->item[1]);
+	pin->shape = item_shape(item_state(pin->word1), item_key_bytes(pin->word0), item_value_bytes(pin->word0), m->seg_shift);
+	if (!item_in_bounds(off, pin->shape.record_bytes, m->arena_bytes, m->seg_shift))
+		return false;
+	pin->incarnation = word_load_rlx(&m->segments[off >> m->seg_shift].incarnation);
+	return lookup_extents_sum(m, pin->item, &pin->shape, &pin->extents_sum);
+}
+
+/*
+ * One slot under `begun`. LOOKUP_HIT: pinned, and the key is the one asked for as far as lookup_stands() confirms it later.
+ * LOOKUP_MISS: another key; what was compared counts only if the sequence validates once more, which every way on does.
+ */
+static inline enum lookup_result
+lookup_pin_slot(const struct map *m, const struct word *seq, uint64_t begun, uint64_t slot, const void *key, size_t key_len,
+    const struct clock_shift *shift, struct lookup_pinned *pin, bool *ret_past)
+{
+	bool possible = lookup_shape(m, slot, pin);
+
+	*ret_past = possible && lookup_past(m, pin->word0, pin->word1, shift);
+	if (!seq_validate(seq, begun)) /* the check in the middle: from here the item is pinned */
+		return LOOKUP_AGAIN;
+	if (!possible)
+		return LOOKUP_DAMAGED;
+	if (item_key_bytes(pin->word0) != key_len ||
+	    !copy_key_equal(&pin->item[pin->shape.key_at / sizeof(struct word)], key, key_len))
+		return LOOKUP_MISS;
+	return LOOKUP_HIT;
+}
+
+/* The end of a try that found nothing. */
+static inline enum lookup_result
+lookup_miss(const struct map *m, const struct bucket *head, uint64_t begun, uint64_t hash, uint64_t count, uint64_t idx)
+{
+	if (!seq_validate(&head->seq, begun))
+		return LOOKUP_AGAIN;
+	uint64_t now = word_load_rlx(&m->header->count); /* relaxed: the validation's fence orders it after begin */
+	if (LOOKUP_LIKELY(now == count))
+		return LOOKUP_MISS;
+	if (((now ^ count) & COUNT_RETIRED) != 0 || (now & COUNT_MASK) == 0 ||
+	    table_bucket_idx(hash, now & COUNT_MASK) != idx)
+		return LOOKUP_AGAIN;
+	return LOOKUP_MISS;
+}
+
+/*
+ * One try at everything. `count` is the header's count as the caller just loaded it; a retired segment is the caller's matter. A hit counts
+ * when lookup_stands() says so after the copy.
+ */
+static inline enum lookup_result
+lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, size_t key_len,
+    const struct clock_shift *shift, struct lookup_pinned *pin)
+{
+	uint64_t n_buckets = count & COUNT_MASK, line_idx;
+
+	if (n_buckets - 1 >= m->n_buckets_max)
+		return LOOKUP_DAMAGED;
+	uint64_t idx = table_bucket_idx(hash, n_buckets);
+	const struct bucket *head = &m->buckets[idx], *line = head;
+	uint64_t begun = seq_begin(&head->seq);
+	if ((begun & 1) != 0)
+		return LOOKUP_AGAIN;
+	line_idx = idx;
+	for (unsigned n_lines = 1;; n_lines++) {
+		for (unsigned match = bucket_match(line, slot_tag(hash)); match != 0; match &= match - 1) {
+			unsigned i = (unsigned)__builtin_ctz(match);
+			bool past;
+			uint64_t slot = word_load_rlx(&line->slot[i]); /* relaxed: validated by lookup_pin_slot */
+			enum lookup_result r = lookup_pin_slot(m, &head->seq, begun, slot, key, key_len, shift, pin, &past);
+			pin->hint_at = line_idx * HINT_BYTES_PER_BUCKET + i;
+			if (r == LOOKUP_HIT && past)
+				return lookup_miss(m, head, begun, hash, count, idx);
+			if (r != LOOKUP_MISS)
+				return r;
+		}
+		uint64_t link = word_load_rlx(&line->slot[LINK_SLOT]); /* relaxed: validated before it counts */
+		if (!slot_is_link(link))
+			return lookup_miss(m, head, begun, hash, count, idx);
+		uint64_t next = slot_link_idx(link);
+		if (next >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
+			return seq_validate(&head->seq, begun) ? LOOKUP_DAMAGED : LOOKUP_AGAIN;
+		line = &m->overflow[next];
+		line_idx = m->n_buckets_max + next; /* the hint page holds the overflow's bytes behind the heads' */
+	}
+}
+
+/*
+ * After whatever was read of a pinned item: whether it was the item's, whole. The list of extents is read anew, so that the record's own
+ * incarnation comes last: it says whether that list was the list.
+ */
+static inline bool
+lookup_stands(const struct map *m, const struct lookup_pinned *pin)
+{
+	uint64_t sum;
+
+	seq_standing();
+	if (pin->shape.n_extents > 0) {
+		if (!lookup_extents_sum(m, pin->item, &pin->shape, &sum) || sum != pin->extents_sum)
+			return false;
+		seq_standing();
+	}
+	/* relaxed: the fence above orders it after everything that was read */
+	return word_load_rlx(&m->segments[pin->item_off >> m->seg_shift].incarnation) == pin->incarnation;
+}
+
+/* Copies a pinned item's value, which must not be a counter. False: the list of extents was overwritten meanwhile. */
+static inline bool
+lookup_copy(const struct map *m, const struct lookup_pinned *pin, void *buf)
+{
+	const struct item_shape *shape = &pin->shape;
+	unsigned char *out = buf;
+	size_t left = item_value_bytes(pin->word0) - shape->tail_bytes;
+
+	for (uint32_t i = 0; i < shape->n_extents; i++) {
+		uint32_t segment = lookup_extent(pin->item, shape, i);
+		size_t here = left >> m->seg_shift != 0 ? (size_t)1 << m->seg_shift : left;
+		if (segment >= m->n_segments)
+			return false;
+		copy_out(out, m->arena, (size_t)segment << m->seg_shift, here);
+		out += here;
+		left -= here;
+	}
+	copy_out(out, pin->item, shape->value_at, shape->tail_bytes);
+	return true;
+}
+
+#endif

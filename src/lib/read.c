@@ -1,0 +1,88 @@
+/*
+ * read.c: reads that are not the common case.
+ */
+#include "lib/read.h"
+
+#include <errno.h>
+
+#include "lib/hints.h"
+#include "lib/segment.h"
+
+int
+read_ready(struct peek *p)
+{
+	if (lane_of_thread == LANE_NONE)
+		lane_take();
+	if (seq_load_ptr(&p->own.now) != NULL)
+		return 0;
+	return segment_ready(p);
+}
+
+/* What depends on the segment. */
+static void
+read_use(struct read *rd)
+{
+	rd->a = seq_load_ptr(&rd->p->own.now);
+	if (rd->a == NULL)
+		return;
+	rd->cell = lane_cell(rd->a->cells, rd->lane);
+	rd->hash = hash_key(rd->key, rd->key_len, rd->a->map.seed);
+}
+
+int
+read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len, bool counted)
+{
+	*rd = (struct read){.p = p, .key = key, .key_len = key_len};
+	int r = counted ? 0 : read_ready(p);
+
+	if (r != 0)
+		return r;
+	rd->lane = lane_of_thread;
+	read_use(rd);
+	if (rd->a == NULL)
+		return -EPROTO;
+	uint64_t gets = counted ? word_load_rlx(&rd->cell->gets) : lane_add(&rd->cell->gets, 1, rd->lane);
+	if (gets % READ_CADENCE == 0) {
+		hints_look_after(p, rd->a);
+		read_use(rd);
+	}
+	return rd->a != NULL ? 0 : -EPROTO;
+}
+
+int
+read_pin(struct read *rd)
+{
+	while (rd->n_tries++ < LOOKUP_TRIES) {
+		const struct map *m = &rd->a->map;
+
+		if (rd->n_tries > 1) {
+			lane_add(&rd->cell->retries, 1, rd->lane);
+			lookup_pause();
+		}
+		uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a miss looks again; segment_follow fences */
+		if ((count & COUNT_RETIRED) != 0 && !rd->a->stay) {
+			int r = segment_follow(rd->p, rd->a);
+			if (r == 0)
+				read_use(rd);
+			if (r == 0 && rd->a == NULL)
+				r = -EPROTO;
+			if (r == -ENOENT)
+				lane_add(&rd->cell->misses, 1, rd->lane);
+			if (r != 0)
+				return r;
+			continue;
+		}
+		switch (lookup_pin(m, count, rd->hash, rd->key, rd->key_len, &rd->a->shift, &rd->pin)) {
+		case LOOKUP_HIT:
+			return 0;
+		case LOOKUP_MISS:
+			lane_add(&rd->cell->misses, 1, rd->lane);
+			return -ENOENT;
+		case LOOKUP_DAMAGED:
+			return -EBADMSG;
+		case LOOKUP_AGAIN:
+			break;
+		}
+	}
+	return -EAGAIN;
+}

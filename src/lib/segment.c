@@ -1,0 +1,159 @@
+/*
+ * segment.c: attaching to a segment, and following to its successor.
+ */
+#include "lib/segment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "lib/hints.h"
+
+#define RENAME_TRIES 10 /* milliseconds that a name may be missing while the daemon replaces what it means */
+
+static int
+open_named(struct peek *p, struct attached **ret)
+{
+	struct attached *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return -ENOMEM;
+	int r = map_open(p->object, false, p->owner_uid, &a->map);
+	if (r != 0) {
+		free(a);
+		return r;
+	}
+	/* relaxed: the name was looked up after the retired bit was seen, if it was [S6] */
+	if ((word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && (p->flags & PEEK_NO_FOLLOW) == 0) {
+		map_close(&a->map); /* it was taken out of use with no successor, or the name is about to change */
+		free(a);
+		return -ENOENT;
+	}
+	a->owns_map = true;
+	a->cells = p->own.cells;
+	a->shift = p->shift;
+	a->stay = (p->flags & PEEK_NO_FOLLOW) != 0;
+	*ret = a;
+	return 0;
+}
+
+/* With attach_lock, or before there is another thread. */
+static void
+publish(struct peek *p, struct attached *a)
+{
+	a->older = seq_load_ptr(&p->newest);
+	seq_publish_ptr(&p->newest, a);
+	seq_publish_ptr(&p->own.now, a);
+	seq_publish_ptr(&p->own.foreign, NULL);
+}
+
+/* With attach_lock: reads go through the socket from now on, if the daemon can be found and the handle allows it. */
+static int
+publish_foreign(struct peek *p)
+{
+	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||
+	    (map_peek_socket(p->object, p->owner_uid, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
+		return -EPROTO;
+	seq_publish_ptr(&p->own.foreign, p);
+	seq_publish_ptr(&p->own.now, NULL);
+	return 0;
+}
+
+int
+segment_first(struct peek *p)
+{
+	struct attached *a = NULL;
+	int r = 0;
+
+	for (int i = 0; i < RENAME_TRIES; i++) {
+		r = open_named(p, &a);
+		if (r != -ENOENT)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	if (r == 0)
+		publish(p, a);
+	return r == -EPROTO ? publish_foreign(p) : r;
+}
+
+int
+segment_ready(struct peek *p)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&p->own.attach_lock);
+	if (seq_load_ptr(&p->own.now) == NULL && seq_load_ptr(&p->own.foreign) == NULL) {
+		const struct attached *newest = seq_load_ptr(&p->newest);
+		struct attached *a = newest != NULL ? malloc(sizeof(*a)) : NULL;
+		if (a != NULL) {
+			*a = *newest;
+			a->owns_map = false;
+			a->hints = NULL;
+			a->hint_addr = NULL;
+			a->epoch = 0;
+			a->cells = p->own.cells;
+			publish(p, a);
+		} else if (newest != NULL) {
+			r = -ENOMEM;
+		} else {
+			seq_publish_ptr(&p->own.foreign, p);
+		}
+	}
+	const struct attached *now = seq_load_ptr(&p->own.now);
+	pthread_mutex_unlock(&p->own.attach_lock);
+	if (r == 0 && now == NULL)
+		return -EPROTO;
+	if (r == 0 && (p->flags & PEEK_NO_FOLLOW) == 0 && now->epoch == 0)
+		hints_look_after(p, now);
+	return r;
+}
+
+int
+segment_follow(struct peek *p, const struct attached *from)
+{
+	struct attached *a = NULL;
+	int r = 0;
+
+	seq_follow();
+	pthread_mutex_lock(&p->own.attach_lock);
+	bool first = seq_load_ptr(&p->own.now) == from;
+	if (first) {
+		r = open_named(p, &a);
+		if (r == 0)
+			publish(p, a);
+		else if (r == -EPROTO)
+			r = publish_foreign(p);
+	}
+	pthread_mutex_unlock(&p->own.attach_lock);
+	if (first && r == 0)
+		hints_retire(p, from);
+	return r;
+}
+
+void
+segment_come_home(struct peek *p)
+{
+	struct attached *a = NULL;
+
+	pthread_mutex_lock(&p->own.attach_lock);
+	if (seq_load_ptr(&p->own.now) == NULL && open_named(p, &a) == 0)
+		publish(p, a);
+	pthread_mutex_unlock(&p->own.attach_lock);
+}
+
+void
+segment_close_all(struct peek *p)
+{
+	struct attached *a = seq_load_ptr(&p->newest);
+
+	while (a != NULL) {
+		struct attached *older = a->older;
+		if (a->hint_addr != NULL)
+			munmap(a->hint_addr, a->hint_bytes);
+		if (a->owns_map)
+			map_close(&a->map);
+		free(a);
+		a = older;
+	}
+}
