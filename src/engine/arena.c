@@ -40,6 +40,8 @@ arena_init(struct arena *a, struct map *map)
 		for (unsigned c = 0; c < ARENA_CLASSES_MAX; c++)
 			a->open[log][c] = ARENA_NONE;
 	}
+	for (unsigned level = 0; level < ARENA_LEVELS; level++)
+		a->level_head[level] = ARENA_NONE;
 	for (uint32_t i = a->n_segments; i-- > 0;) {
 		a->seg[i].next = a->free_head;
 		a->free_head = i;
@@ -57,16 +59,17 @@ arena_fini(struct arena *a)
 	a->seg = NULL;
 }
 
-/* Class c > 0 holds what expires within 4^c minutes-sixteenths: bounds 4 s, 16 s ... 4^15 s (34 years). */
+/* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days) at ratios of 2.8. */
 uint32_t
 arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
 {
 	if (expiry_s == 0 || a->n_classes == 1)
 		return 0;
 	uint32_t left = expiry_s > now_s ? expiry_s - now_s : 1;
-	uint32_t c = (uint32_t)(31 - __builtin_clz(left)) / 2 + 1; /* 1: up to 3 s; 16: the longest */
-	uint32_t n = a->n_classes - 1;
-	return 1 + (c - 1) * n / 16;
+	uint32_t log2 = 31 - (uint32_t)__builtin_clz(left);
+	uint32_t halves = log2 * 2 + (log2 > 0 && (left >> (log2 - 1) & 1) != 0);
+	uint32_t n = a->n_classes - 1, c = halves * n / 44;
+	return 1 + (c < n ? c : n - 1);
 }
 
 /* ---- queues ---------------------------------------------------------------------------------------------------------- */
@@ -101,6 +104,50 @@ queue_remove(struct arena *a, enum arena_log log, uint32_t i)
 		q->newest = s->prev;
 }
 
+/* ---- sealed segments by how live they are ------------------------------------------------------------------------------ */
+
+static void
+level_enter(struct arena *a, uint32_t i)
+{
+	struct segment *s = &a->seg[i];
+
+	s->level = (uint8_t)(((uint64_t)s->live_bytes * (ARENA_LEVELS - 1)) >> a->seg_shift);
+	s->peer_prev = ARENA_NONE;
+	s->peer_next = a->level_head[s->level];
+	if (s->peer_next != ARENA_NONE)
+		a->seg[s->peer_next].peer_prev = i;
+	a->level_head[s->level] = i;
+}
+
+static void
+level_leave(struct arena *a, uint32_t i)
+{
+	struct segment *s = &a->seg[i];
+
+	if (s->peer_next != ARENA_NONE)
+		a->seg[s->peer_next].peer_prev = s->peer_prev;
+	if (s->peer_prev != ARENA_NONE)
+		a->seg[s->peer_prev].peer_next = s->peer_next;
+	else
+		a->level_head[s->level] = s->peer_next;
+}
+
+uint32_t
+arena_emptiest(const struct arena *a)
+{
+	for (unsigned level = 0; level < ARENA_LEVELS; level++)
+		if (a->level_head[level] != ARENA_NONE)
+			return a->level_head[level];
+	return ARENA_NONE;
+}
+
+void
+arena_take_victim(struct arena *a, uint32_t seg_idx)
+{
+	level_leave(a, seg_idx);
+	a->seg[seg_idx].kind = SEG_VICTIM;
+}
+
 static uint32_t
 take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_class)
 {
@@ -132,6 +179,8 @@ give_back(struct arena *a, uint32_t i)
 void
 arena_free(struct arena *a, uint32_t seg_idx)
 {
+	if (a->seg[seg_idx].kind == SEG_SEALED)
+		level_leave(a, seg_idx);
 	queue_remove(a, a->seg[seg_idx].log, seg_idx);
 	a->queue[a->seg[seg_idx].log].n_segments--;
 	give_back(a, seg_idx);
@@ -146,6 +195,7 @@ arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
 		return;
 	a->open[log][ttl_class] = ARENA_NONE;
 	a->seg[i].kind = SEG_SEALED;
+	level_enter(a, i);
 	CRASH_POINT("seal:sealed");
 	if (a->seg[i].n_live == 0)
 		arena_free(a, i);
@@ -214,8 +264,14 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 	a->live_bytes -= shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);
-	if (s->n_live == 0 && s->kind == SEG_SEALED)
+	if (s->kind != SEG_SEALED)
+		return;
+	if (s->n_live == 0) {
 		arena_free(a, i);
+	} else if (s->level != ((uint64_t)s->live_bytes * (ARENA_LEVELS - 1)) >> a->seg_shift) {
+		level_leave(a, i);
+		level_enter(a, i);
+	}
 }
 
 void
@@ -316,6 +372,7 @@ arena_recovered(struct arena *a)
 			a->births = ROLE_BIRTH(role);
 		if (s->n_live > 0) {
 			s->kind = SEG_SEALED;
+			level_enter(a, i);
 			s->ttl_class = (uint8_t)(ROLE_CLASS(role) < a->n_classes ? ROLE_CLASS(role) : 0);
 			order[n++] = (struct aged){ROLE_BIRTH(role), i};
 		} else if (s->kind == SEG_EXTENT) {

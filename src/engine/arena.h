@@ -19,6 +19,7 @@
 #define ARENA_NONE        UINT32_MAX
 #define ARENA_NO_ROOM     UINT64_MAX
 #define ARENA_CLASSES_MAX 16 /* TTL classes: 0 never expires, the others by geometric bounds */
+#define ARENA_LEVELS      17
 #define ARENA_RESERVE     2  /* segments that only copying may take */
 
 enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
@@ -33,9 +34,10 @@ struct segment {
 	uint32_t n_extents;   /* segments that its live records own */
 	uint32_t latest_s;    /* no live item outlives it; UINT32_MAX: some never expire */
 	uint32_t next, prev;  /* in its log's queue, oldest first, or in the free list */
+	uint32_t peer_next, peer_prev; /* sealed segments about as live as this one */
 	uint32_t n_listed;    /* a recovered segment's live items at recovery; its bytes are never scanned */
 	uint32_t *listed;     /* their offsets in it, in units of 8 bytes; freed with the segment */
-	uint8_t kind, log, ttl_class;
+	uint8_t kind, log, ttl_class, level;
 };
 
 struct arena_queue {
@@ -56,6 +58,7 @@ struct arena {
 	uint32_t n_extent_segments;
 	uint64_t live_bytes; /* records and whole extents */
 	uint64_t births;     /* segments ever opened */
+	uint32_t level_head[ARENA_LEVELS]; /* sealed segments by sixteenths of live bytes */
 };
 
 /* All segments free. -ENOMEM. */
@@ -89,6 +92,12 @@ void arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s);
 
 /* Seals the open segment of a log and class, if there is one. */
 void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
+
+/* One of the sealed segments with the least live bytes, to a sixteenth; ARENA_NONE: none is sealed. */
+uint32_t arena_emptiest(const struct arena *a);
+
+/* Begins to empty a sealed segment: it is freed by arena_free, not by itself. */
+void arena_take_victim(struct arena *a, uint32_t seg_idx);
 
 /* Frees a segment that has no live record. */
 void arena_free(struct arena *a, uint32_t seg_idx);

@@ -151,7 +151,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	value_end(&s->arena, &w);
 	CRASH_POINT("append:written");
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, now_s);
+	evict_ahead(&s->evict, w.shape.record_bytes + ((uint64_t)w.shape.n_extents << s->arena.seg_shift), now_s);
 	note_work(s, &before);
 	*ret_cas = cas;
 	return STORE_OK;
@@ -195,7 +195,7 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 	value_begin(&s->arena, &w, cas);
 	value_end(&s->arena, &w);
 	link_record(s, key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, now_s);
+	evict_ahead(&s->evict, w.shape.record_bytes + ((uint64_t)w.shape.n_extents << s->arena.seg_shift), now_s);
 	note_work(s, &before);
 	return STORE_OK;
 }

@@ -66,6 +66,7 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	evict_fini(&s->evict);
 	arena_fini(&s->arena);
 	if (s->own_hints != NULL)
 		munmap(s->own_hints, s->n_refs);
@@ -149,7 +150,7 @@ store_tick(struct store *s, uint64_t clock_word)
 		s->flush_at_s = 0;
 		set_cutoff(s, s->cas_last);
 	}
-	evict_ahead(&s->evict, now_s);
+	evict_ahead(&s->evict, 0, now_s);
 }
 
 /* ---- finding and reading -------------------------------------------------------------------------------------------------- */

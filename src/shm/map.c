@@ -81,7 +81,7 @@ geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 	if (arena_bytes >= UINT64_C(1) << 42 || g.seg_shift < 7 || g.seg_shift > SEG_SHIFT_MAX)
 		return -EINVAL;
 	g.n_segments = arena_bytes >> g.seg_shift;
-	if (g.n_segments < 64 || g.n_segments > UINT32_MAX)
+	if (g.n_segments < (seg_shift != 0 ? 16 : 64) || g.n_segments > UINT32_MAX)
 		return -EINVAL;
 	uint64_t arena = g.n_segments << g.seg_shift;
 	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of them to a bucket. */

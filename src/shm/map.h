@@ -60,7 +60,8 @@ bool map_name_ok(const char *name);
 
 /*
  * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). seg_shift 0 chooses:
- * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments), too large, or overflow.
+ * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments; under 16 of a size that
+ * was chosen), or too large.
  */
 int geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret);
 
