@@ -1,0 +1,96 @@
+/*
+ * segment.c: creating and removing it.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "segment.h"
+
+/* What a signal's handler removes. */
+static char left_behind[256];
+static pid_t creator;
+
+static void
+remove_object(void)
+{
+	if (left_behind[0] != '\0' && getpid() == creator)
+		unlink(left_behind);
+	left_behind[0] = '\0';
+}
+
+static void
+on_signal(int signo)
+{
+	remove_object();
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+
+int
+own_segment_create(uint64_t arena_bytes, unsigned seg_shift, bool evict, struct own_segment *ret)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	static unsigned n_created;
+	struct own_segment s = {.now_s = 0};
+	struct store_conf conf = {.evict = evict, .item_max_bytes = ITEM_VALUE_MAX};
+	struct store_recovery recovery;
+	struct geometry g;
+	char object[MAP_NAME_MAX + 16];
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint64_t)getpid();
+	int r = geometry_plan(arena_bytes, seg_shift, &g);
+	if (r != 0)
+		return r;
+	snprintf(s.name, sizeof(s.name), "bench-%ld-%u", (long)getpid(), n_created++);
+	snprintf(object, sizeof(object), "peekd.%s", s.name);
+	if ((r = map_create(object, &g, 0600, (gid_t)-1, seed, 1, "", &s.map)) != 0)
+		return r;
+	map_object_path(object, left_behind, sizeof(left_behind));
+	if (creator == 0) {
+		for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+			signal(signals[i], on_signal);
+		atexit(remove_object);
+	}
+	creator = getpid();
+	*ret = s;
+	clock_read_shift(&ret->shift);
+	ret->now_s = clock_word_s(clock_word_now(&ret->shift));
+	if ((r = store_open(&ret->map, &conf, ret->now_s, &ret->store, &recovery)) != 0) {
+		map_close(&ret->map);
+		remove_object();
+		return r;
+	}
+	own_segment_tick(ret);
+	map_publish(&ret->map);
+	return 0;
+}
+
+void
+own_segment_tick(struct own_segment *s)
+{
+	uint64_t word = clock_word_now(&s->shift);
+
+	s->now_s = clock_word_s(word);
+	store_tick(s->store, word);
+}
+
+void
+own_segment_tick_at(struct own_segment *s, uint32_t now_s)
+{
+	s->now_s = now_s;
+	store_tick(s->store, (uint64_t)now_s << 32 | clock_coarse_ms(&s->shift));
+}
+
+void
+own_segment_destroy(struct own_segment *s)
+{
+	store_close(s->store);
+	map_close(&s->map);
+	remove_object();
+}

@@ -1,0 +1,34 @@
+/*
+ * segment.h: a segment of one's own with the engine behind it in this process, for measurements without a daemon.
+ */
+#ifndef PEEK_BENCH_SEGMENT_H
+#define PEEK_BENCH_SEGMENT_H
+
+#include <stdint.h>
+
+#include "engine/store.h"
+#include "shm/clock.h"
+#include "shm/map.h"
+
+struct own_segment {
+	struct map map;
+	struct store *store;
+	struct clock_shift shift;
+	char name[MAP_NAME_MAX + 1]; /* for peek_open; private to this process */
+	uint32_t now_s;              /* the published clock's seconds */
+};
+
+/*
+ * Creates an empty segment of arena_bytes; seg_shift 0 chooses as the daemon does. evict false refuses when full. Errors of map_create and
+ * store_open.
+ */
+int own_segment_create(uint64_t arena_bytes, unsigned seg_shift, bool evict, struct own_segment *ret);
+
+/* Publishes the clock: the time of the day, or now_s with a fresh heartbeat. */
+void own_segment_tick(struct own_segment *s);
+void own_segment_tick_at(struct own_segment *s, uint32_t now_s);
+
+/* Removes the object too, if this process created it. Also done when the program ends in another way than by SIGKILL. */
+void own_segment_destroy(struct own_segment *s);
+
+#endif
