@@ -42,7 +42,9 @@
  * Tries of one read. A window holds a few stores: a writer that runs leaves it in well under a microsecond, and even an interrupt
  * inside of one is over before this many pauses (some 100 to 200 microseconds).
  */
+#ifndef LOOKUP_TRIES
 #define LOOKUP_TRIES 4096
+#endif
 
 enum lookup_result {
 	LOOKUP_HIT,

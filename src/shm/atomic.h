@@ -46,7 +46,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_CHAR_LOCK_FREE == 2, "share
 #define ptr_store_rel(p, v)  model_store(&(p)->atomic_ptr, 8, (uint64_t)(uintptr_t)(v), MODEL_REL, __FILE__, __LINE__)
 #define fence_acq()          model_fence(MODEL_ACQ, __FILE__, __LINE__)
 #define fence_rel()          model_fence(MODEL_REL, __FILE__, __LINE__)
-#define fence_crash()        model_fence(MODEL_REL, __FILE__, __LINE__)
+#define fence_crash()        model_fence(MODEL_CRASH, __FILE__, __LINE__)
 
 #else
 

@@ -37,6 +37,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What libpeek's tries and quick copies are bounded by in the model (-DLOOKUP_TRIES=model_tries ...). */
+extern unsigned model_tries, model_quick_bytes;
+
 #define MODEL_THREADS_MAX 4
 #define MODEL_SITES_MAX   64
 
