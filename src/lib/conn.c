@@ -25,14 +25,15 @@ conn_now_ms(void)
 void
 conn_socket_path(struct peek *p, char *buf)
 {
+	pthread_mutex_lock(&p->own.attach_lock); /* the foreign socket's path may be written */
 	const struct attached *a = seq_load_ptr(&p->newest);
-
 	if (p->socket_path[0] != '\0')
 		memcpy(buf, p->socket_path, sizeof(p->socket_path));
 	else if (a != NULL && seq_load_ptr(&p->own.foreign) == NULL)
 		map_socket_path(&a->map, buf);
 	else
 		memcpy(buf, p->foreign_socket, sizeof(p->foreign_socket));
+	pthread_mutex_unlock(&p->own.attach_lock);
 }
 
 static int
@@ -58,6 +59,15 @@ conn_close(struct peek *p, enum conn_of which)
 {
 	close_inherited(&p->kept[which]); /* the same descriptor, unless this is a child that never connected */
 	p->own.conn[which] = (struct conn){0};
+}
+
+void
+conn_drop_if_stale(struct peek *p, enum conn_of which)
+{
+	char byte;
+
+	if (conn_is_open(p, which) && recv(conn_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		conn_close(p, which); /* hung up; or it said something unasked, which is no better */
 }
 
 static int

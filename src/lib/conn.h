@@ -22,6 +22,9 @@ conn_is_open(const struct peek *p, enum conn_of which)
 	return p->own.conn[which].fd_plus_1 != 0;
 }
 
+/* Closes it if the other side has meanwhile: to be asked when no reply is due. */
+void conn_drop_if_stale(struct peek *p, enum conn_of which);
+
 /* Connects, unless it is connected. */
 int conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms);
 void conn_close(struct peek *p, enum conn_of which);

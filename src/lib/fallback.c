@@ -15,7 +15,7 @@
 static int
 ask(struct peek *p, const char *line, size_t line_len, struct wire_reply *ret, char **ret_heap)
 {
-	int64_t deadline_ms = conn_now_ms() + p->timeout_ms;
+	int64_t deadline_ms = conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms);
 	int r = -ECONNRESET;
 
 	for (int i = 0; i < 2 && r == -ECONNRESET; i++) { /* once more: the daemon may have been started anew */

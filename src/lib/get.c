@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "lib/fallback.h"
+#include "lib/get.h"
 #include "lib/handle.h"
+#include "lib/info.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
 #include "lib/read.h"
@@ -14,11 +16,9 @@
 
 #define COLD __attribute__((cold, noinline))
 
-#define U64_DIGITS_MAX 20
-#define U64_TEXT_MAX   32 /* a decimal value may be padded with blanks */
+#define U64_TEXT_MAX 32 /* a decimal value may be padded with blanks */
 
 static ssize_t get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
-static ssize_t get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 static ssize_t get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
 ssize_t
@@ -65,21 +65,6 @@ peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 
 /* ---- the rest: large values, chains, counters, expired items, rewrites, a replaced segment ------------------------------ */
 
-static size_t
-u64_digits(uint64_t v, char digits[U64_DIGITS_MAX])
-{
-	char reversed[U64_DIGITS_MAX];
-	size_t n = 0;
-
-	do {
-		reversed[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	for (size_t i = 0; i < n; i++)
-		digits[i] = reversed[n - 1 - i];
-	return n;
-}
-
 /* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length; LOOKUP_TORN: it was overwritten meanwhile. */
 static ssize_t
 copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
@@ -88,9 +73,8 @@ copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 	size_t len = item_value_bytes(pin->word0);
 
 	if ((item_state(pin->word1) & ITEM_COUNTER) != 0) {
-		char digits[U64_DIGITS_MAX];
-		/* relaxed: its CAS id was loaded before it [S4] */
-		*ret_len = len = u64_digits(word_load_rlx(&pin->item[ITEM_HEADER_BYTES / sizeof(struct word)]), digits);
+		char digits[INFO_DIGITS_MAX];
+		*ret_len = len = info_counter_digits(pin, digits);
 		if (len > buf_cap)
 			return -ENOSPC;
 		memcpy(buf, digits, len);
@@ -100,33 +84,6 @@ copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 	if (len > buf_cap)
 		return -ENOSPC;
 	return lookup_copy(&rd->a->map, pin, buf) ? (ssize_t)len : LOOKUP_TORN;
-}
-
-/* Seconds until an expiry on the segment's clock. */
-static int64_t
-ttl_of(const struct attached *a, uint32_t expiry_s)
-{
-	if (expiry_s == 0)
-		return -1;
-	uint32_t now_s = lookup_now_s(&a->map, &a->shift);
-	return expiry_s > now_s ? (int64_t)(expiry_s - now_s) : 0;
-}
-
-static struct peek_info
-info_pinned(const struct read *rd, size_t value_len)
-{
-	const struct lookup_pinned *pin = &rd->pin;
-	uint32_t state = item_state(pin->word1);
-	struct peek_info info = {
-		.value_len = value_len,
-		.ttl_s = ttl_of(rd->a, item_expiry_s(pin->word0)),
-		.cas = item_cas(pin->word1),
-		.stale = (state & ITEM_STALE) != 0,
-	};
-
-	if ((state & ITEM_FLAGS) != 0) /* relaxed: lookup_stands decides */
-		info.flags = (uint32_t)word_load_rlx(&pin->item[item_flags_at(state) / sizeof(struct word)]);
-	return info;
 }
 
 /* Any read, by the pinned form. */
@@ -141,7 +98,7 @@ get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_inf
 		struct peek_info info = {0};
 
 		if (ret_info != NULL)
-			info = info_pinned(rd, len);
+			info = info_of(rd->a, &rd->pin, len);
 		if (n == LOOKUP_TORN || !lookup_stands(&rd->a->map, &rd->pin))
 			continue;
 		read_hit(rd);
@@ -164,7 +121,7 @@ get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_c
 	return r == -EPROTO ? fallback_get(p, key, key_len, buf, buf_cap, ret_info) : r;
 }
 
-COLD static ssize_t
+COLD ssize_t
 get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
 	return get_any(p, key, key_len, buf, buf_cap, NULL, true);

@@ -112,7 +112,7 @@ struct peek {
 	struct handle_own own;
 	_Alignas(HANDLE_PAGE_BYTES) struct shared_ptr newest; /* struct attached: head of the list */
 	unsigned flags;
-	unsigned timeout_ms;
+	struct word timeout_ms;    /* of writes */
 	struct clock_shift shift;
 	uid_t owner_uid;           /* (uid_t)-1: none was named */
 	char object[80];           /* "peekd.NAME" */

@@ -47,7 +47,7 @@ peek_open(const char *name, unsigned flags, struct peek **ret_peek)
 		return -ENOMEM;
 	int r = madvise(p, HANDLE_PAGE_BYTES, MADV_WIPEONFORK) == 0 ? 0 : -EIO;
 	p->flags = flags;
-	p->timeout_ms = TIMEOUT_DEFAULT_MS;
+	word_store_rlx(&p->timeout_ms, TIMEOUT_DEFAULT_MS);
 	snprintf(p->object, sizeof(p->object), "peekd.%s", name);
 	clock_read_shift(&p->shift);
 	if (r == 0 && (r = read_environment(p)) == 0)

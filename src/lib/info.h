@@ -1,0 +1,51 @@
+/*
+ * info.h: what an item says about itself, for those who ask for more than its value. What is read here counts if lookup_stands(), or the
+ * bucket's sequence, says so afterwards.
+ */
+#ifndef PEEK_LIB_INFO_H
+#define PEEK_LIB_INFO_H
+
+#include "lib/handle.h"
+#include "lib/lookup.h"
+
+#define INFO_DIGITS_MAX 20
+
+/* A counter's value in decimal; the number of digits. */
+static inline size_t
+info_counter_digits(const struct lookup_pinned *pin, char digits[INFO_DIGITS_MAX])
+{
+	char reversed[INFO_DIGITS_MAX];
+	/* relaxed: its CAS id was loaded before it [S4] */
+	uint64_t v = word_load_rlx(&pin->item[ITEM_HEADER_BYTES / sizeof(struct word)]);
+	size_t n = 0;
+
+	do {
+		reversed[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	for (size_t i = 0; i < n; i++)
+		digits[i] = reversed[n - 1 - i];
+	return n;
+}
+
+static inline struct peek_info
+info_of(const struct attached *a, const struct lookup_pinned *pin, size_t value_len)
+{
+	uint32_t state = item_state(pin->word1), expiry_s = item_expiry_s(pin->word0);
+	struct peek_info info = {
+		.value_len = value_len,
+		.ttl_s = -1,
+		.cas = item_cas(pin->word1),
+		.stale = (state & ITEM_STALE) != 0,
+	};
+
+	if (expiry_s != 0) {
+		uint32_t now_s = lookup_now_s(&a->map, &a->shift);
+		info.ttl_s = expiry_s > now_s ? (int64_t)(expiry_s - now_s) : 0;
+	}
+	if ((state & ITEM_FLAGS) != 0) /* relaxed: see above */
+		info.flags = (uint32_t)word_load_rlx(&pin->item[item_flags_at(state) / sizeof(struct word)]);
+	return info;
+}
+
+#endif

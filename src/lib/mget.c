@@ -1,0 +1,100 @@
+/*
+ * mget.c: many keys at once. A group's buckets are fetched together, then its items: what one lookup waits for, the others use.
+ */
+#include <errno.h>
+
+#include "lib/get.h"
+#include "lib/handle.h"
+#include "lib/hints.h"
+#include "lib/lane.h"
+#include "lib/lookup.h"
+#include "lib/read.h"
+#include "shm/hash.h"
+
+#define GROUP 16 /* as many lines as a core fetches at once, and a few more */
+
+#define PREFETCH(p) __builtin_prefetch((p), 0, 3)
+
+struct group {
+	uint64_t hash[GROUP];
+	uint64_t bucket_idx[GROUP];
+	struct lookup_place at[GROUP];
+	const struct word *item[GROUP];
+};
+
+/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. */
+static size_t
+mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_op *ops, size_t n)
+{
+	const struct map *m = &a->map;
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
+	size_t n_hits = 0, n_quick_hits = 0, n_quick_misses = 0;
+	struct group g;
+
+	uint64_t gets = lane_add(&cell->gets, n, lane);
+	if (gets % READ_CADENCE < n)
+		hints_look_after(p, a); /* may publish another attachment; this one stays good */
+	bool in_range = count - 1 < m->n_buckets_max;
+	for (size_t i = 0; in_range && i < n; i++) {
+		g.hash[i] = hash_key(ops[i].key, ops[i].key_len, m->seed);
+		g.bucket_idx[i] = table_bucket_idx(g.hash[i], count);
+		PREFETCH(&m->buckets[g.bucket_idx[i]]);
+	}
+	for (size_t i = 0; in_range && i < n; i++) {
+		g.at[i] = lookup_begin(&m->buckets[g.bucket_idx[i]], g.hash[i]);
+		/* Both conditions without a branch: a match under an odd sequence is as good as none. */
+		g.item[i] = g.at[i].match != 0 ? lookup_quick_item(m, &g.at[i]) : NULL;
+		if (g.item[i] != NULL) {
+			PREFETCH(g.item[i]);
+			PREFETCH(g.item[i] + 8);
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct peek_op *op = &ops[i];
+		ssize_t r = LOOKUP_ELSE;
+		if (in_range && g.item[i] != NULL && (g.at[i].begun & 1) == 0)
+			r = lookup_quick_copy(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf, op->buf_cap, &a->shift);
+		else if (in_range && lookup_quick_miss(m, &g.at[i], count))
+			r = -ENOENT;
+		if (LOOKUP_LIKELY(r >= 0)) {
+			n_quick_hits++;
+			if (a->hints != NULL)
+				hint_raise(&a->hints[g.bucket_idx[i] * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(g.at[i].match)]);
+		} else if (r == -ENOENT) {
+			n_quick_misses++;
+		} else {
+			if (r == LOOKUP_TORN)
+				lane_add(&cell->retries, 1, lane);
+			r = get_slow(p, op->key, op->key_len, op->buf, op->buf_cap);
+			n_hits += r >= 0;
+		}
+		op->result = r;
+	}
+	lane_add(&cell->hits, n_quick_hits, lane);
+	lane_add(&cell->misses, n_quick_misses, lane);
+	return n_hits + n_quick_hits;
+}
+
+ssize_t
+peek_mget(struct peek *p, struct peek_op *ops, size_t n)
+{
+	ssize_t n_hits = 0;
+
+	if ((ops == NULL && n > 0) || n > SSIZE_MAX)
+		return -EINVAL;
+	for (size_t begin = 0, end; begin < n; begin = end) {
+		const struct attached *a = read_ready(p) == 0 ? seq_load_ptr(&p->own.now) : NULL;
+		for (end = begin; end < n && end < begin + GROUP && ops[end].key_len - 1 < ITEM_KEY_MAX; end++)
+			;
+		if (a != NULL && end > begin) {
+			n_hits += (ssize_t)mget_group(p, a, lane_of_thread, ops + begin, end - begin);
+			continue;
+		}
+		/* A key of no allowed length, or no segment to read. */
+		end = begin + 1;
+		ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len, ops[begin].buf, ops[begin].buf_cap);
+		n_hits += ops[begin].result >= 0;
+	}
+	return n_hits;
+}

@@ -1,0 +1,199 @@
+/*
+ * write.c: writes, each a request over the control socket and its reply.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/conn.h"
+#include "lib/request.h"
+
+/*
+ * Sends a request and takes the reply. A request that did not leave whole was not carried out, whatever it was, and is sent anew on a new
+ * connection; so is one whose reply was lost, if it may be carried out twice. With conn_lock.
+ */
+static int
+exchange(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+    struct wire_reply *ret)
+{
+	int64_t deadline_ms = conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms);
+
+	for (unsigned n_left = 2;;) {
+		bool stale = conn_is_open(p, CONN_WRITES); /* it may have been closed since it was last used */
+		int r = conn_open(p, CONN_WRITES, deadline_ms);
+		if (r != 0)
+			return r == -ECONNRESET ? -ECONNREFUSED : r;
+		struct iovec iov[3] = {
+			{(void *)(uintptr_t)line, line_len},
+			{(void *)(uintptr_t)value, value_len},
+			{(void *)(uintptr_t)"\r\n", 2},
+		};
+		r = conn_send(p, CONN_WRITES, iov, has_value ? 3 : 1, deadline_ms);
+		if (r == -ECONNRESET) {
+			if (!stale && --n_left == 0)
+				return -ECONNREFUSED;
+			continue;
+		}
+		if (r != 0)
+			return r;
+		r = conn_reply(p, CONN_WRITES, deadline_ms, ret, NULL);
+		if (r != -ECONNRESET && r != -ETIMEDOUT)
+			return r;
+		if (!twice || r == -ETIMEDOUT || --n_left == 0)
+			return -EINPROGRESS;
+	}
+}
+
+static int
+request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+    char mode, uint64_t *ret_value)
+{
+	struct wire_reply re;
+
+	if ((p->flags & PEEK_READ_ONLY) != 0)
+		return -EACCES;
+	pthread_mutex_lock(&p->own.conn_lock);
+	int r = exchange(p, line, line_len, value, value_len, has_value, twice, &re);
+	if (r == 0)
+		r = request_verdict(&re, mode);
+	if (r == 0 && ret_value != NULL && (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
+		r = -EBADMSG;
+	if (r == -EBADMSG)
+		conn_close(p, CONN_WRITES);
+	pthread_mutex_unlock(&p->own.conn_lock);
+	return r;
+}
+
+static int
+store(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, const struct request_store *s)
+{
+	char line[REQUEST_LINE_CAP], flags[REQUEST_FLAGS_CAP];
+	struct wire_out out = {.buf = line, .cap = sizeof(line)};
+	bool twice = s->mode == 'S' && !s->has_cas;
+
+	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
+		return -EINVAL;
+	if (value_len > PEEK_VALUE_MAX_BYTES)
+		return -EMSGSIZE;
+	request_store_flags(s, flags);
+	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
+	return request(p, out.buf, out.len, value, value_len, true, twice, s->mode, NULL);
+}
+
+/* mg, md and ma */
+static int
+meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, bool twice, uint64_t *ret_value)
+{
+	char line[REQUEST_LINE_CAP];
+	struct wire_out out = {.buf = line, .cap = sizeof(line)};
+
+	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
+		return -EINVAL;
+	wire_put_meta(&out, verb, key, key_len, -1, flags);
+	return request(p, out.buf, out.len, NULL, 0, false, twice, 0, ret_value);
+}
+
+int
+peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s});
+}
+
+int
+peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
+    uint32_t flags)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .flags = flags});
+}
+
+int
+peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'E', .ttl_s = ttl_s});
+}
+
+int
+peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'R', .ttl_s = ttl_s});
+}
+
+int
+peek_append(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'A'});
+}
+
+int
+peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'P'});
+}
+
+int
+peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s, uint64_t cas)
+{
+	return store(p, key, key_len, value, value_len,
+	    &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .has_cas = true, .cas = cas});
+}
+
+int
+peek_delete(struct peek *p, const void *key, size_t key_len)
+{
+	return meta(p, WIRE_MD, key, key_len, NULL, true, NULL);
+}
+
+int
+peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s)
+{
+	char flags[REQUEST_FLAGS_CAP];
+
+	request_put_ttl(flags, ttl_s);
+	return meta(p, WIRE_MG, key, key_len, flags, true, NULL);
+}
+
+static int
+arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint64_t delta, uint64_t *ret_value)
+{
+	char flags[REQUEST_FLAGS_CAP];
+	size_t n = strlen(prefix);
+	uint64_t value;
+
+	memcpy(flags, prefix, n);
+	*wire_digits(flags + n, delta) = '\0';
+	int r = meta(p, WIRE_MA, key, key_len, flags, false, &value);
+	if (r == 0 && ret_value != NULL)
+		*ret_value = value;
+	return r;
+}
+
+int
+peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value)
+{
+	return arith(p, key, key_len, "v D", delta, ret_value);
+}
+
+int
+peek_decr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value)
+{
+	return arith(p, key, key_len, "v MD D", delta, ret_value);
+}
+
+int
+peek_flush(struct peek *p, uint32_t delay_s)
+{
+	char line[64], *end = stpcpy(line, "flush_all ");
+
+	if (delay_s > 2592000u)
+		*end++ = '+'; /* a larger number without a sign would be a date */
+	end = stpcpy(wire_digits(end, delay_s), "\r\n");
+	return request(p, line, (size_t)(end - line), NULL, 0, false, true, 0, NULL);
+}
+
+int
+peek_set_timeout(struct peek *p, unsigned timeout_ms)
+{
+	if (timeout_ms == 0)
+		return -EINVAL;
+	word_store_rlx(&p->timeout_ms, timeout_ms); /* relaxed: a number */
+	return 0;
+}
