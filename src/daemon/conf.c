@@ -1,4 +1,4 @@
-/* conf.c: the table of settings, values to and from text, and the command line. The configuration file is conf_file.c's. */
+/* conf.c: the command line, and the sources put together. Values are conf_table.c's, the configuration file conf_file.c's. */
 #include "daemon/conf.h"
 
 #include <errno.h>
@@ -11,13 +11,6 @@
 #include "daemon/conf_table.h"
 
 #define CONF_MAX_ARGS 64 /* settings on one command line; each may stand there more than once */
-
-const struct conf_setting conf_table[CONF_N_ROWS] = {
-#define SETTING(kind, name, short_opt, unit, min, max, dflt, live, help) \
-	{#name, unit, dflt, help, min, max, CONF_KIND_##kind, short_opt, live, offsetof(struct conf, name)},
-#include "daemon/settings.def"
-#undef SETTING
-};
 
 /* What the command line gave, kept for conf_reload. The values belong to argv. */
 static struct {
@@ -50,246 +43,6 @@ static const struct {
 };
 #define N_PLAIN_OPTS (sizeof(plain_opts) / sizeof(plain_opts[0]))
 
-/* ---- values ---------------------------------------------------------------------------------------------------- */
-
-static uint64_t *
-number_of(struct conf *conf, const struct conf_setting *s)
-{
-	return (uint64_t *)(void *)((char *)conf + s->offset);
-}
-
-static char **
-text_of(struct conf *conf, const struct conf_setting *s)
-{
-	return (char **)(void *)((char *)conf + s->offset);
-}
-
-static uint64_t
-number_in(const struct conf *conf, const struct conf_setting *s)
-{
-	return *(const uint64_t *)(const void *)((const char *)conf + s->offset);
-}
-
-static const char *
-text_in(const struct conf *conf, const struct conf_setting *s)
-{
-	return *(char *const *)(const void *)((const char *)conf + s->offset);
-}
-
-/* Digits and at most one of b, k, m, g, t. */
-static bool
-parse_size(const char *text, uint64_t bare_unit, uint64_t *ret)
-{
-	char *end;
-	uint64_t n, unit = bare_unit;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno != 0)
-		return false;
-	if (*end != '\0') {
-		static const char units[] = "bkmgt";
-		const char *at = strchr(units, *end | 0x20);
-
-		if (at == NULL || end[1] != '\0')
-			return false;
-		unit = UINT64_C(1) << (10 * (at - units));
-	}
-	return !__builtin_mul_overflow(n, unit, ret);
-}
-
-static bool
-parse_number(const char *text, int base, uint64_t *ret)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*ret = strtoull(text, &end, base);
-	return errno == 0 && *end == '\0';
-}
-
-static bool
-parse_flag(const char *text, uint64_t *ret)
-{
-	static const char *const words[2][4] = {{"no", "off", "false", "0"}, {"yes", "on", "true", "1"}};
-
-	for (unsigned v = 0; v < 2; v++) {
-		for (unsigned i = 0; i < 4; i++) {
-			if (strcmp(text, words[v][i]) == 0) {
-				*ret = v;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static bool
-parse_choice(const char *choices, const char *text, uint64_t *ret)
-{
-	size_t len = strlen(text);
-	uint64_t i = 0;
-
-	for (const char *at = choices; len > 0; i++) {
-		size_t n = strcspn(at, "|");
-
-		if (n == len && memcmp(at, text, n) == 0) {
-			*ret = i;
-			return true;
-		}
-		if (at[n] == '\0')
-			break;
-		at += n + 1;
-	}
-	return false;
-}
-
-/* A number as the table's units have it: 64m, 0700, 1024. */
-static void
-format_number(const struct conf_setting *s, uint64_t v, char *buf, size_t cap)
-{
-	static const char units[] = "bkmgt";
-	unsigned unit = 0;
-
-	switch (s->kind) {
-	case CONF_KIND_MODE:
-		snprintf(buf, cap, "0%03" PRIo64, v);
-		return;
-	case CONF_KIND_SIZE:
-	case CONF_KIND_MEGABYTES:
-		while (v != 0 && (v & 1023) == 0 && unit < 4) {
-			v >>= 10;
-			unit++;
-		}
-		snprintf(buf, cap, "%" PRIu64 "%c", v, units[unit]);
-		return;
-	default:
-		snprintf(buf, cap, "%" PRIu64, v);
-	}
-}
-
-static void
-format_allowed(const struct conf_setting *s, char *buf, size_t cap)
-{
-	char lo[32], hi[32];
-
-	switch (s->kind) {
-	case CONF_KIND_FLAG:
-		snprintf(buf, cap, "yes or no");
-		return;
-	case CONF_KIND_CHOICE:
-		snprintf(buf, cap, "one of %s", s->unit);
-		return;
-	case CONF_KIND_TEXT:
-		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " bytes", s->min, s->max);
-		return;
-	default:
-		format_number(s, s->min, lo, sizeof(lo));
-		format_number(s, s->max, hi, sizeof(hi));
-		snprintf(buf, cap, "%s to %s%s", lo, hi,
-		    s->kind == CONF_KIND_MEGABYTES ? " (a bare number counts MiB)" : s->kind == CONF_KIND_MODE ? ", octal" : "");
-	}
-}
-
-int
-conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error)
-{
-	const struct conf_setting *s = &conf_table[row];
-	char allowed[128];
-	uint64_t v = 0;
-	bool ok = false;
-
-	switch (s->kind) {
-	case CONF_KIND_SIZE:
-		ok = parse_size(text, 1, &v);
-		break;
-	case CONF_KIND_MEGABYTES:
-		ok = parse_size(text, UINT64_C(1) << 20, &v);
-		break;
-	case CONF_KIND_NUMBER:
-		ok = parse_number(text, 10, &v);
-		break;
-	case CONF_KIND_MODE:
-		ok = parse_number(text, 8, &v);
-		break;
-	case CONF_KIND_FLAG:
-		ok = parse_flag(text, &v);
-		break;
-	case CONF_KIND_CHOICE:
-		ok = parse_choice(s->unit, text, &v);
-		break;
-	case CONF_KIND_TEXT:
-		v = strlen(text);
-		ok = true;
-		break;
-	}
-	if (!ok || v < s->min || v > s->max) {
-		format_allowed(s, allowed, sizeof(allowed));
-		snprintf(error, CONF_ERROR_BYTES, "%s: %s is \"%.64s%s\"; allowed: %s (default %s)", place, s->name, text,
-		    strlen(text) > 64 ? "..." : "", allowed, s->dflt[0] != '\0' ? s->dflt : "empty");
-		return -EINVAL;
-	}
-	if (s->kind == CONF_KIND_TEXT) {
-		char *copy = strdup(text);
-
-		if (copy == NULL) {
-			snprintf(error, CONF_ERROR_BYTES, "%s: out of memory", place);
-			return -ENOMEM;
-		}
-		free(*text_of(conf, s));
-		*text_of(conf, s) = copy;
-	} else
-		*number_of(conf, s) = v;
-	return 0;
-}
-
-const char *
-conf_row_name(size_t row)
-{
-	return conf_table[row].name;
-}
-
-void
-conf_row_value(const struct conf *conf, size_t row, char *buf, size_t cap)
-{
-	const struct conf_setting *s = &conf_table[row];
-	const char *at;
-	uint64_t v;
-
-	if (s->kind == CONF_KIND_TEXT) {
-		snprintf(buf, cap, "%s", text_in(conf, s));
-		return;
-	}
-	v = number_in(conf, s);
-	switch (s->kind) {
-	case CONF_KIND_FLAG:
-		snprintf(buf, cap, "%s", v != 0 ? "yes" : "no");
-		return;
-	case CONF_KIND_CHOICE:
-		for (at = s->unit; v > 0; v--)
-			at += strcspn(at, "|") + 1;
-		snprintf(buf, cap, "%.*s", (int)strcspn(at, "|"), at);
-		return;
-	default:
-		format_number(s, v, buf, cap);
-	}
-}
-
-void
-conf_free(struct conf *conf)
-{
-	for (size_t i = 0; i < CONF_N_ROWS; i++) {
-		if (conf_table[i].kind == CONF_KIND_TEXT) {
-			free(*text_of(conf, &conf_table[i]));
-			*text_of(conf, &conf_table[i]) = NULL;
-		}
-	}
-}
-
 /* ---- putting the sources together -------------------------------------------------------------------------------- */
 
 /* What no row can say alone. */
@@ -311,8 +64,8 @@ check_together(struct conf *conf, struct conf_result *ret)
 			conf->max_item_size = half;
 			return 0;
 		}
-		format_number(&conf_table[CONF_ROW_max_item_size], conf->max_item_size, have, sizeof(have));
-		format_number(&conf_table[CONF_ROW_max_item_size], half, most, sizeof(most));
+		conf_format_number(&conf_table[CONF_ROW_max_item_size], conf->max_item_size, have, sizeof(have));
+		conf_format_number(&conf_table[CONF_ROW_max_item_size], half, most, sizeof(most));
 		snprintf(ret->error, CONF_ERROR_BYTES, "max_item_size (-I) is %s; allowed: at most half of memory_limit (-m), here %s",
 		    have, most);
 		return -EINVAL;
@@ -475,26 +228,4 @@ conf_reload(struct conf *conf, struct conf_result *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	return gather(conf, ret);
-}
-
-void
-conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char *name))
-{
-	for (size_t i = 0; i < CONF_N_ROWS; i++) {
-		const struct conf_setting *s = &conf_table[i];
-		bool text = s->kind == CONF_KIND_TEXT;
-		bool same = text ? strcmp(text_in(conf, s), text_in(fresh, s)) == 0 : number_in(conf, s) == number_in(fresh, s);
-
-		if (same)
-			continue;
-		if (!s->live)
-			fixed(s->name);
-		else if (text) {
-			char *old = *text_of(conf, s);
-
-			*text_of(conf, s) = *text_of(fresh, s);
-			*text_of(fresh, s) = old;
-		} else
-			*number_of(conf, s) = number_in(fresh, s);
-	}
 }

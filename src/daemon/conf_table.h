@@ -1,5 +1,5 @@
 /*
- * conf_table.h: what conf.c and conf_file.c share. Nobody else includes it.
+ * conf_table.h: what conf_table.c, conf_file.c and conf.c share. Nobody else includes it.
  */
 #ifndef PEEKD_CONF_TABLE_H
 #define PEEKD_CONF_TABLE_H
@@ -32,6 +32,9 @@ extern const struct conf_setting conf_table[CONF_N_ROWS];
 
 /* Parses text into row. place is what an error begins with: "file:line", "-m". -EINVAL, -ENOMEM: error is filled. */
 int conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error);
+
+/* A number as the row's units have it: 64m, 0700, 1024. */
+void conf_format_number(const struct conf_setting *s, uint64_t v, char *buf, size_t cap);
 
 /* Reads ret->path into conf. -EINVAL: ret->error is filled. */
 int conf_read_file(struct conf *conf, struct conf_result *ret);

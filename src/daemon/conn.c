@@ -1,0 +1,456 @@
+/* conn.c: see conn.h. */
+#include "daemon/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+#define OUT_BYTES      (UINT64_C(64) << 10) /* of the shared output buffer, at first and again after a large reply */
+#define OUT_KEPT_BYTES (UINT64_C(2) << 20)
+#define OUT_STEAL_BYTES 16384 /* what is left over of so much is not copied: the buffer itself is kept */
+
+/* ---- shared buffers -------------------------------------------------------------------------------------------------- */
+
+static int
+grow_out(struct wire_out *out, size_t cap_min)
+{
+	size_t cap = out->cap != 0 ? out->cap : OUT_BYTES;
+	char *buf;
+
+	while (cap < cap_min) {
+		if (cap > SIZE_MAX / 2)
+			return -ENOMEM;
+		cap *= 2;
+	}
+	buf = realloc(out->buf, cap);
+	if (buf == NULL)
+		return -ENOMEM;
+	out->buf = buf;
+	out->cap = cap;
+	return 0;
+}
+
+int
+conn_shared_init(struct conn_shared *sh)
+{
+	sh->in = malloc(CONN_INPUT_BYTES);
+	sh->out = (struct wire_out){.grow = grow_out};
+	if (sh->in == NULL || grow_out(&sh->out, OUT_BYTES) != 0) {
+		free(sh->in);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void
+conn_shared_free(struct conn_shared *sh)
+{
+	free(sh->in);
+	free(sh->out.buf);
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+
+void
+conn_begin(struct conn *c, int fd)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->client_idx = HINTS_NO_CLIENT;
+}
+
+void
+conn_end(struct conn *c, struct conn_shared *sh)
+{
+	if (c->client_idx != HINTS_NO_CLIENT)
+		hints_detach(sh->hints, c->client_idx);
+	free(c->in);
+	free(c->out);
+	close(c->fd);
+}
+
+size_t
+conn_kept_bytes(const struct conn *c)
+{
+	return c->in_cap + (c->out_end - c->out_at);
+}
+
+/* ---- input ----------------------------------------------------------------------------------------------------------- */
+
+static void
+drop_in(struct conn *c)
+{
+	free(c->in);
+	c->in = NULL;
+	c->in_at = c->in_end = c->in_cap = 0;
+}
+
+/* Makes the kept input's buffer hold at least cap bytes, its content at the front. */
+static bool
+reserve_in(struct conn *c, size_t cap)
+{
+	char *in;
+
+	if (c->in_at > 0) {
+		memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
+		c->in_end -= c->in_at;
+		c->in_at = 0;
+	}
+	if (c->in_cap >= cap)
+		return true;
+	in = realloc(c->in, cap);
+	if (in == NULL)
+		return false;
+	c->in = in;
+	c->in_cap = cap;
+	return true;
+}
+
+/* Keeps n bytes of the shared buffer for the next turn. */
+static bool
+keep_in(struct conn *c, const char *bytes, size_t n)
+{
+	size_t cap = c->need > n ? (size_t)c->need : (n | 255) + 1;
+
+	if (c->in_cap < cap) {
+		drop_in(c);
+		c->in = malloc(cap);
+		if (c->in == NULL)
+			return false;
+		c->in_cap = cap;
+	}
+	memcpy(c->in, bytes, n);
+	c->in_at = 0;
+	c->in_end = n;
+	return true;
+}
+
+/*
+ * Reads once. *ret_window, *ret_len: all the input that there is now, in the shared buffer if it fits, else in the connection's own. 1; 0: end of
+ * input; or a negative errno.
+ */
+static int
+fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
+{
+	size_t kept = c->in_end - c->in_at, cap;
+	bool own = kept > CONN_INPUT_BYTES / 2 || c->need > CONN_INPUT_BYTES;
+	char *window = sh->in;
+	ssize_t n;
+
+	if (own) {
+		/* a line without end grows; a data block is read exactly to its end */
+		cap = c->need > kept ? (size_t)c->need : 2 * kept;
+		if (!reserve_in(c, cap))
+			return -ENOMEM;
+		window = c->in;
+		n = read(c->fd, window + kept, cap - kept);
+	} else {
+		if (kept > 0)
+			memcpy(window, c->in + c->in_at, kept);
+		n = read(c->fd, window + kept, CONN_INPUT_BYTES - kept);
+	}
+	if (n <= 0)
+		return n == 0 ? 0 : -errno;
+	*sh->bytes_read += (uint64_t)n;
+	c->last_active_s = sh->cmd->now_s;
+	if (own)
+		c->in_end = kept + (size_t)n;
+	*ret_window = window;
+	*ret_len = kept + (size_t)n;
+	return 1;
+}
+
+/* ---- output ---------------------------------------------------------------------------------------------------------- */
+
+/* Sends what was kept. True: nothing is left. A failed connection's output is dropped, and it is closing. */
+static bool
+send_kept(struct conn *c, struct conn_shared *sh)
+{
+	ssize_t n;
+
+	if (c->out == NULL)
+		return true;
+	n = write(c->fd, c->out + c->out_at, c->out_end - c->out_at);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0)
+		c->closing = true;
+	else {
+		*sh->bytes_written += (uint64_t)n;
+		c->last_active_s = sh->cmd->now_s;
+		c->out_at += (size_t)n;
+		if (c->out_at < c->out_end)
+			return false;
+	}
+	free(c->out);
+	c->out = NULL;
+	c->out_at = c->out_end = 0;
+	return true;
+}
+
+/* Sends the turn's replies with one write, and keeps the rest. False: no memory. */
+static bool
+send_replies(struct conn *c, struct conn_shared *sh)
+{
+	struct wire_out *out = &sh->out;
+	size_t len = out->len, sent = 0;
+	ssize_t n;
+
+	if (len == 0)
+		return true;
+	n = write(c->fd, out->buf, len);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		c->closing = true;
+		sent = len;
+	} else if (n > 0) {
+		*sh->bytes_written += (uint64_t)n;
+		sent = (size_t)n;
+	}
+	out->len = 0;
+	if (sent < len && len - sent >= OUT_STEAL_BYTES) {
+		c->out = out->buf;
+		c->out_at = sent;
+		c->out_end = len;
+		*out = (struct wire_out){.grow = grow_out};
+		return grow_out(out, OUT_BYTES) == 0;
+	}
+	if (sent < len) {
+		c->out = malloc(len - sent);
+		if (c->out == NULL)
+			return false;
+		memcpy(c->out, out->buf + sent, len - sent);
+		c->out_at = 0;
+		c->out_end = len - sent;
+	}
+	if (out->cap > OUT_KEPT_BYTES) {
+		free(out->buf);
+		*out = (struct wire_out){.grow = grow_out};
+		return grow_out(out, OUT_BYTES) == 0;
+	}
+	return true;
+}
+
+/* Sends ATTACHED with the hint page's descriptor on its first byte. True: done, or refused with a line in the shared output. */
+static bool
+send_attached(struct conn *c, struct conn_shared *sh)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *cmsg;
+	struct wire_out *out = &sh->out;
+	int fd = hints_fd(sh->hints);
+	ssize_t n;
+
+	if (c->client_idx == HINTS_NO_CLIENT && hints_attach(sh->hints, &c->client_idx) != 0) {
+		c->attaching = false;
+		wire_put_line(out, WIRE_NO_HINT_PAGE);
+		return true;
+	}
+	wire_put_attached(out, c->client_idx, hints_total_bytes(sh->hints), hints_clients_max(sh->hints), sh->epoch);
+	memset(&control, 0, sizeof(control));
+	cmsg = CMSG_FIRSTHDR(&msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	iov = (struct iovec){out->buf, out->len};
+	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		out->len = 0;
+		return false;
+	}
+	c->attaching = false;
+	if (n < 0)
+		c->closing = true;
+	else
+		*sh->bytes_written += (uint64_t)n;
+	if (n < 0 || (size_t)n == out->len)
+		out->len = 0;
+	else { /* the descriptor went with the first byte */
+		memmove(out->buf, out->buf + n, out->len - (size_t)n);
+		out->len -= (size_t)n;
+	}
+	return true;
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------------- */
+
+static void
+log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire_request *req)
+{
+	static struct log_limit limit;
+	uint64_t suppressed;
+
+	if (!log_allowed(&limit, sh->cmd->now_s, &suppressed))
+		return;
+	if (c->is_unix)
+		log_notice("%s is refused to uid %u, pid %ld, who may only %s (%llu more such lines were not written)", wire_verbs[req->verb].name,
+		    (unsigned)c->uid, (long)c->pid, wire_access_name(c->level), (unsigned long long)suppressed);
+	else
+		log_notice("%s is refused to a TCP connection, which may only %s (%llu more such lines were not written)",
+		    wire_verbs[req->verb].name, wire_access_name(c->level), (unsigned long long)suppressed);
+}
+
+static enum cmd_result
+execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
+{
+	enum cmd_result r;
+
+	if (req->access > c->level)
+		log_denied(c, sh, req);
+	r = cmd_execute(sh->cmd, c->level, req, &c->cursor, &sh->out);
+	switch (r) {
+	case CMD_ATTACH:
+		if (sh->hints != NULL && c->is_unix && req->number == sh->epoch)
+			c->attaching = true;
+		else
+			wire_put_line(&sh->out, WIRE_NO_HINT_PAGE);
+		break;
+	case CMD_CLOSE:
+		c->closing = true;
+		break;
+	case CMD_SHUTDOWN:
+		c->closing = true;
+		sh->shutdown = true;
+		break;
+	case CMD_DONE:
+	case CMD_FLUSH:
+	case CMD_AGAIN:
+		break;
+	}
+	if (r != CMD_AGAIN)
+		c->cursor = 0;
+	return r;
+}
+
+/*
+ * Carries out requests of [window, window + len) until they, the turn or the connection end. Returns the bytes that are done with. Sets
+ * runnable, need and scanned for what is left.
+ */
+static size_t
+run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
+{
+	struct wire_request req;
+	struct wire_out *out = &sh->out;
+	size_t at = 0;
+
+	c->runnable = false;
+	for (uint32_t n_reqs = 0;; n_reqs++) {
+		if (c->swallow > 0) {
+			size_t n = c->swallow < len - at ? (size_t)c->swallow : len - at;
+
+			at += n;
+			c->swallow -= n;
+		}
+		if (at == len || c->closing || c->attaching)
+			break;
+		if (len - at < c->need)
+			return at;
+		if (n_reqs == sh->max_reqs || out->len > sh->output_limit) {
+			c->runnable = true;
+			return at;
+		}
+		switch (wire_parse(window + at, len - at, c->scanned, &req)) {
+		case WIRE_OK:
+			c->scanned = 0;
+			if (execute(c, sh, &req) == CMD_AGAIN) {
+				c->runnable = true;
+				return at;
+			}
+			c->need = 0;
+			at += (size_t)req.total_bytes;
+			break;
+		case WIRE_MORE:
+			c->scanned = len - at;
+			return at;
+		case WIRE_DATA:
+			c->scanned = 0;
+			if (req.access > c->level)
+				log_denied(c, sh, &req);
+			if (cmd_admit(sh->cmd, c->level, &req, out)) {
+				c->need = req.total_bytes;
+				return at;
+			}
+			c->swallow = req.total_bytes;
+			break;
+		case WIRE_BAD:
+			c->scanned = 0;
+			c->need = 0;
+			cmd_bad(sh->cmd, &req, out);
+			c->swallow = req.total_bytes;
+			break;
+		case WIRE_CLOSE:
+			c->closing = true;
+			break;
+		}
+		if (out->failed)
+			c->closing = true;
+	}
+	c->runnable = at < len && !c->closing;
+	return at;
+}
+
+/* Fills or goes on with the window, runs it, and keeps what is left. False: the connection can't be kept. */
+static bool
+take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
+{
+	char *window = NULL;
+	size_t len = 0, done;
+
+	if (c->runnable) {
+		window = c->in + c->in_at;
+		len = c->in_end - c->in_at;
+	} else {
+		int r = fill(c, sh, &window, &len);
+
+		if (r == -EAGAIN || r == -EINTR)
+			return true;
+		if (r <= 0) {
+			*ret_want = CONN_CLOSE;
+			return false;
+		}
+	}
+	done = run(c, sh, window, len);
+	if (done == len || c->closing) {
+		if (c->in != NULL)
+			drop_in(c);
+	} else if (window != sh->in)
+		c->in_at += done;
+	else if (!keep_in(c, window + done, len - done))
+		return false;
+	return true;
+}
+
+enum conn_want
+conn_turn(struct conn *c, struct conn_shared *sh)
+{
+	enum conn_want want = CONN_READ;
+
+	sh->out.failed = false;
+	if (!send_kept(c, sh))
+		return CONN_WRITE;
+	if (c->closing)
+		return CONN_CLOSE;
+	if (c->attaching) {
+		if (!send_attached(c, sh))
+			return CONN_WRITE;
+	} else if (!take_input(c, sh, &want)) {
+		sh->out.len = 0;
+		return CONN_CLOSE;
+	}
+	if (!send_replies(c, sh))
+		return CONN_CLOSE;
+	if (c->out != NULL)
+		return CONN_WRITE;
+	if (c->closing)
+		return CONN_CLOSE;
+	return c->runnable || c->attaching ? CONN_AGAIN : want;
+}

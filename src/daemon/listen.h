@@ -1,0 +1,44 @@
+/*
+ * listen.h: the sockets that peekd listens on: made here, or passed by the service manager.
+ *
+ * Functions return 0, or the exit status (sysexits.h) after having logged why.
+ */
+#ifndef PEEKD_LISTEN_H
+#define PEEKD_LISTEN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "daemon/conf.h"
+
+#define LISTENERS_MAX  32
+#define LISTEN_PATH_BYTES 108
+
+struct listener {
+	int fd;
+	bool is_unix;
+};
+
+struct listeners {
+	struct listener l[LISTENERS_MAX];
+	unsigned n;
+	char unix_path[LISTEN_PATH_BYTES]; /* absolute: clients in other directories find it */
+	bool ours;                         /* made here, so removed at the end */
+};
+
+/*
+ * The control socket's absolute path, by the settings or by default; makes the default's directory, owned by uid where that is not this user. EX_USAGE: too
+ * long; EX_CANTCREAT, EX_NOPERM: the directory is not to be had.
+ */
+int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path);
+
+/*
+ * Opens all of them, listening. n_passed: descriptors from the service manager; a Unix socket among them is the control socket. gid (gid_t)-1: the
+ * process's own. A socket file that nobody listens on is replaced. EX_TEMPFAIL: somebody listens there.
+ */
+int listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_passed, struct listeners *ret);
+
+/* Closes them; removes the control socket if it was made here. */
+void listen_close(struct listeners *l);
+
+#endif

@@ -1,0 +1,210 @@
+/* server.c: the event loop (server.h). What one connection does is conn.c's; what a request does, cmd.c's. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/heap.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/server_private.h"
+
+static uint64_t
+monotonic_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* ---- ten times a second ---------------------------------------------------------------------------------------------- */
+
+static void
+feed_watchdog(struct server *s, uint64_t now_us)
+{
+	if (s->watchdog_us == 0 || now_us - s->watchdog_fed_us < s->watchdog_us / 3)
+		return;
+	s->watchdog_fed_us = now_us;
+	notify_send("WATCHDOG=1");
+}
+
+static void
+close_idle(struct server *s)
+{
+	uint32_t now_s = s->a.cmd->now_s;
+	struct peer *p, *next;
+
+	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, all);
+		/* a client of the hint page is silent because its reads need no daemon */
+		if (p->conn.client_idx == HINTS_NO_CLIENT && now_s - p->conn.last_active_s >= s->a.conf->idle_timeout) {
+			s->a.cmd->stat[SHM_STAT_IDLE_KICKS]++;
+			server_free_peer(s, p);
+		}
+	}
+}
+
+static void
+once_a_second(struct server *s)
+{
+	uint64_t *stat = s->a.cmd->stat;
+
+	stat[SHM_STAT_HEAP_BYTES] = heap_bytes();
+	if (s->a.conf->idle_timeout > 0)
+		close_idle(s);
+	notify_send("STATUS=%llu connections, %llu items", (unsigned long long)stat[SHM_STAT_CURR_CONNECTIONS],
+	    (unsigned long long)word_load_rlx(&s->a.map->stats->value[SHM_STAT_CURR_ITEMS])); /* relaxed: own store */
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	struct cmd *cmd = s->a.cmd;
+	uint64_t now_us = monotonic_us(), late_us = now_us > s->tick_due_us ? now_us - s->tick_due_us : 0;
+
+	(void)fd;
+	(void)what;
+	s->tick_due_us = now_us + TICK_MS * 1000;
+	cmd->stat[SHM_STAT_LOOP_LAG_US] = late_us;
+	if (late_us > cmd->stat[SHM_STAT_LOOP_LAG_MAX_US])
+		cmd->stat[SHM_STAT_LOOP_LAG_MAX_US] = late_us;
+	server_tell_time(s);
+	server_publish(s);
+	feed_watchdog(s, now_us);
+	if (s->retry_accept) {
+		s->retry_accept = false;
+		if (!s->accepting)
+			server_accept(s, true);
+	}
+	if (cmd->verbosity != s->verbosity) {
+		uint64_t level = s->a.conf->log_level + LOG_LEVEL_ERROR + cmd->verbosity;
+
+		s->verbosity = cmd->verbosity;
+		log_set_level(level > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)level);
+	}
+	if (++s->ticks % (1000 / TICK_MS) == 0)
+		once_a_second(s);
+	s->a.on_tick(s->a.arg, clock_word_ms(s->clock_word));
+}
+
+static void
+on_end(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)what;
+	log_info("%s: ending", sig == SIGTERM ? "SIGTERM" : "SIGINT");
+	event_base_loopbreak(s->base);
+}
+
+static void
+take_settings(struct server *s)
+{
+	const struct conf *conf = s->a.conf;
+	struct peer *p, *next;
+
+	s->shared.max_reqs = (uint32_t)conf->max_reqs_per_event;
+	s->shared.output_limit = conf->output_limit;
+	s->a.cmd->reply_bytes_max = conf->output_limit;
+	s->a.cmd->stat[SHM_STAT_MAX_CONNECTIONS] = conf->conn_limit;
+	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
+		struct conn *c = &p->conn;
+
+		next = TAILQ_NEXT(p, all);
+		if (!c->is_unix)
+			c->level = server_tcp_level(s);
+		else if (!access_of_peer(s->a.access, c->fd, &c->level, &c->pid, &c->uid, &c->gid))
+			server_free_peer(s, p);
+	}
+}
+
+static void
+on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)sig;
+	(void)what;
+	s->a.on_hangup(s->a.arg);
+	take_settings(s);
+	if (!s->accepting)
+		server_accept(s, true);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+int
+server_create(const struct server_args *args, struct server **ret)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->a = *args;
+	TAILQ_INIT(&s->peers);
+	TAILQ_INIT(&s->again);
+	s->shared.cmd = args->cmd;
+	s->shared.hints = args->hints;
+	s->shared.epoch = args->epoch;
+	s->shared.bytes_read = &args->cmd->stat[SHM_STAT_BYTES_READ];
+	s->shared.bytes_written = &args->cmd->stat[SHM_STAT_BYTES_WRITTEN];
+	s->base = event_base_new();
+	if (s->base == NULL || conn_shared_init(&s->shared) != 0) {
+		if (s->base != NULL)
+			event_base_free(s->base);
+		free(s);
+		return -ENOMEM;
+	}
+	args->cmd->put_settings = server_put_settings;
+	args->cmd->put_conns = server_put_conns;
+	args->cmd->arg = s;
+	s->verbosity = args->cmd->verbosity;
+	take_settings(s);
+	evtimer_assign(&s->turns, s->base, server_on_turns, s);
+	event_assign(&s->resume, s->base, -1, 0, server_on_resume, s);
+	event_assign(&s->tick, s->base, -1, EV_PERSIST, on_tick, s);
+	evsignal_assign(&s->on_term, s->base, SIGTERM, on_end, s);
+	evsignal_assign(&s->on_int, s->base, SIGINT, on_end, s);
+	evsignal_assign(&s->on_hup, s->base, SIGHUP, on_hangup, s);
+	for (unsigned i = 0; i < args->listeners->n; i++)
+		event_assign(&s->listening[i], s->base, args->listeners->l[i].fd, EV_READ | EV_PERSIST, server_on_accept, s);
+	*ret = s;
+	return 0;
+}
+
+void
+server_run(struct server *s)
+{
+	const struct timeval every = {0, TICK_MS * 1000};
+
+	server_tell_time(s);
+	server_publish(s);
+	s->watchdog_us = notify_watchdog_us();
+	s->tick_due_us = monotonic_us() + TICK_MS * 1000;
+	event_add(&s->tick, &every);
+	event_add(&s->on_term, NULL);
+	event_add(&s->on_int, NULL);
+	event_add(&s->on_hup, NULL);
+	server_accept(s, true);
+	event_base_dispatch(s->base);
+	server_publish(s);
+}
+
+void
+server_free(struct server *s)
+{
+	server_accept(s, false);
+	while (!TAILQ_EMPTY(&s->peers))
+		server_free_peer(s, TAILQ_FIRST(&s->peers));
+	event_del(&s->resume);
+	event_del(&s->tick);
+	event_del(&s->turns);
+	event_del(&s->on_term);
+	event_del(&s->on_int);
+	event_del(&s->on_hup);
+	event_base_free(s->base);
+	conn_shared_free(&s->shared);
+	free(s);
+}

@@ -1,0 +1,64 @@
+/*
+ * server_private.h: what the files of the server share: server_peer.c (turns), server_accept.c, server_report.c, server.c (the loop and its life).
+ */
+#ifndef PEEKD_SERVER_PRIVATE_H
+#define PEEKD_SERVER_PRIVATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "daemon/conn.h"
+#include "daemon/server.h"
+
+#define TICK_MS 100
+
+struct peer {
+	struct conn conn;
+	struct server *server;
+	struct event readable, writable;
+	enum conn_want want;
+	bool waits_turn; /* it is in the queue `again` */
+	TAILQ_ENTRY(peer) all, again;
+};
+
+struct server {
+	struct server_args a;
+	struct conn_shared shared;
+	struct event_base *base;
+	struct event listening[LISTENERS_MAX];
+	struct event tick, turns, resume, on_term, on_int, on_hup;
+	TAILQ_HEAD(, peer) peers, again;
+	uint64_t clock_word; /* as the store was last told */
+	uint64_t tick_due_us;
+	uint64_t watchdog_us, watchdog_fed_us;
+	uint64_t ticks;
+	unsigned verbosity; /* as the log was last told */
+	bool accepting;
+	bool out_of_fds; /* said so */
+	bool retry_accept;
+};
+
+/* server_peer.c */
+
+/* Before every batch of requests: the time, for commands and the store. Costs two reads of the vDSO. */
+void server_tell_time(struct server *s);
+void server_turn_of(evutil_socket_t fd, short what, void *peer);
+void server_on_turns(evutil_socket_t fd, short what, void *server);
+
+/* Ends a connection. Not for one that is in the midst of its turn. */
+void server_free_peer(struct server *s, struct peer *p);
+
+/* server_accept.c: calls server_peer.c */
+enum wire_access server_tcp_level(const struct server *s);
+void server_accept(struct server *s, bool on);
+void server_on_accept(evutil_socket_t listening_fd, short what, void *server);
+void server_on_resume(evutil_socket_t fd, short what, void *server);
+
+/* server_report.c: the segment's counters; lines of `stats settings` and `stats conns` */
+void server_publish(struct server *s);
+void server_put_settings(void *server, struct wire_out *out);
+void server_put_conns(void *server, struct wire_out *out);
+
+#endif
