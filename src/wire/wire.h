@@ -261,11 +261,11 @@ struct wire_reply {
 	enum wire_code code;
 	uint64_t total_bytes;  /* line, data and CR LF */
 	struct wire_str rest;  /* the line behind the code word, without CR LF: message, version text, STAT's name and value */
-	uint32_t n_args;       /* words of rest, at most WIRE_REPLY_ARGS_MAX of them (a meta reply's flags are all here) */
+	uint32_t n_args;       /* the first words of rest */
 	struct wire_str arg[WIRE_REPLY_ARGS_MAX];
 	const char *data;      /* VA, VALUE */
 	uint32_t data_bytes;
-	uint64_t number;       /* NUMBER; VA whose data is a decimal number isn't one */
+	uint64_t number;       /* NUMBER */
 };
 
 /*

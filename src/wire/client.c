@@ -1,0 +1,148 @@
+/*
+ * client.c: the client's side: requests out, replies in.
+ */
+#include <errno.h>
+
+#include "wire/parse.h"
+
+bool
+wire_key_plain(const void *key, size_t key_len)
+{
+	const unsigned char *p = key;
+
+	for (size_t i = 0; i < key_len; i++)
+		if (p[i] <= ' ' || p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+void
+wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len, int64_t data_bytes,
+    const char *flags)
+{
+	size_t flags_len = flags != NULL ? strlen(flags) : 0;
+	bool plain = wire_key_plain(key, key_len);
+	char *p = wire_reserve(out, WIRE_KEY_B64_MAX + 32 + flags_len), *begin = p;
+
+	if (p == NULL)
+		return;
+	*p++ = wire_verbs[verb].name[0];
+	*p++ = wire_verbs[verb].name[1];
+	*p++ = ' ';
+	char *key_at = p;
+	if (plain) {
+		memcpy(p, key, key_len);
+		p += key_len;
+	} else {
+		p = wire_base64(p, key, key_len);
+	}
+	bool long_form = p - key_at > (ptrdiff_t)WIRE_KEY_MAX;
+	if (data_bytes >= 0) {
+		*p++ = ' ';
+		p = wire_digits(p, (uint64_t)data_bytes);
+	}
+	if (flags_len > 0) {
+		*p++ = ' ';
+		memcpy(p, flags, flags_len);
+		p += flags_len;
+	}
+	if (!plain) {
+		memcpy(p, long_form ? " bl" : " b", long_form ? 3 : 2);
+		p += long_form ? 3 : 2;
+	}
+	memcpy(p, "\r\n", 2);
+	out->len += (size_t)(p + 2 - begin);
+}
+
+struct code_name {
+	const char *name;
+	uint32_t len;
+	enum wire_code code;
+};
+
+#define CODE(text, code) {text, sizeof(text) - 1, code}
+
+static const struct code_name code_names[] = {
+    CODE("HD", WIRE_RE_HD), CODE("VA", WIRE_RE_VA), CODE("EN", WIRE_RE_EN), CODE("NS", WIRE_RE_NS), CODE("EX", WIRE_RE_EX),
+    CODE("NF", WIRE_RE_NF), CODE("MN", WIRE_RE_MN), CODE("ME", WIRE_RE_ME), CODE("STORED", WIRE_RE_STORED),
+    CODE("NOT_STORED", WIRE_RE_NOT_STORED), CODE("EXISTS", WIRE_RE_EXISTS), CODE("NOT_FOUND", WIRE_RE_NOT_FOUND),
+    CODE("DELETED", WIRE_RE_DELETED), CODE("TOUCHED", WIRE_RE_TOUCHED), CODE("OK", WIRE_RE_OK), CODE("END", WIRE_RE_END),
+    CODE("VALUE", WIRE_RE_VALUE), CODE("STAT", WIRE_RE_STAT), CODE("RESET", WIRE_RE_RESET), CODE("VERSION", WIRE_RE_VERSION),
+    CODE("ATTACHED", WIRE_RE_ATTACHED), CODE("ITEM", WIRE_RE_ITEM), CODE("ERROR", WIRE_RE_ERROR),
+    CODE("ERROR:", WIRE_RE_ERROR), CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR), CODE("SERVER_ERROR", WIRE_RE_SERVER_ERROR),
+};
+
+/* The code word: a name, or a decimal number. */
+static int
+reply_code(const struct wire_str *word, struct wire_reply *ret)
+{
+	for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++) {
+		if (wire_word_is(word, code_names[i].name, code_names[i].len)) {
+			ret->code = code_names[i].code;
+			return 0;
+		}
+	}
+	if (!wire_u64(word->p, word->len, &ret->number))
+		return -EBADMSG;
+	ret->code = WIRE_RE_NUMBER;
+	return 0;
+}
+
+int
+wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need)
+{
+	const char *lf = memchr(buf, '\n', len);
+	struct wire_str word;
+
+	if (lf == NULL) {
+		if (len > WIRE_REPLY_LINE_MAX + 2)
+			return -EBADMSG;
+		if (ret_need != NULL)
+			*ret_need = 0;
+		return 0;
+	}
+	const char *p = buf, *end = lf > buf && lf[-1] == '\r' ? lf - 1 : lf;
+	if (!wire_next_word(&p, end, &word) || reply_code(&word, ret) < 0)
+		return -EBADMSG;
+
+	const char *rest = p < end ? p + 1 : end;
+	ret->rest = (struct wire_str){rest, (uint32_t)(end - rest)};
+	ret->n_args = 0;
+	while (ret->n_args < WIRE_REPLY_ARGS_MAX && wire_next_word(&p, end, &ret->arg[ret->n_args]))
+		ret->n_args++;
+	ret->data = NULL;
+	ret->data_bytes = 0;
+	ret->total_bytes = (uint64_t)(lf + 1 - buf);
+	if (ret->code != WIRE_RE_VA && ret->code != WIRE_RE_VALUE)
+		return 1;
+
+	unsigned at = ret->code == WIRE_RE_VA ? 0 : 2; /* VA bytes ...; VALUE key flags bytes */
+	if (ret->n_args <= at || !wire_u32(ret->arg[at].p, ret->arg[at].len, &ret->data_bytes) || ret->data_bytes > WIRE_DATA_MAX)
+		return -EBADMSG;
+	uint64_t line_bytes = ret->total_bytes;
+	ret->total_bytes += (uint64_t)ret->data_bytes + 2;
+	if (len < ret->total_bytes) {
+		if (ret_need != NULL)
+			*ret_need = ret->total_bytes;
+		return 0;
+	}
+	ret->data = buf + line_bytes;
+	return memcmp(ret->data + ret->data_bytes, "\r\n", 2) == 0 ? 1 : -EBADMSG;
+}
+
+bool
+wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_token)
+{
+	const char *p = re->rest.p, *end = re->rest.p + re->rest.len;
+	struct wire_str w;
+	bool data_word = re->code == WIRE_RE_VA; /* its first word is a length */
+
+	while (wire_next_word(&p, end, &w)) {
+		if (!data_word && *w.p == letter) {
+			*ret_token = (struct wire_str){w.p + 1, w.len - 1};
+			return true;
+		}
+		data_word = false;
+	}
+	return false;
+}

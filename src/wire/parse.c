@@ -1,0 +1,226 @@
+/*
+ * parse.c: bytes to a request: framing, and the classic commands. Meta lines are read in parse_meta.c.
+ *
+ * One pass over the line for its end (memchr), one for its words. Nothing is copied; a word is where it stands.
+ */
+#include "wire/parse.h"
+
+#define WORDS_MAX 7 /* of a classic command without a list of keys: cas k f e n c noreply */
+
+static const char bad_words[] = "ERROR";
+static const char bad_format[] = "CLIENT_ERROR bad command line format";
+static const char bad_exptime[] = "CLIENT_ERROR invalid exptime argument";
+static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument";
+static const char bad_delete[] = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
+static const char bad_chunk[] = "CLIENT_ERROR bad data chunk";
+
+/* No LF in len bytes: may one still come? */
+static bool
+line_may_grow(const char *buf, size_t len)
+{
+	size_t lead = 0;
+
+	if (len <= WIRE_LINE_MAX)
+		return true;
+	if (len > WIRE_GET_LINE_MAX)
+		return false;
+	while (lead < len && buf[lead] == ' ')
+		lead++;
+	if (lead > WIRE_LEAD_MAX)
+		return false;
+	return memcmp(buf + lead, "get ", 4) == 0 || memcmp(buf + lead, "gets ", 5) == 0;
+}
+
+/* The line of an unknown verb: a web browser, or a page in one that posts to us, is hung up on. */
+static enum wire_status
+unknown_verb(const char *p, const char *end, struct wire_request *ret)
+{
+	struct wire_str word, last = {p, 0};
+
+	while (wire_next_word(&p, end, &word))
+		last = word;
+	if (last.len >= 5 && memcmp(last.p, "HTTP/", 5) == 0)
+		return WIRE_CLOSE;
+	ret->error = bad_words;
+	return WIRE_BAD;
+}
+
+/* Every key of the list fits. */
+static bool
+keys_fit(const char *p, const char *end)
+{
+	while (p < end) {
+		if (*p == ' ') {
+			p++;
+			continue;
+		}
+		const char *blank = memchr(p, ' ', (size_t)(end - p));
+		if (blank == NULL)
+			blank = end;
+		if (blank - p > (ptrdiff_t)WIRE_KEY_MAX)
+			return false;
+		p = blank;
+	}
+	return true;
+}
+
+/* get gets gat gats. p: behind the verb. */
+static const char *
+parse_keys(const char *p, const char *end, struct wire_request *ret)
+{
+	struct wire_str word = {p, 0};
+	bool touch = wire_verbs[ret->verb].shape == WIRE_SHAPE_GAT;
+
+	if (touch && !wire_next_word(&p, end, &word))
+		return bad_words;
+	ret->keys_at = (uint32_t)(p - ret->line);
+	ret->keys_end = (uint32_t)(end - ret->line);
+	while (p < end && *p == ' ')
+		p++;
+	if (p == end)
+		return bad_words;
+	if (touch && !wire_exptime(word.p, word.len, &ret->exptime))
+		return bad_exptime;
+	return keys_fit(p, end) ? NULL : bad_format;
+}
+
+/* Words behind the verb: word[0 .. n). */
+static const char *
+parse_store(const struct wire_str *word, struct wire_request *ret)
+{
+	uint64_t data_bytes;
+
+	if (!wire_u32(word[1].p, word[1].len, &ret->client_flags) || !wire_exptime(word[2].p, word[2].len, &ret->exptime))
+		return bad_format;
+	if (!wire_u64(word[3].p, word[3].len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
+		return bad_format;
+	if (ret->verb == WIRE_CAS && !wire_u64(word[4].p, word[4].len, &ret->number))
+		return bad_format;
+	ret->data_bytes = (uint32_t)data_bytes;
+	ret->total_bytes = ret->line_bytes + data_bytes + 2;
+	return NULL;
+}
+
+static const char *
+parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
+{
+	bool last_is_noreply = ret->noreply;
+
+	switch (wire_verbs[ret->verb].shape) {
+	case WIRE_SHAPE_STORE:
+	case WIRE_SHAPE_DEL:
+	case WIRE_SHAPE_ARITH:
+	case WIRE_SHAPE_TOUCH:
+		if (word[0].len > WIRE_KEY_MAX)
+			return bad_format;
+		ret->key = ret->key_sent = word[0];
+		break;
+	default:
+		break;
+	}
+	switch (wire_verbs[ret->verb].shape) {
+	case WIRE_SHAPE_STORE:
+		return parse_store(word, ret);
+	case WIRE_SHAPE_DEL:
+		if (n > 1 && !(n == 2 && last_is_noreply) &&
+		    !(wire_word_is(&word[1], "0", 1) && (n == 2 || last_is_noreply)))
+			return bad_delete;
+		return NULL;
+	case WIRE_SHAPE_ARITH:
+		return wire_u64(word[1].p, word[1].len, &ret->number) ? NULL : bad_delta;
+	case WIRE_SHAPE_TOUCH:
+		return wire_exptime(word[1].p, word[1].len, &ret->exptime) ? NULL : bad_exptime;
+	case WIRE_SHAPE_FLUSH:
+		ret->exptime = 0;
+		if (n == 0 || (n == 1 && last_is_noreply))
+			return NULL;
+		return wire_exptime(word[0].p, word[0].len, &ret->exptime) ? NULL : bad_exptime;
+	case WIRE_SHAPE_VERB:
+		return wire_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX ? NULL : bad_format;
+	case WIRE_SHAPE_NUMS:
+		if (!wire_u64(word[0].p, word[0].len, &ret->number) ||
+		    (n > 1 && !wire_u64(word[1].p, word[1].len, &ret->number2)))
+			return bad_format;
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* Every shape but META, GET and GAT. p: behind the verb. */
+static const char *
+parse_classic(const char *p, const char *end, struct wire_request *ret)
+{
+	const struct wire_verb_info *info = &wire_verbs[ret->verb];
+	struct wire_str word[WORDS_MAX], extra;
+	unsigned n = 0;
+
+	while (n < WORDS_MAX && wire_next_word(&p, end, &word[n]))
+		n++;
+	if (n + 1 < info->words_min || (info->words_max != 0 && (n + 1 > info->words_max ||
+	    (n == WORDS_MAX && wire_next_word(&p, end, &extra)))))
+		return bad_words;
+	ret->noreply = info->noreply && n > 0 && wire_word_is(&word[n - 1], "noreply", 7);
+	if (info->shape == WIRE_SHAPE_PLAIN) {
+		ret->word = n > 0 ? word[0] : (struct wire_str){p, 0};
+		if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "reset", 5))
+			ret->access = WIRE_ACCESS_ADMIN;
+		return NULL;
+	}
+	return parse_words(word, n, ret);
+}
+
+enum wire_status
+wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret)
+{
+	bool swallow = false;
+
+	ret->noreply = false;
+	ret->error = NULL;
+	if (len > 0 && (unsigned char)buf[0] == 0x80) /* the binary protocol's first byte: no line will come */
+		return WIRE_CLOSE;
+	const char *lf = scanned < len ? memchr(buf + scanned, '\n', len - scanned) : NULL;
+	if (lf == NULL)
+		return line_may_grow(buf, len) ? WIRE_MORE : WIRE_CLOSE;
+
+	const char *p = buf, *end = lf > buf && lf[-1] == '\r' ? lf - 1 : lf;
+	struct wire_str verb = {buf, 0};
+	ret->line = buf;
+	ret->line_bytes = (uint32_t)(lf + 1 - buf);
+	ret->total_bytes = ret->line_bytes;
+	ret->data_bytes = 0;
+	ret->data = NULL;
+	ret->quiet = false;
+	ret->base64 = false;
+	if (!wire_next_word(&p, end, &verb) || (ret->verb = wire_verb_find(verb.p, verb.len)) == WIRE_N_VERBS)
+		return unknown_verb(verb.p, end, ret);
+	ret->access = wire_verbs[ret->verb].access;
+
+	switch (wire_verbs[ret->verb].shape) {
+	case WIRE_SHAPE_GET:
+	case WIRE_SHAPE_GAT:
+		ret->error = parse_keys(p, end, ret);
+		break;
+	case WIRE_SHAPE_META:
+		ret->error = wire_parse_meta(p, end, ret, &swallow);
+		break;
+	default:
+		ret->error = parse_classic(p, end, ret);
+		break;
+	}
+	if (ret->error != NULL) {
+		if (!swallow)
+			ret->total_bytes = ret->line_bytes;
+		return WIRE_BAD;
+	}
+	if (ret->total_bytes == ret->line_bytes)
+		return WIRE_OK;
+	if (len < ret->total_bytes)
+		return WIRE_DATA;
+	ret->data = buf + ret->line_bytes;
+	if (memcmp(ret->data + ret->data_bytes, "\r\n", 2) != 0) {
+		ret->error = bad_chunk;
+		return WIRE_BAD;
+	}
+	return WIRE_OK;
+}

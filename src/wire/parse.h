@@ -1,0 +1,45 @@
+/*
+ * parse.h: what the readers of requests share. Private to this room.
+ */
+#ifndef PEEK_WIRE_PARSE_H
+#define PEEK_WIRE_PARSE_H
+
+#include "wire/wire.h"
+
+/* A signed 32-bit number, or with a plus sign an unsigned one (WIRE_FROM_NOW). False: neither; *ret is untouched. */
+bool wire_exptime(const char *p, size_t len, int64_t *ret);
+
+/* The row of a verb's name, or WIRE_N_VERBS. */
+enum wire_verb wire_verb_find(const char *p, size_t len);
+
+/*
+ * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or the error line. *ret_swallow: the
+ * data block's length is known and it is to be swallowed although the line is bad.
+ */
+const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow);
+
+/* Moves *p behind blanks and then behind a word; false: there is none before end. */
+static inline bool
+wire_next_word(const char **p, const char *end, struct wire_str *ret)
+{
+	const char *at = *p;
+
+	while (at < end && *at == ' ')
+		at++;
+	if (at == end)
+		return false;
+	const char *begin = at;
+	while (at < end && *at != ' ')
+		at++;
+	*ret = (struct wire_str){begin, (uint32_t)(at - begin)};
+	*p = at;
+	return true;
+}
+
+static inline bool
+wire_word_is(const struct wire_str *w, const char *text, size_t text_len)
+{
+	return w->len == text_len && memcmp(w->p, text, text_len) == 0;
+}
+
+#endif

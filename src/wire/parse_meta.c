@@ -1,0 +1,218 @@
+/*
+ * parse_meta.c: meta lines: CC KEY [LEN] FLAG...
+ */
+#include "wire/parse.h"
+
+#define META_WORDS_MAX 19 /* of the whole line */
+
+static const char bad_words[] = "ERROR";
+static const char bad_format[] = "CLIENT_ERROR bad command line format";
+static const char bad_token[] = "CLIENT_ERROR bad token in command line format";
+static const char bad_flag[] = "CLIENT_ERROR invalid flag";
+static const char bad_twice[] = "CLIENT_ERROR duplicate flag";
+static const char bad_either[] = "CLIENT_ERROR invalid or duplicate flag";
+static const char bad_key[] = "CLIENT_ERROR error decoding key";
+static const char bad_opaque[] = "CLIENT_ERROR opaque token too long";
+static const char bad_many[] = "CLIENT_ERROR options flags are too long";
+static const char bad_mode_len[] = "CLIENT_ERROR incorrect length for M token";
+static const char bad_initial[] = "CLIENT_ERROR invalid numeric initial value";
+static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta value";
+static const char bad_mode_ms[] = "CLIENT_ERROR invalid mode for ms M token";
+static const char bad_mode_ma[] = "CLIENT_ERROR invalid mode for ma M token";
+
+/* What may follow a flag's letter. */
+enum token { TOKEN_UNKNOWN, TOKEN_ANY, TOKEN_TIME, TOKEN_NUMBER, TOKEN_FLAGS, TOKEN_MODE, TOKEN_OPAQUE };
+
+static const uint8_t tokens[128] = {
+	['b'] = TOKEN_ANY, ['c'] = TOKEN_ANY, ['f'] = TOKEN_ANY, ['h'] = TOKEN_ANY, ['k'] = TOKEN_ANY, ['l'] = TOKEN_ANY,
+	['q'] = TOKEN_ANY, ['s'] = TOKEN_ANY, ['t'] = TOKEN_ANY, ['u'] = TOKEN_ANY, ['v'] = TOKEN_ANY, ['x'] = TOKEN_ANY,
+	['I'] = TOKEN_ANY, ['P'] = TOKEN_ANY, ['L'] = TOKEN_ANY, ['O'] = TOKEN_OPAQUE,
+	['T'] = TOKEN_TIME, ['N'] = TOKEN_TIME, ['R'] = TOKEN_TIME,
+	['C'] = TOKEN_NUMBER, ['D'] = TOKEN_NUMBER, ['E'] = TOKEN_NUMBER, ['J'] = TOKEN_NUMBER,
+	['F'] = TOKEN_FLAGS, ['M'] = TOKEN_MODE,
+};
+
+static const char *
+parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
+{
+	uint64_t *to = letter == 'C' ? &ret->compare_cas
+	    : letter == 'E'          ? &ret->explicit_cas
+	    : letter == 'D'          ? &ret->number
+	                             : &ret->initial;
+
+	if (wire_u64(p, len, to))
+		return NULL;
+	return letter == 'D' ? bad_delta : letter == 'J' ? bad_initial : bad_token;
+}
+
+/* One flag that is known and new. w: the letter and its token. */
+static const char *
+parse_flag(const struct wire_str *w, struct wire_request *ret)
+{
+	const char *p = w->p + 1;
+	size_t len = w->len - 1;
+	char letter = *w->p;
+
+	switch (tokens[(unsigned char)letter]) {
+	case TOKEN_TIME:
+		if (!wire_exptime(p, len, letter == 'T' ? &ret->exptime : letter == 'N' ? &ret->vivify : &ret->recache))
+			return bad_token;
+		break;
+	case TOKEN_NUMBER:
+		return parse_number(p, len, letter, ret);
+	case TOKEN_FLAGS:
+		if (!wire_u32(p, len, &ret->client_flags))
+			return bad_format;
+		break;
+	case TOKEN_MODE:
+		if (len != 1)
+			return bad_mode_len;
+		ret->mode = *p;
+		break;
+	case TOKEN_OPAQUE:
+		if (w->len > WIRE_OPAQUE_MAX)
+			return bad_opaque;
+		break;
+	default:
+		break;
+	}
+	return NULL;
+}
+
+/* All flags from p on. */
+static const char *
+parse_flags(const char *p, const char *end, struct wire_request *ret)
+{
+	struct wire_str w;
+
+	ret->given = 0;
+	ret->n_flags = 0;
+	ret->mode = 0;
+	while (wire_next_word(&p, end, &w)) {
+		unsigned char letter = (unsigned char)*w.p;
+		if (letter >= 127)
+			return bad_twice;
+		if (tokens[letter] == TOKEN_UNKNOWN || (letter == 'x' && ret->verb != WIRE_MD))
+			return bad_flag;
+		if ((ret->given & WIRE_HAS(letter)) != 0)
+			return bad_twice;
+		if (ret->n_flags == WIRE_FLAGS_MAX)
+			return bad_many;
+		ret->given |= WIRE_HAS(letter);
+		ret->flag[ret->n_flags++] = (struct wire_flag){
+		    .letter = (char)letter, .len = (uint8_t)(w.len > 256 ? 255 : w.len - 1), .token = w.p + 1};
+		const char *error = parse_flag(&w, ret);
+		if (error != NULL)
+			return error;
+	}
+	return NULL;
+}
+
+static unsigned
+count_words(const char *p, const char *end)
+{
+	struct wire_str w;
+	unsigned n = 0;
+
+	while (n <= META_WORDS_MAX && wire_next_word(&p, end, &w))
+		n++;
+	return n;
+}
+
+/* A longer key stands on the line only in its encoded form, and only if it says so: the flag `bl`. */
+static bool
+key_sent_fits(const struct wire_str *key, const char *p, const char *end)
+{
+	struct wire_str w;
+
+	if (key->len <= WIRE_KEY_MAX)
+		return true;
+	if (key->len > WIRE_KEY_B64_MAX)
+		return false;
+	while (wire_next_word(&p, end, &w))
+		if (wire_word_is(&w, "bl", 2))
+			return true;
+	return false;
+}
+
+static const char *
+decode_key(struct wire_request *ret)
+{
+	size_t n;
+
+	if (!wire_unbase64(ret->key_sent.p, ret->key_sent.len, ret->key_decoded, &n) || n > WIRE_KEY_MAX)
+		return bad_key;
+	ret->base64 = true;
+	ret->key = (struct wire_str){(const char *)ret->key_decoded, (uint32_t)n};
+	return NULL;
+}
+
+/* me looks at nothing but its third word. */
+static const char *
+parse_debug(const char *p, const char *end, struct wire_request *ret)
+{
+	struct wire_str w;
+
+	ret->n_flags = 0;
+	ret->given = 0;
+	if (wire_next_word(&p, end, &w) && *w.p == 'b' && decode_key(ret) != NULL)
+		return bad_format;
+	return NULL;
+}
+
+/* What flags mean together, or for one verb only. */
+static const char *
+check_flags(struct wire_request *ret)
+{
+	ret->quiet = (ret->given & WIRE_HAS('q')) != 0;
+	if ((ret->given & WIRE_HAS('b')) != 0) {
+		const char *error = decode_key(ret);
+		if (error != NULL)
+			return error;
+	}
+	switch (ret->verb) {
+	case WIRE_MG:
+		if ((ret->given & (WIRE_HAS('T') | WIRE_HAS('N') | WIRE_HAS('R'))) != 0)
+			ret->access = WIRE_ACCESS_WRITE;
+		return NULL;
+	case WIRE_MS:
+		return ret->mode == 0 || strchr("EAPRS", ret->mode) != NULL ? NULL : bad_mode_ms;
+	case WIRE_MA:
+		return ret->mode == 0 || strchr("Ii+Dd-", ret->mode) != NULL ? NULL : bad_mode_ma;
+	default:
+		return NULL;
+	}
+}
+
+const char *
+wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow)
+{
+	const char *line = p, *error;
+	struct wire_str w;
+
+	if (!wire_next_word(&p, end, &ret->key_sent))
+		return ret->verb == WIRE_ME ? bad_format : bad_words;
+	ret->key = ret->key_sent;
+	if (!key_sent_fits(&ret->key_sent, p, end))
+		return bad_format;
+	if (ret->verb == WIRE_ME)
+		return parse_debug(p, end, ret);
+	if (ret->verb == WIRE_MS) {
+		uint64_t data_bytes;
+		if (!wire_next_word(&p, end, &w) || !wire_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
+			return bad_format;
+		ret->data_bytes = (uint32_t)data_bytes;
+		ret->total_bytes = ret->line_bytes + data_bytes + 2;
+		*ret_swallow = true;
+	}
+	if (count_words(line, end) + 1 > META_WORDS_MAX)
+		return bad_many;
+	error = parse_flags(p, end, ret);
+	if (error == NULL)
+		error = check_flags(ret);
+	/* md and ma have one text for everything that is wrong with their flags, but for a mode and an opaque token. */
+	if (error != NULL && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) && error != bad_mode_ma && error != bad_opaque &&
+	    error != bad_many)
+		return bad_either;
+	return error;
+}
