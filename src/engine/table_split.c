@@ -8,9 +8,9 @@
 #include "shm/item.h"
 #include "shm/seq.h"
 
-/* Grow when more than 1 of 22 items (4.5 %) is on an overflow line, but not below 2 items a bucket: colliding keys must
+/* Grow when more than 4.9 % of the items are on an overflow line, but not below 2 items a bucket: colliding keys must
  * not drive growth. Always grow above 4.5 items a bucket. */
-#define OVERFLOW_SHARE_MAX 22
+#define OVERFLOW_MAX(items) ((items) * 49 / 1000)
 #define GROW_MIN_ITEMS(n)  ((n) * 2)
 #define GROW_MAX_ITEMS(n)  ((n) * 9 / 2)
 
@@ -20,7 +20,7 @@ table_due(const struct table *t)
 	if (t->n_buckets >= t->map->n_buckets_max || t->n_items < t->refused_at_items)
 		return false;
 	return t->n_items > GROW_MAX_ITEMS(t->n_buckets) ||
-	    (t->n_items > GROW_MIN_ITEMS(t->n_buckets) && t->n_overflow_items > t->n_items / OVERFLOW_SHARE_MAX);
+	    (t->n_items > GROW_MIN_ITEMS(t->n_buckets) && t->n_overflow_items > OVERFLOW_MAX(t->n_items));
 }
 
 static uint64_t
