@@ -13,6 +13,16 @@
 #define OBJECT_DIR    "/dev/shm"
 #define OBJECT_PREFIX "peekd."
 
+/* What a daemon keeps beside its segment: the lock, a segment being built, retired ones. */
+static bool
+is_aside(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strstr(name, ".aside-") != NULL || (len > 4 && strcmp(name + len - 4, ".new") == 0) ||
+	    (len > 5 && strcmp(name + len - 5, ".lock") == 0);
+}
+
 /* Calls visit for every object that can be opened as a segment or can't be for want of rights. */
 static void
 each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int error), void *arg)
@@ -22,7 +32,7 @@ each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int err
 
 	for (int i = 0; i < n; i++) {
 		const char *object = entries[i]->d_name;
-		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0) {
+		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0 && !is_aside(object)) {
 			const char *name = object + strlen(OBJECT_PREFIX);
 			struct peek *p = NULL;
 			int error = peek_open(name, PEEK_READ_ONLY | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p);
