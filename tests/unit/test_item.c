@@ -1,0 +1,215 @@
+/*
+ * test_item.c: the arithmetic of items (item.h), buckets and slots (table.h) against plain definitions of the same.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shm/item.h"
+#include "shm/table.h"
+
+static uint64_t random_state = 42;
+
+static uint64_t
+next_random(void)
+{
+	uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static void
+words_hold_their_fields(void **state)
+{
+	const uint32_t expiries[] = {0, 1, 77, UINT32_MAX}, values[] = {0, 1, 255, 256, 1048576, ITEM_VALUE_MAX};
+
+	(void)state;
+	for (size_t e = 0; e < 4; e++) {
+		for (size_t v = 0; v < 6; v++) {
+			for (uint32_t k = 1; k <= ITEM_KEY_MAX; k++) {
+				uint64_t w = item_word0(expiries[e], values[v], k);
+				assert_int_equal(item_expiry_s(w), expiries[e]);
+				assert_int_equal(item_value_bytes(w), values[v]);
+				assert_int_equal(item_key_bytes(w), k);
+			}
+		}
+	}
+	uint64_t w1 = item_word1(ITEM_CAS_MAX, 0xabcd);
+	assert_true(item_cas(w1) == ITEM_CAS_MAX);
+	assert_int_equal(item_state(w1), 0xabcd);
+}
+
+static void
+inline_shape_is_a_row_of_fields(void **state)
+{
+	(void)state;
+	for (unsigned bits = 0; bits < 8; bits++) {
+		uint32_t s = ((bits & 1) != 0 ? ITEM_COUNTER : 0) | ((bits & 2) != 0 ? ITEM_FLAGS : 0) | ((bits & 4) != 0 ? ITEM_KEY_B64 : 0);
+		for (uint32_t k = 1; k <= ITEM_KEY_MAX; k += 7) {
+			for (uint32_t v = 0; v < 600; v += 13) {
+				struct item_shape shape = item_shape(s, k, v, 16);
+				uint32_t at = 16;
+				if ((s & ITEM_COUNTER) != 0)
+					at += 8;
+				if ((s & ITEM_FLAGS) != 0) {
+					assert_int_equal(item_flags_at(s), at);
+					at += 8;
+				}
+				assert_int_equal(shape.key_at, at);
+				assert_int_equal(shape.value_at, at + k);
+				assert_int_equal(shape.tail_bytes, v);
+				assert_int_equal(shape.n_extents, 0);
+				assert_int_equal(shape.extents_at, 0);
+				uint64_t end = at + k + v;
+				while (end % 8 != 0)
+					end++;
+				assert_true(shape.record_bytes == end);
+			}
+		}
+	}
+}
+
+/* Every value has room in its extents and tail, no byte twice, and the record fits half a segment unless the list alone fills it. */
+static void
+extents_hold_the_value(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		unsigned shift = SEG_SHIFT_MIN + (unsigned)(next_random() % (SEG_SHIFT_MAX - SEG_SHIFT_MIN + 1));
+		uint64_t seg = UINT64_C(1) << shift;
+		uint32_t key = 1 + (uint32_t)(next_random() % ITEM_KEY_MAX);
+		uint32_t value = (uint32_t)(next_random() & ITEM_VALUE_MAX) >> (next_random() % 16);
+		uint32_t flags = (next_random() & 1) != 0 ? ITEM_FLAGS : 0;
+		struct item_shape s = item_shape(ITEM_EXTENTS | flags, key, value, shift);
+
+		assert_true(s.extents_at % 8 == 0 && s.extents_at >= s.key_at + key && s.extents_at < s.key_at + key + 8);
+		assert_true(s.value_at == s.extents_at + (s.n_extents + 1) / 2 * 8);
+		assert_true(s.record_bytes % 8 == 0 && s.record_bytes >= s.value_at + s.tail_bytes);
+		uint64_t in_extents = value - s.tail_bytes;
+		assert_true(in_extents <= s.n_extents * seg);
+		assert_true(s.n_extents == (in_extents + seg - 1) / seg);
+		if (s.tail_bytes > 0) {
+			assert_true(in_extents % seg == 0);
+			assert_true(s.record_bytes <= seg / 2);
+		}
+	}
+}
+
+static void
+bounds_are_the_segments(void **state)
+{
+	uint64_t seg = 4096, arena = 16 * seg;
+
+	(void)state;
+	for (uint64_t off = 0; off < arena + 2 * seg; off += 8) {
+		for (uint64_t bytes = 8; bytes < 2 * seg; bytes += 504) {
+			bool inside = off < arena && off / seg == (off + bytes - 1) / seg;
+			assert_int_equal(item_in_bounds(off, bytes, arena, 12), inside);
+		}
+	}
+	assert_false(item_in_bounds(UINT64_MAX - 7, 16, arena, 12));
+	assert_false(item_in_bounds((UINT64_C(1) << 43) - 8, 16, arena, 12));
+}
+
+static void
+expiry_is_a_moment(void **state)
+{
+	(void)state;
+	assert_false(item_expired(0, UINT32_MAX));
+	assert_true(item_expired(1, CLOCK_BASE_S));
+	assert_false(item_expired(101, 100));
+	assert_true(item_expired(100, 100));
+}
+
+/* Linear hashing by its definition: grow one bucket at a time and move what belongs to the new one. */
+static void
+bucket_idx_is_linear_hashing(void **state)
+{
+	(void)state;
+	for (int key = 0; key < 200; key++) {
+		uint64_t hash = next_random(), at = 0;
+		for (uint64_t n = 1; n < 3000; n++) {
+			assert_true(table_bucket_idx(hash, n) == at);
+			uint64_t level = 1; /* the largest power of two <= n */
+			while (level * 2 <= n)
+				level *= 2;
+			uint64_t from = n - level;
+			assert_true(table_split_idx(n) == from);
+			if (at == from && hash % (level * 2) == n)
+				at = n;
+		}
+	}
+	assert_true(table_bucket_idx(UINT64_MAX, UINT64_C(1) << 40) == (UINT64_C(1) << 40) - 1);
+}
+
+static void
+slots_are_tag_and_unit(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint64_t hash = next_random(), unit = next_random() & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
+		uint64_t slot = slot_make(slot_tag(hash), unit);
+		assert_true(slot_tag(hash) != 0 && slot_tag(hash) < UINT64_C(1) << SLOT_TAG_BITS);
+		assert_true(slot_tag_of(slot) == slot_tag(hash) && slot_unit(slot) == unit);
+		assert_true(slot_is_item(slot) && !slot_is_link(slot));
+	}
+	assert_true(slot_tag(0) == 1 && slot_tag((UINT64_C(1) << SLOT_UNIT_BITS) - 1) == 1);
+	assert_true(slot_tag(UINT64_MAX) == (1u << SLOT_TAG_BITS) - 1);
+	assert_true(!slot_is_item(0) && !slot_is_link(0));
+	for (uint64_t i = 0; i < 1000; i++) {
+		assert_true(slot_is_link(slot_make_link(i)) && !slot_is_item(slot_make_link(i)));
+		assert_true(slot_link_idx(slot_make_link(i)) == i);
+	}
+}
+
+/* Against a loop: every set of slots that match, at every place, beside empty slots, links, and a sequence that looks like the tag. */
+static void
+match_is_a_comparison_of_each(void **state)
+{
+	_Alignas(64) struct bucket b;
+
+	(void)state;
+	for (unsigned set = 0; set < 1u << BUCKET_SLOTS; set++) {
+		for (int round = 0; round < 50; round++) {
+			uint64_t tag = slot_tag(next_random());
+			if (round == 0)
+				tag = 1;
+			if (round == 1)
+				tag = (1u << SLOT_TAG_BITS) - 1;
+			word_store_rlx(&b.seq, round % 3 == 0 ? slot_make(tag, 2) : next_random());
+			for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+				uint64_t other = tag ^ (UINT64_C(1) << next_random() % SLOT_TAG_BITS);
+				uint64_t v = slot_make(other, next_random() & 0xffffffffff);
+				if (other == 0 || next_random() % 4 == 0)
+					v = next_random() % 2 == 0 ? 0 : slot_make_link(next_random() % 1000);
+				if ((set >> i & 1) != 0)
+					v = slot_make(tag, next_random() & 0xffffffffff);
+				word_store_rlx(&b.slot[i], v);
+			}
+			assert_int_equal(bucket_match(&b, tag), set);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_hold_their_fields),
+		cmocka_unit_test(inline_shape_is_a_row_of_fields),
+		cmocka_unit_test(extents_hold_the_value),
+		cmocka_unit_test(bounds_are_the_segments),
+		cmocka_unit_test(expiry_is_a_moment),
+		cmocka_unit_test(bucket_idx_is_linear_hashing),
+		cmocka_unit_test(slots_are_tag_and_unit),
+		cmocka_unit_test(match_is_a_comparison_of_each),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
