@@ -142,7 +142,7 @@ HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/*/test_*.c),\
 SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/test_*.py)))
 
 # What a test doesn't call isn't linked.
-$(B)/test.a: $(HELPERS) $(filter-out %/main.o,$(DAEMON) $(BENCH)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
+$(B)/test.a: $(HELPERS) $(filter-out %/main.o %/peekbench.o,$(DAEMON) $(BENCH)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	rm -f $@
 	$(CROSS)ar qcs $@ $^
 
