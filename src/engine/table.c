@@ -276,6 +276,7 @@ table_close_up(struct table *t, uint64_t head)
 		if (n <= 1) {
 			/* One store both keeps the item and cuts the line off. */
 			word_store_rlx(slot_at(t, before, LINK_SLOT), n == 1 ? moving : 0);
+			seq_crash_order(); /* [C1] cut off, then written over */
 			CRASH_POINT("close:cut");
 			if (n == 1) {
 				table_move_aside(t, tail << 3 | last, before << 3 | LINK_SLOT);
