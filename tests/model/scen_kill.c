@@ -1,0 +1,460 @@
+/*
+ * scen_kill.c: the writer is killed anywhere, with any of its stores done that the program's order permits; a successor takes
+ * over; readers go on (I6).
+ *
+ * Thread 0 is the writer (killed), 1 the successor (begins when it is dead), 2 a reader, which runs beside both. What was acknowledged
+ * is there; what was not is there whole or not at all; nothing is there twice; nothing that nobody touched is missed.
+ */
+#include "model/scenarios.h"
+#include "model/world.h"
+
+static struct store *store;
+static char k, k2, a, b, c, d, e;
+static struct word ack, ack_successor;
+
+static void
+setup_one(void)
+{
+	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	k = world_key(1, 0, 0);
+	k2 = world_key(1, 0, 1);
+	word_store_rlx(&ack, 0);
+	word_store_rlx(&ack_successor, 0);
+	world_put(store, k, 'A');
+	world_readers(&world);
+}
+
+/* ---- link ------------------------------------------------------------------------------------------------------------- */
+
+static void
+link_new(void)
+{
+	world_put(store, k2, 'X');
+	ack_write(&ack, 1);
+}
+
+static void
+recover_linked(void)
+{
+	struct store *s = world_open(&world);
+
+	expect(world_find(s, k2), ack_look(&ack) != 0 ? "?X" : "0X");
+	model_check(world_find(s, k) == 'A');
+	model_check(world_count(s, k) == 1 && world_count(s, k2) <= 1);
+}
+
+static void
+read_untouched(void)
+{
+	expect(world_get(k), "????~A");
+}
+
+static void
+read_linked(void)
+{
+	expect(world_get(k2), "????~0X");
+}
+
+/* ---- switch ------------------------------------------------------------------------------------------------------------ */
+
+static void
+switch_twice(void)
+{
+	world_put(store, k, 'B');
+	ack_write(&ack, 'B');
+	world_put(store, k, 'C');
+	ack_write(&ack, 'C');
+}
+
+static void
+switch_once(void)
+{
+	world_put(store, k, 'B');
+	ack_write(&ack, 'B');
+}
+
+static void
+recover_switched(void)
+{
+	struct store *s = world_open(&world);
+	char v = world_find(s, k);
+	uint64_t acked = ack_look(&ack);
+
+	expect(v, acked == 'C' ? "??C" : acked == 'B' ? "?BC" : "ABC");
+	model_check(world_count(s, k) == 1);
+	ack_write(&ack_successor, (uint64_t)v);
+}
+
+static void
+read_switched(void)
+{
+	uint64_t seen = ack_read(&ack_successor);
+	char v = world_get(k);
+
+	if (seen != 0)
+		model_check(v == WORLD_AGAIN || (uint64_t)v == seen);
+	expect(v, "????~ABC");
+}
+
+/* The successor writes over what the dead writer had taken. */
+static void
+recover_and_store(void)
+{
+	struct store *s = world_open(&world);
+
+	world_put(s, k2, 'W');
+	world_put(s, k2, 'V');
+	model_check(world_find(s, k2) == 'V');
+	ack_write(&ack_successor, 1);
+}
+
+static void
+read_beside_successor(void)
+{
+	expect(world_get(k), "????~AB");
+}
+
+/* ---- unlink --------------------------------------------------------------------------------------------------------------- */
+
+static void
+unlink_one(void)
+{
+	world_delete(store, k);
+	ack_write(&ack, 1);
+}
+
+static void
+recover_unlinked(void)
+{
+	struct store *s = world_open(&world);
+
+	expect(world_find(s, k), ack_look(&ack) != 0 ? "?0" : "A0");
+	world_put(s, k2, 'W');
+	world_put(s, k2, 'V');
+}
+
+static void
+read_unlinked(void)
+{
+	expect(world_get(k), "????~A0");
+}
+
+/* ---- chains ----------------------------------------------------------------------------------------------------------------- */
+
+static void
+setup_full(void)
+{
+	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	a = world_key(1, 0, 0);
+	b = world_key(1, 0, 1);
+	c = world_key(1, 0, 2);
+	d = world_key(1, 0, 3);
+	e = world_key(1, 0, 4);
+	word_store_rlx(&ack, 0);
+	world_put(store, a, 'A');
+	world_put(store, b, 'B');
+	world_put(store, c, 'C');
+	world_readers(&world);
+}
+
+static void
+setup_chain(void)
+{
+	setup_full();
+	world_put(store, d, 'D');
+}
+
+static void
+setup_chain_five(void)
+{
+	setup_chain();
+	world_put(store, e, 'E');
+}
+
+static void
+link_fourth(void)
+{
+	world_put(store, d, 'D');
+	ack_write(&ack, 1);
+}
+
+static void
+unlink_first(void)
+{
+	world_delete(store, a);
+	ack_write(&ack, 1);
+}
+
+static void
+recover_linked_chain(void)
+{
+	struct store *s = world_open(&world);
+
+	expect(world_find(s, d), ack_look(&ack) != 0 ? "?D" : "0D");
+	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B' && world_find(s, c) == 'C');
+	model_check(world_count(s, c) == 1 && world_count(s, d) <= 1);
+}
+
+static void
+recover_chain(void)
+{
+	struct store *s = world_open(&world);
+
+	expect(world_find(s, a), ack_look(&ack) != 0 ? "?0" : "A0");
+	model_check(world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
+	model_check(world_count(s, b) == 1 && world_count(s, c) == 1 && world_count(s, d) == 1);
+}
+
+static void
+recover_chain_five(void)
+{
+	recover_chain();
+}
+
+static void
+read_chain(void)
+{
+	if (model_choose(2) == 0)
+		expect(world_get(c), "????~C");
+	else
+		expect(world_get(d), "????~?D");
+}
+
+static void
+read_moved_out(void)
+{
+	expect(world_get(c), "????~C");
+}
+
+/* ---- split ------------------------------------------------------------------------------------------------------------------- */
+
+static void
+setup_split(unsigned n_each)
+{
+	world_init(&world, 1, 2, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	store->table.refused_at_items = 100;
+	a = world_key(2, 0, 0);
+	b = world_key(2, 1, 0);
+	c = world_key(2, 0, 1);
+	d = world_key(2, 1, 1);
+	world_put(store, a, 'A');
+	world_put(store, b, 'B');
+	if (n_each == 2) {
+		world_put(store, c, 'C');
+		world_put(store, d, 'D');
+	}
+	store->table.refused_at_items = 0;
+	world_readers(&world);
+}
+
+static void
+setup_split_one(void)
+{
+	setup_split(1);
+}
+
+static void
+setup_split_chain(void)
+{
+	setup_split(2);
+}
+
+static void
+split(void)
+{
+	model_check(table_split(&store->table));
+}
+
+static void
+recover_split(void)
+{
+	struct store *s = world_open(&world);
+
+	model_reached((unsigned)s->table.n_buckets - 1);
+	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B');
+	model_check(world_count(s, a) == 1 && world_count(s, b) == 1);
+	if (s->table.n_buckets == 1) /* what was left of the cut split is no hindrance */
+		model_check(table_split(&s->table) && world_find(s, b) == 'B' && world_count(s, b) == 1);
+}
+
+static void
+recover_split_chain(void)
+{
+	struct store *s = world_open(&world);
+
+	model_reached((unsigned)s->table.n_buckets - 1);
+	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
+	model_check(world_count(s, a) == 1 && world_count(s, b) == 1 && world_count(s, c) == 1 && world_count(s, d) == 1);
+}
+
+static void
+read_split(void)
+{
+	if (model_choose(2) == 0)
+		expect(world_get(a), "????~A");
+	else
+		expect(world_get(b), "????~?B");
+}
+
+/* ---- counter, CAS ids, flush ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t first_cas;
+
+static struct store_key
+counter_key(const struct store *s)
+{
+	return (struct store_key){.bytes = &k2, .len = 1, .hash = store_hash(s, &k2, 1)};
+}
+
+static void
+setup_counter(void)
+{
+	setup_one();
+	struct store_put put = {.key = counter_key(store), .value = "7", .value_bytes = 1};
+	struct store_item item;
+	uint64_t value;
+	store_put(store, &put, WORLD_NOW_S, &first_cas);
+	store_find(store, &put.key, WORLD_NOW_S, &item, NULL);
+	store_arith(store, &put.key, &item, false, 1, 0, WORLD_NOW_S, &value, &first_cas);
+	store->cas_last = store->cas_reserved; /* the next id raises the mark */
+}
+
+static void
+count_up(void)
+{
+	struct store_key key = counter_key(store);
+	struct store_item item;
+	uint64_t value, cas;
+
+	store_find(store, &key, WORLD_NOW_S, &item, NULL);
+	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &cas);
+	ack_write(&ack, cas);
+}
+
+static void
+recover_counter(void)
+{
+	struct store *s = world_open(&world);
+	struct store_key key = counter_key(s);
+	struct store_item item;
+	uint64_t acked = ack_look(&ack);
+
+	model_check(store_find(s, &key, WORLD_NOW_S, &item, NULL));
+	model_check(item.counter == 9 || (item.counter == 8 && acked == 0));
+	model_reached((unsigned)item.counter - 8);
+	/* A client that holds the id of the old value must not overwrite the new one; nor may an id come twice. */
+	model_check(item.cas != first_cas && item.cas > acked && store_next_cas(s, 0) > item.cas);
+}
+
+static void
+read_counter(void)
+{
+	char buf[24];
+	ssize_t n = peek_get(world_peek((unsigned)model_self()), &k2, 1, buf, sizeof(buf));
+
+	model_check(n < 0 || (n == 1 && (buf[0] == '8' || buf[0] == '9')));
+	model_check(n > 0 || n == -11);
+	if (n > 0)
+		model_reached(buf[0] == '8' ? 4 : 5);
+}
+
+/* Each id that was handed out is below what the successor gives, and what it was given to is not taken for damaged. */
+static void
+setup_cas(void)
+{
+	setup_one();
+	store->cas_last = store->cas_reserved;
+}
+
+static void
+put_beyond_mark(void)
+{
+	ack_write(&ack, world_put(store, k, 'B'));
+}
+
+static void
+recover_cas(void)
+{
+	struct store *s = world_open(&world);
+	uint64_t acked = ack_look(&ack);
+
+	expect(world_find(s, k), acked != 0 ? "?B" : "AB");
+	model_check(store_next_cas(s, 0) > acked);
+	if (acked != 0)
+		model_reached(2);
+}
+
+static void
+flush_and_store(void)
+{
+	store_flush(store);
+	ack_write(&ack, 1);
+	world_put(store, k2, 'B');
+	ack_write(&ack, 2);
+}
+
+static void
+recover_flushed(void)
+{
+	struct store *s = world_open(&world);
+	uint64_t acked = ack_look(&ack);
+
+	expect(world_find(s, k), acked != 0 ? "?0" : "A0");
+	expect(world_find(s, k2), acked == 2 ? "??B" : "0?B");
+	world_put(s, k, 'C');
+	model_check(world_find(s, k) == 'C');
+}
+
+static void
+read_flushed(void)
+{
+	uint64_t acked = ack_read(&ack);
+
+	expect(world_get(k), acked != 0 ? "????~0C" : "????~0CA");
+}
+
+/* ---- a successor that is killed too ------------------------------------------------------------------------------------------------ */
+
+static void
+recover_only(void)
+{
+	world_open(&world);
+}
+
+static const struct model_scenario scenarios[] = {
+	{.name = "kill: link, untouched key", .setup = setup_one, .thread = {link_new, recover_linked, read_untouched},
+	    .killed = 1, .after = {0, 1}, .goals = 0x33},
+	{.name = "kill: link, new key", .setup = setup_one, .thread = {link_new, recover_linked, read_linked},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: switch", .setup = setup_one, .thread = {switch_twice, recover_switched, read_switched},
+	    .killed = 1, .after = {0, 1}, .goals = 0xf7},
+	{.name = "kill: switch, successor stores", .setup = setup_one, .thread = {switch_once, recover_and_store, read_beside_successor},
+	    .killed = 1, .after = {0, 1}, .goals = 0x70},
+	{.name = "kill: unlink, place reused", .setup = setup_one, .thread = {unlink_one, recover_unlinked, read_unlinked},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: overflow linked", .setup = setup_full, .thread = {link_fourth, recover_linked_chain, read_moved_out},
+	    .killed = 1, .after = {0, 1}, .goals = 0x33},
+	{.name = "kill: overflow unlinked", .setup = setup_chain, .thread = {unlink_first, recover_chain, read_chain},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, recover_chain_five, read_chain},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: split", .setup = setup_split_one, .thread = {split, recover_split, read_split},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: split of a chain", .setup = setup_split_chain, .thread = {split, recover_split_chain, read_split},
+	    .killed = 1, .after = {0, 1}, .goals = 0x73},
+	{.name = "kill: counter", .setup = setup_counter, .thread = {count_up, recover_counter, read_counter},
+	    .killed = 1, .after = {0, 1}, .goals = 0x33},
+	{.name = "kill: CAS ids beyond the mark", .setup = setup_cas, .thread = {put_beyond_mark, recover_cas},
+	    .killed = 1, .after = {0, 1}, .goals = 7},
+	{.name = "kill: flush", .setup = setup_one, .thread = {flush_and_store, recover_flushed, read_flushed},
+	    .killed = 1, .after = {0, 1}, .goals = 0xf7},
+	{.name = "kill: the successor too, closed up", .setup = setup_chain_five, .thread = {unlink_first, recover_only, recover_chain},
+	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
+	{.name = "kill: the successor too, split", .setup = setup_split_one, .thread = {split, recover_only, recover_split, read_split},
+	    .killed = 3, .after = {0, 1, 2}, .goals = 0x73},
+};
+
+SCENARIO_TABLE(scen_kill, scenarios);

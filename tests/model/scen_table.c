@@ -1,0 +1,242 @@
+/*
+ * scen_table.c: buckets that change their shape under readers: split, overflow bucket linked and unlinked (I5). A key that is there
+ * throughout is never missed.
+ *
+ * With BUCKET_SLOTS at 3, four keys of one bucket make a chain of two lines.
+ */
+#include "model/scenarios.h"
+#include "model/world.h"
+
+static struct store *store;
+static char stays[2], moves[2], absent, a, b, c, d, e;
+static struct word ack;
+
+/* ---- split ------------------------------------------------------------------------------------------------------------ */
+
+static void
+setup_split(unsigned n_each)
+{
+	world_init(&world, 1, 2, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	store->table.refused_at_items = 100; /* it grows when the scenario says so */
+	word_store_rlx(&ack, 0);
+	for (unsigned i = 0; i < n_each; i++) {
+		stays[i] = world_key(2, 0, i);
+		moves[i] = world_key(2, 1, i);
+		world_put(store, stays[i], (char)('A' + i));
+		world_put(store, moves[i], (char)('M' + i));
+	}
+	absent = world_key(2, 1, 3);
+	store->table.refused_at_items = 0;
+	world_readers(&world);
+}
+
+static void
+setup_split_one(void)
+{
+	setup_split(1);
+}
+
+static void
+setup_split_pinned(void)
+{
+	setup_split(1);
+	model_quick_bytes = 0;
+}
+
+static void
+setup_split_chain(void)
+{
+	setup_split(2);
+}
+
+static void
+split(void)
+{
+	model_check(table_split(&store->table));
+}
+
+static void
+split_update(void)
+{
+	split();
+	world_put(store, moves[0], 'N');
+	ack_write(&ack, 1);
+	world_delete(store, stays[0]);
+	ack_write(&ack, 2);
+}
+
+static void
+read_stays(void)
+{
+	expect(world_get(stays[0]), "~A");
+}
+
+static void
+read_moves(void)
+{
+	expect(world_get(moves[0]), "~M");
+}
+
+static void
+read_absent(void)
+{
+	expect(world_get(absent), "~0");
+}
+
+static void
+read_moves_updated(void)
+{
+	uint64_t seen = ack_read(&ack);
+
+	expect(world_get(moves[0]), seen == 0 ? "~MN" : "~?N");
+}
+
+static void
+read_stays_deleted(void)
+{
+	uint64_t seen = ack_read(&ack);
+
+	expect(world_get(stays[0]), seen == 2 ? "~?0" : "~A0");
+}
+
+static void
+read_any_of_four(void)
+{
+	switch (model_choose(4)) {
+	case 0:
+		expect(world_get(stays[0]), "~A");
+		break;
+	case 1:
+		expect(world_get(stays[1]), "~?B");
+		break;
+	case 2:
+		expect(world_get(moves[0]), "~??M");
+		break;
+	default:
+		expect(world_get(moves[1]), "~???N");
+	}
+}
+
+/* ---- overflow ------------------------------------------------------------------------------------------------------------ */
+
+static void
+setup_full(void)
+{
+	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	a = world_key(1, 0, 0);
+	b = world_key(1, 0, 1);
+	c = world_key(1, 0, 2);
+	d = world_key(1, 0, 3);
+	e = world_key(1, 0, 4);
+	world_put(store, a, 'A');
+	world_put(store, b, 'B');
+	world_put(store, c, 'C');
+	world_readers(&world);
+}
+
+static void
+setup_chain(void)
+{
+	setup_full();
+	world_put(store, d, 'D');
+}
+
+static void
+setup_chain_five(void)
+{
+	setup_chain();
+	world_put(store, e, 'E');
+}
+
+static void
+link_fourth(void)
+{
+	world_put(store, d, 'D');
+}
+
+static void
+read_moved_out(void)
+{
+	expect(world_get(c), "~C");
+}
+
+static void
+read_fourth(void)
+{
+	expect(world_get(d), "~0D");
+}
+
+static void
+unlink_first(void)
+{
+	world_delete(store, a);
+}
+
+/* The overflow bucket is cut off and linked again with another key. */
+static void
+unlink_and_link(void)
+{
+	world_delete(store, a);
+	world_put(store, e, 'E');
+}
+
+static void
+read_any_that_stays(void)
+{
+	switch (model_choose(3)) {
+	case 0:
+		expect(world_get(b), "~B");
+		break;
+	case 1:
+		expect(world_get(c), "~?C");
+		break;
+	default:
+		expect(world_get(d), "~??D");
+	}
+}
+
+static void
+read_last_of_chain(void)
+{
+	expect(world_get(d), "~D");
+}
+
+/* Two chains: what leaves the one comes into the other. */
+static void
+setup_two_chains(void)
+{
+	world_init(&world, 2, 2, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	a = world_key(2, 0, 0);
+	b = world_key(2, 0, 1);
+	c = world_key(2, 0, 2);
+	d = world_key(2, 0, 3);
+	e = world_key(2, 1, 3);
+	world_put(store, a, 'A');
+	world_put(store, b, 'B');
+	world_put(store, c, 'C');
+	world_put(store, d, 'D');
+	for (unsigned i = 0; i < 3; i++)
+		world_put(store, world_key(2, 1, i), 'Z');
+	world_readers(&world);
+}
+
+static const struct model_scenario scenarios[] = {
+	{.name = "split, a key that stays", .setup = setup_split_one, .thread = {split, read_stays}, .goals = 3},
+	{.name = "split, a key that moves", .setup = setup_split_one, .thread = {split, read_moves}, .goals = 3},
+	{.name = "split, a key that moves, pinned", .setup = setup_split_pinned, .thread = {split, read_moves}, .goals = 3},
+	{.name = "split, no such key", .setup = setup_split_one, .thread = {split, read_absent}, .goals = 3},
+	{.name = "split, then the moved one updated", .setup = setup_split_one, .thread = {split_update, read_moves_updated}, .goals = 7},
+	{.name = "split, then the other deleted", .setup = setup_split_one, .thread = {split_update, read_stays_deleted}, .goals = 7},
+	{.name = "split of a chain", .setup = setup_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
+	{.name = "overflow linked, the item moved out", .setup = setup_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
+	{.name = "overflow linked, the new item", .setup = setup_full, .thread = {link_fourth, read_fourth}, .goals = 7},
+	{.name = "overflow unlinked", .setup = setup_chain, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
+	{.name = "overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
+	{.name = "overflow unlinked and linked again", .setup = setup_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},
+	{.name = "overflow given to another chain", .setup = setup_two_chains, .thread = {unlink_and_link, read_last_of_chain}, .goals = 3},
+};
+
+SCENARIO_TABLE(scen_table, scenarios);
