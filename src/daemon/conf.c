@@ -24,22 +24,22 @@ static struct {
 	unsigned verbose;
 } command_line;
 
-enum { OPT_ROW = 256, OPT_FILE = 1000, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_PRINT, OPT_VERBOSE, OPT_UDP };
+enum { OPT_ROW = 256, OPT_FILE = 1000, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_PRINT, OPT_VERBOSE, OPT_UDP, OPT_MANUAL };
 
 static const struct {
 	const char *name;
 	char short_opt;
 	int has_arg;
 	int id;
-	const char *help;
 } plain_opts[] = {
-    {"config", 'f', required_argument, OPT_FILE, "read this configuration file; the command line overrides it"},
-    {"check", 't', no_argument, OPT_CHECK, "check the configuration and end"},
-    {"print-config", 0, no_argument, OPT_PRINT, "print a commented configuration file with the values in force and end"},
-    {"verbose", 'v', no_argument, OPT_VERBOSE, "one log level more; may be repeated"},
-    {"udp-port", 'U', required_argument, OPT_UDP, "0; there is no UDP"},
-    {"help", 'h', no_argument, OPT_HELP, "print this and end"},
-    {"version", 'V', no_argument, OPT_VERSION, "print the version and end"},
+    {"config", 'f', required_argument, OPT_FILE},
+    {"check", 't', no_argument, OPT_CHECK},
+    {"print-config", 0, no_argument, OPT_PRINT},
+    {"print-manual", 0, no_argument, OPT_MANUAL},
+    {"verbose", 'v', no_argument, OPT_VERBOSE},
+    {"udp-port", 'U', required_argument, OPT_UDP},
+    {"help", 'h', no_argument, OPT_HELP},
+    {"version", 'V', no_argument, OPT_VERSION},
 };
 #define N_PLAIN_OPTS (sizeof(plain_opts) / sizeof(plain_opts[0]))
 
@@ -146,6 +146,9 @@ take_option(int id, bool was_long, struct conf_result *ret)
 	case OPT_PRINT:
 		ret->action = CONF_PRINT;
 		return 0;
+	case OPT_MANUAL:
+		ret->action = CONF_MANUAL;
+		return 0;
 	case OPT_VERBOSE:
 		command_line.verbose++;
 		return 0;
@@ -218,7 +221,7 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 		snprintf(ret->error, CONF_ERROR_BYTES, "unexpected argument \"%.64s\"; --help lists the options", argv[optind]);
 		return -EINVAL;
 	}
-	if (ret->action == CONF_HELP || ret->action == CONF_VERSION)
+	if (ret->action == CONF_HELP || ret->action == CONF_VERSION || ret->action == CONF_MANUAL)
 		return 0;
 	return gather(conf, ret);
 }

@@ -35,7 +35,7 @@ enum { HUGE_PAGES_OFF, HUGE_PAGES_TRY, HUGE_PAGES_REQUIRE };
 enum { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
 /* What the command line asks for besides settings. */
-enum conf_action { CONF_RUN, CONF_CHECK, CONF_HELP, CONF_VERSION, CONF_PRINT };
+enum conf_action { CONF_RUN, CONF_CHECK, CONF_HELP, CONF_VERSION, CONF_PRINT, CONF_MANUAL };
 
 #define CONF_ERROR_BYTES 512
 
@@ -69,5 +69,8 @@ void conf_print_help(FILE *out);
 
 /* A configuration file with every setting, its help, and its value. */
 void conf_print_file(const struct conf *conf, FILE *out);
+
+/* peekd.conf(5). */
+void conf_print_manual(FILE *out);
 
 #endif

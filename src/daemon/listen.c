@@ -48,7 +48,7 @@ int
 listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 {
 	char dir[LISTEN_PATH_BYTES], cwd[LISTEN_PATH_BYTES] = "";
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *service = getenv("RUNTIME_DIRECTORY"), *session = getenv("XDG_RUNTIME_DIR");
 	int n, status = 0;
 
 	if (conf->unix_socket[0] == '/')
@@ -59,10 +59,12 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 		else
 			n = snprintf(path, LISTEN_PATH_BYTES, "%s/%s", cwd, conf->unix_socket);
 	} else {
-		if (geteuid() == 0)
+		if (service != NULL && service[0] == '/' && strlen(service) < sizeof(dir))
+			snprintf(dir, sizeof(dir), "%.107s", service);
+		else if (geteuid() == 0)
 			snprintf(dir, sizeof(dir), "/run/peekd");
-		else if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < sizeof(dir) - 8)
-			snprintf(dir, sizeof(dir), "%.99s/peekd", runtime);
+		else if (session != NULL && session[0] == '/' && strlen(session) < sizeof(dir) - 8)
+			snprintf(dir, sizeof(dir), "%.99s/peekd", session);
 		else
 			snprintf(dir, sizeof(dir), "/tmp/peekd-%u", (unsigned)uid);
 		status = make_dir(dir, geteuid() == 0 ? 0755 : 0700, uid, gid);
@@ -252,6 +254,7 @@ take_passed(int n_passed, struct listeners *ls)
 {
 	for (int fd = NOTIFY_LISTEN_FD_0; fd < NOTIFY_LISTEN_FD_0 + n_passed; fd++) {
 		struct sockaddr_storage ss;
+		struct stat st;
 		const struct sockaddr_un *sun = (const struct sockaddr_un *)(const void *)&ss;
 		socklen_t len = sizeof(ss);
 		int listening = 0, status;
@@ -264,8 +267,11 @@ take_passed(int n_passed, struct listeners *ls)
 			log_error("the service manager passed descriptor %d, which is no listening stream socket", fd);
 			return EX_USAGE;
 		}
-		if (ss.ss_family == AF_UNIX && sun->sun_path[0] == '/')
+		if (ss.ss_family == AF_UNIX && sun->sun_path[0] == '/') {
 			snprintf(ls->unix_path, sizeof(ls->unix_path), "%.107s", sun->sun_path);
+			if (stat(ls->unix_path, &st) == 0)
+				ls->unix_mode = st.st_mode & 0777;
+		}
 		if ((status = add(ls, fd, ss.ss_family == AF_UNIX)) != 0)
 			return status;
 	}
@@ -289,6 +295,7 @@ listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_pas
 
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->unix_path, sizeof(ret->unix_path), "%s", unix_path);
+	ret->unix_mode = (mode_t)conf->unix_mask;
 	status = take_passed(n_passed, ret);
 	if (status == 0 && !has_unix(ret))
 		status = open_unix(conf, gid, ret);

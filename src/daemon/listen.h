@@ -23,6 +23,7 @@ struct listeners {
 	struct listener l[LISTENERS_MAX];
 	unsigned n;
 	char unix_path[LISTEN_PATH_BYTES]; /* absolute: clients in other directories find it */
+	mode_t unix_mode;
 	bool ours;                         /* made here, so removed at the end */
 };
 

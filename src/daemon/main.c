@@ -182,15 +182,15 @@ write_pidfile(const struct conf *conf)
 
 /* Whoever may connect may read, unless the setting says otherwise. */
 static mode_t
-segment_mode(const struct conf *conf)
+segment_mode(const struct conf *conf, mode_t unix_mode)
 {
 	mode_t mode = 0600;
 
 	if (conf->shm_mask != 0)
 		return ((mode_t)conf->shm_mask & 0644) | 0600;
-	if ((conf->unix_mask & 0070) != 0)
+	if ((unix_mode & 0070) != 0)
 		mode |= 0040;
-	if ((conf->unix_mask & 0007) != 0)
+	if ((unix_mode & 0007) != 0)
 		mode |= 0004;
 	return mode;
 }
@@ -201,7 +201,7 @@ open_segment(struct daemon *d)
 	const struct segment_conf sc = {
 	    .name = d->conf.name,
 	    .arena_bytes = d->conf.memory_limit,
-	    .mode = segment_mode(&d->conf),
+	    .mode = segment_mode(&d->conf, d->listeners.unix_mode),
 	    .gid = d->gid,
 	    .socket_path = d->listeners.unix_path,
 	    .store = {.evict = d->conf.disable_evictions == 0, .item_max_bytes = (uint32_t)d->conf.max_item_size},
@@ -272,7 +272,7 @@ log_start(const struct daemon *d)
 	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
 	    ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld", d->conf.name, s->map.arena_bytes >> 20,
 	    1u << (s->map.seg_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
-	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->conf.unix_mask, d->conf.conn_limit,
+	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->listeners.unix_mode, d->conf.conn_limit,
 	    (long)getpid());
 }
 
@@ -422,6 +422,9 @@ main(int argc, char **argv)
 		break;
 	case CONF_PRINT:
 		conf_print_file(&d.conf, stdout);
+		break;
+	case CONF_MANUAL:
+		conf_print_manual(stdout);
 		break;
 	case CONF_CHECK:
 		if (access_resolve(&d.conf, &d.access, d.given.error) != 0) {

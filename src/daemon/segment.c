@@ -348,9 +348,9 @@ open_existing(const struct segment_conf *conf, const struct names *n, uint32_t n
 		map_close(m);
 		return status;
 	}
-	status = open_store(conf, now_s, m, s);
+	s->map = *m; /* the store keeps its address */
+	status = open_store(conf, now_s, &s->map, s);
 	if (status == 0) {
-		s->map = *m;
 		s->origin = SEGMENT_TAKEN_OVER;
 		map_set_socket_path(m, conf->socket_path);
 		if ((conf->gid != (gid_t)-1 && fchown(m->fd, (uid_t)-1, conf->gid) != 0) || fchmod(m->fd, conf->mode) != 0)
@@ -366,43 +366,42 @@ open_existing(const struct segment_conf *conf, const struct names *n, uint32_t n
 }
 
 int
-segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *ret)
+segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *s)
 {
-	struct segment s = {.map = {.fd = -1}};
 	struct names n;
 	struct map m;
 	int r, status;
 
+	*s = (struct segment){.map = {.fd = -1}};
 	make_names(conf->name, now_unix_s, &n);
 	if ((status = finish_hand_over(&n)) != 0)
 		return status;
 	r = map_open(n.object, true, (uid_t)-1, &m);
 	switch (r) {
 	case 0:
-		status = open_existing(conf, &n, now_s, now_unix_s, &m, &s);
+		status = open_existing(conf, &n, now_s, now_unix_s, &m, s);
 		break;
 	case -EPROTO:
 	case -EBADMSG:
 		log_warning("%s is %s: it is set aside as %s", n.path,
 		    r == -EPROTO ? "a segment of another layout" : "no segment, or a damaged one", n.aside_path);
-		status = replace(conf, &n, now_s, now_unix_s, NULL, &s);
+		status = replace(conf, &n, now_s, now_unix_s, NULL, s);
 		break;
 	case -ENOENT:
-		status = replace(conf, &n, now_s, now_unix_s, NULL, &s);
+		status = replace(conf, &n, now_s, now_unix_s, NULL, s);
 		break;
 	default:
 		status = refused(n.path, r);
 	}
 	if (status != 0)
 		return status;
-	s.epoch = word_load_rlx(&s.map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
-	word_store_rlx(&s.map.header->writer_epoch, s.epoch);
-	word_store_rlx(&s.map.header->writer_uid, (uint64_t)geteuid());
-	word_store_rlx(&s.map.header->item_max_bytes, conf->store.item_max_bytes);
-	word_store_rlx(&s.map.header->writer_started_unix_s, (uint64_t)now_unix_s);
-	word_store_rlx(&s.map.header->recovered_items, s.origin == SEGMENT_HANDED_OVER ? s.carried : s.recovery.items);
-	word_store_rlx(&s.map.header->writer_pid, (uint64_t)getpid());
-	*ret = s;
+	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
+	word_store_rlx(&s->map.header->writer_epoch, s->epoch);
+	word_store_rlx(&s->map.header->writer_uid, (uint64_t)geteuid());
+	word_store_rlx(&s->map.header->item_max_bytes, conf->store.item_max_bytes);
+	word_store_rlx(&s->map.header->writer_started_unix_s, (uint64_t)now_unix_s);
+	word_store_rlx(&s->map.header->recovered_items, s->origin == SEGMENT_HANDED_OVER ? s->carried : s->recovery.items);
+	word_store_rlx(&s->map.header->writer_pid, (uint64_t)getpid());
 	return 0;
 }
 

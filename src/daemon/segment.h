@@ -51,9 +51,10 @@ struct segment {
 
 /*
  * Opens, takes over or creates the segment of a locked instance, and marks it as this process's: pid, epoch, socket.
- * now_s: the segment's clock; now_unix_s: for names. After it returned 0 the segment is what readers of the name find.
+ * now_s: the segment's clock; now_unix_s: for names. After it returned 0 the segment is what readers of the name find,
+ * and *s must stay where it is: the store points into it.
  */
-int segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *ret);
+int segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *s);
 
 /* A clean end: pid 0. remove: retires it and removes its name. The structure is done with. */
 void segment_close(struct segment *s, const char *name, bool remove);
