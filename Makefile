@@ -153,7 +153,7 @@ $(UNIT) $(REGRESS) $(PROC) $(WIRE_T): %: %.o $(B)/test.a
 by_room = $(foreach r,shm wire engine lib daemon ctl,$(foreach t,$(1),$(if $(findstring test_$(r),$(t)),$(t))))
 ordered = $(call by_room,$(1)) $(filter-out $(call by_room,$(1)),$(1))
 TESTS    = $(call ordered,$(UNIT)) $(REGRESS) $(call SCRIPTS,unit regress) $(PROC) $(call SCRIPTS,proc) $(WIRE_T) \
-    $(call SCRIPTS,wire clients docs)
+    $(call SCRIPTS,wire ctl clients docs)
 
 .PHONY: check check-long tests
 tests: $(PROGRAMS) $(B)/demo $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # libmemcached-tools: memccapable over TCP (ASCII), the others on the Unix socket.
-. tests/clients/lib.sh
+. tests/server.sh
 server_start
 S=--servers=$SOCK
 

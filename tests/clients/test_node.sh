@@ -1,6 +1,6 @@
 #!/bin/bash
 # npm's memcached and memcache-client, over loopback TCP.
-. tests/clients/lib.sh
+. tests/server.sh
 command -v node >/dev/null && command -v npm >/dev/null || skip_all "node or npm is not installed"
 modules=$B/node
 if ! [ -f "$modules/.installed" ] || [ tests/clients/npm/package.json -nt "$modules/.installed" ]; then

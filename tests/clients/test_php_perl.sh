@@ -1,6 +1,6 @@
 #!/bin/bash
 # php-memcached and Perl's Cache::Memcached::Fast.
-. tests/clients/lib.sh
+. tests/server.sh
 server_start
 
 cat >"$tmp/client.php" <<'PHP'

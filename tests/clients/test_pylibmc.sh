@@ -1,6 +1,6 @@
 #!/bin/bash
 # pylibmc (libmemcached) and python3-memcache, on the Unix socket and over loopback TCP.
-. tests/clients/lib.sh
+. tests/server.sh
 server_start
 
 cat >"$tmp/c1.py" <<'PY'

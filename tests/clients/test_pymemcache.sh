@@ -1,6 +1,6 @@
 #!/bin/bash
 # pymemcache: the tests that its package brings, over loopback TCP; and the Unix socket.
-. tests/clients/lib.sh
+. tests/server.sh
 server_start
 
 /usr/bin/python3 - "$PORT" "$tmp" <<'PY'

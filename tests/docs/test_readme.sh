@@ -1,6 +1,6 @@
 #!/bin/bash
 # The README's examples are the files beside this one, and they run. Its targets and peekctl's manual name what exists.
-. tests/clients/lib.sh
+. tests/server.sh
 server_start
 
 block() { # LANGUAGE: the README's first block of it

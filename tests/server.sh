@@ -1,4 +1,4 @@
-# lib.sh: a server of a test's own, and TAP, for the tests of this folder. Sourced.
+# server.sh: a server of a test's own, and TAP, for tests that are shell scripts. Sourced from the top of the tree.
 #
 # server_start sets SOCK (a Unix socket) and PORT (the same server on 127.0.0.1). PEEK_TEST_SERVER=memcached runs the tests against
 # Debian's memcached in place of peekd, which checks what they expect.
@@ -58,7 +58,7 @@ result() { # STATUS NAME [FILE-WITH-OUTPUT]
 	fi
 	failed=1
 	echo "not ok $n - $2 (status $1)"
-	[ -n "${3:-}" ] && sed 's/^/# /' "$3" | tail -n 30
+	[ -n "${3:-}" ] && sed -e 's/^/# /' -e '$a\' "$3" | tail -n 30
 }
 
 # Runs a command; ok when it succeeds.
