@@ -1,0 +1,386 @@
+/*
+ * test_lib_lookup.c: lookup.h step by step, with the writer's steps put between the reader's by hand: what a race needs luck for.
+ * And damaged segments: whatever stands there, an answer and no fault.
+ */
+#include "proc/test_lib_harness.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "lib/lookup.h"
+#include "shm/hash.h"
+
+static struct harness h;
+static const struct clock_shift shift;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	harness_open(&h, "lookup", UINT64_C(4) << 20, false);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	harness_close(&h);
+	return 0;
+}
+
+struct probe {
+	const char *key;
+	size_t key_len;
+	uint64_t hash, count, idx;
+	struct bucket *bucket;
+};
+
+static struct probe
+probe_of(const char *key)
+{
+	struct probe p = {.key = key, .key_len = strlen(key)};
+
+	p.hash = hash_key(key, p.key_len, h.map.seed);
+	p.count = word_load_rlx(&h.map.header->count);
+	p.idx = table_bucket_idx(p.hash, p.count & COUNT_MASK);
+	p.bucket = &h.map.buckets[p.idx];
+	return p;
+}
+
+static void
+set(const char *key, const char *value)
+{
+	assert_int_equal(harness_set(&h, key, strlen(key), value, strlen(value)), STORE_OK);
+}
+
+static ssize_t
+quick(const struct probe *p, const struct lookup_place *at, char *buf, size_t cap)
+{
+	const struct word *item = lookup_quick_item(&h.map, at);
+
+	return item == NULL ? LOOKUP_ELSE : lookup_quick_copy(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
+}
+
+static enum lookup_result
+pin(const struct probe *p, struct lookup_pinned *ret)
+{
+	return lookup_pin(&h.map, p->count, p->hash, p->key, p->key_len, &shift, ret);
+}
+
+static void
+a_rewrite_between_begin_and_copy_is_torn(void **state)
+{
+	char buf[64];
+
+	(void)state;
+	set("a", "one");
+	struct probe p = probe_of("a");
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), 3);
+	assert_memory_equal(buf, "one", 3);
+	set("a", "two");
+	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
+	harness_delete(&h, "a", 1);
+	assert_true(quick(&p, &at, buf, sizeof(buf)) < 0); /* wherever the empty slot leads */
+}
+
+static void
+a_miss_counts_only_validated(void **state)
+{
+	struct lookup_pinned it;
+
+	(void)state;
+	struct probe p = probe_of("b");
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	assert_true(lookup_quick_miss(&h.map, &at, p.count));
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	set("b", "now it is there");
+	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+}
+
+static void
+a_miss_looks_at_the_count_again(void **state)
+{
+	char key[32], moved[32] = "";
+	uint64_t before = word_load_rlx(&h.map.header->count);
+	struct lookup_pinned it;
+
+	(void)state;
+	/* A key that the next split moves away. */
+	for (int i = 0; moved[0] == '\0'; i++) {
+		snprintf(key, sizeof(key), "m%d", i);
+		uint64_t hash = hash_key(key, strlen(key), h.map.seed);
+		if (table_bucket_idx(hash, before) != table_bucket_idx(hash, before + 1))
+			strcpy(moved, key);
+	}
+	set(moved, "here");
+	struct probe p = probe_of(moved);
+	assert_int_equal(p.count, before);
+	for (int i = 0; word_load_rlx(&h.map.header->count) == before; i++) {
+		snprintf(key, sizeof(key), "grow%d", i);
+		set(key, key);
+	}
+	/* With the old count the key's old bucket is empty of it, even and valid. */
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	assert_int_equal(at.match, 0);
+	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
+	p = probe_of(moved);
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+}
+
+static void
+a_miss_sees_the_retired_bit(void **state)
+{
+	struct lookup_pinned it;
+
+	(void)state;
+	struct probe p = probe_of("nothing");
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	word_store_rlx(&h.map.header->count, p.count | COUNT_RETIRED);
+	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
+	p.count |= COUNT_RETIRED; /* who stays on a retired segment has a true miss */
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	word_store_rlx(&h.map.header->count, p.count & COUNT_MASK);
+}
+
+static void
+an_odd_bucket_is_asked_again(void **state)
+{
+	struct lookup_pinned it;
+
+	(void)state;
+	set("odd", "v");
+	struct probe p = probe_of("odd");
+	seq_enter(&p.bucket->seq);
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	assert_true((at.begun & 1) != 0);
+	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
+	seq_exit(&p.bucket->seq);
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+}
+
+static void
+a_pinned_value_outlives_its_bucket(void **state)
+{
+	size_t n = 200000;
+	char *value = malloc(n), *got = malloc(n);
+	struct lookup_pinned it, small;
+
+	(void)state;
+	assert_true(value != NULL && got != NULL);
+	for (size_t i = 0; i < n; i++)
+		value[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(harness_set(&h, "large", 5, value, n), STORE_OK);
+	set("small", "s1");
+	struct probe p = probe_of("large"), q = probe_of("small");
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+	assert_int_equal(pin(&q, &small), LOOKUP_HIT);
+	assert_true(it.shape.n_extents >= 3 && it.shape.n_extents <= 64);
+	set("large", "another");
+	set("small", "s2");
+	assert_true(lookup_copy(&h.map, &it, got));
+	assert_true(lookup_stands(&h.map, &it));
+	assert_memory_equal(got, value, n);
+	assert_true(lookup_copy(&h.map, &small, got));
+	assert_true(lookup_stands(&h.map, &small));
+	assert_memory_equal(got, "s1", 2);
+	/* Until any segment of it is used anew. */
+	struct word *own = &h.map.segments[it.item_off >> h.map.seg_shift].incarnation;
+	uint64_t was = word_load_rlx(own);
+	for (uint32_t i = 0; i < it.shape.n_extents; i++) {
+		struct word *w = &h.map.segments[lookup_extent(it.item, &it.shape, i)].incarnation;
+		uint64_t before = word_load_rlx(w);
+		seq_retire(w);
+		assert_false(lookup_stands(&h.map, &it));
+		word_store_rlx(w, before);
+		assert_true(lookup_stands(&h.map, &it));
+	}
+	seq_retire(own);
+	assert_false(lookup_stands(&h.map, &it));
+	word_store_rlx(own, was);
+	free(value);
+	free(got);
+}
+
+static void
+whatever_is_past_is_a_miss(void **state)
+{
+	struct lookup_pinned it;
+	uint32_t now_s = harness_now_s();
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s + 1000), STORE_OK);
+	struct probe p = probe_of("past");
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+	/* The published clock says so. */
+	uint64_t clock = harness_clock();
+	word_store_rlx(&h.map.header->clock, clock + (UINT64_C(1000) << 32));
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
+	/* It has stopped, and the own clock says so: an item of the past, a clock of long ago. */
+	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s - 1), STORE_OK);
+	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	/* The same clock with a fresh heartbeat is believed. */
+	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | clock_word_ms(harness_clock()));
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+	/* A flush to come dies with the daemon, but comes all the same. */
+	set("kept", "v");
+	p = probe_of("kept");
+	word_store_rlx(&h.map.header->flush_at_s, now_s - 1);
+	word_store_rlx(&h.map.header->cutoff, CUTOFF_PENDING | word_load_rlx(&h.map.header->cutoff));
+	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
+	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	word_store_rlx(&h.map.header->clock, harness_clock());
+	store_flush(h.store);
+	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	at = lookup_begin(p.bucket, p.hash);
+	assert_true(at.match == 0 || quick(&p, &at, buf, sizeof(buf)) == LOOKUP_ELSE);
+}
+
+/* ---- damage ---------------------------------------------------------------------------------------------------------- */
+
+static void
+impossible_places_are_refused(void **state)
+{
+	struct lookup_pinned it;
+	char buf[64];
+
+	(void)state;
+	struct probe p = probe_of("damaged");
+	uint64_t units = h.map.arena_bytes / ITEM_UNIT_BYTES;
+	const uint64_t places[] = {units, units - 1, units + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 1, (UINT64_C(1) << (h.map.seg_shift - 3)) - 1};
+	for (size_t i = 0; i < 5; i++) {
+		struct bucket saved;
+		for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
+			word_store_rlx(&saved.slot[s], word_load_rlx(&p.bucket->slot[s]));
+			word_store_rlx(&p.bucket->slot[s], s == 0 ? slot_make(slot_tag(p.hash), places[i]) : 0);
+		}
+		struct lookup_place at = lookup_begin(p.bucket, p.hash);
+		assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
+		assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+		for (unsigned s = 0; s < BUCKET_SLOTS; s++)
+			word_store_rlx(&p.bucket->slot[s], word_load_rlx(&saved.slot[s]));
+	}
+}
+
+static void
+a_chain_that_never_ends_ends(void **state)
+{
+	struct lookup_pinned it;
+
+	(void)state;
+	struct probe p = probe_of("in a circle");
+	uint64_t saved = word_load_rlx(&p.bucket->slot[LINK_SLOT]);
+	assert_int_equal(map_allocate_overflow(&h.map, 8), 0);
+	word_store_rlx(&p.bucket->slot[LINK_SLOT], slot_make_link(3));
+	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], slot_make_link(3));
+	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+	word_store_rlx(&p.bucket->slot[LINK_SLOT], slot_make_link(h.map.n_overflow_max));
+	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], 0);
+	word_store_rlx(&p.bucket->slot[LINK_SLOT], saved);
+	p.count = h.map.n_buckets_max + 1;
+	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+	p.count = 0;
+	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+}
+
+static uint64_t random_state = 7;
+
+static uint64_t
+next_random(void)
+{
+	uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static int
+count_visit(void *arg, const struct peek_entry *e)
+{
+	(void)e;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+/* Random words in the table, the items and the header's hot line, read by everything that reads: answers, no faults, no endless loops. */
+static void
+random_damage_is_survived(void **state)
+{
+	static char buf[1 << 20];
+	struct peek_info info;
+	struct peek_view view;
+	uint64_t n_scanned = 0, number;
+	struct peek *p;
+	char key[32];
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		set(key, "some value that is there");
+	}
+	assert_int_equal(harness_set(&h, "x", 1, buf, 300000), STORE_OK);
+	assert_int_equal(peek_open(h.name, PEEK_NO_FOLLOW, &p), 0);
+	uint64_t n_buckets = word_load_rlx(&h.map.header->count), good_count = n_buckets;
+	for (int round = 0; round < 4000; round++) {
+		for (int i = 0; i < 20; i++) {
+			uint64_t r = next_random(), v = next_random() >> (r >> 40) % 64;
+			struct bucket *b = &h.map.buckets[r % n_buckets];
+			if (i % 4 == 0) { /* into a slot, keeping its tag so that it is followed */
+				struct word *slot = &b->slot[(r >> 32) % BUCKET_SLOTS];
+				word_store_rlx(slot, slot_make(slot_tag_of(word_load_rlx(slot)), v & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1)));
+			} else if (i % 4 == 1) {
+				word_store_rlx(&b->slot[LINK_SLOT], v % (h.map.n_overflow_max + 5));
+			} else {
+				word_store_rlx(&h.map.arena[r % (h.map.arena_bytes / 8)], v);
+			}
+		}
+		if (round % 50 == 0)
+			word_store_rlx(&h.map.header->count, next_random() >> next_random() % 64);
+		if (round % 50 == 1)
+			word_store_rlx(&h.map.header->count, good_count);
+		for (int i = 0; i < 20; i++) {
+			size_t n = (size_t)snprintf(key, sizeof(key), "k%d", (int)(next_random() % 3000));
+			struct peek_op op = {key, n, buf, sizeof(buf), 0};
+			peek_get(p, key, n, buf, sizeof(buf));
+			peek_get_info(p, key, n, buf, 100, &info);
+			peek_get_u64(p, key, n, &number);
+			peek_mget(p, &op, 1);
+			if (peek_view(p, key, n, &view) == 0)
+				copy_out(buf, view.data, 0, view.len < sizeof(buf) ? view.len : sizeof(buf));
+		}
+		peek_get(p, "x", 1, buf, sizeof(buf));
+	}
+	word_store_rlx(&h.map.header->count, good_count);
+	assert_int_equal(peek_scan(p, count_visit, &n_scanned), 0);
+	peek_close(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_rewrite_between_begin_and_copy_is_torn, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_miss_counts_only_validated, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_miss_looks_at_the_count_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_miss_sees_the_retired_bit, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_odd_bucket_is_asked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pinned_value_outlives_its_bucket, setup, teardown),
+		cmocka_unit_test_setup_teardown(whatever_is_past_is_a_miss, setup, teardown),
+		cmocka_unit_test_setup_teardown(impossible_places_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_chain_that_never_ends_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
