@@ -63,7 +63,7 @@ struct cmd {
 	uint64_t shm_gets, shm_hits, shm_misses, shm_retries;
 
 	/* ---- private ---- */
-	uint64_t shm_base[4]; /* the same sums at `stats reset` */
+	uint64_t base[SHM_STAT_N]; /* the counters' values at `stats reset` */
 };
 
 enum cmd_result { CMD_DONE, CMD_AGAIN, CMD_FLUSH, CMD_CLOSE, CMD_SHUTDOWN, CMD_ATTACH };
