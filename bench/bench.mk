@@ -24,5 +24,5 @@ $(B)/bench/peers/%.o: bench/peers/%.cc | $(B)/.probed
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -D_GNU_SOURCE -Wall -Wextra $(OPT.$(MODE)) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(SHM) $(B)/libpeek.a
+$(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CXX) $(OPT.$(MODE)) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(PEER_LIBS) -lm -lrt -lpthread

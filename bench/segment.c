@@ -1,13 +1,16 @@
 /*
  * segment.c: creating and removing it.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "lib/handle.h"
 #include "segment.h"
 
 /* What a signal's handler removes. */
@@ -31,25 +34,24 @@ on_signal(int signo)
 }
 
 int
-own_segment_create(uint64_t arena_bytes, unsigned seg_shift, bool evict, struct own_segment *ret)
+own_segment_create(uint64_t arena_bytes, unsigned seg_shift, uint64_t hash_seed, struct own_segment *ret)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	static unsigned n_created;
 	struct own_segment s = {.now_s = 0};
-	struct store_conf conf = {.evict = evict, .item_max_bytes = ITEM_VALUE_MAX};
+	struct store_conf conf = {.evict = true, .item_max_bytes = ITEM_VALUE_MAX};
 	struct store_recovery recovery;
 	struct geometry g;
 	char object[MAP_NAME_MAX + 16];
-	uint64_t seed;
 
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		seed = (uint64_t)getpid();
+	if (hash_seed == 0 && getrandom(&hash_seed, sizeof(hash_seed), 0) != sizeof(hash_seed))
+		hash_seed = (uint64_t)getpid();
 	int r = geometry_plan(arena_bytes, seg_shift, &g);
 	if (r != 0)
 		return r;
 	snprintf(s.name, sizeof(s.name), "bench-%ld-%u", (long)getpid(), n_created++);
 	snprintf(object, sizeof(object), "peekd.%s", s.name);
-	if ((r = map_create(object, &g, 0600, (gid_t)-1, seed, 1, "", &s.map)) != 0)
+	if ((r = map_create(object, &g, 0600, (gid_t)-1, hash_seed, 1, "", &s.map)) != 0)
 		return r;
 	map_object_path(object, left_behind, sizeof(left_behind));
 	if (creator == 0) {
@@ -69,6 +71,32 @@ own_segment_create(uint64_t arena_bytes, unsigned seg_shift, bool evict, struct 
 	own_segment_tick(ret);
 	map_publish(&ret->map);
 	return 0;
+}
+
+int
+own_segment_add_hints(struct own_segment *s)
+{
+	struct hint_layout l = hint_plan(s->map.n_buckets_max, s->map.n_overflow_max, 1);
+	void *page = mmap(NULL, l.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -ENOMEM;
+	s->hints = page;
+	s->n_hint_bytes = l.cells_at;
+	store_set_hints(s->store, s->hints, s->n_hint_bytes);
+	return 0;
+}
+
+int
+own_segment_open(const struct own_segment *s, bool with_hints, struct peek **ret)
+{
+	int r = peek_open(s->name, PEEK_READ_ONLY | PEEK_NO_FOLLOW, ret);
+
+	if (r == 0 && with_hints) { /* what the daemon would send; nobody else has the handle yet */
+		struct attached *a = seq_load_ptr(&(*ret)->own.now);
+		a->hints = s->hints;
+	}
+	return r;
 }
 
 void
@@ -91,6 +119,8 @@ void
 own_segment_destroy(struct own_segment *s)
 {
 	store_close(s->store);
+	if (s->hints != NULL)
+		munmap(s->hints, hint_plan(s->map.n_buckets_max, s->map.n_overflow_max, 1).total_bytes);
 	map_close(&s->map);
 	remove_object();
 }

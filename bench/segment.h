@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/store.h"
+#include "peek.h"
 #include "shm/clock.h"
 #include "shm/map.h"
 
@@ -16,13 +17,22 @@ struct own_segment {
 	struct clock_shift shift;
 	char name[MAP_NAME_MAX + 1]; /* for peek_open; private to this process */
 	uint32_t now_s;              /* the published clock's seconds */
+	struct byte *hints;          /* NULL: none */
+	uint64_t n_hint_bytes;
 };
 
 /*
- * Creates an empty segment of arena_bytes; seg_shift 0 chooses as the daemon does. evict false refuses when full. Errors of map_create and
- * store_open.
+ * Creates an empty segment of arena_bytes; seg_shift 0 chooses as the daemon does. hash_seed 0 is a random one; with another, what lies where is
+ * the same in every run. Errors of map_create and store_open.
  */
-int own_segment_create(uint64_t arena_bytes, unsigned seg_shift, bool evict, struct own_segment *ret);
+int own_segment_create(uint64_t arena_bytes, unsigned seg_shift, uint64_t hash_seed, struct own_segment *ret);
+
+/*
+ * A hint page, as the daemon has one, which children of this process share; and a handle on the segment in this process or a child, with hints
+ * or without. -ENOMEM; as peek_open.
+ */
+int own_segment_add_hints(struct own_segment *s);
+int own_segment_open(const struct own_segment *s, bool with_hints, struct peek **ret);
 
 /* Publishes the clock: the time of the day, or now_s with a fresh heartbeat. */
 void own_segment_tick(struct own_segment *s);

@@ -14,9 +14,9 @@ static int
 en_open(void)
 {
 	uint64_t item = 16 + peer_conf.key_bytes + peer_conf.value_bytes + 8;
-	int rc = own_segment_create((64u << 20) + peer_conf.n_keys * item * 5 / 4, 0, true, &segment);
+	int rc = own_segment_create((64u << 20) + peer_conf.n_keys * item * 5 / 4, 0, 0, &segment);
 
-	return rc != 0 ? rc : peek_open(segment.name, PEEK_READ_ONLY | PEEK_NO_HINTS, &handle);
+	return rc != 0 ? rc : own_segment_open(&segment, false, &handle);
 }
 
 static ssize_t

@@ -84,5 +84,11 @@ rte_set(const void *key, const void *value)
 	return 0;
 }
 
+static void
+rte_close(void)
+{
+	rte_eal_cleanup();
+}
+
 struct peer peer_rte_hash = {.name = "DPDK rte_hash", .about = "in one process, lock-free readers, 4 KiB pages; many: bulk lookup",
-    .open = rte_open, .get = rte_get, .get_many = rte_get_many, .set = rte_set};
+    .open = rte_open, .get = rte_get, .get_many = rte_get_many, .set = rte_set, .close = rte_close};

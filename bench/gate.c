@@ -1,0 +1,64 @@
+/*
+ * gate.c: a loop of gets that is the same in every run, so that its instructions can be counted: fixed seed, keys, values and order,
+ * no clock and no other process. callgrind counts from gate_loop's entry to its end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "payload.h"
+#include "segment.h"
+
+#define KEYS        20000
+#define KEY_BYTES   24
+#define VALUE_BYTES 100
+
+uint64_t gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value);
+
+/* The number of hits. */
+__attribute__((noinline)) uint64_t
+gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value)
+{
+	uint64_t hits = 0;
+
+	for (uint64_t i = 0; i < n_gets; i++)
+		hits += peek_get(p, keys + i * KEY_BYTES, KEY_BYTES, value, VALUE_BYTES) == VALUE_BYTES;
+	return hits;
+}
+
+int
+command_gate(const struct options *o)
+{
+	unsigned char value[VALUE_BYTES], *keys = malloc(o->gets * KEY_BYTES + 1);
+	struct own_segment segment;
+	struct peek *p = NULL;
+	struct rng rng = {1};
+	uint64_t hits = 0;
+	int rc = keys == NULL ? -1 : own_segment_create(16 << 20, 0, 1, &segment);
+
+	if (rc != 0) {
+		fprintf(stderr, "peekbench gate: no segment\n");
+		free(keys);
+		return 1;
+	}
+	for (uint64_t id = 0; id < KEYS; id++) {
+		unsigned char key[KEY_BYTES];
+		uint64_t cas;
+		payload_key(key, KEY_BYTES, id);
+		payload_value(value, VALUE_BYTES, id, 0);
+		struct store_put put = {.key = {.bytes = key, .len = KEY_BYTES, .hash = store_hash(segment.store, key, KEY_BYTES)},
+		    .value = value, .value_bytes = VALUE_BYTES};
+		rc |= store_put(segment.store, &put, segment.now_s, &cas) != STORE_OK;
+	}
+	for (uint64_t i = 0; i < o->gets; i++)
+		payload_key(keys + i * KEY_BYTES, KEY_BYTES, rng_below(&rng, KEYS));
+	if (rc == 0 && own_segment_add_hints(&segment) == 0 && own_segment_open(&segment, true, &p) == 0) {
+		gate_loop(p, keys, 1, value); /* what a first get does once */
+		hits = gate_loop(p, keys, o->gets, value);
+		peek_close(p);
+	}
+	own_segment_destroy(&segment);
+	free(keys);
+	printf("gets=%llu hits=%llu\n", (unsigned long long)o->gets, (unsigned long long)hits);
+	return hits != o->gets;
+}
