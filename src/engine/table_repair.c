@@ -72,6 +72,8 @@ table_recover_free(struct table *t, uint64_t *used)
 {
 	struct chain c;
 
+	t->overflow_free = 0; /* what repairs gave back is found again below: listed twice, it would be handed out twice */
+	t->n_overflow_used = 0;
 	for (uint64_t head = 0; head < t->n_buckets; head++) {
 		uint64_t last = word_load_rlx(&t->map->buckets[head].slot[LINK_SLOT]);
 		if (!slot_is_link(last))

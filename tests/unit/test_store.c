@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-#include "engine/store.h"
-#include "engine/store_private.h"
+#include "unit/engine_check.h"
 
 struct fixture {
 	struct map map;
@@ -81,50 +80,6 @@ value_equals(struct store *s, const char *key, const void *value, uint32_t n, ui
 	return same;
 }
 
-/* Every sum that the engine keeps, counted anew from the slots. */
-struct recount {
-	struct store *s;
-	uint64_t items, live_bytes, overflow_items, payload;
-};
-
-static void
-recount_one(void *arg, const struct table_place *place)
-{
-	struct recount *c = arg;
-	struct record r = record_load(&c->s->arena, table_item_off(place->slot));
-
-	c->items++;
-	c->overflow_items += place->ref >> 3 != place->head;
-	c->live_bytes += record_memory(&c->s->arena, &r);
-	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
-	assert_int_equal(table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets), place->head);
-}
-
-static void
-check_sums(struct store *s)
-{
-	struct recount c = {.s = s};
-	struct store_stats st;
-	uint64_t seg_live = 0, kinds[5] = {0};
-
-	for (uint64_t head = 0; head < s->table.n_buckets; head++) {
-		assert_int_equal(word_load_rlx(&s->map->buckets[head].seq) & 1, 0);
-		table_visit(&s->table, head, recount_one, &c);
-	}
-	store_stats(s, &st);
-	assert_int_equal(st.curr_items, c.items);
-	assert_int_equal(st.bytes, c.live_bytes);
-	assert_int_equal(st.overflow_items, c.overflow_items);
-	assert_int_equal(st.payload_bytes, c.payload);
-	for (uint32_t i = 0; i < s->arena.n_segments; i++) {
-		kinds[s->arena.seg[i].kind]++;
-		seg_live += s->arena.seg[i].live_bytes;
-	}
-	assert_int_equal(kinds[SEG_FREE], s->arena.n_free);
-	assert_int_equal(kinds[SEG_EXTENT], s->arena.n_extent_segments);
-	assert_int_equal(seg_live + (kinds[SEG_EXTENT] << s->arena.seg_shift), c.live_bytes);
-}
-
 #define N_KEYS 3000
 struct expect {
 	char key[40];
@@ -144,7 +99,7 @@ check_all(struct store *s, struct expect *e)
 		else
 			assert_true(value_equals(s, e[i].key, e[i].value, e[i].n, 100));
 	}
-	check_sums(s);
+	assert_null(engine_check(s));
 }
 
 static void
@@ -252,20 +207,20 @@ test_eviction(void **state)
 		assert_int_equal(put(f.store, STORE_SET, key, buf, n, 0), STORE_OK);
 		assert_true(value_equals(f.store, key, buf, n, 100));
 		if (i % 1000 == 0)
-			check_sums(f.store);
+			assert_null(engine_check(f.store));
 	}
 	memset(buf, 'x', 1047552);
 	assert_int_equal(put(f.store, STORE_SET, "big", buf, 1047552, 0), STORE_OK);
 	assert_int_equal(put(f.store, STORE_SET, "big", buf, 1049600, 0), STORE_TOO_LARGE);
 	assert_false(value_equals(f.store, "big", buf, 1047552, 100));
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	successor(&f, &conf_evict);
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	for (int i = 0; i < 20000; i++) {
 		snprintf(key, sizeof(key), "k%d", rand() % 50000);
 		assert_int_equal(put(f.store, STORE_SET, key, buf, (uint32_t)rand() % 3000, 0), STORE_OK);
 	}
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	close_fixture(&f);
 }
 
@@ -294,7 +249,7 @@ test_growth(void **state)
 		snprintf(key, sizeof(key), "grow-%d", i);
 		assert_true(value_equals(f.store, key, &i, sizeof(i), 100));
 	}
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	for (int i = 0; i < 500000; i += 3) {
 		struct store_item item;
 		snprintf(key, sizeof(key), "grow-%d", i);
@@ -302,7 +257,7 @@ test_growth(void **state)
 		assert_true(store_find(f.store, &k, 100, &item, NULL));
 		store_delete(f.store, &item);
 	}
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	successor(&f, &conf_refuse);
 	for (int i = 0; i < 500000; i++) {
 		snprintf(key, sizeof(key), "grow-%d", i);
@@ -342,7 +297,7 @@ test_counters(void **state)
 	assert_int_equal(put(f.store, STORE_SET, "n", "18446744073709551616", 20, 0), STORE_OK);
 	assert_true(store_find(f.store, &k, 100, &item, NULL));
 	assert_int_equal(store_arith(f.store, &k, &item, false, 1, 0, 100, &value, &cas), STORE_NON_NUMERIC);
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	close_fixture(&f);
 }
 
@@ -390,7 +345,7 @@ test_refuses_when_full(void **state)
 		snprintf(key, sizeof(key), "k%d", i);
 		assert_true(value_equals(f.store, key, buf, sizeof(buf), 100));
 	}
-	check_sums(f.store);
+	assert_null(engine_check(f.store));
 	close_fixture(&f);
 }
 

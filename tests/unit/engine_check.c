@@ -1,0 +1,76 @@
+/*
+ * engine_check.c: the recount.
+ */
+#include "unit/engine_check.h"
+
+#include <stddef.h>
+
+#include "engine/record.h"
+
+struct recount {
+	struct store *s;
+	uint64_t items, live_bytes, overflow_items, payload, n_misplaced;
+};
+
+static void
+recount_one(void *arg, const struct table_place *place)
+{
+	struct recount *c = arg;
+	struct record r = record_load(&c->s->arena, table_item_off(place->slot));
+
+	c->items++;
+	c->overflow_items += place->ref >> 3 != place->head;
+	c->live_bytes += record_memory(&c->s->arena, &r);
+	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
+}
+
+static uint64_t
+chain_lines(const struct store *s, uint64_t head)
+{
+	const struct bucket *b = &s->map->buckets[head];
+	uint64_t n = 0, last;
+
+	while (slot_is_link(last = word_load_rlx(&b->slot[LINK_SLOT])) && n < CHAIN_LINES_MAX) {
+		b = &s->map->overflow[slot_link_idx(last)];
+		n++;
+	}
+	return n;
+}
+
+const char *
+engine_check(struct store *s)
+{
+	struct recount c = {.s = s};
+	struct store_stats st;
+	uint64_t n_lines = 0, n_free_lines = 0, seg_live = 0, kinds[SEG_EXTENT + 1] = {0}, queued = 0;
+	bool odd = false;
+
+	for (uint64_t head = 0; head < s->table.n_buckets; head++) {
+		odd |= (word_load_rlx(&s->map->buckets[head].seq) & 1) != 0;
+		table_visit(&s->table, head, recount_one, &c);
+		n_lines += chain_lines(s, head);
+	}
+	for (uint64_t i = s->table.overflow_free; i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
+		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
+	store_stats(s, &st);
+	for (uint32_t i = 0; i < s->arena.n_segments; i++) {
+		kinds[s->arena.seg[i].kind]++;
+		seg_live += s->arena.seg[i].live_bytes;
+	}
+	for (unsigned log = 0; log < ARENA_LOGS; log++)
+		queued += s->arena.queue[log].n_segments;
+	return odd                                           ? "a sequence is odd"
+	    : c.n_misplaced != 0                             ? "an item is in a bucket that isn't its own"
+	    : st.curr_items != c.items                       ? "the number of items is wrong"
+	    : st.bytes != c.live_bytes                       ? "the sum of live bytes is wrong"
+	    : st.overflow_items != c.overflow_items          ? "the number of items on overflow lines is wrong"
+	    : n_lines != st.n_overflow_used                  ? "the number of overflow lines is wrong"
+	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
+	    : st.payload_bytes != c.payload                  ? "the sum of payload is wrong"
+	    : kinds[SEG_FREE] != s->arena.n_free             ? "the number of free segments is wrong"
+	    : kinds[SEG_EXTENT] != s->arena.n_extent_segments ? "the number of extents is wrong"
+	    : kinds[SEG_OPEN] + kinds[SEG_SEALED] + kinds[SEG_VICTIM] != queued ? "a segment is in no queue"
+	    : seg_live + (kinds[SEG_EXTENT] << s->arena.seg_shift) != c.live_bytes ? "live bytes of segments don't add up"
+								                   : NULL;
+}
