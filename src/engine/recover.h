@@ -11,7 +11,11 @@
 #include "engine/store.h"
 #include "engine/table.h"
 
+#ifdef PEEK_HOOKS
+#define CAS_BLOCK UINT64_C(512) /* so that a short life reaches its crash point */
+#else
 #define CAS_BLOCK (UINT64_C(1) << 16) /* ids reserved at a time */
+#endif
 
 /*
  * arena and table were initialised over the map. cutoff: items at or below it are flushed. *cas_last: the last id that the dead writer may
