@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/conf_table.h"
@@ -60,11 +61,13 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 {
 	cfg_opt_t opts[CONF_N_ROWS + 2];
 	cfg_t *cfg;
+	struct stat st;
 	int r;
 
-	/* a directory would be read as an empty file */
-	if (access(ret->path, R_OK) != 0) {
-		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: can't be read: %s", ret->path, strerror(errno));
+	errno = 0;
+	/* the scanner ends the process when it can't read what it could open */
+	if (access(ret->path, R_OK) != 0 || stat(ret->path, &st) != 0 || S_ISDIR(st.st_mode)) {
+		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: can't be read: %s", ret->path, strerror(errno != 0 ? errno : EISDIR));
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
