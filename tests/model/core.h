@@ -56,6 +56,7 @@ uint64_t explore_access(struct op *op);
 /* Notes the site and gives the order that is in force there. A fence may come back as MODEL_RLX: none. */
 enum model_order site_order(enum op_kind kind, enum model_order order, const char *file, int line);
 void site_begin(uint64_t *mask);
+void site_add(const char *file, int line, const char *kind);
 
 /* ---- heap.c: malloc inside an exploration -------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  * Thread 0 is the writer (killed), 1 the successor (begins when it is dead), 2 a reader, which runs beside both. What was acknowledged
  * is there; what was not is there whole or not at all; nothing is there twice; nothing that nobody touched is missed.
  */
+#include "engine/store_private.h"
 #include "model/scenarios.h"
 #include "model/world.h"
 

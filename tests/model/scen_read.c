@@ -7,6 +7,7 @@
 
 #include "model/scenarios.h"
 #include "model/world.h"
+#include "shm/copy.h"
 
 static struct store *store;
 static char k, k2, other;
@@ -275,6 +276,96 @@ read_counter(void)
 		model_reached(3);
 }
 
+/* Nine becomes ten: one digit more. The walk loads id and value within one window. */
+static void
+setup_scan_counter(void)
+{
+	setup_counter();
+	struct store_key key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)};
+	struct store_item item;
+	uint64_t value;
+	store_find(store, &key, WORLD_NOW_S, &item, NULL);
+	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &counter_cas[0]);
+	counter_cas[1] = counter_cas[0] + 1;
+}
+
+static void
+count_to_ten(void)
+{
+	struct store_key key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)};
+	struct store_item item;
+	uint64_t value, cas;
+
+	store_find(store, &key, WORLD_NOW_S, &item, NULL);
+	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &cas);
+	model_check(value == 10 && cas == counter_cas[1]);
+}
+
+static int
+visit_counter(void *arg, const struct peek_entry *entry)
+{
+	(void)arg;
+	if (*(const char *)entry->key != other)
+		return 0;
+	model_check(entry->info.cas == counter_cas[0] || (entry->info.cas == counter_cas[1] && entry->info.value_len == 2));
+	model_reached((unsigned)entry->info.value_len - 1);
+	return 0;
+}
+
+static void
+scan_counter(void)
+{
+	int r = peek_scan(world_peek((unsigned)model_self()), visit_counter, NULL);
+
+	model_check(r == 0 || r == -EAGAIN);
+}
+
+/* ---- a view and a batch ----------------------------------------------------------------------------------------------------- */
+
+/* What the caller reads through the view counts if the view is valid afterwards. */
+static void
+read_view(void)
+{
+	struct peek_view view;
+	struct peek *p = world_peek((unsigned)model_self());
+	char value[WORLD_VALUE];
+	int r = peek_view(p, &k, 1, &view);
+
+	if (r != 0) {
+		model_check(r == -EAGAIN || r == -ENOENT);
+		return;
+	}
+	model_check(view.len == sizeof(value));
+	copy_out(value, world.arena, (size_t)((const char *)view.data - (const char *)world.arena), sizeof(value));
+	if (!peek_view_valid(p, &view)) {
+		model_reached(0);
+		return;
+	}
+	for (unsigned i = 0; i < sizeof(value); i++)
+		model_check(value[i] == 'A');
+	model_reached(1);
+}
+
+static void
+read_batch(void)
+{
+	char buf[2][WORLD_VALUE];
+	struct peek_op op[2] = {{.key = &k, .key_len = 1, .buf = buf[0], .buf_cap = sizeof(buf[0])},
+	    {.key = &k2, .key_len = 1, .buf = buf[1], .buf_cap = sizeof(buf[1])}};
+
+	model_check(peek_mget(world_peek((unsigned)model_self()), op, 2) >= 0);
+	model_check(op[0].result == -ENOENT || op[0].result == -EAGAIN || op[0].result == WORLD_VALUE);
+	for (unsigned i = 1; op[0].result == WORLD_VALUE && i < WORLD_VALUE; i++)
+		model_check(buf[0][i] == buf[0][0]);
+	if (op[0].result == WORLD_VALUE)
+		expect(buf[0][0], "~AB");
+	model_check(op[1].result == -ENOENT || op[1].result == -EAGAIN || op[1].result == WORLD_VALUE);
+	for (unsigned i = 1; op[1].result == WORLD_VALUE && i < WORLD_VALUE; i++)
+		model_check(buf[1][i] == buf[1][0]);
+	if (op[1].result == WORLD_VALUE)
+		expect(buf[1][0], "~???XVW");
+}
+
 /* ---- flush --------------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -341,6 +432,10 @@ static const struct model_scenario scenarios[] = {
 	{.name = "a copy stands beside a rewrite", .setup = setup_neighbour, .thread = {update_neighbour, read_beside}, .goals = 7},
 	{.name = "extents replaced and reused", .setup = setup_extents, .thread = {replace_extents, read_switched}, .goals = 7},
 	{.name = "counter in place, slot update", .setup = setup_counter, .thread = {count_up, read_counter}, .goals = 15},
+	{.name = "counter under a walk", .setup = setup_scan_counter, .thread = {count_to_ten, scan_counter}, .goals = 3},
+	{.name = "a view whose place is taken", .setup = setup_reuse, .thread = {delete_and_reuse, read_view}, .goals = 11},
+	{.name = "a batch beside an update", .setup = setup_neighbour, .thread = {update_once, read_batch}, .goals = 0x16},
+	{.name = "a batch whose place is taken", .setup = setup_reuse_pinned, .thread = {switch_and_reuse, read_batch}, .goals = 6},
 	{.name = "flush cut-off", .setup = setup_one, .thread = {flush_and_store, read_flushed}, .goals = 15},
 	{.name = "hints beside a clear", .setup = setup_hints, .thread = {delete_beside_hints, read_reused, read_reused},
 	    .check = check_hints, .goals = 0x77},

@@ -4,6 +4,9 @@
  *
  * With BUCKET_SLOTS at 3, four keys of one bucket make a chain of two lines.
  */
+#include <errno.h>
+
+#include "engine/store_private.h"
 #include "model/scenarios.h"
 #include "model/world.h"
 
@@ -118,6 +121,30 @@ read_any_of_four(void)
 	}
 }
 
+/* ---- a walk -------------------------------------------------------------------------------------------------------- */
+
+static int
+visit(void *arg, const struct peek_entry *entry)
+{
+	char key = *(const char *)entry->key;
+
+	*(unsigned *)arg |= key == stays[0] ? 1u : key == moves[0] ? 2u : 4u;
+	return 0;
+}
+
+/* Each key that is there throughout is passed. */
+static void
+walk(void)
+{
+	unsigned seen = 0;
+	int r = peek_scan(world_peek((unsigned)model_self()), visit, &seen);
+
+	model_check(r == 0 || r == -EAGAIN);
+	if (r == 0)
+		model_check(seen == 3);
+	model_reached(r == 0);
+}
+
 /* ---- overflow ------------------------------------------------------------------------------------------------------------ */
 
 static void
@@ -230,6 +257,7 @@ static const struct model_scenario scenarios[] = {
 	{.name = "split, no such key", .setup = setup_split_one, .thread = {split, read_absent}, .goals = 3},
 	{.name = "split, then the moved one updated", .setup = setup_split_one, .thread = {split_update, read_moves_updated}, .goals = 7},
 	{.name = "split, then the other deleted", .setup = setup_split_one, .thread = {split_update, read_stays_deleted}, .goals = 7},
+	{.name = "split under a walk", .setup = setup_split_one, .thread = {split, walk}, .goals = 3},
 	{.name = "split of a chain", .setup = setup_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
 	{.name = "overflow linked, the item moved out", .setup = setup_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
 	{.name = "overflow linked, the new item", .setup = setup_full, .thread = {link_fourth, read_fourth}, .goals = 7},

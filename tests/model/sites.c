@@ -22,6 +22,16 @@ kind_name(enum op_kind kind, enum model_order order)
 	return kind == OP_STORE ? "release store" : "ordered add";
 }
 
+void
+site_add(const char *file, int line, const char *kind)
+{
+	if (n_sites == MODEL_SITES_MAX) {
+		fprintf(stderr, "model: more than %d ordered lines\n", MODEL_SITES_MAX);
+		exit(2);
+	}
+	sites[n_sites++] = (struct model_site){file, line, kind};
+}
+
 enum model_order
 site_order(enum op_kind kind, enum model_order order, const char *file, int line)
 {
@@ -32,13 +42,8 @@ site_order(enum op_kind kind, enum model_order order, const char *file, int line
 	for (i = 0; i < n_sites; i++)
 		if (sites[i].line == line && (sites[i].file == file || strcmp(sites[i].file, file) == 0))
 			break;
-	if (i == n_sites) {
-		if (n_sites == MODEL_SITES_MAX) {
-			fprintf(stderr, "model: more than %d ordered lines\n", MODEL_SITES_MAX);
-			exit(2);
-		}
-		sites[n_sites++] = (struct model_site){file, line, kind_name(kind, order)};
-	}
+	if (i == n_sites)
+		site_add(file, line, kind_name(kind, order));
 	if (seen != NULL)
 		*seen |= UINT64_C(1) << i;
 	return (int)i == weakened ? MODEL_RLX : order;

@@ -5,7 +5,7 @@
 #ifndef PEEK_MODEL_WORLD_H
 #define PEEK_MODEL_WORLD_H
 
-#include "engine/store_private.h"
+#include "engine/store.h"
 #include "lib/handle.h"
 #include "model/runtime.h"
 
@@ -28,6 +28,7 @@ struct world {
 };
 
 extern struct world world, next_world; /* next_world: what a hand-over leads to */
+extern struct word world_name;         /* 0: the instance's name means world; 1: next_world */
 
 /* In setups. n_buckets heads of which n_buckets_max may come to be; the rest as the constants say. */
 void world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned seg_shift);
@@ -53,6 +54,8 @@ void world_readers(struct world *w); /* in setups */
 char world_get(char key);
 /* Leaves hints in this page. */
 void world_reader_hints(unsigned thread, struct byte *hints);
+/* PEEK_NO_FOLLOW. */
+void world_reader_stays(unsigned thread);
 struct peek *world_peek(unsigned thread);
 
 /* A reply that was written, and another process that has read it: what an acknowledgement orders. */
@@ -61,7 +64,6 @@ uint64_t ack_read(const struct word *ack);
 /* As a successor sees it, ordered by the lock alone. */
 uint64_t ack_look(const struct word *ack);
 
-#define MAX_VERSIONS 8
 /* Fails unless v is one of the characters of `allowed`; goal i is reached for allowed[i]. '0' stands for a miss. */
 void world_expect(char v, const char *allowed, const char *file, int line);
 #define expect(v, allowed) world_expect(v, allowed, __FILE__, __LINE__)

@@ -1,0 +1,24 @@
+# make model: the memory orders, explored on the code that ships (tests/model/runtime.h). Included by the Makefile.
+
+MODEL_B     := $(B)/model
+MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_QUICK_BYTES=model_quick_bytes
+# What these do with the kernel's help is done by tests/model/world.c and heap.c.
+MODEL_WRAP  := malloc calloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
+# map.c and aside.c are compiled into scenarios.
+MODEL_SRC   := $(filter-out src/shm/map.c,$(wildcard src/shm/*.c src/engine/*.c src/lib/*.c src/wire/*.c)) $(wildcard tests/model/*.c)
+MODEL_OBJ   := $(patsubst %.c,$(MODEL_B)/%.o,$(MODEL_SRC))
+
+$(MODEL_B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(MODEL_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(MODEL_B)/model: $(MODEL_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,$(MODEL_WRAP)) -o $@ $^ -lpthread
+
+comma := ,
+
+.PHONY: model
+model: $(MODEL_B)/model ## every memory order, explored on the code that ships; taking any of them away must fail (under 60 s)
+	$(MODEL_B)/model
+
+-include $(MODEL_OBJ:.o=.d)
