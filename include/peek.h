@@ -48,8 +48,8 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define PEEK_VERSION_MAJOR 0
-#define PEEK_VERSION_MINOR 1
+#define PEEK_VERSION_MAJOR 1
+#define PEEK_VERSION_MINOR 0
 #define PEEK_VERSION_PATCH 0
 
 #define PEEK_KEY_MAX_BYTES   250
@@ -194,7 +194,7 @@ int peek_status(struct peek *p, struct peek_status *ret_status);
 /* A sentence for a negative return value. Static storage. */
 const char *peek_strerror(int error);
 
-/* "0.1.0" */
+/* "1.0.0" */
 const char *peek_version(void);
 
 #pragma GCC visibility pop
