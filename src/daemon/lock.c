@@ -18,8 +18,14 @@
 int
 lock_not_ours(const char *path, const struct stat *st)
 {
-	log_error("%s is not this user's (uid %u, mode %04o, this daemon's uid is %u): start as that user, choose another --name, or "
-	    "remove it", path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777), (unsigned)geteuid());
+	if (!S_ISREG(st->st_mode))
+		log_error("%s is no plain file: remove it, or choose another --name", path);
+	else if (st->st_uid != geteuid())
+		log_error("%s is not this user's (it is uid %u's with mode %04o, this daemon's uid is %u): start as that user, choose another "
+		    "--name, or remove it", path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777), (unsigned)geteuid());
+	else
+		log_error("%s is not believed (mode %04o, %u links): others may have written it; remove it", path,
+		    (unsigned)(st->st_mode & 07777), (unsigned)st->st_nlink);
 	return EX_NOPERM;
 }
 
@@ -99,8 +105,10 @@ lock_take(const char *name, int *ret_fd)
 		close(fd);
 	}
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid()) {
+		int status = lock_not_ours(path, &st);
+
 		close(fd);
-		return lock_not_ours(path, &st);
+		return status;
 	}
 	lock_write_pid(fd);
 	*ret_fd = fd;

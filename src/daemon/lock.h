@@ -21,7 +21,7 @@ void lock_write_pid(int fd);
 /* Removes the file, held. */
 void lock_remove(const char *name, int fd);
 
-/* Says that an object is somebody else's: EX_NOPERM. */
+/* Says why an object in /dev/shm is not to be believed: EX_NOPERM. */
 int lock_not_ours(const char *path, const struct stat *st);
 
 #endif

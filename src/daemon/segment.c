@@ -34,14 +34,8 @@ refused(const char *path, int error)
 {
 	struct stat st;
 
-	if ((error == -EPERM || error == -EACCES) && lstat(path, &st) == 0) {
-		if (S_ISREG(st.st_mode) && st.st_uid == geteuid())
-			log_error("%s is not believed (mode %04o, %u links): others may write it; remove it", path,
-			    (unsigned)(st.st_mode & 07777), (unsigned)st.st_nlink);
-		else
-			lock_not_ours(path, &st);
-		return EX_NOPERM;
-	}
+	if (lstat(path, &st) == 0 && (error == -EPERM || error == -EACCES || !S_ISREG(st.st_mode)))
+		return lock_not_ours(path, &st);
 	log_error("%s can't be opened: %s", path, strerror(-error));
 	return EX_OSERR;
 }
@@ -176,9 +170,9 @@ take_the_name(const struct names *n)
 	return EX_OSERR;
 }
 
-/* Creates .new, unpublished. */
+/* Creates .new, unpublished. old_bytes: what an old segment takes beside it. */
 static int
-create(const struct segment_conf *conf, const struct names *n, uint64_t generation, struct map *ret)
+create(const struct segment_conf *conf, const struct names *n, uint64_t generation, uint64_t old_bytes, struct map *ret)
 {
 	struct geometry g;
 	uint64_t seed;
@@ -196,7 +190,7 @@ create(const struct segment_conf *conf, const struct names *n, uint64_t generati
 	if (r == 0)
 		return 0;
 	if (r == -ENOSPC || r == -ENOMEM)
-		return no_room(n->path, g.total_bytes, 0);
+		return no_room(n->path, g.n_segments << g.seg_shift, old_bytes);
 	log_error("%s can't be made: %s", n->fresh_path, strerror(-r));
 	return EX_CANTCREAT;
 }
@@ -291,6 +285,16 @@ same_geometry(const struct map *m, uint64_t arena_bytes)
 	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max;
 }
 
+/* Words that the engine would believe: a cut-off above every id that was given hides all items, those to come too. */
+static bool
+is_plausible(const struct map *m)
+{
+	uint64_t reserved = word_load_rlx(&m->header->cas_reserved); /* relaxed, both: no other writer */
+	uint64_t cutoff = word_load_rlx(&m->header->cutoff) & CUTOFF_MASK;
+
+	return reserved <= ITEM_CAS_MAX && cutoff <= reserved;
+}
+
 /* Builds a new segment from nothing or from `old`, and brings it to its name. */
 static int
 replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s, struct map *old, struct segment *s)
@@ -304,7 +308,7 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 		log_warning("%s is damaged: it is set aside, and the new segment begins empty", n->path);
 		old_store = NULL;
 	}
-	if ((status = create(conf, n, generation, &s->map)) != 0)
+	if ((status = create(conf, n, generation, old_store != NULL ? old->arena_bytes : 0, &s->map)) != 0)
 		goto out;
 	if ((status = open_store(conf, now_s, &s->map, s)) != 0) {
 		map_close(&s->map);
@@ -343,13 +347,13 @@ open_existing(const struct segment_conf *conf, const struct names *n, uint32_t n
 		map_close(m);
 		return status;
 	}
-	if (!same_geometry(m, conf->arena_bytes)) {
+	if (is_plausible(m) && !same_geometry(m, conf->arena_bytes)) {
 		status = replace(conf, n, now_s, now_unix_s, m, s);
 		map_close(m);
 		return status;
 	}
 	s->map = *m; /* the store keeps its address */
-	status = open_store(conf, now_s, &s->map, s);
+	status = is_plausible(m) ? open_store(conf, now_s, &s->map, s) : EX_DATAERR;
 	if (status == 0) {
 		s->origin = SEGMENT_TAKEN_OVER;
 		map_set_socket_path(m, conf->socket_path);

@@ -50,7 +50,7 @@ def main():
             while tb.tb_next and tb.tb_next.tb_frame.f_code.co_filename == fn.__code__.co_filename:
                 tb = tb.tb_next
             print("# line %d: %s: %s" % (tb.tb_lineno, type(e).__name__, str(e)[:1500].replace("\n", "\n# ")))
-            for d in _daemons:
+            for d in _daemons[-2:]:
                 print("# log of %s: %s" % (d.name, d.log()[-1500:].replace("\n", "\n#   ")))
         finally:
             clean()
@@ -66,6 +66,7 @@ def clean():
     for path in glob.glob("/dev/shm/peekd.%s*" % PREFIX):
         os.chmod(path, 0o600, follow_symlinks=False) if not os.path.islink(path) else None
         os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+    os.chmod(TMP, 0o755)
     for f in os.listdir(TMP):
         subprocess.run(["rm", "-rf", os.path.join(TMP, f)])
 
