@@ -52,13 +52,6 @@ check_together(struct conf *conf, struct conf_result *ret)
 	uint64_t half = conf->memory_limit / 2;
 	char have[32], most[32];
 
-	for (const char *at = conf->name; *at != '\0'; at++) {
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *at) == NULL || conf->name[0] == '.') {
-			snprintf(ret->error, CONF_ERROR_BYTES,
-			    "name is \"%s\"; allowed: letters, digits, dot, dash and underscore, not beginning with a dot", conf->name);
-			return -EINVAL;
-		}
-	}
 	if (conf->max_item_size > half) {
 		if (!ret->given[CONF_ROW_max_item_size]) { /* the default follows a small memory */
 			conf->max_item_size = half;

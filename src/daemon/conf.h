@@ -16,6 +16,7 @@
 #define CONF_TYPE_FLAG      uint64_t
 #define CONF_TYPE_CHOICE    uint64_t
 #define CONF_TYPE_TEXT      char *
+#define CONF_TYPE_NAME      char *
 
 struct conf {
 #define SETTING(kind, name, short_opt, unit, min, max, dflt, live, help) CONF_TYPE_##kind name;

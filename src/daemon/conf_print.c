@@ -38,7 +38,7 @@ conf_print_help(FILE *out)
 			n = snprintf(shown, sizeof(shown), "      --");
 		for (const char *c = s->name; *c != '\0'; c++)
 			shown[n++] = *c == '_' ? '-' : *c;
-		snprintf(shown + n, sizeof(shown) - (size_t)n, "%s", s->kind == CONF_KIND_FLAG ? "[=no]" : s->kind == CONF_KIND_TEXT ? "=TEXT" :
+		snprintf(shown + n, sizeof(shown) - (size_t)n, "%s", s->kind == CONF_KIND_FLAG ? "[=no]" : conf_is_text(s) ? "=TEXT" :
 		    s->kind == CONF_KIND_CHOICE ? "=WORD" : s->kind == CONF_KIND_MODE ? "=MODE" : "=N");
 		const char *dflt = s->dflt[0] != '\0' ? s->dflt : "empty";
 
@@ -89,7 +89,7 @@ conf_print_file(const struct conf *conf, FILE *out)
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
 		char value[1100];
-		bool quoted = s->kind == CONF_KIND_TEXT;
+		bool quoted = conf_is_text(s);
 
 		conf_row_value(conf, i, value, sizeof(value));
 		fprintf(out, "\n# ");
@@ -136,6 +136,7 @@ kind_words(const struct conf_setting *s)
 	case CONF_KIND_CHOICE:
 		return s->unit;
 	case CONF_KIND_TEXT:
+	case CONF_KIND_NAME:
 		break;
 	}
 	return "text";

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/map.h"
+
 const struct conf_setting conf_table[CONF_N_ROWS] = {
 #define SETTING(kind, name, short_opt, unit, min, max, dflt, live, help) \
 	{#name, unit, dflt, help, min, max, CONF_KIND_##kind, short_opt, live, offsetof(struct conf, name)},
@@ -150,6 +152,10 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 	case CONF_KIND_TEXT:
 		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " bytes", s->min, s->max);
 		return;
+	case CONF_KIND_NAME:
+		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot",
+		    s->min, s->max);
+		return;
 	default:
 		conf_format_number(s, s->min, lo, sizeof(lo));
 		conf_format_number(s, s->max, hi, sizeof(hi));
@@ -189,6 +195,10 @@ conf_set(struct conf *conf, size_t row, const char *text, const char *place, cha
 		v = strlen(text);
 		ok = true;
 		break;
+	case CONF_KIND_NAME:
+		v = strlen(text);
+		ok = map_name_ok(text);
+		break;
 	}
 	if (!ok || v < s->min || v > s->max) {
 		format_allowed(s, allowed, sizeof(allowed));
@@ -196,7 +206,7 @@ conf_set(struct conf *conf, size_t row, const char *text, const char *place, cha
 		    strlen(text) > 64 ? "..." : "", allowed, s->dflt[0] != '\0' ? s->dflt : "empty");
 		return -EINVAL;
 	}
-	if (s->kind == CONF_KIND_TEXT) {
+	if (conf_is_text(s)) {
 		char *copy = strdup(text);
 
 		if (copy == NULL) {
@@ -223,7 +233,7 @@ conf_row_value(const struct conf *conf, size_t row, char *buf, size_t cap)
 	const char *at;
 	uint64_t v;
 
-	if (s->kind == CONF_KIND_TEXT) {
+	if (conf_is_text(s)) {
 		snprintf(buf, cap, "%s", text_in(conf, s));
 		return;
 	}
@@ -246,7 +256,7 @@ void
 conf_free(struct conf *conf)
 {
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
-		if (conf_table[i].kind == CONF_KIND_TEXT) {
+		if (conf_is_text(&conf_table[i])) {
 			free(*text_of(conf, &conf_table[i]));
 			*text_of(conf, &conf_table[i]) = NULL;
 		}
@@ -258,7 +268,7 @@ conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char 
 {
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
-		bool text = s->kind == CONF_KIND_TEXT;
+		bool text = conf_is_text(s);
 		bool same = text ? strcmp(text_in(conf, s), text_in(fresh, s)) == 0 : number_in(conf, s) == number_in(fresh, s);
 
 		if (same)

@@ -14,6 +14,7 @@ enum conf_kind {
 	CONF_KIND_FLAG,
 	CONF_KIND_CHOICE,
 	CONF_KIND_TEXT,
+	CONF_KIND_NAME,
 };
 
 struct conf_setting {
@@ -27,6 +28,13 @@ struct conf_setting {
 	bool live;
 	size_t offset; /* in struct conf */
 };
+
+/* Whether its value is a string; a number otherwise. */
+static inline bool
+conf_is_text(const struct conf_setting *s)
+{
+	return s->kind == CONF_KIND_TEXT || s->kind == CONF_KIND_NAME;
+}
 
 extern const struct conf_setting conf_table[CONF_N_ROWS];
 

@@ -409,6 +409,7 @@ main(int argc, char **argv)
 	int status = 0;
 
 	heap_init();
+	log_open(false, LOG_LEVEL_INFO, "peekd");
 	if (conf_parse(argc, argv, &d.conf, &d.given) != 0) {
 		log_error("%s", d.given.error);
 		return EX_USAGE;

@@ -38,7 +38,7 @@ close_idle(struct server *s)
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, all);
 		/* a client of the hint page is silent because its reads need no daemon */
-		if (p->conn.client_idx == HINTS_NO_CLIENT && now_s - p->conn.last_active_s >= s->a.conf->idle_timeout) {
+		if (p->conn.client_idx == HINTS_NO_CLIENT && now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
 			s->a.cmd->stat[SHM_STAT_IDLE_KICKS]++;
 			server_free_peer(s, p);
 		}

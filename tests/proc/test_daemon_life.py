@@ -282,7 +282,8 @@ def journal():
     wait_for(lambda: "serves" in open(log).read())
     p.terminate()
     assert p.wait() == 0
-    assert "\n<6>peekd 0." in open(log).read(), open(log).read()
+    lines = open(log).read().splitlines()
+    assert lines[0].startswith("<3>-m: memory_limit") and lines[1].startswith("<6>peekd "), lines
 
 
 @test
