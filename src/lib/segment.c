@@ -12,6 +12,24 @@
 
 #define RENAME_TRIES 10 /* milliseconds that a name may be missing while the daemon replaces what it means */
 
+/* What the name means now. -ENOENT also for a segment that was taken out of use and has no successor. */
+static int
+open_current(const struct peek *p, struct map *ret)
+{
+	for (uint64_t retired = UINT64_MAX;;) {
+		int r = map_open(p->object, false, p->owner_uid, ret);
+		/* relaxed: retired in this very moment is as good as a moment later */
+		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 || (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
+			return r;
+		bool same = ret->generation == retired;
+		retired = ret->generation; /* the name may mean another by now */
+		map_close(ret);
+		if (same)
+			return -ENOENT;
+		seq_follow();
+	}
+}
+
 static int
 open_named(struct peek *p, struct attached **ret)
 {
@@ -19,16 +37,10 @@ open_named(struct peek *p, struct attached **ret)
 
 	if (a == NULL)
 		return -ENOMEM;
-	int r = map_open(p->object, false, p->owner_uid, &a->map);
+	int r = open_current(p, &a->map);
 	if (r != 0) {
 		free(a);
 		return r;
-	}
-	/* relaxed: the name was looked up after the retired bit was seen, if it was [S6] */
-	if ((word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && (p->flags & PEEK_NO_FOLLOW) == 0) {
-		map_close(&a->map); /* it was taken out of use with no successor, or the name is about to change */
-		free(a);
-		return -ENOENT;
 	}
 	a->owns_map = true;
 	a->cells = p->own.cells;
