@@ -15,6 +15,7 @@
 
 #include "daemon/log.h"
 #include "daemon/segment.h"
+#include "engine/crash.h"
 #include "shm/seq.h"
 
 #define SLICE_BUCKETS 65536 /* 4 MiB of lines: about 2 ms */
@@ -142,8 +143,11 @@ segment_give_back(const char *name, uint32_t now_ms)
 		aside.step = look(name) ? ASIDE_EMPTYING : ASIDE_DONE;
 		return;
 	case ASIDE_EMPTYING:
-		if (empty_slice())
+		if (empty_slice()) {
+			CRASH_POINT("aside:slice emptied");
 			return;
+		}
+		CRASH_POINT("aside:emptied");
 		map_close(&aside.map);
 		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0) {
 			log_warning("%s can't be removed: %s", aside.object, strerror(errno));

@@ -25,6 +25,7 @@
 #include "daemon/notify.h"
 #include "daemon/segment.h"
 #include "daemon/server.h"
+#include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
 
@@ -409,6 +410,7 @@ main(int argc, char **argv)
 	int status = 0;
 
 	heap_init();
+	CRASH_BY_ENVIRONMENT();
 	log_open(false, LOG_LEVEL_INFO, "peekd");
 	if (conf_parse(argc, argv, &d.conf, &d.given) != 0) {
 		log_error("%s", d.given.error);

@@ -15,6 +15,7 @@
 
 #include "daemon/lock.h"
 #include "daemon/log.h"
+#include "engine/crash.h"
 #include "shm/seq.h"
 
 #define OBJECT_BYTES (MAP_NAME_MAX + 64)
@@ -119,10 +120,12 @@ put_aside(const struct names *n)
 		map_close(&old);
 	} else
 		retire_foreign(n->fresh_path);
+	CRASH_POINT("handover:old retired");
 	if (rename(n->fresh_path, n->aside_path) != 0) {
 		log_error("%s can't be renamed: %s", n->fresh_path, strerror(errno));
 		return EX_OSERR;
 	}
+	CRASH_POINT("handover:old aside");
 	return 0;
 }
 
@@ -161,10 +164,14 @@ finish_hand_over(const struct names *n)
 static int
 take_the_name(const struct names *n)
 {
-	if (renameat2(AT_FDCWD, n->fresh_path, AT_FDCWD, n->path, RENAME_EXCHANGE) == 0)
+	if (renameat2(AT_FDCWD, n->fresh_path, AT_FDCWD, n->path, RENAME_EXCHANGE) == 0) {
+		CRASH_POINT("handover:exchanged");
 		return put_aside(n);
-	if (errno == ENOENT && rename(n->fresh_path, n->path) == 0)
+	}
+	if (errno == ENOENT && rename(n->fresh_path, n->path) == 0) {
+		CRASH_POINT("create:named");
 		return 0;
+	}
 	log_error("%s can't be renamed to %s: %s", n->fresh_path, n->path, strerror(errno));
 	unlink(n->fresh_path);
 	return EX_OSERR;
@@ -187,6 +194,7 @@ create(const struct segment_conf *conf, const struct names *n, uint64_t generati
 		return EX_OSERR;
 	}
 	r = map_create(n->fresh, &g, conf->mode, conf->gid, seed, generation, conf->socket_path, ret);
+	CRASH_POINT("create:allocated");
 	if (r == 0)
 		return 0;
 	if (r == -ENOSPC || r == -ENOMEM)
@@ -247,6 +255,7 @@ carry_item(void *arg, const struct store_item *item, const void *key, uint32_t k
 		store_read(c->from, item, 0, item->value_bytes, c->value);
 	put.value = c->value;
 	r = store_put(c->to, &put, c->now_s, &cas);
+	CRASH_POINT("handover:item carried");
 	if (r == STORE_BAD_CAS) { /* the old id doesn't fit: a new one is as unique */
 		put.explicit_cas = 0;
 		r = store_put(c->to, &put, c->now_s, &cas);
@@ -269,6 +278,7 @@ carry_over(struct store *from, const struct map *from_map, struct store *to, uin
 	while (cursor != 0);
 	if ((flush & CUTOFF_PENDING) != 0)
 		store_flush_at(to, (uint32_t)word_load_rlx(&from_map->header->flush_at_s));
+	CRASH_POINT("handover:all carried");
 	free(c.value);
 	s->carried = c.carried;
 	s->not_carried = c.lost;
@@ -326,6 +336,7 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 	if (old != NULL)
 		word_store_rlx(&s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch)); /* relaxed: unpublished */
 	map_publish(&s->map);
+	CRASH_POINT("create:published");
 	if ((status = take_the_name(n)) != 0) {
 		store_close(s->store);
 		map_close(&s->map);
@@ -401,11 +412,13 @@ segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s
 		return status;
 	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
 	word_store_rlx(&s->map.header->writer_epoch, s->epoch);
+	CRASH_POINT("start:epoch stored");
 	word_store_rlx(&s->map.header->writer_uid, (uint64_t)geteuid());
 	word_store_rlx(&s->map.header->item_max_bytes, conf->store.item_max_bytes);
 	word_store_rlx(&s->map.header->writer_started_unix_s, (uint64_t)now_unix_s);
 	word_store_rlx(&s->map.header->recovered_items, s->origin == SEGMENT_HANDED_OVER ? s->carried : s->recovery.items);
 	word_store_rlx(&s->map.header->writer_pid, (uint64_t)getpid());
+	CRASH_POINT("start:pid stored");
 	return 0;
 }
 
@@ -419,6 +432,7 @@ segment_close(struct segment *s, const char *name, bool remove)
 	word_store_rlx(&s->map.header->writer_pid, 0); /* relaxed: readers only ask whether a writer is there */
 	if (remove) {
 		retire(&s->map);
+		CRASH_POINT("unlink:retired");
 		unlink(n.path);
 	}
 	map_close(&s->map);
