@@ -4,8 +4,8 @@
  * Order: none. Every load and store of shared memory here is relaxed; the caller's sequence or incarnation decides whether what
  * was copied counts. Never memcpy on shared words: that is a data race, and a compiler may read a byte twice.
  *
- * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time up to COPY_REP_MIN_BYTES, rep movsb
- * above); elsewhere aligned relaxed 8-byte words, shifted into place.
+ * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time, rep movsb from COPY_REP_MIN_BYTES
+ * on); elsewhere aligned relaxed 8-byte words, shifted into place.
  */
 #ifndef PEEK_SHM_COPY_H
 #define PEEK_SHM_COPY_H
@@ -19,6 +19,75 @@
 
 #define COPY_REP_MIN_BYTES 257
 
+#ifdef SHM_X86_ASM
+/* Relaxed loads of 16 bytes that need not be aligned. volatile: each is done once, where it stands. */
+static inline __m128i
+copy_load_16(const char *src)
+{
+	__m128i v;
+
+	__asm__ volatile("movdqu %1, %0" : "=x"(v) : "m"(*(const char(*)[16])src));
+	return v;
+}
+
+static inline uint64_t
+copy_load_8(const char *src)
+{
+	uint64_t v;
+
+	__asm__ volatile("movq %1, %0" : "=r"(v) : "m"(*(const char(*)[8])src));
+	return v;
+}
+
+static inline void
+copy_16(unsigned char *out, const char *src)
+{
+	_mm_storeu_si128((__m128i *)(void *)out, copy_load_16(src));
+}
+
+/* Four loads before the first store: the loads' misses overlap. */
+static inline void
+copy_64(unsigned char *out, const char *src)
+{
+	__m128i a = copy_load_16(src), b = copy_load_16(src + 16), c = copy_load_16(src + 32), d = copy_load_16(src + 48);
+
+	_mm_storeu_si128((__m128i *)(void *)out, a);
+	_mm_storeu_si128((__m128i *)(void *)(out + 16), b);
+	_mm_storeu_si128((__m128i *)(void *)(out + 32), c);
+	_mm_storeu_si128((__m128i *)(void *)(out + 48), d);
+}
+
+/* Sizes by halves, each with a second part that ends where the value ends and may overlap the first: few branches, none in a loop below 129. */
+static inline void
+copy_out_x86(unsigned char *out, const char *src, size_t n)
+{
+	if (n > 64) {
+		if (n >= COPY_REP_MIN_BYTES) {
+			__asm__ volatile("rep movsb" : "+D"(out), "+S"(src), "+c"(n) : : "memory");
+			return;
+		}
+		for (size_t i = 0; i + 64 < n; i += 64)
+			copy_64(out + i, src + i);
+		copy_64(out + n - 64, src + n - 64);
+	} else if (n > 32) {
+		copy_16(out, src);
+		copy_16(out + 16, src + 16);
+		copy_16(out + n - 32, src + n - 32);
+		copy_16(out + n - 16, src + n - 16);
+	} else if (n >= 16) {
+		copy_16(out, src);
+		copy_16(out + n - 16, src + n - 16);
+	} else if (n >= 8) {
+		uint64_t a = copy_load_8(src), b = copy_load_8(src + n - 8);
+		memcpy(out, &a, 8);
+		memcpy(out + n - 8, &b, 8);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			__asm__ volatile("movb %1, %0" : "=q"(out[i]) : "m"(src[i]));
+	}
+}
+#endif
+
 /* Reads bytes [byte_off, byte_off + n) behind base, which must lie inside the mapping, into dst (private memory). */
 static inline void
 copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
@@ -26,35 +95,7 @@ copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 	unsigned char *out = dst;
 
 #ifdef SHM_X86_ASM
-	const char *src = (const char *)base + byte_off;
-
-	if (n >= COPY_REP_MIN_BYTES) {
-		void *to = out;
-		__asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(n) : : "memory");
-		return;
-	}
-	if (n >= 16) {
-		__m128i v;
-		size_t i = 0;
-		for (; i + 16 < n; i += 16) {
-			__asm__ volatile("movdqu %1, %0" : "=x"(v) : "m"(*(const char(*)[16])(src + i)));
-			_mm_storeu_si128((__m128i *)(void *)(out + i), v);
-		}
-		i = n - 16; /* the last 16, overlapping */
-		__asm__ volatile("movdqu %1, %0" : "=x"(v) : "m"(*(const char(*)[16])(src + i)));
-		_mm_storeu_si128((__m128i *)(void *)(out + i), v);
-		return;
-	}
-	if (n >= 8) {
-		uint64_t a, b;
-		__asm__ volatile("movq %1, %0" : "=r"(a) : "m"(*(const char(*)[8])src));
-		__asm__ volatile("movq %1, %0" : "=r"(b) : "m"(*(const char(*)[8])(src + n - 8)));
-		memcpy(out, &a, 8);
-		memcpy(out + n - 8, &b, 8);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		__asm__ volatile("movb %1, %0" : "=q"(out[i]) : "m"(src[i]));
+	copy_out_x86(out, (const char *)base + byte_off, n);
 #else
 	const struct word *w = base + byte_off / 8;
 	unsigned shift = (unsigned)(byte_off % 8) * 8;
@@ -100,6 +141,20 @@ static inline bool
 copy_key_equal(const struct word *at, const void *key, size_t key_len)
 {
 	const unsigned char *p = key;
+
+#ifdef SHM_X86_ASM
+	if (key_len >= 16) {
+		const char *shared = (const char *)at;
+		__m128i differ = _mm_setzero_si128();
+		for (size_t i = 0; i + 16 < key_len; i += 16)
+			differ = _mm_or_si128(differ, _mm_xor_si128(copy_load_16(shared + i),
+			    _mm_loadu_si128((const __m128i *)(const void *)(p + i))));
+		size_t last = key_len - 16; /* may overlap what was compared */
+		differ = _mm_or_si128(differ, _mm_xor_si128(copy_load_16(shared + last),
+		    _mm_loadu_si128((const __m128i *)(const void *)(p + last))));
+		return _mm_movemask_epi8(_mm_cmpeq_epi8(differ, _mm_setzero_si128())) == 0xffff;
+	}
+#endif
 	uint64_t differ = 0;
 	size_t i = 0;
 
