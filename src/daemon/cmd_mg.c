@@ -134,6 +134,7 @@ cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	struct store_key key = cmd_key(cmd, &req->key);
 	struct store_item item;
 	char name[WIRE_KEY_B64_MAX + 1], *end = name;
+	int64_t exp_s; /* seconds since it expired, so negative while it lives; -1: never does */
 
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
@@ -145,7 +146,8 @@ cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	else
 		end = (char *)memcpy(name, req->key.p, req->key.len) + req->key.len;
 	*end = '\0';
+	exp_s = item.expiry_s == 0 ? -1 : (int64_t)cmd->now_s - item.expiry_s;
 	wire_put_linef(out, "ME %s exp=%lld la=%u cas=%llu fetch=%s cls=1 size=%u", name,
-	    (long long)cmd_ttl(cmd, item.expiry_s), cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
+	    (long long)exp_s, cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
 	    (unsigned long long)item.cas, (item.state & ITEM_FETCHED) != 0 ? "yes" : "no", item.item_bytes);
 }

@@ -246,7 +246,7 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
 	struct store_key key = cmd_key(cmd, &req->key);
 	struct store_item item;
-	bool decr = req->mode == 'D' || req->mode == 'd' || req->mode == '-';
+	bool decr = req->mode == 'D' || req->mode == '-';
 	uint64_t value, cas;
 
 	cmd_count(cmd, SHM_STAT_CMD_META);

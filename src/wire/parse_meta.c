@@ -13,7 +13,8 @@ static const char bad_twice[] = "CLIENT_ERROR duplicate flag";
 static const char bad_either[] = "CLIENT_ERROR invalid or duplicate flag";
 static const char bad_key[] = "CLIENT_ERROR error decoding key";
 static const char bad_opaque[] = "CLIENT_ERROR opaque token too long";
-static const char bad_many[] = "CLIENT_ERROR options flags are too long";
+static const char bad_many_mg[] = "CLIENT_ERROR options flags are too long";
+static const char bad_many[] = "CLIENT_ERROR options flags too long";
 static const char bad_mode_len[] = "CLIENT_ERROR incorrect length for M token";
 static const char bad_initial[] = "CLIENT_ERROR invalid numeric initial value";
 static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta value";
@@ -178,7 +179,7 @@ check_flags(struct wire_request *ret)
 	case WIRE_MS:
 		return ret->mode == 0 || strchr("EAPRS", ret->mode) != NULL ? NULL : bad_mode_ms;
 	case WIRE_MA:
-		return ret->mode == 0 || strchr("Ii+Dd-", ret->mode) != NULL ? NULL : bad_mode_ma;
+		return ret->mode == 0 || strchr("I+D-", ret->mode) != NULL ? NULL : bad_mode_ma;
 	default:
 		return NULL;
 	}
@@ -206,7 +207,7 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *
 		*ret_swallow = true;
 	}
 	if (count_words(line, end) + 1 > META_WORDS_MAX)
-		return bad_many;
+		return ret->verb == WIRE_MG ? bad_many_mg : bad_many;
 	error = parse_flags(p, end, ret);
 	if (error == NULL)
 		error = check_flags(ret);
