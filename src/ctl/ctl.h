@@ -43,10 +43,15 @@ struct ctl {
 /* Prints the commands, or the one that is named. */
 int ctl_help(const char *command);
 
+/* ---- say.c, number.c ---------------------------------------------------------------------------------------------- */
+
 /* "peekctl: what" on standard error, and in a line of its own what to do; advice may be NULL. Returns CTL_ERROR. */
 int ctl_error(const char *advice, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same, and returns CTL_REFUSED. */
 int ctl_refused(const char *advice, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Flushes standard output: a full disk or a closed pipe is an error. Returns status, or CTL_ERROR. */
+int ctl_flushed(int status);
 
 /* A time in seconds: 90, 90s, 15m, 12h, 30d; at most 2^32 - 1. False: it is none. */
 bool ctl_duration(const char *text, uint64_t *ret_s);
@@ -88,8 +93,5 @@ void record_end(struct record *r);
 
 /* Bytes for a terminal: what is no printable ASCII, and the backslash, as \xHH. */
 void print_escaped(const void *bytes, size_t n);
-
-/* Flushes standard output: a full disk or a closed pipe is an error. Returns status, or CTL_ERROR. */
-int ctl_flushed(int status);
 
 #endif

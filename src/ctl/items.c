@@ -47,17 +47,15 @@ ask_meta(struct ctl *c, enum wire_verb verb, const char *key, const void *value,
 static int
 write_value(const struct ctl *c, const void *value, size_t len)
 {
-	FILE *to = stdout;
-
-	if (c->output != NULL && (to = fopen(c->output, "we")) == NULL)
-		return ctl_error(NULL, "can't write %s: %s", c->output, strerror(errno));
-	bool ok = fwrite(value, 1, len, to) == len;
-	if (to == stdout) {
+	if (c->output == NULL) {
+		fwrite(value, 1, len, stdout);
 		if (isatty(STDOUT_FILENO) && (len == 0 || ((const char *)value)[len - 1] != '\n'))
 			putchar('\n');
 		return ctl_flushed(CTL_OK);
 	}
-	ok = fclose(to) == 0 && ok;
+	FILE *to = fopen(c->output, "we");
+	bool ok = to != NULL && fwrite(value, 1, len, to) == len;
+	ok = to != NULL && fclose(to) == 0 && ok;
 	return ok ? CTL_OK : ctl_error(NULL, "can't write %s: %s", c->output, strerror(errno));
 }
 

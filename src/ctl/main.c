@@ -1,10 +1,8 @@
 /*
  * main.c: peekctl's command line: options and commands from their tables.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,66 +33,6 @@ static const struct option_row {
 #undef OPTION
 };
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
-
-static int
-say(int status, const char *advice, const char *fmt, va_list ap)
-{
-	fflush(stdout);
-	fputs("peekctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	if (advice != NULL)
-		fprintf(stderr, "  %s\n", advice);
-	return status;
-}
-
-int
-ctl_error(const char *advice, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	int status = say(CTL_ERROR, advice, fmt, ap);
-	va_end(ap);
-	return status;
-}
-
-int
-ctl_refused(const char *advice, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	int status = say(CTL_REFUSED, advice, fmt, ap);
-	va_end(ap);
-	return status;
-}
-
-bool
-ctl_number(const char *text, uint64_t max, uint64_t *ret)
-{
-	uint64_t value;
-
-	if (!wire_u64(text, strlen(text), &value) || value > max)
-		return false;
-	*ret = value;
-	return true;
-}
-
-bool
-ctl_duration(const char *text, uint64_t *ret_s)
-{
-	static const char endings[] = "smhd";
-	static const uint64_t seconds[] = {1, 60, 3600, 86400};
-	size_t len = strlen(text);
-	const char *ending = len > 0 ? strchr(endings, text[len - 1]) : NULL;
-	uint64_t value, unit = ending != NULL ? seconds[ending - endings] : 1;
-
-	if (!wire_u64(text, len - (ending != NULL), &value) || value > UINT32_MAX / unit)
-		return false;
-	*ret_s = value * unit;
-	return true;
-}
 
 /* ---- help ----------------------------------------------------------------------------------------------------------- */
 

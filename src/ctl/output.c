@@ -171,11 +171,3 @@ record_end(struct record *r)
 	if (r->json)
 		fputs("}\n", stdout);
 }
-
-int
-ctl_flushed(int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	return ctl_error(NULL, "can't write to standard output");
-}
