@@ -188,7 +188,7 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 	    .counter = value};
 	struct table_place place;
 
-	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED)) | ITEM_COUNTER);
+	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON)) | ITEM_COUNTER);
 	if (!take_memory(s, key, &w, now_s))
 		return STORE_NO_MEMORY;
 	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);
