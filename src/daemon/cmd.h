@@ -37,6 +37,7 @@
 struct cmd {
 	/* ---- set once ---- */
 	struct store *store;
+	const char *name;       /* the instance's */
 	size_t reply_bytes_max; /* a multi-get stops between keys when out holds more; 0: never */
 	uint64_t limit_maxbytes;
 	uint32_t item_max_bytes;
@@ -44,6 +45,7 @@ struct cmd {
 	bool shutdown_allowed;  /* -A */
 	int64_t started_unix_s;
 	long pid;
+	const char *name;       /* the instance's; "" if it has none */
 
 	/* What `stats settings` and `stats conns` print besides END: wire_put_stat_* lines. May be NULL. */
 	void (*put_settings)(void *arg, struct wire_out *out);
