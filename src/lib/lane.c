@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-_Thread_local unsigned lane_of_thread;
+_Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
 
 /* Guards what follows, and orders the last stores of a lane's old owner before the first of the new one. */
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;

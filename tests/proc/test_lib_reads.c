@@ -428,6 +428,7 @@ what_may_not_be_opened(void **state)
 		unsetenv("PEEK_OWNER");
 		assert_int_equal(chown(h.path, 0, (gid_t)-1), 0);
 	}
+	store_close(h.store);
 	word_store_rlx(&h.map.header->version, 99);
 	assert_int_equal(peek_open(h.name, 0, &p), -EPROTO);
 	assert_int_equal(peek_open(h.name, PEEK_NO_FALLBACK, &p), -EPROTO);
@@ -438,6 +439,7 @@ what_may_not_be_opened(void **state)
 	assert_null(p); /* an output is written on success only */
 	peek_close(NULL);
 	unlink(h.path);
+	map_close(&h.map);
 }
 
 int

@@ -1,0 +1,601 @@
+/*
+ * test_lib_daemon.c: libpeek and a live daemon: writes and their verdicts, pipelined sets, hints and counts, a daemon that is stopped, killed
+ * and started anew, a foreign layout, a connection that breaks at the worst moment. PEEKD names the daemon.
+ */
+#include "proc/test_lib_harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+static char dir[] = "/tmp/peek-lib-XXXXXX";
+static char name[64], sock_path[108], segment_path[128];
+static pid_t daemon_pid;
+static struct peek *p;
+
+static const char *
+daemon_program(void)
+{
+	static char path[PATH_MAX];
+	const char *given = getenv("PEEKD");
+
+	if (given != NULL)
+		return given;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	assert_true(n > 0);
+	path[n] = '\0';
+	strcat(dirname(path), "/../../peekd");
+	return path;
+}
+
+/* A connection of the test's own; waits for the daemon to listen. */
+static int
+raw_connect(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	for (int i = 0; i < 1000; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(fd >= 0);
+		if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
+			return fd;
+		close(fd);
+		usleep(20000);
+	}
+	return -1;
+}
+
+static void
+start_daemon(void)
+{
+	const char *program = daemon_program();
+
+	daemon_pid = fork();
+	if (daemon_pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(program, "peekd", "-n", name, "-s", sock_path, "-m", "64", (char *)NULL);
+		_exit(127);
+	}
+	int fd = raw_connect(sock_path);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
+end_daemon(int sig)
+{
+	int status;
+
+	if (daemon_pid <= 0)
+		return;
+	kill(daemon_pid, sig);
+	waitpid(daemon_pid, &status, 0);
+	daemon_pid = 0;
+}
+
+static int
+group_setup(void **state)
+{
+	char object[80];
+
+	(void)state;
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(name, sizeof(name), "test-libd-%d", (int)getpid());
+	snprintf(object, sizeof(object), "peekd.%s", name);
+	map_object_path(object, segment_path, sizeof(segment_path));
+	snprintf(sock_path, sizeof(sock_path), "%s/sock", dir);
+	start_daemon();
+	return 0;
+}
+
+static int
+group_teardown(void **state)
+{
+	char path[256];
+
+	(void)state;
+	end_daemon(SIGKILL);
+	unlink(segment_path);
+	snprintf(path, sizeof(path), "%s.lock", segment_path);
+	unlink(path);
+	unlink(sock_path);
+	snprintf(path, sizeof(path), "%s/fake", dir);
+	unlink(path);
+	rmdir(dir);
+	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	if (daemon_pid == 0)
+		start_daemon();
+	return peek_open(name, 0, &p) == 0 && peek_flush(p, 0) == 0 ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	peek_close(p);
+	return 0;
+}
+
+static uint64_t
+stat_of(const char *which)
+{
+	static char text[1 << 16];
+	char want[64];
+	int fd = raw_connect(sock_path);
+	size_t len = 0;
+
+	assert_true(fd >= 0 && write(fd, "stats\r\n", 7) == 7);
+	while (len < 5 || memcmp(text + len - 5, "END\r\n", 5) != 0) {
+		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+		assert_true(n > 0);
+		len += (size_t)n;
+	}
+	close(fd);
+	text[len] = '\0';
+	snprintf(want, sizeof(want), "STAT %s ", which);
+	const char *at = strstr(text, want);
+	assert_non_null(at);
+	return strtoull(at + strlen(want), NULL, 10);
+}
+
+static void
+check_value(const char *key, const char *want)
+{
+	char buf[256];
+	ssize_t n = peek_get(p, key, strlen(key), buf, sizeof(buf));
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(buf, want, strlen(want));
+}
+
+/* ---- writes ----------------------------------------------------------------------------------------------------------- */
+
+static void
+writes_and_their_verdicts(void **state)
+{
+	struct peek_info info;
+	char buf[64];
+	uint64_t v = 0;
+
+	(void)state;
+	assert_int_equal(peek_set(p, "k", 1, "one", 3, 0), 0);
+	check_value("k", "one");
+	assert_int_equal(peek_add(p, "k", 1, "two", 3, 0), -EEXIST);
+	assert_int_equal(peek_replace(p, "k", 1, "three", 5, 0), 0);
+	check_value("k", "three");
+	assert_int_equal(peek_append(p, "k", 1, "++", 2), 0);
+	assert_int_equal(peek_prepend(p, "k", 1, "--", 2), 0);
+	check_value("k", "--three++");
+	assert_int_equal(peek_delete(p, "k", 1), 0);
+	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(peek_delete(p, "k", 1), -ENOENT);
+	assert_int_equal(peek_replace(p, "k", 1, "x", 1, 0), -ENOENT);
+	assert_int_equal(peek_append(p, "k", 1, "x", 1), -ENOENT);
+	assert_int_equal(peek_prepend(p, "k", 1, "x", 1), -ENOENT);
+	assert_int_equal(peek_touch(p, "k", 1, 10), -ENOENT);
+	assert_int_equal(peek_cas(p, "k", 1, "x", 1, 0, 5), -ENOENT);
+	assert_int_equal(peek_incr(p, "k", 1, 5, &v), -ENOENT);
+	assert_int_equal(peek_add(p, "k", 1, "v", 1, 0), 0);
+	assert_int_equal(peek_get_info(p, "k", 1, buf, sizeof(buf), &info), 1);
+	assert_int_equal(peek_cas(p, "k", 1, "w", 1, 0, info.cas), 0);
+	assert_int_equal(peek_cas(p, "k", 1, "x", 1, 0, info.cas), -EEXIST);
+	check_value("k", "w");
+	assert_int_equal(peek_incr(p, "k", 1, 5, &v), -EDOM);
+	assert_int_equal(peek_set_flags(p, "k", 1, "41", 2, 100, 0xfffffffe), 0);
+	assert_int_equal(peek_incr(p, "k", 1, 1, &v), 0);
+	assert_int_equal(v, 42);
+	assert_int_equal(peek_get_u64(p, "k", 1, &v), 0);
+	assert_int_equal(v, 42);
+	assert_int_equal(peek_incr(p, "k", 1, 8, NULL), 0);
+	assert_int_equal(peek_decr(p, "k", 1, 100, &v), 0);
+	assert_int_equal(v, 0);
+	assert_int_equal(peek_get_info(p, "k", 1, buf, sizeof(buf), &info), 1);
+	assert_true(info.flags == 0xfffffffe && info.ttl_s > 90 && info.ttl_s <= 100);
+	assert_int_equal(peek_touch(p, "k", 1, 0), 0);
+	assert_int_equal(peek_get_info(p, "k", 1, buf, sizeof(buf), &info), 1);
+	assert_int_equal(info.ttl_s, -1);
+	/* A life of 31 days and of 10 years is relative too. */
+	for (uint32_t ttl_s = 31 * 86400; ttl_s < 400000000; ttl_s *= 11) {
+		assert_int_equal(peek_set(p, "k", 1, "v", 1, ttl_s), 0);
+		peek_get_info(p, "k", 1, buf, sizeof(buf), &info);
+		assert_in_range(info.ttl_s, ttl_s - 10, ttl_s);
+		assert_int_equal(peek_touch(p, "k", 1, ttl_s + 50), 0);
+		peek_get_info(p, "k", 1, buf, sizeof(buf), &info);
+		assert_in_range(info.ttl_s, ttl_s + 40, ttl_s + 50);
+	}
+	assert_int_equal(peek_flush(p, 0), 0);
+	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(peek_set(p, "", 0, "v", 1, 0), -EINVAL);
+	assert_int_equal(peek_delete(p, "x", 251), -EINVAL);
+}
+
+static void
+keys_and_values_of_any_bytes(void **state)
+{
+	size_t n_max = 1047000;
+	unsigned char *value = malloc(n_max + 100000), *got = malloc(n_max), key[250];
+
+	(void)state;
+	assert_true(value != NULL && got != NULL);
+	for (size_t i = 0; i < n_max; i++)
+		value[i] = (unsigned char)(i * 31 + i / 256);
+	for (size_t n = 1; n <= 250; n += 3) {
+		for (size_t i = 0; i < n; i++)
+			key[i] = (unsigned char)(i * 7 + n * 13);
+		size_t len = n * n * n % n_max;
+		assert_int_equal(peek_set(p, key, n, value + n, len, 0), 0);
+		assert_int_equal(peek_get(p, key, n, got, n_max), len);
+		assert_memory_equal(got, value + n, len);
+		if (n % 2 == 0)
+			assert_int_equal(peek_delete(p, key, n), 0);
+	}
+	assert_int_equal(peek_set(p, "large", 5, value, n_max, 0), 0);
+	assert_int_equal(peek_get(p, "large", 5, got, n_max), n_max);
+	assert_memory_equal(got, value, n_max);
+	assert_int_equal(peek_set(p, "large", 5, value, n_max + 10000, 0), -EMSGSIZE);
+	assert_int_equal(peek_set(p, "large", 5, value, (size_t)PEEK_VALUE_MAX_BYTES + 1, 0), -EMSGSIZE);
+	assert_int_equal(peek_set(p, "k", 1, "still in step", 13, 0), 0);
+	check_value("k", "still in step");
+	free(value);
+	free(got);
+}
+
+struct failures {
+	int n, wrong;
+};
+
+static void
+note_failure(void *arg, const void *key, size_t key_len, int error)
+{
+	struct failures *f = arg;
+
+	f->n++;
+	f->wrong += error != -EMSGSIZE || key_len != 9 || memcmp(key, "too\x01large", 9) != 0;
+}
+
+static void
+pipelined_sets(void **state)
+{
+	static char large[1200000], got[1200000];
+	struct failures f = {0};
+	char key[64];
+
+	(void)state;
+	memset(large, 'L', sizeof(large));
+	assert_int_equal(peek_set_flush(p), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 20000; i++) {
+			int n = snprintf(key, sizeof(key), i % 10 == 0 ? "key %d\n" : "key-%d", i);
+			assert_int_equal(peek_set_async(p, key, (size_t)n, key, (size_t)n, 0, note_failure, &f), 0);
+			if (i % 5000 == 77)
+				assert_int_equal(peek_set_async(p, "large", 5, large, 500000 + (size_t)i, 0, note_failure, &f), 0);
+			if (i % 5000 == 78)
+				assert_int_equal(peek_set_async(p, "too\x01large", 9, large, sizeof(large), 0, note_failure, &f), 0);
+			if (i % 5000 == 79)
+				assert_int_equal(peek_set_async(p, "mid", 3, large, 60000, 0, NULL, NULL), 0);
+		}
+		assert_int_equal(peek_set_flush(p), 0);
+		assert_int_equal(f.n, 4 * (round + 1));
+		assert_int_equal(f.wrong, 0);
+		for (int i = 0; i < 20000; i++) {
+			int n = snprintf(key, sizeof(key), i % 10 == 0 ? "key %d\n" : "key-%d", i);
+			assert_int_equal(peek_get(p, key, (size_t)n, got, sizeof(got)), n);
+			assert_memory_equal(got, key, (size_t)n);
+		}
+		assert_int_equal(peek_get(p, "large", 5, got, sizeof(got)), 515077);
+		assert_memory_equal(got, large, 515077);
+	}
+	/* A daemon that went away between two batches is not noticed; one that goes in the middle is. */
+	end_daemon(SIGTERM);
+	start_daemon();
+	assert_int_equal(peek_set_async(p, "a", 1, "b", 1, 0, NULL, NULL), 0);
+	assert_int_equal(peek_set_flush(p), 0);
+	check_value("a", "b");
+	end_daemon(SIGTERM);
+	assert_int_equal(peek_set_async(p, "a", 1, "c", 1, 0, NULL, NULL), 0);
+	assert_int_equal(peek_set_flush(p), -ECONNREFUSED);
+	assert_int_equal(peek_set_flush(p), 0);
+}
+
+/* ---- hints and counts ------------------------------------------------------------------------------------------------------ */
+
+static void
+the_daemon_sees_what_is_read(void **state)
+{
+	struct peek_status status;
+	struct peek *silent;
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(peek_set(p, "k", 1, "v", 1, 0), 0);
+	assert_int_equal(peek_status(p, &status), 0);
+	assert_int_equal(status.hinting, 1);
+	assert_int_equal(status.writer_present, 1);
+	assert_int_equal(status.writer_pid, daemon_pid);
+	assert_string_equal(status.socket_path, sock_path);
+	uint64_t hits = stat_of("get_hits"), misses = stat_of("get_misses");
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
+	for (int i = 0; i < 70; i++)
+		assert_int_equal(peek_get(p, "absent", 6, buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(peek_open(name, PEEK_NO_HINTS, &silent), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(peek_get(silent, "k", 1, buf, sizeof(buf)), 1);
+	assert_int_equal(peek_status(silent, &status), 0);
+	assert_true(status.hinting == 0 && status.hits == 500);
+	peek_close(silent);
+	usleep(300000); /* the daemon adds up ten times a second */
+	assert_true(stat_of("get_hits") == hits + 1000);
+	assert_true(stat_of("get_misses") == misses + 70);
+}
+
+static void
+read_only_handles_say_nothing(void **state)
+{
+	struct peek_status status;
+	struct peek *quiet;
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(peek_set(p, "k", 1, "v", 1, 0), 0);
+	assert_int_equal(peek_open(name, PEEK_READ_ONLY, &quiet), 0);
+	assert_int_equal(peek_get(quiet, "k", 1, buf, sizeof(buf)), 1);
+	assert_int_equal(peek_set(quiet, "k", 1, "w", 1, 0), -EACCES);
+	assert_int_equal(peek_set_async(quiet, "k", 1, "w", 1, 0, NULL, NULL), -EACCES);
+	assert_int_equal(peek_status(quiet, &status), 0);
+	assert_int_equal(status.hinting, 0);
+	peek_close(quiet);
+}
+
+static void
+a_killed_daemon_is_survived(void **state)
+{
+	struct peek_status status;
+	char buf[16];
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(peek_set(p, "k", 1, "7", 1, 0), 0);
+	end_daemon(SIGKILL);
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
+	assert_int_equal(peek_set(p, "k", 1, "8", 1, 0), -ECONNREFUSED);
+	struct peek *late;
+	assert_int_equal(peek_open(name, 0, &late), 0); /* works while no daemon runs */
+	assert_int_equal(peek_get(late, "k", 1, buf, sizeof(buf)), 1);
+	start_daemon();
+	assert_int_equal(peek_incr(p, "k", 1, 1, &v), 0);
+	assert_int_equal(v, 8);
+	assert_int_equal(peek_incr(late, "k", 1, 1, &v), 0);
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
+	usleep(300000);
+	assert_true(stat_of("get_hits") >= 10000 - 4096 - 10); /* attached anew in between, by itself */
+	assert_int_equal(peek_status(p, &status), 0);
+	assert_int_equal(status.hinting, 1);
+	assert_true(status.gets >= 20000 && status.hits >= 20000);
+	peek_close(late);
+}
+
+static void
+children_write_for_themselves(void **state)
+{
+	char key[32], buf[32];
+	int exited;
+
+	(void)state;
+	assert_int_equal(peek_set(p, "parent", 6, "0", 1, 0), 0);
+	assert_int_equal(peek_set_async(p, "queued", 6, "q", 1, 0, NULL, NULL), 0);
+	pid_t child[4];
+	for (int c = 0; c < 4; c++) {
+		if ((child[c] = fork()) == 0) {
+			struct peek_status status;
+			int bad = peek_set_flush(p) != 0; /* nothing is queued here */
+			for (int i = 0; i < 300; i++) {
+				size_t n = (size_t)snprintf(key, sizeof(key), "child%d-%d", c, i);
+				bad += peek_set(p, key, n, key, n, 0) != 0 || peek_get(p, key, n, buf, sizeof(buf)) != (ssize_t)n;
+				bad += peek_incr(p, "parent", 6, 1, NULL) != 0;
+			}
+			bad += peek_status(p, &status) != 0 || status.hinting != 1 || status.gets != 300;
+			peek_close(p);
+			_exit(bad == 0 ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(peek_incr(p, "parent", 6, 1, NULL), 0);
+	for (int c = 0; c < 4; c++) {
+		assert_int_equal(waitpid(child[c], &exited, 0), child[c]);
+		assert_int_equal(exited, 0);
+	}
+	check_value("parent", "1500");
+	assert_int_equal(peek_get(p, "queued", 6, buf, sizeof(buf)), -ENOENT);
+	assert_int_equal(peek_set_flush(p), 0);
+	check_value("queued", "q");
+}
+
+/* ---- time and broken connections --------------------------------------------------------------------------------------------- */
+
+static void
+a_stopped_daemon_costs_the_timeout(void **state)
+{
+	size_t n = 1000000;
+	char *large = calloc(1, n), buf[16];
+
+	(void)state;
+	assert_non_null(large);
+	assert_int_equal(peek_set(p, "k", 1, "1", 1, 0), 0);
+	assert_int_equal(peek_set_timeout(p, 0), -EINVAL);
+	assert_int_equal(peek_set_timeout(p, 200), 0);
+	kill(daemon_pid, SIGSTOP);
+	assert_int_equal(peek_set(p, "large", 5, large, n, 0), -ETIMEDOUT); /* it did not all fit the socket */
+	assert_int_equal(peek_incr(p, "k", 1, 1, NULL), -EINPROGRESS);
+	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
+	kill(daemon_pid, SIGCONT);
+	assert_int_equal(peek_set_timeout(p, 5000), 0);
+	assert_int_equal(peek_set(p, "k2", 2, "v", 1, 0), 0);
+	assert_int_equal(peek_get(p, "large", 5, buf, sizeof(buf)), -ENOENT); /* nothing of it was carried out */
+	free(large);
+}
+
+/* A server that takes n_drop requests and hangs up without a word, then answers HD to all. Counts the requests. */
+static pid_t
+fake_server(const char *path, int n_drop, uint32_t *counted)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char buf[4096];
+
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	unlink(path);
+	assert_int_equal(bind(s, (const struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(s, 10), 0);
+	pid_t pid = fork();
+	if (pid != 0) {
+		close(s);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int fd = accept(s, NULL, NULL);
+		while (read(fd, buf, sizeof(buf)) > 0) {
+			if (strncmp(buf, "peek_attach", 11) == 0)
+				break;
+			if ((int)(*counted)++ < n_drop)
+				break;
+			if (write(fd, "HD\r\n", 4) != 4)
+				break;
+		}
+		close(fd);
+	}
+}
+
+static void
+a_lost_reply_is_told_or_asked_again(void **state)
+{
+	uint32_t *counted = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct peek *q;
+	char path[128];
+	int status;
+
+	(void)state;
+	assert_true(counted != MAP_FAILED);
+	snprintf(path, sizeof(path), "%s/fake", dir);
+	setenv("PEEK_SOCKET", path, 1);
+	for (int what = 0; what < 10; what++) {
+		*counted = 0;
+		pid_t server = fake_server(path, what == 9 ? 2 : 1, counted);
+		assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
+		int r = what == 0 ? peek_set(q, "k", 1, "v", 1, 0)
+		    : what == 1   ? peek_delete(q, "k", 1)
+		    : what == 2   ? peek_touch(q, "k", 1, 5)
+		    : what == 3   ? peek_incr(q, "k", 1, 1, NULL)
+		    : what == 4   ? peek_append(q, "k", 1, "v", 1)
+		    : what == 5   ? peek_add(q, "k", 1, "v", 1, 0)
+		    : what == 6   ? peek_cas(q, "k", 1, "v", 1, 0, 9)
+		    : what == 7   ? peek_prepend(q, "k", 1, "v", 1)
+		    : what == 8   ? peek_replace(q, "k", 1, "v", 1, 0)
+		                  : peek_set(q, "k", 1, "v", 1, 0);
+		assert_int_equal(r, what < 3 ? 0 : -EINPROGRESS);
+		assert_int_equal(*counted, what < 3 || what == 9 ? 2 : 1);
+		peek_close(q);
+		kill(server, SIGKILL);
+		waitpid(server, &status, 0);
+	}
+	unsetenv("PEEK_SOCKET");
+	munmap(counted, 4096);
+}
+
+/* ---- a foreign layout ---------------------------------------------------------------------------------------------------------- */
+
+static void
+a_foreign_layout_is_read_through_the_socket(void **state)
+{
+	size_t n = 1000000;
+	char *value = malloc(n), *got = malloc(n);
+	struct peek_status status;
+	struct peek_info info;
+	struct peek_view view;
+	struct peek *q;
+
+	(void)state;
+	assert_true(value != NULL && got != NULL);
+	for (size_t i = 0; i < n; i++)
+		value[i] = (char)(i * 11 + i / 300);
+	assert_int_equal(peek_set_flags(p, "k", 1, "value", 5, 1000, 9), 0);
+	assert_int_equal(peek_set(p, "\0\1 \n", 4, value, n, 0), 0);
+	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	struct header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(h != MAP_FAILED);
+	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	assert_int_equal(peek_open(name, PEEK_NO_FALLBACK, &q), -EPROTO);
+	assert_int_equal(peek_open(name, PEEK_READ_ONLY, &q), -EPROTO);
+	assert_int_equal(peek_open(name, 0, &q), 0);
+	assert_int_equal(peek_status(q, &status), 0);
+	assert_int_equal(status.fallback, 1);
+	assert_string_equal(status.socket_path, sock_path);
+	assert_int_equal(peek_get_info(q, "k", 1, got, n, &info), 5);
+	assert_memory_equal(got, "value", 5);
+	assert_true(info.flags == 9 && info.ttl_s > 990 && info.ttl_s <= 1000 && info.cas != 0);
+	assert_int_equal(peek_get(q, "k", 1, got, 3), -ENOSPC);
+	assert_int_equal(peek_get(q, "none", 4, got, 3), -ENOENT);
+	assert_int_equal(peek_get(q, "\0\1 \n", 4, got, n), n);
+	assert_memory_equal(got, value, n);
+	assert_int_equal(peek_view(q, "k", 1, &view), -ENOTSUP);
+	assert_int_equal(peek_scan(q, NULL, NULL), -ENOTSUP);
+	assert_int_equal(peek_set(q, "k", 1, "written", 7, 0), 0);
+	struct peek_op op[2] = {{"k", 1, got, n, 0}, {"none", 4, got, n, 0}};
+	assert_int_equal(peek_mget(q, op, 2), 1);
+	assert_true(op[0].result == 7 && op[1].result == -ENOENT);
+	word_store_rlx(&h->version, LAYOUT_VERSION);
+	for (int i = 0; i < 600; i++)
+		assert_int_equal(peek_get(q, "k", 1, got, n), 7);
+	assert_int_equal(peek_status(q, &status), 0);
+	assert_int_equal(status.fallback, 0); /* it came home */
+	assert_true(status.gets >= 600);
+	assert_int_equal(peek_view(q, "k", 1, &view), 0);
+	peek_close(q);
+	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	end_daemon(SIGKILL);
+	assert_int_equal(peek_open(name, 0, &q), -EPROTO); /* nobody to ask */
+	word_store_rlx(&h->version, LAYOUT_VERSION);
+	munmap(h, sizeof(*h));
+	close(fd);
+	free(value);
+	free(got);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(writes_and_their_verdicts, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_and_values_of_any_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(pipelined_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_daemon_sees_what_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(read_only_handles_say_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_killed_daemon_is_survived, setup, teardown),
+		cmocka_unit_test_setup_teardown(children_write_for_themselves, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stopped_daemon_costs_the_timeout, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_reply_is_told_or_asked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foreign_layout_is_read_through_the_socket, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
