@@ -37,7 +37,6 @@
 struct cmd {
 	/* ---- set once ---- */
 	struct store *store;
-	const char *name;       /* the instance's */
 	size_t reply_bytes_max; /* a multi-get stops between keys when out holds more; 0: never */
 	uint64_t limit_maxbytes;
 	uint32_t item_max_bytes;

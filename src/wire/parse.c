@@ -54,9 +54,7 @@ keys_fit(const char *p, const char *end)
 			p++;
 			continue;
 		}
-		const char *blank = memchr(p, ' ', (size_t)(end - p));
-		if (blank == NULL)
-			blank = end;
+		const char *blank = wire_find_blank(p, end);
 		if (blank - p > (ptrdiff_t)WIRE_KEY_MAX)
 			return false;
 		p = blank;
@@ -192,7 +190,8 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 	ret->data = NULL;
 	ret->quiet = false;
 	ret->base64 = false;
-	if (!wire_next_word(&p, end, &verb) || (ret->verb = wire_verb_find(verb.p, verb.len)) == WIRE_N_VERBS)
+	if (!wire_next_word(&p, end, &verb) ||
+	    (ret->verb = wire_verb_find(verb.p, verb.len, len - (size_t)(verb.p - buf))) == WIRE_N_VERBS)
 		return unknown_verb(verb.p, end, ret);
 	ret->access = wire_verbs[ret->verb].access;
 

@@ -9,14 +9,33 @@
 /* A signed 32-bit number, or with a plus sign an unsigned one (WIRE_FROM_NOW). False: neither; *ret is untouched. */
 bool wire_exptime(const char *p, size_t len, int64_t *ret);
 
-/* The row of a verb's name, or WIRE_N_VERBS. */
-enum wire_verb wire_verb_find(const char *p, size_t len);
+/* The row of a verb's name, or WIRE_N_VERBS. readable: so many bytes may be read at p, at least len. */
+enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 
 /*
  * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or the error line. *ret_swallow: the
  * data block's length is known and it is to be swallowed although the line is bad.
  */
 const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow);
+
+/* The first blank of [p, end), or end: eight bytes at a time, since keys are long. Little-endian, as everything here. */
+static inline const char *
+wire_find_blank(const char *p, const char *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	for (; end - p >= 8; p += 8) {
+		uint64_t w;
+		memcpy(&w, p, 8);
+		w ^= ones * ' ';
+		w = (w - ones) & ~w & (ones << 7); /* the lowest set bit is exact: a borrow only goes up */
+		if (w != 0)
+			return p + (__builtin_ctzll(w) >> 3);
+	}
+	while (p < end && *p != ' ')
+		p++;
+	return p;
+}
 
 /* Moves *p behind blanks and then behind a word; false: there is none before end. */
 static inline bool
@@ -28,11 +47,8 @@ wire_next_word(const char **p, const char *end, struct wire_str *ret)
 		at++;
 	if (at == end)
 		return false;
-	const char *begin = at;
-	while (at < end && *at != ' ')
-		at++;
-	*ret = (struct wire_str){begin, (uint32_t)(at - begin)};
-	*p = at;
+	*p = wire_find_blank(at, end);
+	*ret = (struct wire_str){at, (uint32_t)(*p - at)};
 	return true;
 }
 

@@ -206,11 +206,12 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *
 		ret->total_bytes = ret->line_bytes + data_bytes + 2;
 		*ret_swallow = true;
 	}
-	if (count_words(line, end) + 1 > META_WORDS_MAX)
-		return ret->verb == WIRE_MG ? bad_many_mg : bad_many;
 	error = parse_flags(p, end, ret);
 	if (error == NULL)
 		error = check_flags(ret);
+	if ((error != NULL || ret->n_flags + 2u > META_WORDS_MAX - (ret->verb == WIRE_MS)) &&
+	    count_words(line, end) + 1 > META_WORDS_MAX)
+		return ret->verb == WIRE_MG ? bad_many_mg : bad_many;
 	/* md and ma have one text for everything that is wrong with their flags, but for a mode and an opaque token. */
 	if (error != NULL && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) && error != bad_mode_ma && error != bad_opaque &&
 	    error != bad_many)

@@ -19,14 +19,18 @@ wire_access_name(enum wire_access access)
 }
 
 enum wire_verb
-wire_verb_find(const char *p, size_t len)
+wire_verb_find(const char *p, size_t len, size_t readable)
 {
 	uint64_t want[2] = {0, 0};
 
 	if (len == 0 || len >= sizeof(want))
 		return WIRE_N_VERBS;
-	for (size_t i = 0; i < len; i++) /* shorter than a call of memcpy */
-		((char *)want)[i] = p[i];
+	if (len < 8 && readable >= 8) { /* one load; bytes behind the word are masked off */
+		memcpy(want, p, 8);
+		want[0] &= (UINT64_C(1) << (8 * len)) - 1;
+	} else {
+		memcpy(want, p, len);
+	}
 	for (unsigned v = 0; v < WIRE_N_VERBS; v++) {
 		uint64_t have[2];
 		memcpy(have, wire_verbs[v].name, sizeof(have));
