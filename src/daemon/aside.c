@@ -161,3 +161,18 @@ segment_give_back(const char *name, uint32_t now_ms)
 		return;
 	}
 }
+
+void
+segment_drop_aside(const char *name)
+{
+	char path[sizeof(aside.object) + 16];
+
+	if (aside.step == ASIDE_EMPTYING)
+		map_close(&aside.map);
+	aside.step = ASIDE_DONE;
+	while (look(name)) {
+		map_close(&aside.map);
+		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0)
+			return;
+	}
+}

@@ -153,7 +153,7 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " bytes", s->min, s->max);
 		return;
 	case CONF_KIND_NAME:
-		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot",
+		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot nor ending in .new or .lock",
 		    s->min, s->max);
 		return;
 	default:
@@ -162,6 +162,16 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 		snprintf(buf, cap, "%s to %s%s", lo, hi,
 		    s->kind == CONF_KIND_MEGABYTES ? " (a bare number counts MiB)" : s->kind == CONF_KIND_MODE ? ", octal" : "");
 	}
+}
+
+/* Instance x's other objects (segment.h) must not be the segment of an instance x.new. */
+static bool
+is_taken(const char *name)
+{
+	size_t len = strlen(name);
+
+	return (len >= 4 && strcmp(name + len - 4, ".new") == 0) || (len >= 5 && strcmp(name + len - 5, ".lock") == 0) ||
+	    strstr(name, ".aside-") != NULL;
 }
 
 int
@@ -197,7 +207,7 @@ conf_set(struct conf *conf, size_t row, const char *text, const char *place, cha
 		break;
 	case CONF_KIND_NAME:
 		v = strlen(text);
-		ok = map_name_ok(text);
+		ok = map_name_ok(text) && !is_taken(text);
 		break;
 	}
 	if (!ok || v < s->min || v > s->max) {

@@ -116,7 +116,7 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 {
 	size_t cap = c->need > n ? (size_t)c->need : (n | 255) + 1;
 
-	if (c->in_cap < cap) {
+	if (c->in_cap < cap || c->in_cap / 4 > cap) { /* nor is what a large request needed kept for a small one */
 		drop_in(c);
 		c->in = malloc(cap);
 		if (c->in == NULL)

@@ -212,7 +212,6 @@ open_segment(struct daemon *d)
 	uint64_t n_bytes, word;
 	int status;
 
-	clock_read_shift(&d->shift);
 	word = clock_word_now(&d->shift);
 	status = segment_open(&sc, clock_word_s(word), (int64_t)time(NULL), s);
 	if (status != 0)
@@ -232,6 +231,7 @@ fill_cmd(struct daemon *d)
 {
 	struct cmd *cmd = &d->cmd;
 
+	cmd->name = d->conf.name;
 	cmd->store = d->segment.store;
 	cmd->limit_maxbytes = d->segment.map.arena_bytes;
 	cmd->item_max_bytes = (uint32_t)d->conf.max_item_size;
@@ -369,6 +369,8 @@ run(struct daemon *d, const char *unix_path, int n_passed)
 			hints_destroy(d->hints);
 		}
 		segment_close(&d->segment, d->conf.name, remove);
+		if (remove)
+			segment_drop_aside(d->conf.name);
 		if (d->conf.pidfile[0] != '\0' && status == 0)
 			unlink(d->conf.pidfile);
 	}
@@ -388,6 +390,7 @@ start(struct daemon *d)
 
 	log_open(d->conf.log_to == LOG_TO_SYSLOG, (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
 	signal(SIGPIPE, SIG_IGN);
+	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
 	raise_limits(&d->conf);
 	if ((status = find_group(&d->conf, &d->gid)) != 0 || (status = become_user(&d->conf, unix_path)) != 0)
 		return status;

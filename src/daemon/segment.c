@@ -311,14 +311,14 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 {
 	struct store_recovery old_recovery;
 	struct store *old_store = NULL;
-	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s;
+	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s, old_bytes = old != NULL ? old->arena_bytes : 0;
 	int status;
 
 	if (old != NULL && store_open(old, &conf->store, now_s, &old_store, &old_recovery) != 0) {
 		log_warning("%s is damaged: it is set aside, and the new segment begins empty", n->path);
 		old_store = NULL;
 	}
-	if ((status = create(conf, n, generation, old_store != NULL ? old->arena_bytes : 0, &s->map)) != 0)
+	if ((status = create(conf, n, generation, old_bytes, &s->map)) != 0)
 		goto out;
 	if ((status = open_store(conf, now_s, &s->map, s)) != 0) {
 		map_close(&s->map);
@@ -326,10 +326,10 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 		goto out;
 	}
 	s->origin = SEGMENT_CREATED;
-	if (old_store != NULL) {
+	if (old != NULL && old_store != NULL) {
 		carry_over(old_store, old, s->store, now_s, s);
 		s->origin = SEGMENT_HANDED_OVER;
-		s->old_arena_bytes = old->arena_bytes;
+		s->old_arena_bytes = old_bytes;
 		s->recovery = old_recovery;
 	}
 	/* an epoch is never seen twice by the same reader, whichever segment it has open */

@@ -4,7 +4,6 @@
 
 #include "daemon/server_private.h"
 
-/* Before every batch of requests: the time, for commands and the store. Costs two reads of the vDSO. */
 void
 server_tell_time(struct server *s)
 {
@@ -98,7 +97,7 @@ void
 server_on_turns(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
-	TAILQ_HEAD(, peer) now = TAILQ_HEAD_INITIALIZER(now);
+	struct peer_queue now = TAILQ_HEAD_INITIALIZER(now);
 
 	(void)fd;
 	(void)what;

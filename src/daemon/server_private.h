@@ -23,13 +23,15 @@ struct peer {
 	TAILQ_ENTRY(peer) all, again;
 };
 
+TAILQ_HEAD(peer_queue, peer);
+
 struct server {
 	struct server_args a;
 	struct conn_shared shared;
 	struct event_base *base;
 	struct event listening[LISTENERS_MAX];
 	struct event tick, turns, resume, on_term, on_int, on_hup;
-	TAILQ_HEAD(, peer) peers, again;
+	struct peer_queue peers, again;
 	uint64_t clock_word; /* as the store was last told */
 	uint64_t tick_due_us;
 	uint64_t watchdog_us, watchdog_fed_us;

@@ -68,6 +68,28 @@ def unlink():
 
 
 @test
+def unlink_after_hand_over():
+    """--unlink removes what a hand-over put aside, too"""
+    Daemon("-m", "4").stop()
+    d = Daemon("-m", "8", "--unlink")
+    assert glob.glob(shm(ext=".aside-*"))
+    d.stop()
+    assert glob.glob(shm() + "*") == []
+
+
+@test
+def names_beside():
+    """an instance whose segment would be another's temporary object is refused"""
+    d = Daemon("-m", "4")
+    fill(d, 10)
+    for ending in (".new", ".lock", ".aside-1-1"):
+        status, log = refused(suffix=ending)
+        assert status == 64 and "name" in log, (ending, status, log)
+    d.kill()
+    check(Daemon("-m", "4"), 10)
+
+
+@test
 def second_refused():
     """a second daemon on the same name is refused with status 75 and the first one's pid; the first goes on"""
     d = Daemon()
