@@ -1,0 +1,86 @@
+/*
+ * robust_peer.h: what the tests that break things share: values that show what they are, daemons, raw clients, reading processes.
+ *
+ * A key is a number. What is stored under it is a state, a number above 0 which the value tells and proves; 0 is absent. Kinds:
+ *
+ *   stable    [0, 40)     rewritten, never deleted: a reader must never miss one
+ *   counter   [40, 60)    the state is the counter's value plus 1
+ *   growing   [60, 80)    appended to: the state is the number of words, which count up
+ *   fleeting  [80, 100)   stored for a second or two
+ *   other     [100, ...)  set, deleted; short or long enough for whole segments
+ *
+ * States of a key only grow, but for absent; counters and growing keys may begin anew. floor[key] is a state that was acknowledged: a reader
+ * that loads it before its read must find that or a later one, or absent where that is allowed. It is lowered before a flush is asked for.
+ */
+#ifndef PEEK_TESTS_ROBUST_PEER_H
+#define PEEK_TESTS_ROBUST_PEER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define PEER_STABLE   40u
+#define PEER_COUNTER  60u
+#define PEER_GROWING  80u
+#define PEER_FLEETING 100u
+#define PEER_KEYS     4000u
+#define PEER_VALUE_MAX 70000u
+#define PEER_DAMAGED  UINT64_MAX /* a value that is no state of its key */
+
+/* In memory that all processes of a test share. */
+struct peer_shared {
+	_Atomic uint64_t floor[PEER_KEYS];
+	_Atomic uint64_t reads, wrong, missed, stale, again, failed, longest_ns, longest_cpu_ns;
+	_Atomic int stop;
+	bool evicting; /* any key may be absent */
+};
+
+uint32_t peer_key(uint32_t key, char *buf); /* 64 bytes are enough; returns the length */
+uint32_t peer_value(uint32_t key, uint64_t state, char *buf);
+uint64_t peer_state(uint32_t key, const char *value, size_t n);
+
+/* ---- a daemon ------------------------------------------------------------------------------------------------------- */
+
+struct peer_daemon {
+	char name[64], socket[100], log[120];
+	pid_t pid; /* 0: none */
+};
+
+/* name: a private instance; the folder for socket and log is made below TMPDIR. */
+void peer_daemon_init(struct peer_daemon *d, const char *what);
+
+/* Starts PEEKD with -n, -s and these arguments, and env ("NAME=value"; NULL: none). True: it answers; false: it has ended (waited for). */
+bool peer_start(struct peer_daemon *d, const char *const *args, const char *env);
+
+void peer_kill(struct peer_daemon *d);     /* SIGKILL, and waits */
+int peer_terminate(struct peer_daemon *d); /* SIGTERM, and waits: the status as of waitpid */
+void peer_daemon_fini(struct peer_daemon *d); /* kills, and removes every object of the instance */
+
+/* ---- a client that speaks bytes --------------------------------------------------------------------------------------- */
+
+struct peer_client {
+	int fd; /* -1: none */
+	size_t begin, end;
+	char buf[1 << 18];
+};
+
+bool peer_connect(struct peer_client *c, const struct peer_daemon *d);
+void peer_close(struct peer_client *c);
+bool peer_send(struct peer_client *c, const void *bytes, size_t n);
+/* A line without CR LF, valid until the next call; NULL: the connection has ended. */
+const char *peer_line(struct peer_client *c);
+/* n bytes of data and CR LF; NULL as above. */
+const char *peer_data(struct peer_client *c, size_t n);
+uint64_t peer_stat(struct peer_client *c, const char *name); /* UINT64_MAX: none */
+
+/* ---- a process that reads -------------------------------------------------------------------------------------------- */
+
+/* Reads until sh->stop, with every read call of libpeek, and judges each answer. Never returns. */
+_Noreturn void peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags, unsigned seed);
+
+uint64_t peer_now_ns(void);
+
+#endif
