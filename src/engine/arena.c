@@ -157,7 +157,7 @@ take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_cla
 	a->free_head = s->next;
 	a->n_free--;
 	a->births++;
-	*s = (struct segment){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class};
+	*s = (struct segment){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class, .opened_s = a->now_s};
 	word_store_rlx(&a->map->segments[i].role, ROLE(kind, log, ttl_class, a->births)); /* relaxed: only order hangs on it */
 	CRASH_POINT("append:role stored");
 	seq_retire(&a->map->segments[i].incarnation);
@@ -388,6 +388,7 @@ arena_recovered(struct arena *a)
 		unsigned log = ROLE_LOG(word_load_rlx(&a->map->segments[i].role)) == ARENA_SMALL ? ARENA_SMALL : ARENA_MAIN;
 		a->seg[i].log = (uint8_t)log;
 		a->seg[i].used_bytes = a->seg_bytes;
+		a->seg[i].opened_s = a->now_s;
 		queue_push(a, log, i);
 		a->queue[log].n_segments++;
 		a->queue[log].n_extents += a->seg[i].n_extents;

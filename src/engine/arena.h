@@ -33,6 +33,7 @@ struct segment {
 	uint32_t n_live;
 	uint32_t n_extents;   /* segments that its live records own */
 	uint32_t latest_s;    /* no live item outlives it; UINT32_MAX: some never expire */
+	uint32_t opened_s;    /* for those who look on; a recovered one: when it was recovered */
 	uint32_t next, prev;  /* in its log's queue, oldest first, or in the free list */
 	uint32_t peer_next, peer_prev; /* sealed segments about as live as this one */
 	uint32_t n_listed;    /* a recovered segment's live items at recovery; its bytes are never scanned */
@@ -58,6 +59,7 @@ struct arena {
 	uint32_t n_extent_segments;
 	uint64_t live_bytes; /* records and whole extents */
 	uint64_t births;     /* segments ever opened */
+	uint32_t now_s;      /* as the caller was last told: what opened_s is taken from */
 	uint32_t level_head[ARENA_LEVELS]; /* sealed segments by sixteenths of live bytes */
 };
 

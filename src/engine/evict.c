@@ -309,6 +309,7 @@ evict_room(struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t rec
 {
 	bool scanned = false;
 
+	e->arena->now_s = now_s;
 	while (!has_room(e, log, ttl_class, record_bytes, n_extents)) {
 		if (step(e, EVICT_AHEAD_ITEMS, true, now_s))
 			continue;

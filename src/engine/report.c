@@ -4,6 +4,19 @@
 #include "engine/record.h"
 #include "engine/store_private.h"
 
+static uint32_t
+oldest_opened(const struct arena *a)
+{
+	uint32_t oldest_s = UINT32_MAX;
+
+	for (unsigned log = 0; log < ARENA_LOGS; log++) {
+		uint32_t i = a->queue[log].oldest;
+		if (i != ARENA_NONE && a->seg[i].opened_s < oldest_s)
+			oldest_s = a->seg[i].opened_s;
+	}
+	return oldest_s != UINT32_MAX ? oldest_s : 0;
+}
+
 void
 store_stats(const struct store *s, struct store_stats *ret)
 {
@@ -42,6 +55,7 @@ store_stats(const struct store *s, struct store_stats *ret)
 		.longest_set_copied_bytes = s->longest_set_copied_bytes,
 		.cas_last = s->cas_last,
 		.cutoff = s->evict.cutoff,
+		.oldest_opened_s = oldest_opened(a),
 	};
 }
 

@@ -43,6 +43,7 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 	s->last_access_s = reserve_zeroed(s->n_refs * sizeof(uint32_t));
 	if (s->own_hints == NULL || s->last_access_s == NULL || arena_init(&s->arena, map) != 0)
 		goto fail;
+	s->arena.now_s = now_s;
 	table_init(&s->table, map, s->own_hints, s->last_access_s, s->n_refs);
 	evict_init(&s->evict, &s->arena, &s->table, conf->evict);
 	s->cas_last = s->cas_reserved = word_load_rlx(&map->header->cas_reserved);

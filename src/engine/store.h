@@ -159,6 +159,7 @@ struct store_stats {
 	uint64_t longest_set_items;    /* items examined in the worst SET */
 	uint64_t longest_set_copied_bytes;
 	uint64_t cas_last, cutoff;
+	uint32_t oldest_opened_s;      /* when the oldest segment of the logs was opened; 0: they are empty */
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 
