@@ -10,13 +10,6 @@
 
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
-#include "shm/stats.h"
-
-static const struct shm_stat_info stat_rows[SHM_STAT_N] = {
-#define STAT SHM_STAT_ROW
-#include "shm/stats.def"
-#undef STAT
-};
 
 /* Calls each for every STAT line. */
 static int
@@ -72,29 +65,23 @@ cmd_stats(struct ctl *c)
 	return ctl_flushed(status);
 }
 
-static void
-print_metric(void *arg, struct wire_str name, struct wire_str value)
-{
-	for (size_t i = 0; i < SHM_STAT_N; i++) {
-		const struct shm_stat_info *row = &stat_rows[i];
-		if (strlen(row->name) != name.len || memcmp(row->name, name.p, name.len) != 0)
-			continue;
-		printf("# HELP %s %s\n# TYPE %s %s\n%s{instance=\"%s\"} %.*s\n", row->prom, row->help, row->prom,
-		    row->kind == SHM_STAT_COUNTER ? "counter" : "gauge", row->prom, (const char *)arg, (int)value.len, value.p);
-		return;
-	}
-}
-
 int
 cmd_metrics(struct ctl *c)
 {
-	char instance[256];
+	struct wire_reply re;
 
-	snprintf(instance, sizeof(instance), "%s", c->socket != NULL ? c->socket : c->name);
-	for (char *p = instance; *p != '\0'; p++)
-		if (*p == '"' || *p == '\\' || *p == '\n')
-			*p = '_';
-	return ctl_flushed(each_stat(c, "", print_metric, instance));
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	int error = conn_ask(c->conn, &re, "peek_metrics");
+	if (error != 0)
+		return ctl_broken(error);
+	if (re.code != WIRE_RE_VALUE)
+		return ctl_unhoped(&re, NULL);
+	fwrite(re.data, 1, re.data_bytes, stdout);
+	error = conn_reply(c->conn, &re);
+	if (error != 0)
+		return ctl_broken(error);
+	return ctl_flushed(re.code == WIRE_RE_END ? CTL_OK : ctl_unhoped(&re, NULL));
 }
 
 int

@@ -130,6 +130,9 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 		return shut_down(cmd, req, out);
 	case WIRE_PEEK_ATTACH:
 		return CMD_ATTACH;
+	case WIRE_PEEK_METRICS:
+		cmd_metrics(cmd, out);
+		return CMD_DONE;
 	case WIRE_PEEK_DUMP:
 		cmd_dump(cmd, req, out);
 		return CMD_DONE;

@@ -1,7 +1,10 @@
 /*
  * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the cache as a whole.
  */
+#include <stdio.h>
+
 #include "daemon/cmd_private.h"
+#include "daemon/metrics.h"
 
 #define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
 #define DUMP_LINE_MAX    (5 + 3 * WIRE_KEY_MAX + 5 * 21 + 2)
@@ -59,6 +62,9 @@ collect_raw(const struct cmd *cmd, uint64_t *v)
 	v[SHM_STAT_LONGEST_SET_ITEMS] = st.longest_set_items;
 	v[SHM_STAT_LONGEST_SET_COPIED] = st.longest_set_copied_bytes;
 	v[SHM_STAT_CAS_LAST] = st.cas_last;
+	v[SHM_STAT_FREE_BYTES] = st.n_segments != 0 ? cmd->limit_maxbytes / st.n_segments * st.n_segments_free : 0;
+	v[SHM_STAT_DEAD_BYTES] = cmd->limit_maxbytes - v[SHM_STAT_FREE_BYTES] - st.bytes;
+	v[SHM_STAT_OLDEST_AGE_S] = st.oldest_opened_s != 0 && cmd->now_s > st.oldest_opened_s ? cmd->now_s - st.oldest_opened_s : 0;
 }
 
 void
@@ -174,6 +180,23 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		return;
 	}
 	wire_put_text(out, "END\r\n");
+}
+
+void
+cmd_metrics(struct cmd *cmd, struct wire_out *out)
+{
+	char line[64];
+	size_t begin = out->len, len, n;
+
+	metrics_put(cmd, out);
+	len = out->len - begin;
+	n = (size_t)snprintf(line, sizeof(line), "VALUE metrics 0 %zu\r\n", len);
+	if (wire_reserve(out, n) == NULL)
+		return;
+	memmove(out->buf + begin + n, out->buf + begin, len);
+	memcpy(out->buf + begin, line, n);
+	out->len += n;
+	wire_put_text(out, "\r\nEND\r\n");
 }
 
 struct dump {

@@ -332,6 +332,21 @@ execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 }
 
 /*
+ * The longest request to store. Of requests that follow each other the end of one is the beginning of the next, so that each costs one look
+ * at the clock; *mark_us is that moment, 0 at first.
+ */
+static void
+execute_store(struct conn *c, struct conn_shared *sh, const struct wire_request *req, uint64_t *mark_us)
+{
+	uint64_t begin_us = *mark_us != 0 ? *mark_us : sh->now_us();
+
+	execute(c, sh, req);
+	*mark_us = sh->now_us();
+	if (*mark_us - begin_us > *sh->longest_set_us)
+		*sh->longest_set_us = *mark_us - begin_us;
+}
+
+/*
  * Carries out requests of [window, window + len) until they, the turn or the connection end. Returns the bytes that are done with. Sets
  * runnable, need and scanned for what is left.
  */
@@ -340,6 +355,7 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 {
 	struct wire_request req;
 	struct wire_out *out = &sh->out;
+	uint64_t set_us = 0;
 	size_t at = 0;
 
 	c->runnable = false;
@@ -361,10 +377,13 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 		switch (wire_parse(window + at, len - at, c->scanned, &req)) {
 		case WIRE_OK:
 			c->scanned = 0;
-			if (execute(c, sh, &req) == CMD_AGAIN) {
+			if (req.data != NULL && sh->now_us != NULL)
+				execute_store(c, sh, &req, &set_us);
+			else if (execute(c, sh, &req) == CMD_AGAIN) {
 				c->runnable = true;
 				return at;
-			}
+			} else
+				set_us = 0;
 			c->need = 0;
 			at += (size_t)req.total_bytes;
 			break;

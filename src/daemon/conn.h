@@ -30,6 +30,8 @@ struct conn_shared {
 	size_t output_limit;
 	bool shutdown; /* a client asked for the daemon's end */
 	uint64_t *bytes_read, *bytes_written;
+	uint64_t (*now_us)(void); /* for the longest request to store alone; NULL: nobody wants to know */
+	uint64_t *longest_set_us;
 	char *in;            /* CONN_INPUT_BYTES */
 	struct wire_out out; /* empty between turns */
 };

@@ -92,9 +92,9 @@ add(struct listeners *ls, int fd, bool is_unix)
 	return 0;
 }
 
-/* Removes a socket file whose daemon is gone. */
+/* Removes a socket file whose daemon is gone. setting: what names it, for messages. */
 static int
-clear_place(const struct sockaddr_un *sun)
+clear_place(const char *setting, const struct sockaddr_un *sun)
 {
 	struct stat st;
 	int fd, r;
@@ -102,7 +102,7 @@ clear_place(const struct sockaddr_un *sun)
 	if (lstat(sun->sun_path, &st) != 0)
 		return 0; /* nothing there, or bind will say */
 	if (!S_ISSOCK(st.st_mode)) {
-		log_error("unix_socket (-s): %s exists and is no socket: choose another path or remove it", sun->sun_path);
+		log_error("%s: %s exists and is no socket: choose another path or remove it", setting, sun->sun_path);
 		return EX_CANTCREAT;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -119,21 +119,22 @@ clear_place(const struct sockaddr_un *sun)
 		return EX_NOPERM;
 	}
 	if (r == 0 || r == EAGAIN)
-		log_error("unix_socket (-s): %s is in use: somebody listens there", sun->sun_path);
+		log_error("%s: %s is in use: somebody listens there", setting, sun->sun_path);
 	else
-		log_error("unix_socket (-s): %s exists, and whether somebody listens there can't be told: %s", sun->sun_path, strerror(r));
+		log_error("%s: %s exists, and whether somebody listens there can't be told: %s", setting, sun->sun_path, strerror(r));
 	return r == EACCES || r == EPERM ? EX_NOPERM : EX_TEMPFAIL;
 }
 
+/* Makes a Unix socket that listens at `path`, with the mode and group of the control socket. */
 static int
-open_unix(const struct conf *conf, gid_t gid, struct listeners *ls)
+make_unix(const struct conf *conf, const char *setting, const char *path, gid_t gid, int *ret_fd)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	mode_t old_mask;
 	int fd, r, status;
 
-	memcpy(sun.sun_path, ls->unix_path, strlen(ls->unix_path));
-	if ((status = clear_place(&sun)) != 0)
+	memcpy(sun.sun_path, path, strlen(path));
+	if ((status = clear_place(setting, &sun)) != 0)
 		return status;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
@@ -145,19 +146,30 @@ open_unix(const struct conf *conf, gid_t gid, struct listeners *ls)
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old_mask);
 	if (r != 0) {
-		log_error("unix_socket (-s): %s can't be made: %s", sun.sun_path, strerror(errno));
+		log_error("%s: %s can't be made: %s", setting, sun.sun_path, strerror(errno));
 		close(fd);
 		return EX_CANTCREAT;
 	}
-	ls->ours = true;
-	if ((status = add(ls, fd, true)) != 0)
-		return status;
 	if ((gid != (gid_t)-1 && lchown(sun.sun_path, (uid_t)-1, gid) != 0) || chmod(sun.sun_path, (mode_t)conf->unix_mask) != 0 ||
 	    listen(fd, (int)conf->listen_backlog) != 0) {
 		log_error("%s: group or mode can't be set: %s", sun.sun_path, strerror(errno));
+		unlink(sun.sun_path);
+		close(fd);
 		return EX_CANTCREAT;
 	}
+	*ret_fd = fd;
 	return 0;
+}
+
+static int
+open_unix(const struct conf *conf, gid_t gid, struct listeners *ls)
+{
+	int fd, status = make_unix(conf, "unix_socket (-s)", ls->unix_path, gid, &fd);
+
+	if (status != 0)
+		return status;
+	ls->ours = true;
+	return add(ls, fd, true);
 }
 
 /* ---- TCP ----------------------------------------------------------------------------------------------------------- */
@@ -247,6 +259,59 @@ open_all_tcp(const struct conf *conf, struct listeners *ls)
 	return 0;
 }
 
+/* ---- metrics ------------------------------------------------------------------------------------------------------- */
+
+/* ADDR:PORT. What is told there is for whoever can reach it: loopback only. */
+static int
+open_metrics_tcp(const char *word, int *ret_fd)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *ai = NULL;
+	char host[128];
+	const char *colon = strrchr(word, ':'), *begin = word;
+	size_t len = colon != NULL ? (size_t)(colon - word) : 0;
+	int fd, one = 1, status = 0;
+
+	if (len > 2 && word[0] == '[' && word[len - 1] == ']') {
+		begin++;
+		len -= 2;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)len, begin);
+	if (len == 0 || getaddrinfo(host, colon + 1, &hints, &ai) != 0 || !is_loopback(ai->ai_addr)) {
+		log_error("metrics is \"%s\"; allowed: the path of a Unix socket, or ADDR:PORT or [ADDR6]:PORT of loopback", word);
+		status = EX_USAGE;
+	} else if ((fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0) {
+		log_error("no socket: %s", strerror(errno));
+		status = EX_OSERR;
+	} else {
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 16) == 0)
+			*ret_fd = fd;
+		else {
+			status = errno == EADDRINUSE ? EX_TEMPFAIL : EX_CANTCREAT;
+			log_error("metrics: %s: %s", word, strerror(errno));
+			close(fd);
+		}
+	}
+	if (ai != NULL)
+		freeaddrinfo(ai);
+	return status;
+}
+
+static int
+open_metrics(const struct conf *conf, gid_t gid, struct listeners *ls)
+{
+	int status;
+
+	if (conf->metrics[0] == '\0')
+		return 0;
+	if (conf->metrics[0] != '/')
+		return open_metrics_tcp(conf->metrics, &ls->metrics_fd);
+	status = make_unix(conf, "metrics", conf->metrics, gid, &ls->metrics_fd);
+	if (status == 0)
+		snprintf(ls->metrics_path, sizeof(ls->metrics_path), "%.107s", conf->metrics);
+	return status;
+}
+
 /* ---- all ----------------------------------------------------------------------------------------------------------- */
 
 static int
@@ -296,11 +361,14 @@ listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_pas
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->unix_path, sizeof(ret->unix_path), "%s", unix_path);
 	ret->unix_mode = (mode_t)conf->unix_mask;
+	ret->metrics_fd = -1;
 	status = take_passed(n_passed, ret);
 	if (status == 0 && !has_unix(ret))
 		status = open_unix(conf, gid, ret);
 	if (status == 0)
 		status = open_all_tcp(conf, ret);
+	if (status == 0)
+		status = open_metrics(conf, gid, ret);
 	if (status != 0)
 		listen_close(ret);
 	return status;
@@ -313,6 +381,12 @@ listen_close(struct listeners *ls)
 		unlink(ls->unix_path);
 	for (unsigned i = 0; i < ls->n; i++)
 		close(ls->l[i].fd);
+	if (ls->metrics_path[0] != '\0')
+		unlink(ls->metrics_path);
+	if (ls->metrics_fd >= 0)
+		close(ls->metrics_fd);
+	ls->metrics_fd = -1;
+	ls->metrics_path[0] = '\0';
 	ls->n = 0;
 	ls->ours = false;
 }

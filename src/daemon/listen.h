@@ -25,6 +25,8 @@ struct listeners {
 	char unix_path[LISTEN_PATH_BYTES]; /* absolute: clients in other directories find it */
 	mode_t unix_mode;
 	bool ours;                         /* made here, so removed at the end */
+	int metrics_fd;                    /* where metrics are asked for; -1: nowhere */
+	char metrics_path[LISTEN_PATH_BYTES]; /* of a Unix socket, else empty */
 };
 
 /*

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "daemon/heap.h"
@@ -9,8 +10,8 @@
 #include "daemon/notify.h"
 #include "daemon/server_private.h"
 
-static uint64_t
-monotonic_us(void)
+uint64_t
+server_now_us(void)
 {
 	struct timespec ts;
 
@@ -49,8 +50,12 @@ static void
 once_a_second(struct server *s)
 {
 	uint64_t *stat = s->a.cmd->stat;
+	struct stat st;
 
 	stat[SHM_STAT_HEAP_BYTES] = heap_bytes();
+	if (fstat(s->a.map->fd, &st) == 0)
+		stat[SHM_STAT_SEGMENT_BYTES] = (uint64_t)st.st_blocks * 512;
+	server_metrics_retry(s->metrics);
 	if (s->a.conf->idle_timeout > 0)
 		close_idle(s);
 	notify_send("STATUS=%llu connections, %llu items", (unsigned long long)stat[SHM_STAT_CURR_CONNECTIONS],
@@ -62,7 +67,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	struct cmd *cmd = s->a.cmd;
-	uint64_t now_us = monotonic_us(), late_us = now_us > s->tick_due_us ? now_us - s->tick_due_us : 0;
+	uint64_t now_us = server_now_us(), late_us = now_us > s->tick_due_us ? now_us - s->tick_due_us : 0;
 
 	(void)fd;
 	(void)what;
@@ -149,14 +154,14 @@ server_create(const struct server_args *args, struct server **ret)
 	s->shared.hints = args->hints;
 	s->shared.epoch = args->epoch;
 	s->shared.bytes_read = &args->cmd->stat[SHM_STAT_BYTES_READ];
+	s->shared.longest_set_us = &args->cmd->stat[SHM_STAT_LONGEST_SET_US];
+	s->shared.now_us = server_now_us;
 	s->shared.bytes_written = &args->cmd->stat[SHM_STAT_BYTES_WRITTEN];
 	s->base = event_base_new();
-	if (s->base == NULL || conn_shared_init(&s->shared) != 0) {
-		if (s->base != NULL)
-			event_base_free(s->base);
-		free(s);
-		return -ENOMEM;
-	}
+	if (s->base == NULL || conn_shared_init(&s->shared) != 0)
+		goto fail;
+	if (args->listeners->metrics_fd >= 0 && server_metrics_open(s, args->listeners->metrics_fd, &s->metrics) != 0)
+		goto fail_shared;
 	args->cmd->put_settings = server_put_settings;
 	args->cmd->put_conns = server_put_conns;
 	args->cmd->arg = s;
@@ -172,6 +177,13 @@ server_create(const struct server_args *args, struct server **ret)
 		event_assign(&s->listening[i], s->base, args->listeners->l[i].fd, EV_READ | EV_PERSIST, server_on_accept, s);
 	*ret = s;
 	return 0;
+fail_shared:
+	conn_shared_free(&s->shared);
+fail:
+	if (s->base != NULL)
+		event_base_free(s->base);
+	free(s);
+	return -ENOMEM;
 }
 
 void
@@ -181,8 +193,9 @@ server_run(struct server *s)
 
 	server_tell_time(s);
 	server_publish(s);
+	once_a_second(s);
 	s->watchdog_us = notify_watchdog_us();
-	s->tick_due_us = monotonic_us() + TICK_MS * 1000;
+	s->tick_due_us = server_now_us() + TICK_MS * 1000;
 	event_add(&s->tick, &every);
 	event_add(&s->on_term, NULL);
 	event_add(&s->on_int, NULL);
@@ -204,6 +217,7 @@ server_free(struct server *s)
 	event_del(&s->on_term);
 	event_del(&s->on_int);
 	event_del(&s->on_hup);
+	server_metrics_free(s->metrics);
 	event_base_free(s->base);
 	conn_shared_free(&s->shared);
 	free(s);

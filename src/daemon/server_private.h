@@ -40,7 +40,11 @@ struct server {
 	bool accepting;
 	bool out_of_fds; /* said so */
 	bool retry_accept;
+	struct server_metrics *metrics; /* NULL: nobody asks for them over HTTP */
 };
+
+/* server.c: microseconds of the monotonic clock */
+uint64_t server_now_us(void);
 
 /* server_peer.c */
 
@@ -62,5 +66,11 @@ void server_on_resume(evutil_socket_t fd, short what, void *server);
 void server_publish(struct server *s);
 void server_put_settings(void *server, struct wire_out *out);
 void server_put_conns(void *server, struct wire_out *out);
+
+/* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening socket, which stays the caller's. -ENOMEM. */
+int server_metrics_open(struct server *s, int fd, struct server_metrics **ret);
+void server_metrics_free(struct server_metrics *m);
+/* Once a second. */
+void server_metrics_retry(struct server_metrics *m);
 
 #endif

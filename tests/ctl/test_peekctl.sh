@@ -117,7 +117,7 @@ assert len(rows) == 99 and all(r["length"] == 3 and r["ttl_s"] == -1 and 0 <= r[
 		result $? "dump ($at)"
 	done
 	"$PEEKCTL" -n "$name" metrics >"$tmp/metrics"
-	grep -q "^peekd_items{instance=\"$name\"} [0-9]" "$tmp/metrics" && grep -q '^# TYPE peekd_items gauge$' "$tmp/metrics"
+	grep -q "^peekd_items{cache=\"$name\"} [0-9]" "$tmp/metrics" && grep -q '^# TYPE peekd_items gauge$' "$tmp/metrics"
 	result $? "metrics" "$tmp/metrics"
 	"$PEEKCTL" list | grep -q "^$name .*pid"
 	result $? "list"
