@@ -141,6 +141,10 @@ class Daemon:
                 return int(line.split()[1])
         raise KeyError(field)
 
+    def cpu_ticks(self):
+        """Hundredths of a second, user and system."""
+        return sum(int(x) for x in open("/proc/%d/stat" % self.pid).read().rsplit(")", 1)[1].split()[11:13])
+
     def io(self, field):
         for line in open("/proc/%d/io" % self.pid):
             if line.startswith(field + ":"):

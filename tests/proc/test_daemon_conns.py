@@ -69,7 +69,9 @@ def descriptors_run_out():
         conns.append(d.client(timeout=0.3))
         conns[-1].send(b"version\r\n")
     wait_for(lambda: "connections wait" in d.log())
+    ticks = d.cpu_ticks()
     time.sleep(0.5)
+    assert d.cpu_ticks() - ticks < 10, "it spins"
     assert d.log().count("connections wait") == 1, d.log()
     assert first.ask(b"version").startswith(b"VERSION")
     served = [c for c in conns if select.select([c.s], [], [], 0)[0]]
@@ -81,8 +83,6 @@ def descriptors_run_out():
         c.s.settimeout(5)
         assert c.line().startswith(b"VERSION")
     assert "accepted again" in d.log()
-    cpu = sum(float(x) for x in open("/proc/%d/stat" % d.pid).read().split()[13:15])
-    assert cpu < 100, "it spun"
 
 
 @test
@@ -110,7 +110,7 @@ def slow_reader():
     """a client that asks and doesn't read is bounded, its requests wait, the others are served; then it gets everything, in order"""
     d = Daemon("-m", "64", "--output-limit=256k")
     c = d.client()
-    values = [bytes([65 + i]) * 262144 for i in range(8)]
+    values = [bytes([65 + i]) * 600000 for i in range(8)]  # several times what a socket takes at once
     for i, v in enumerate(values):
         assert c.set("big%d" % i, v) == b"STORED"
     before = rss_mib(d)
@@ -122,9 +122,9 @@ def slow_reader():
     for i in range(200):
         assert c.ask(b"version").startswith(b"VERSION")
     if not lib.SANITIZED:
-        assert rss_mib(d) - before < 4 * 1.0 + 2, rss_mib(d) - before
+        assert rss_mib(d) - before < 4 * 1.0 + 4, rss_mib(d) - before
     kept = [int(v) for k, v in c.stats(b"conns").items() if k.endswith("kept_bytes")]
-    assert max(kept) <= 262144 * 2 + 65536, kept
+    assert max(kept) <= 262144 + 600000 + 65536, kept
     for i in range(8):  # a reply keeps the value it began with; those not begun see the new one
         assert c.set("big%d" % i, b"new") == b"STORED"
     for s in slow[:2]:
@@ -165,6 +165,16 @@ def batches():
         best = min(best, (d.io("syscr") - r, d.io("syscw") - w))
     assert best == (1, 1), best
     assert int(c.stats()["bytes_written"]) - w0 >= 64 * 8 * 10
+    d.stop()
+    d = Daemon("-R", "16")  # turns of 16 requests
+    c = d.client()
+    best = 99
+    for _ in range(10):
+        w = d.io("syscw")
+        c.send(batch)
+        assert c.exact(64 * 8) == b"STORED\r\n" * 64
+        best = min(best, d.io("syscw") - w)
+    assert best == 4, best
 
 
 @test
