@@ -1,0 +1,6 @@
+# The protocol's expectations against Debian's memcached: what they ask for is what it answers, but for the file `differences`.
+
+.PHONY: check-wire-peer
+check-wire-peer: ## the wire tests' expectations against Debian's memcached
+	@.ci/deps install test
+	@PEEK_TEST_SERVER=memcached tests/run tests/wire/test_protocol.py
