@@ -12,6 +12,7 @@
     <eof                   the connection is closed
     wait 1.2               seconds
     alone                  a server of its own, one run
+    only peekd             the other server has no such thing
 
 In lines: \\r \\n \\t \\0 \\\\ \\xNN; {x*250} repeats; {$id} and {$id-1} stand for a number that was captured.
 In expected lines also: {#} a number, {#id} captures one, {..} any text, {a|b} either text.
@@ -31,7 +32,7 @@ class Step:
 class Case:
     def __init__(self, file, line_no, number, title):
         self.file, self.line_no, self.number, self.title = file, line_no, number, title
-        self.options, self.steps, self.differs, self.alone = [], [], False, False
+        self.options, self.steps, self.differs, self.alone, self.only = [], [], False, False, None
 
     @property
     def name(self):
@@ -73,6 +74,8 @@ def read_cases(path):
                 step = Step(conn)
                 case.steps.append(step)
             step.send.append(rest + (b"\\r\\n" if word == b">" else b""))
+        elif word == b"only":
+            case.only = rest.decode()
         elif word == b"alone":
             case.alone = True
         elif word in (b"<", b"<<", b"<m", b"<p", b"<<m", b"<<p", b"<..", b"<eof"):
