@@ -164,18 +164,25 @@ $(ALL_TESTS): %: %.o $(B)/test.a $(B)/test-lib.a $(B)/test-daemon.a $(B)/libpeek
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(B)/test.a $(ROOM) -Wl,--end-group -Wl,--as-needed -lcmocka \
 	    $(DAEMON_LIBS) -lm -lpthread
 
-# Room by room, lowest first, so that the first failure is the deepest cause.
-by_room = $(foreach r,shm wire engine lib daemon ctl,$(foreach t,$(1),$(if $(findstring test_$(r),$(t)),$(t))))
-ordered = $(call by_room,$(1)) $(filter-out $(call by_room,$(1)),$(1))
-TESTS    = $(call ordered,$(UNIT)) $(REGRESS) $(call SCRIPTS,unit regress) $(PROC) $(call SCRIPTS,proc) $(WIRE_T) \
-    $(call SCRIPTS,wire ctl clients docs)
+# Room by room, lowest first.
+ordered = $(patsubst %.c,$(B)/%,$(shell tests/order $(patsubst $(B)/%,%.c,$(1))))
 
-.PHONY: check check-long tests
+# Test points are compiled out of a release: tests that need them are built again with them, and run from there.
+HOOKED  := $(patsubst %.c,%,$(shell grep -ls PEEK_HOOKS tests/*/test_*.c))
+HOOKS_B := $(if $(filter release debug,$(MODE)),$(if $(filter build/release,$(B)),build/hooks,$(B)-hooks),$(B))
+rehook   = $(foreach t,$(1),$(if $(filter $(HOOKED),$(patsubst $(B)/%,%,$(t))),$(HOOKS_B)/$(patsubst $(B)/%,%,$(t)),$(t)))
+PROGRAM_TESTS = $(call rehook,$(call ordered,$(ALL_TESTS)))
+programs = $(foreach d,$(1),$(foreach t,$(PROGRAM_TESTS),$(if $(findstring /tests/$(d)/,$(t)),$(t))))
+TESTS    = $(foreach d,unit regress proc wire ctl clients docs,$(call programs,$(d)) $(call SCRIPTS,$(d)))
+
+.PHONY: check check-long tests hooked
 tests: $(PROGRAMS) $(B)/demo $(ALL_TESTS)
+hooked: $(B)/peekd $(addprefix $(B)/,$(HOOKED))
 
 check: ## install what the tests need, build, run every test; ends with `N passed, N failed`
 	@.ci/deps install build test
 	@$(MAKE) --no-print-directory -s tests
+	@$(if $(filter-out $(B),$(HOOKS_B)),$(MAKE) --no-print-directory -s MODE=hooks B=$(HOOKS_B) hooked)
 	@B=$(B) MODE=$(MODE) tests/run $(TESTS)
 
 check-long: export PEEK_TEST_LONG := 1
@@ -199,7 +206,7 @@ check-aarch64: ## the programs and tests built for aarch64, run under qemu-user
 .PHONY: run-aarch64
 run-aarch64:
 	@B=$(B) MODE=$(MODE) RUNNER=qemu-aarch64 PEEKD=$$PWD/$(B)/qemu/peekd PEEKCTL=$$PWD/$(B)/qemu/peekctl PEEKD_TIMEOUT=300 \
-	    tests/run $(call ordered,$(UNIT)) $(REGRESS) $(PROC) $(WIRE_T) $(call SCRIPTS,wire ctl)
+	    tests/run $(PROGRAM_TESTS) $(call SCRIPTS,wire ctl)
 
 # ---- checks of the source ---------------------------------------------------------------------------------------------
 
