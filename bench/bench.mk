@@ -1,4 +1,7 @@
 # The load tool, the comparison with peers, the traces, the gate.
+#
+# TRACES=DIR    a folder of traces (*.zst or plain); without it the generated ones are used
+# BENCH_OPTS    more options for peekbench-peers
 
 # tests/unit/test_bench_policies.c
 $(B)/test.a: $(patsubst %,$(B)/bench/%.o,policy_lru policy_s3fifo policy_belady trace sizes gen)
@@ -26,3 +29,42 @@ $(B)/bench/peers/%.o: bench/peers/%.cc | $(B)/.probed
 
 $(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CXX) $(OPT.$(MODE)) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(PEER_LIBS) -lm -lrt -lpthread
+
+# ---- targets --------------------------------------------------------------------------------------------------------------
+
+TRACE_FILES = $(sort $(if $(TRACES),$(or $(wildcard $(TRACES)/*.zst),$(wildcard $(TRACES)/*.bin))))
+BENCH_DEPS  = -@.ci/deps install build bench
+
+.PHONY: bench bench-peers bench-gate traces traces-peer
+bench: ## reads, batches, misses, writes, fill and generated traces, on a table of its own
+	@.ci/deps install build
+	@$(MAKE) --no-print-directory -s $(B)/peekbench
+	@for c in get mget view miss set mixed; do $(B)/peekbench $$c || exit 1; done
+	@$(B)/peekbench get --zipf 0.99
+	@$(B)/peekbench get --readers 2 --writer flat
+	@$(B)/peekbench fill
+
+bench-peers: ## peekd, the ideal lookup and every peer that is installed: a table, ratios, a plot
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-peers
+	@$(B)/peekbench-peers --peekd $(B)/peekd --data $(B)/peers.dat --json $(B)/peers.json $(BENCH_OPTS)
+	@! command -v gnuplot >/dev/null || gnuplot -e "data='$(B)/peers.dat'; out='$(B)/peers.svg'" bench/plot/peers.gp && \
+	    echo "plot: $(B)/peers.svg"
+
+bench-gate: ## instructions of a fixed loop of gets against bench/gate.budget, and the time against the ideal lookup's
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench $(B)/peekbench-peers
+	@bench/gate.sh $(B) bench/gate.budget
+
+traces: ## misses of the traces in TRACES=DIR (else generated ones) against LRU, S3-FIFO and Belady: a table, a plot
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekbench
+	@[ -n "$(TRACE_FILES)" ] || echo "no traces (TRACES=DIR names a folder of them): generated ones"
+	@DATA=$(B)/traces.dat bench/traces.sh $(B)/peekbench $(TRACE_FILES)
+	@! command -v gnuplot >/dev/null || gnuplot -e "data='$(B)/traces.dat'; out='$(B)/traces.svg'" bench/plot/traces.gp && \
+	    echo "plot: $(B)/traces.svg"
+
+traces-peer: ## the traces with sizes against a memcached of the same -m
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekbench
+	@bench/traces-peer.sh $(B)/peekbench $(TRACE_FILES)

@@ -243,7 +243,8 @@ run_one(const struct options *o, const struct size_mix *mix, const struct patter
 	int rc;
 
 	f.value = calloc(1, f.value_cap);
-	rc = f.value == NULL ? -1 : own_segment_create(arena_of(o, mix, p->run == run_big), 0, rng_mix(o->seed) | 1, &f.segment);
+	struct own_conf conf = {.arena_bytes = arena_of(o, mix, p->run == run_big), .hash_seed = rng_mix(o->seed) | 1};
+	rc = f.value == NULL ? -1 : own_segment_create(&conf, &f.segment);
 	if (rc != 0) {
 		fprintf(stderr, "peekbench fill: no segment of this size\n");
 		free(f.value);

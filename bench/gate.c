@@ -34,7 +34,8 @@ command_gate(const struct options *o)
 	struct peek *p = NULL;
 	struct rng rng = {1};
 	uint64_t hits = 0;
-	int rc = keys == NULL ? -1 : own_segment_create(16 << 20, 0, 1, &segment);
+	struct own_conf conf = {.arena_bytes = 16 << 20, .hash_seed = 1};
+	int rc = keys == NULL ? -1 : own_segment_create(&conf, &segment);
 
 	if (rc != 0) {
 		fprintf(stderr, "peekbench gate: no segment\n");

@@ -19,6 +19,7 @@
 #include "timer.h"
 
 #define KEY_BYTES      8
+#define ITEM_MAX_BYTES (1 << 20) /* the daemon's and memcached's default */
 #define SEGMENTS_WANT  1024
 #define SEGMENTS_MIN   128
 #define EXTENT_SHIFT   7
@@ -163,8 +164,9 @@ replay_run(const struct trace *t, const struct replay_conf *conf, struct replay_
 	if (!conf->by_bytes)
 		plan_entries(conf->capacity, &plan);
 	r.value_bytes = plan.value_bytes;
-	rc = own_segment_create(conf->by_bytes ? conf->capacity : plan.n_segments << plan.seg_shift, plan.seg_shift,
-	    rng_mix(conf->seed) | 1, &r.segment);
+	struct own_conf own = {.arena_bytes = conf->by_bytes ? conf->capacity : plan.n_segments << plan.seg_shift,
+	    .seg_shift = plan.seg_shift, .item_max_bytes = ITEM_MAX_BYTES, .hash_seed = rng_mix(conf->seed) | 1};
+	rc = own_segment_create(&own, &r.segment);
 	if (rc != 0)
 		return rc;
 	r.value_cap = plan.value_bytes;

@@ -66,18 +66,20 @@ print(const struct options *o, const struct trace *t, const struct replay_conf *
 {
 	double ratio = (double)r->misses / (double)t->n;
 
-	if (o->json)
-		printf("{\"trace\":\"%s\",\"capacity\":%llu,\"unit\":\"%s\",\"hints\":\"%s\",\"requests\":%llu,\"misses\":%llu,"
-		       "\"miss_ratio\":%.6f,\"evictions\":%llu,\"seconds\":%.3f,\"wrong\":%llu,\"refused\":%llu,"
-		       "\"too_large\":%llu,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu",
-		    o->trace != NULL ? o->trace : o->profile, (unsigned long long)conf->capacity,
-		    conf->by_bytes ? "bytes" : "entries", o->hints, (unsigned long long)t->n, (unsigned long long)r->misses, ratio,
-		    (unsigned long long)r->evictions, r->seconds, (unsigned long long)r->wrong, (unsigned long long)r->refused,
-		    (unsigned long long)r->too_large, (unsigned long long)r->longest_set_items,
-		    (unsigned long long)r->longest_set_copied_bytes);
-	else
+	if (!o->json) {
 		printf("requests=%llu misses=%llu miss_ratio=%.6f evictions=%llu seconds=%.3f\n", (unsigned long long)t->n,
 		    (unsigned long long)r->misses, ratio, (unsigned long long)r->evictions, r->seconds);
+		return;
+	}
+	printf("{\"trace\":\"%s\",\"capacity\":%llu,\"unit\":\"%s\",\"hints\":\"%s\",\"keys\":%u,\"sizes\":%d,\"ttls\":%d",
+	    o->trace != NULL ? o->trace : o->profile, (unsigned long long)conf->capacity, conf->by_bytes ? "bytes" : "entries",
+	    o->hints, t->n_keys, t->has_sizes, t->has_ttls);
+	printf(",\"requests\":%llu,\"misses\":%llu,\"miss_ratio\":%.6f,\"evictions\":%llu,\"seconds\":%.3f",
+	    (unsigned long long)t->n, (unsigned long long)r->misses, ratio, (unsigned long long)r->evictions, r->seconds);
+	printf(",\"wrong\":%llu,\"refused\":%llu,\"too_large\":%llu,\"memory\":%llu", (unsigned long long)r->wrong,
+	    (unsigned long long)r->refused, (unsigned long long)r->too_large, (unsigned long long)r->memory_bytes);
+	printf(",\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu", (unsigned long long)r->longest_set_items,
+	    (unsigned long long)r->longest_set_copied_bytes);
 }
 
 /* Misses of the others, and by how many percent peekd has fewer than LRU. */
@@ -131,8 +133,10 @@ command_replay(const struct options *o)
 			fprintf(stderr, "peekbench replay: %s: %s\n", o->socket, strerror(-rc));
 		else
 			print(o, &t, &conf, &r);
+		if (rc == 0 && o->json)
+			puts("}");
 		trace_free(&t);
-		return rc != 0;
+		return rc != 0 || r.wrong != 0;
 	}
 	if (!options_amount(conf.by_bytes ? o->bytes : o->entries, conf.by_bytes ? all_bytes(&t) : t.n_keys, &conf.capacity)) {
 		fprintf(stderr, "peekbench replay: how much is '%s'?\n", conf.by_bytes ? o->bytes : o->entries);

@@ -34,19 +34,21 @@ on_signal(int signo)
 }
 
 int
-own_segment_create(uint64_t arena_bytes, unsigned seg_shift, uint64_t hash_seed, struct own_segment *ret)
+own_segment_create(const struct own_conf *want, struct own_segment *ret)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	static unsigned n_created;
 	struct own_segment s = {.now_s = 0};
-	struct store_conf conf = {.evict = true, .item_max_bytes = ITEM_VALUE_MAX};
+	struct store_conf conf = {.evict = true, .item_max_bytes = want->item_max_bytes != 0 ? want->item_max_bytes : ITEM_VALUE_MAX};
 	struct store_recovery recovery;
 	struct geometry g;
 	char object[MAP_NAME_MAX + 16];
 
+	uint64_t hash_seed = want->hash_seed;
+
 	if (hash_seed == 0 && getrandom(&hash_seed, sizeof(hash_seed), 0) != sizeof(hash_seed))
 		hash_seed = (uint64_t)getpid();
-	int r = geometry_plan(arena_bytes, seg_shift, &g);
+	int r = geometry_plan(want->arena_bytes, want->seg_shift, &g);
 	if (r != 0)
 		return r;
 	snprintf(s.name, sizeof(s.name), "bench-%ld-%u", (long)getpid(), n_created++);

@@ -21,11 +21,15 @@ struct own_segment {
 	uint64_t n_hint_bytes;
 };
 
-/*
- * Creates an empty segment of arena_bytes; seg_shift 0 chooses as the daemon does. hash_seed 0 is a random one; with another, what lies where is
- * the same in every run. Errors of map_create and store_open.
- */
-int own_segment_create(uint64_t arena_bytes, unsigned seg_shift, uint64_t hash_seed, struct own_segment *ret);
+struct own_conf {
+	uint64_t arena_bytes;
+	unsigned seg_shift;      /* 0: as the daemon chooses it */
+	uint32_t item_max_bytes; /* 0: as large as the layout allows */
+	uint64_t hash_seed;      /* 0: random; with another, what lies where is the same in every run */
+};
+
+/* Creates an empty segment. Errors of map_create and store_open. */
+int own_segment_create(const struct own_conf *conf, struct own_segment *ret);
 
 /*
  * A hint page, as the daemon has one, which children of this process share; and a handle on the segment in this process or a child, with hints

@@ -20,7 +20,8 @@ target_open(const struct options *o, uint64_t n_ids, struct target *ret)
 
 	*ret = (struct target){.o = o, .own = o->engine || o->name == NULL};
 	if (ret->own) {
-		rc = own_segment_create((n_ids + 1000) * item * 5 / 4 + (UINT64_C(16) << 20), 0, 0, &ret->segment);
+		struct own_conf conf = {.arena_bytes = (n_ids + 1000) * item * 5 / 4 + (UINT64_C(16) << 20)};
+		rc = own_segment_create(&conf, &ret->segment);
 		if (rc == 0 && !o->no_hints)
 			rc = own_segment_add_hints(&ret->segment);
 	}

@@ -14,7 +14,8 @@ static int
 en_open(void)
 {
 	uint64_t item = 16 + peer_conf.key_bytes + peer_conf.value_bytes + 8;
-	int rc = own_segment_create((64u << 20) + peer_conf.n_keys * item * 5 / 4, 0, 0, &segment);
+	struct own_conf conf = {.arena_bytes = (64u << 20) + peer_conf.n_keys * item * 5 / 4};
+	int rc = own_segment_create(&conf, &segment);
 
 	return rc != 0 ? rc : own_segment_open(&segment, false, &handle);
 }

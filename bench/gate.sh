@@ -1,0 +1,35 @@
+#!/bin/sh
+# gate.sh BUILD_DIR BUDGET_FILE [record]: fails when a get takes more instructions than recorded, or falls too far behind the ideal lookup in one run.
+#
+# The budget's lines: `instructions N` (of one get; 2 % more is allowed) and `ratio R` (peekd's uniform get against the ideal lookup on 4 KiB pages,
+# times in one run: at most R). `record` writes the count that it finds.
+set -eu
+
+b=$1 budget=$2 record=${3:-}
+gets=20000
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+command -v valgrind >/dev/null || { echo "gate: valgrind is not installed" >&2; exit 1; }
+count() {
+	valgrind --tool=callgrind --callgrind-out-file="$dir/out" --collect-atstart=no --toggle-collect=gate_loop \
+	    "$b/peekbench" gate --gets "$1" >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+	sed -n 's/^summary: \([0-9]*\).*/\1/p' "$dir/out"
+}
+# Two lengths, so that what happens once falls out.
+few=$(count $gets) many=$(count $((gets * 3)))
+now=$(echo "$few $many $gets" | awk '{ printf "%.1f", ($2 - $1) / (2 * $3) }')
+if [ "$record" = record ]; then
+	printf 'instructions %s\nratio %s\n' "$now" "$(sed -n 's/^ratio //p' "$budget" 2>/dev/null | grep . || echo 1.18)" >"$dir/new"
+	cat "$dir/new" >"$budget"
+fi
+want=$(sed -n 's/^instructions //p' "$budget") ratio=$(sed -n 's/^ratio //p' "$budget")
+bad=0
+echo "$now $want" | awk '{ printf "gate: %.1f instructions a get, budget %.1f\n", $1, $2; exit $1 > $2 * 1.02 }' || bad=1
+
+"$b/peekbench-peers" --only ideal,peekd-4k --ops 500000 --rounds 5 --peekd "$b/peekd" --json "$dir/json" >"$dir/log" 2>&1 ||
+    { cat "$dir/log" >&2; exit 1; }
+get() { sed -n "s/.*\"id\":\"$1\"[^}]*\"get\":\([0-9.]*\).*/\1/p" "$dir/json"; }
+echo "$(get peekd-4k) $(get ideal) $ratio" |
+    awk '{ printf "gate: get %.1f ns, ideal %.1f ns: ratio %.2f, at most %.2f\n", $1, $2, $1 / $2, $3; exit $1 / $2 > $3 }' || bad=1
+exit $bad
