@@ -76,6 +76,26 @@ static const struct litmus tests[] = {
 	{"seqlock-frel", "Wx1;Wy1;Wx2.rel | Rx.acq;Ry;Facq;Rx", "", "010"},
 	{"seqlock-facq", "Wx1;Frel;Wy1;Wx2.rel | Rx.acq;Ry;Rx", "", "010"},
 	{"seqlock-acq", "Wx1;Frel;Wy1;Wx2.rel | Rx;Ry;Facq;Rx", "", "202"},
+	/* Thread 0 is killed anywhere, 1 is its successor, 2 a reader beside both. */
+	{"kill", "Wx1;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+	{"kill+crash-fence", "Wx1;Fcra;Wy1 | Rx;Ry", "", "= 00 10 11"},
+	{"kill+frel", "Wx1;Frel;Wy1 | Rx;Ry", "", "= 00 10 11"},
+	{"kill+facq", "Wx1;Facq;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+	{"kill+rel-second", "Wx1;Wy1.rel | Rx;Ry", "", "= 00 10 11"},
+	{"kill+rel-first", "Wx1.rel;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+	{"kill+one-place", "Wx1;Wx2 | Rx;Rx", "", "= 00 11 22"},
+	{"kill+own-load", "Wx1;Rx;Wy1 | Rx;Ry", "", "= 100 101 110 111"},
+	{"kill+three", "Wx1;Wy1;Fcra;Wz1 | Rz;Rx;Ry", "", "= 000 001 010 011 111"},
+	{"kill+rel-between", "Wx1;Wy1.rel;Wz1 | Rz;Rx;Ry", "", "= 000 010 011 100 110 111"},
+	{"kill+seen-by-reader", "Wx1;Wy1 | Rx | Rx", "", "= 00 10 11"},
+	{"kill+release-seen", "Wx1;Wy1.rel | Rx | Ry", "", "= 00 10 11"},
+	{"kill+release-seen, fence", "Wx1;Fcra;Wy1 | Rx | Ry", "", "00 10 11 !01"},
+	{"kill+crash-fence is no fence", "Wx1;Fcra;Wy1 | | Ry;Facq;Rx", "", "= 00 01 10 11"},
+	{"kill+successor-stores", "Wx1 | Wx2 | Rx;Rx", "", "= 00 01 02 11 12 22"},
+	{"kill+successor-releases", "Wx1 | Rx;Wy1.rel | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+	{"kill+successor-unlooked", "Wx1 | Wy1.rel;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+	{"kill+successor-frel", "Wx1 | Frel;Wy1;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+	{"kill+successor-rlx", "Wx1 | Rx;Wy1 | Ry.acq;Rx", "", "= 000 010 100 101 110 111"},
 	{"plain+rel+acq", "Px1;Wy1.rel | Ry.acq;Q1;px", "", "norace"},
 	{"plain+frel+facq", "Px1;Frel;Wy1 | Ry;Facq;Q1;px", "", "norace"},
 	{"plain+rlx+acq", "Px1;Wy1 | Ry.acq;Q1;px", "", "race"},
@@ -162,9 +182,9 @@ record(void)
 }
 
 static void
-explore(struct model_result *ret)
+explore(bool kill, struct model_result *ret)
 {
-	struct model_scenario s = {.check = record};
+	struct model_scenario s = {.check = record, .killed = kill, .after = {0, kill}};
 
 	for (unsigned t = 0; t < prog.n_threads; t++)
 		s.thread[t] = thread;
@@ -189,7 +209,7 @@ parse(const char *s, const char *finals)
 			o = &prog.op[t][prog.n_ops[t]++];
 			o->kind = *s;
 			if (*s == 'F') {
-				o->order = s[1] == 'r' ? MODEL_REL : MODEL_ACQ;
+				o->order = s[1] == 'r' ? MODEL_REL : s[1] == 'c' ? MODEL_CRASH : MODEL_ACQ;
 				s += 3;
 			} else if (*s != 'Q') {
 				o->loc = (uint8_t)(*++s - 'x');
@@ -354,11 +374,12 @@ litmus_run(bool verbose)
 		const struct litmus *l = &tests[i];
 		bool good;
 		parse(l->text, l->finals);
-		explore(&r);
+		bool kill = strncmp(l->name, "kill", 4) == 0;
+		explore(kill, &r);
 		if (strstr(l->expect, "race") != NULL)
 			good = r.failed == (l->expect[0] == 'r') && (!r.failed || strstr(r.why, "data race") != NULL);
 		else
-			good = !r.failed && as_expected(l->expect, l->name) && as_axioms(l->name);
+			good = !r.failed && as_expected(l->expect, l->name) && (kill || as_axioms(l->name));
 		if (verbose || !good)
 			printf("# litmus %-34s %s  %" PRIu64 " executions\n", l->name, good ? "ok" : "FAILED", r.executions);
 		failures += !good;
@@ -367,7 +388,7 @@ litmus_run(bool verbose)
 	unsigned random_failures = 0;
 	for (unsigned i = 0; i < RANDOM_PROGRAMS; i++) {
 		random_prog();
-		explore(&r);
+		explore(false, &r);
 		graphs += r.executions;
 		blocked += r.blocked;
 		if (r.failed || !as_axioms("random program")) {

@@ -2,10 +2,11 @@
  * main.c: `make model`: the litmus suite, every scenario, the designs that must fail, and each ordered line of the sources
  * weakened in turn. Two processes share the work. Exit status 0: all held, and every mutation was caught.
  *
- * main [-v] [-s PART] [-w SITE] [-j N]
+ * main [-v] [-s PART] [-w SITE] [-u] [-j N]
  *   -v       names each litmus test
  *   -s PART  only scenarios whose name has PART, with the trace of the execution that fails; no mutations
  *   -w SITE  "file:line" weakened meanwhile
+ *   -u       instead: weakens each line at each place that calls it alone, and tells which scenarios show that
  *   -j N     processes
  */
 #include <inttypes.h>
@@ -148,7 +149,7 @@ report_mutations(unsigned n_found)
 			printf("SURVIVES\n");
 			survivors++;
 		} else {
-			printf("%s (%s, after %" PRIu64 " executions)\n", all[by]->name, r->why, r->executions);
+			printf("%s, after %" PRIu64 " (%.60s)\n", all[by]->name, r->executions, r->why);
 		}
 	}
 	printf("# mutations: %u, survivors: %u\n", n_found, survivors);
@@ -187,20 +188,55 @@ run_some(const char *weaken)
 	return failures != 0;
 }
 
+/* An order that no scenario needs at one place may still be needed there: this finds what to look at, and judges nothing. */
+static int
+run_uses(void)
+{
+	const struct model_use *uses;
+	struct model_result r;
+	unsigned n, survivors = 0;
+
+	for (unsigned i = 0; i < n_all; i++)
+		model_explore(all[i], false, EXECUTIONS_MAX, &r);
+	n = model_uses(&uses);
+	for (unsigned u = 0; u < n; u++) {
+		unsigned n_caught = 0, first = 0;
+		if (strncmp(uses[u].file, "src/", 4) != 0)
+			continue;
+		model_weaken_use((int)u);
+		for (unsigned i = 0; i < n_all && n_caught == 0; i++) {
+			struct model_scenario s = *all[i];
+			s.goals = 0;
+			model_explore(&s, false, EXECUTIONS_MAX, &r);
+			if (r.failed && !s.must_fail && n_caught++ == 0)
+				first = i;
+		}
+		model_weaken_use(-1);
+		survivors += n_caught == 0;
+		printf("%s:%d: %s of line %d: %s\n", uses[u].file, uses[u].line, sites[uses[u].site].kind, sites[uses[u].site].line,
+		    n_caught > 0 ? all[first]->name : "no scenario needs it here");
+		fflush(stdout);
+	}
+	printf("# %u places, %u without a scenario that needs the order there\n", n, survivors);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *part = NULL, *weaken = NULL;
 	unsigned n_processes = 2, failures = 0;
-	bool verbose = false;
+	bool verbose = false, by_use = false;
 
-	for (int c; (c = getopt(argc, argv, "vs:w:j:")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "vs:w:uj:")) != -1;) {
 		if (c == 'v')
 			verbose = true;
 		else if (c == 's')
 			part = optarg;
 		else if (c == 'w')
 			weaken = optarg;
+		else if (c == 'u')
+			by_use = true;
 		else if (c == 'j' && atoi(optarg) > 0)
 			n_processes = (unsigned)atoi(optarg);
 		else
@@ -210,6 +246,8 @@ main(int argc, char **argv)
 	failures += scan_sources("src");
 	unsigned n_found = model_sites(&sites);
 	n_sites = n_found;
+	if (by_use)
+		return run_uses();
 	if (part != NULL || weaken != NULL)
 		return run_some(weaken);
 	shared = __real_mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

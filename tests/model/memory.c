@@ -288,7 +288,7 @@ read_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned m)
 		for (unsigned pos = base_pos(tid, loc); pos > msgs[m].pos; pos--)
 			if (op->kind == OP_LOAD)
 				drop(loc->mo[pos]);
-		if (m != 0)
+		if (m != 0 && msgs[m].tid != tid) /* that a thread sees its own store tells nobody that it happened */
 			confirm(m);
 		view_set(&th->cur, (unsigned)loc->slot, m);
 	}

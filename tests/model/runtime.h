@@ -106,6 +106,16 @@ struct model_site {
 
 /* Sites are numbered as they are met; the numbers hold for this process and those it forks. */
 unsigned model_sites(const struct model_site **ret);
+/* A site at one of the places from which it is reached. */
+struct model_use {
+	const char *file;
+	int line;
+	unsigned site;
+};
+#define MODEL_USES_MAX 256
+unsigned model_uses(const struct model_use **ret);
+void model_weaken_use(int use);
+
 /* The accesses of this site are relaxed, its fence absent, in explorations from now on. -1: none. */
 void model_weaken(int site);
 

@@ -417,6 +417,35 @@ read_flushed(void)
 	expect(world_get(k), acked != 0 ? "????~0C" : "????~0CA");
 }
 
+/* What a successor drops from a bucket that the dead writer had left in order. */
+static void
+setup_flushed_chain(void)
+{
+	setup_full();
+	world_delete(store, b);
+	world_delete(store, c);
+	store_flush(store);
+	world_put(store, b, 'B');
+	world_put(store, c, 'C');
+	world_put(store, d, 'D');
+}
+
+static void
+reply_only(void)
+{
+	ack_write(&ack, 1);
+}
+
+static void
+recover_dropping(void)
+{
+	struct store *s = world_open(&world);
+
+	model_check(world_count(s, a) == 0);
+	model_check(world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
+	model_reached(0);
+}
+
 /* ---- a successor that is killed too ------------------------------------------------------------------------------------------------ */
 
 static void
@@ -452,6 +481,10 @@ static const struct model_scenario scenarios[] = {
 	    .killed = 1, .after = {0, 1}, .goals = 7},
 	{.name = "kill: flush", .setup = setup_one, .thread = {flush_and_store, recover_flushed, read_flushed},
 	    .killed = 1, .after = {0, 1}, .goals = 0xf7},
+	{.name = "kill: flushed item dropped from a chain", .setup = setup_flushed_chain, .thread = {reply_only, recover_dropping, read_chain},
+	    .killed = 1, .after = {0, 1}, .goals = 0x71},
+	{.name = "kill: the successor too, counter", .setup = setup_counter, .thread = {count_up, recover_only, recover_counter},
+	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
 	{.name = "kill: the successor too, closed up", .setup = setup_chain_five, .thread = {unlink_first, recover_only, recover_chain},
 	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
 	{.name = "kill: the successor too, split", .setup = setup_split_one, .thread = {split, recover_only, recover_split, read_split},

@@ -220,6 +220,39 @@ replace_extents(void)
 	world_put_long(store, k2, 'W', 8);
 }
 
+/*
+ * The extent of K is taken first, then the record that lists it; what then stands where the list stood names a segment of the same
+ * incarnation as the extent had.
+ */
+#define WHOLE_SEGMENT 64
+#define NAMES_ANOTHER '\x02'
+
+static void
+setup_extent_list(void)
+{
+	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
+	store = world_open(&world);
+	k = world_key(1, 0, 0);
+	k2 = world_key(1, 0, 1);
+	other = world_key(1, 0, 2);
+	world_put_long(store, k, 'A', WHOLE_SEGMENT); /* record in segment 0, extent in 1 */
+	world_put(store, k2, 'X');                    /* beside the record */
+	world_put(store, other, 'Y');                 /* segment 2 */
+	world_readers(&world);
+}
+
+static void
+take_extent_then_list(void)
+{
+	world_delete(store, k);
+	world_put_long(store, other, 'W', WHOLE_SEGMENT);
+	world_put(store, k2, NAMES_ANOTHER);
+	world_put(store, k2, NAMES_ANOTHER);
+	world_put(store, k2, NAMES_ANOTHER);
+	if (word_load_rlx(&world.arena[ITEM_HEADER_BYTES / 8 + 1]) == NAMES_ANOTHER)
+		model_reached(3);
+}
+
 /* ---- a counter in place, beside an update of the same bucket --------------------------------------------------------------- */
 
 static uint64_t counter_cas[3];
@@ -431,6 +464,7 @@ static const struct model_scenario scenarios[] = {
 	{.name = "switched, old place taken, pinned", .setup = setup_reuse_pinned, .thread = {switch_and_reuse, read_switched}, .goals = 15},
 	{.name = "a copy stands beside a rewrite", .setup = setup_neighbour, .thread = {update_neighbour, read_beside}, .goals = 7},
 	{.name = "extents replaced and reused", .setup = setup_extents, .thread = {replace_extents, read_switched}, .goals = 7},
+	{.name = "extent and list taken in turn", .setup = setup_extent_list, .thread = {take_extent_then_list, read_reused}, .goals = 15},
 	{.name = "counter in place, slot update", .setup = setup_counter, .thread = {count_up, read_counter}, .goals = 15},
 	{.name = "counter under a walk", .setup = setup_scan_counter, .thread = {count_to_ten, scan_counter}, .goals = 3},
 	{.name = "a view whose place is taken", .setup = setup_reuse, .thread = {delete_and_reuse, read_view}, .goals = 11},

@@ -189,6 +189,27 @@ read_moved_out(void)
 	expect(world_get(c), "~C");
 }
 
+static int
+visit_three(void *arg, const struct peek_entry *entry)
+{
+	char key = *(const char *)entry->key;
+
+	*(unsigned *)arg |= key == a ? 1u : key == b ? 2u : key == c ? 4u : 8u;
+	return 0;
+}
+
+static void
+walk_chain(void)
+{
+	unsigned seen = 0;
+	int r = peek_scan(world_peek((unsigned)model_self()), visit_three, &seen);
+
+	model_check(r == 0 || r == -EAGAIN);
+	if (r == 0)
+		model_check((seen & 7) == 7);
+	model_reached(r == 0 ? 1 + (seen == 15) : 0);
+}
+
 static void
 read_fourth(void)
 {
@@ -261,6 +282,7 @@ static const struct model_scenario scenarios[] = {
 	{.name = "split of a chain", .setup = setup_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
 	{.name = "overflow linked, the item moved out", .setup = setup_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
 	{.name = "overflow linked, the new item", .setup = setup_full, .thread = {link_fourth, read_fourth}, .goals = 7},
+	{.name = "overflow linked under a walk", .setup = setup_full, .thread = {link_fourth, walk_chain}, .goals = 7},
 	{.name = "overflow unlinked", .setup = setup_chain, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
 	{.name = "overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
 	{.name = "overflow unlinked and linked again", .setup = setup_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},

@@ -12,6 +12,15 @@ static unsigned n_sites;
 static int weakened = -1;
 static uint64_t *seen;
 
+/* Where seq.h was called last, by thread; and each pair of such a place and a site. */
+static struct place {
+	const char *file;
+	int line;
+} caller[MODEL_THREADS_MAX + 1];
+static struct model_use uses[MODEL_USES_MAX];
+static unsigned n_uses;
+static int use_weakened = -1;
+
 static const char *
 kind_name(enum op_kind kind, enum model_order order)
 {
@@ -32,6 +41,22 @@ site_add(const char *file, int line, const char *kind)
 	sites[n_sites++] = (struct model_site){file, line, kind};
 }
 
+/* Whether this use of the site is the one that is weakened. */
+static bool
+note_use(unsigned site)
+{
+	const struct place *at = &caller[model_self() + 1];
+	unsigned i = 0;
+
+	if (at->file == NULL)
+		return false;
+	while (i < n_uses && !(uses[i].site == site && uses[i].line == at->line && strcmp(uses[i].file, at->file) == 0))
+		i++;
+	if (i == n_uses && n_uses < MODEL_USES_MAX)
+		uses[n_uses++] = (struct model_use){at->file, at->line, site};
+	return (int)i == use_weakened;
+}
+
 enum model_order
 site_order(enum op_kind kind, enum model_order order, const char *file, int line)
 {
@@ -46,7 +71,26 @@ site_order(enum op_kind kind, enum model_order order, const char *file, int line
 		site_add(file, line, kind_name(kind, order));
 	if (seen != NULL)
 		*seen |= UINT64_C(1) << i;
-	return (int)i == weakened ? MODEL_RLX : order;
+	return (int)i == weakened || note_use(i) ? MODEL_RLX : order;
+}
+
+void
+model_call(const char *file, int line)
+{
+	caller[model_self() + 1] = (struct place){file, line};
+}
+
+unsigned
+model_uses(const struct model_use **ret)
+{
+	*ret = uses;
+	return n_uses;
+}
+
+void
+model_weaken_use(int use)
+{
+	use_weakened = use;
 }
 
 void
