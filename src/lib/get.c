@@ -8,6 +8,7 @@
 #include "lib/fallback.h"
 #include "lib/get.h"
 #include "lib/handle.h"
+#include "lib/hints.h"
 #include "lib/info.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
@@ -20,45 +21,53 @@
 
 static ssize_t get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 static ssize_t get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+static ssize_t counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result);
+
+/* Counts a read that came to its end: its thread's own cell, without an atomic read-modify-write. */
+static inline ssize_t
+counted(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result)
+{
+	unsigned lane = lane_of_thread;
+
+	if (LOOKUP_UNLIKELY(!lane_is_own(lane)))
+		return counted_rarely(p, a, n_hits, result);
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane);
+	if (LOOKUP_UNLIKELY(lane_add(&cell->gets, 1, lane) % READ_CADENCE == 0))
+		return counted_rarely(p, a, n_hits, result);
+	return result;
+}
 
 ssize_t
 peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	unsigned lane = lane_of_thread;
 
-	if (LOOKUP_UNLIKELY(a == NULL || lane == LANE_NONE || key_len - 1 >= ITEM_KEY_MAX))
+	if (LOOKUP_UNLIKELY(a == NULL || key_len - 1 >= ITEM_KEY_MAX))
 		return get_first(p, key, key_len, buf, buf_cap);
 	const struct map *m = &a->map;
-	struct hint_cell *cell = lane_cell(a->cells, lane);
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a hit is validated, a miss looks at it again */
-	uint64_t gets = lane_add(&cell->gets, 1, lane);
-
-	/* A retired segment's count is out of range too. */
-	if (LOOKUP_UNLIKELY(gets % READ_CADENCE == 0 || count - 1 >= m->n_buckets_max))
-		return get_slow(p, key, key_len, buf, buf_cap);
+	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_max))
+		return get_slow(p, key, key_len, buf, buf_cap); /* retired, as a rule */
 
 	uint64_t hash = hash_key(key, key_len, m->seed);
 	uint64_t bucket_idx = table_bucket_idx(hash, count);
 	struct lookup_place at = lookup_begin(&m->buckets[bucket_idx], hash);
-
 	if (LOOKUP_UNLIKELY((at.begun & 1) != 0))
 		return get_torn(p, key, key_len, buf, buf_cap);
 	if (at.match == 0) {
 		if (LOOKUP_UNLIKELY(!lookup_quick_miss(m, &at, count)))
 			return get_slow(p, key, key_len, buf, buf_cap);
-		lane_add(&cell->misses, 1, lane);
-		return -ENOENT;
+		return counted(p, a, 0, -ENOENT);
 	}
 	const struct word *item = lookup_quick_item(m, &at);
 	if (LOOKUP_UNLIKELY(item == NULL))
 		return get_slow(p, key, key_len, buf, buf_cap);
 	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
 	if (LOOKUP_LIKELY(n >= 0)) {
-		lane_add(&cell->hits, 1, lane);
 		if (a->hints != NULL)
 			hint_raise(&a->hints[bucket_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at.match)]);
-		return n;
+		return counted(p, a, 1, n);
 	}
 	return n == LOOKUP_TORN ? get_torn(p, key, key_len, buf, buf_cap) : get_slow(p, key, key_len, buf, buf_cap);
 }
@@ -111,10 +120,10 @@ get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_inf
 
 /* Falls back to the socket where no segment can be read. */
 static ssize_t
-get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info, bool counted)
+get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
 {
 	struct read rd;
-	ssize_t r = read_begin(&rd, p, key, key_len, counted);
+	ssize_t r = read_begin(&rd, p, key, key_len);
 
 	if (r == 0)
 		r = get_pinned(&rd, buf, buf_cap, ret_info);
@@ -124,7 +133,7 @@ get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_c
 COLD ssize_t
 get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
-	return get_any(p, key, key_len, buf, buf_cap, NULL, true);
+	return get_any(p, key, key_len, buf, buf_cap, NULL);
 }
 
 COLD static ssize_t
@@ -132,9 +141,27 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
-	if (a != NULL)
+	if (a != NULL && lane_of_thread != LANE_NONE)
 		lane_add(&lane_cell(a->cells, lane_of_thread)->retries, 1, lane_of_thread);
 	return get_slow(p, key, key_len, buf, buf_cap);
+}
+
+/* A thread without a lane of its own; or it is time to look after the daemon, and the read is counted. */
+COLD static ssize_t
+counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result)
+{
+	unsigned lane = lane_of_thread;
+
+	if (!lane_is_own(lane)) {
+		if (lane == LANE_NONE)
+			lane = lane_take();
+		struct hint_cell *cell = lane_cell(a->cells, lane);
+		lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane);
+		if (lane_add(&cell->gets, 1, lane) % READ_CADENCE != 0)
+			return result;
+	}
+	hints_look_after(p, a);
+	return result;
 }
 
 COLD static ssize_t
@@ -142,7 +169,7 @@ get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf
 {
 	if (key_len - 1 >= ITEM_KEY_MAX)
 		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, NULL, false);
+	return get_any(p, key, key_len, buf, buf_cap, NULL);
 }
 
 ssize_t
@@ -150,7 +177,7 @@ peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t
 {
 	if (key_len - 1 >= ITEM_KEY_MAX)
 		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, ret_info, false);
+	return get_any(p, key, key_len, buf, buf_cap, ret_info);
 }
 
 /* Decimal digits, and blanks behind them. */

@@ -6,7 +6,7 @@
 
 #include "lib/handle.h"
 
-/* A read that the quick form could not end, and that is counted in `gets` already. */
+/* A read by the pinned form, for what the quick one can't end. Counts it. */
 ssize_t get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
 #endif

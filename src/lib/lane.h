@@ -8,6 +8,8 @@
 #ifndef PEEK_LIB_LANE_H
 #define PEEK_LIB_LANE_H
 
+#include <stdbool.h>
+
 #include "shm/hint.h"
 
 #define LANE_NONE   0u /* this thread has not read yet */
@@ -30,6 +32,13 @@ lane_add(struct word *w, uint64_t n, unsigned lane)
 	else
 		word_store_rlx(w, sum);
 	return sum;
+}
+
+/* Whether the lane belongs to one thread: neither LANE_NONE nor LANE_SHARED. */
+static inline bool
+lane_is_own(unsigned lane)
+{
+	return lane - 1 < LANE_SHARED - 1;
 }
 
 static inline struct hint_cell *

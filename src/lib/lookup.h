@@ -149,7 +149,14 @@ lookup_quick_item(const struct map *m, const struct lookup_place *at)
 	uint64_t slot = word_load_rlx(&at->bucket->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
 	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
 
-	return LOOKUP_LIKELY(off + LOOKUP_QUICK_REACH <= m->arena_bytes) ? &m->arena[off / sizeof(struct word)] : NULL;
+	const struct word *item = &m->arena[off / sizeof(struct word)];
+
+	if (LOOKUP_UNLIKELY(off + LOOKUP_QUICK_REACH > m->arena_bytes))
+		return NULL;
+	/* Where the value lies depends on the first line: without these the second and third are waited for one after the other. */
+	__builtin_prefetch(item + 8);
+	__builtin_prefetch(item + 16);
+	return item;
 }
 
 /* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
@@ -160,7 +167,7 @@ lookup_quick_copy(const struct map *m, const struct lookup_place *at, const stru
 	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
 	uint64_t word1 = word_load_rlx(&item[1]);
 	uint32_t value_bytes = item_value_bytes(word0), state = item_state(word1);
-	uint32_t key_at = item_key_at(state);
+	uint32_t key_at = item_key_at(state & ITEM_FLAGS); /* what has another layout is refused here */
 
 	if (LOOKUP_UNLIKELY(item_key_bytes(word0) != key_len || value_bytes > LOOKUP_QUICK_BYTES ||
 	        (state & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 || value_bytes > buf_cap))

@@ -32,9 +32,6 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	size_t n_hits = 0, n_quick_hits = 0, n_quick_misses = 0;
 	struct group g;
 
-	uint64_t gets = lane_add(&cell->gets, n, lane);
-	if (gets % READ_CADENCE < n)
-		hints_look_after(p, a); /* may publish another attachment; this one stays good */
 	bool in_range = count - 1 < m->n_buckets_max;
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.hash[i] = hash_key(ops[i].key, ops[i].key_len, m->seed);
@@ -43,12 +40,9 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	}
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(&m->buckets[g.bucket_idx[i]], g.hash[i]);
-		/* Both conditions without a branch: a match under an odd sequence is as good as none. */
-		g.item[i] = g.at[i].match != 0 ? lookup_quick_item(m, &g.at[i]) : NULL;
-		if (g.item[i] != NULL) {
+		g.item[i] = g.at[i].match != 0 ? lookup_quick_item(m, &g.at[i]) : NULL; /* which fetches the lines behind the first */
+		if (g.item[i] != NULL)
 			PREFETCH(g.item[i]);
-			PREFETCH(g.item[i] + 8);
-		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct peek_op *op = &ops[i];
@@ -71,8 +65,11 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		}
 		op->result = r;
 	}
+	size_t n_quick = n_quick_hits + n_quick_misses;
 	lane_add(&cell->hits, n_quick_hits, lane);
 	lane_add(&cell->misses, n_quick_misses, lane);
+	if (lane_add(&cell->gets, n_quick, lane) % READ_CADENCE < n_quick)
+		hints_look_after(p, a);
 	return n_hits + n_quick_hits;
 }
 

@@ -30,10 +30,10 @@ read_use(struct read *rd)
 }
 
 int
-read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len, bool counted)
+read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 {
 	*rd = (struct read){.p = p, .key = key, .key_len = key_len};
-	int r = counted ? 0 : read_ready(p);
+	int r = read_ready(p);
 
 	if (r != 0)
 		return r;
@@ -41,8 +41,7 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len, boo
 	read_use(rd);
 	if (rd->a == NULL)
 		return -EPROTO;
-	uint64_t gets = counted ? word_load_rlx(&rd->cell->gets) : lane_add(&rd->cell->gets, 1, rd->lane);
-	if (gets % READ_CADENCE == 0) {
+	if (lane_add(&rd->cell->gets, 1, rd->lane) % READ_CADENCE == 0) {
 		hints_look_after(p, rd->a);
 		read_use(rd);
 	}

@@ -30,8 +30,8 @@ struct read {
  */
 int read_ready(struct peek *p);
 
-/* Begins. `counted`: the caller has counted this read, and is past read_ready. Returns as read_ready. */
-int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len, bool counted);
+/* Begins, and counts. Returns as read_ready. */
+int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len);
 
 /*
  * Finds and pins the item, within what is left of the budget of tries. 0: rd->pin is to be read and then confirmed by lookup_stands(&rd->a->map,

@@ -44,7 +44,7 @@ peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret
 
 	if (key_len - 1 >= ITEM_KEY_MAX || ret_view == NULL)
 		return -EINVAL;
-	int r = read_begin(&rd, p, key, key_len, false);
+	int r = read_begin(&rd, p, key, key_len);
 	while (r == 0 && (r = read_pin(&rd)) == 0) {
 		bool one_place = place_of(&rd, &view);
 		if (!lookup_stands(&rd.a->map, &rd.pin))
