@@ -30,6 +30,8 @@ echo "$now $want" | awk '{ printf "gate: %.1f instructions a get, budget %.1f\n"
 "$b/peekbench-peers" --only ideal,peekd-4k --ops 500000 --rounds 5 --peekd "$b/peekd" --json "$dir/json" >"$dir/log" 2>&1 ||
     { cat "$dir/log" >&2; exit 1; }
 get() { sed -n "s/.*\"id\":\"$1\"[^}]*\"get\":\([0-9.]*\).*/\1/p" "$dir/json"; }
-echo "$(get peekd-4k) $(get ideal) $ratio" |
+own=$(get peekd-4k) ideal=$(get ideal)
+[ -n "$own" ] && [ -n "$ideal" ] || { cat "$dir/log" >&2; exit 1; }
+echo "$own $ideal $ratio" |
     awk '{ printf "gate: get %.1f ns, ideal %.1f ns: ratio %.2f, at most %.2f\n", $1, $2, $1 / $2, $3; exit $1 / $2 > $3 }' || bad=1
 exit $bad

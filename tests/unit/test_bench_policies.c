@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../bench/gen.h"
+#include "../bench/payload.h"
 #include "../bench/policy.h"
 #include "../bench/rng.h"
 
@@ -243,6 +244,34 @@ test_zipf(void **state)
 	}
 }
 
+/* A value is its key's own and of one version, or it doesn't pass: a mixture of two is refused wherever it is cut. */
+static void
+test_payload(void **state)
+{
+	unsigned char a[300], b[300], mixed[300];
+
+	(void)state;
+	for (uint32_t len = 0; len < 200; len++) {
+		payload_value(a, len, 77, 1);
+		payload_value(b, len, 77, 2);
+		assert_true(payload_ok(a, len, 77));
+		assert_true(payload_ok(b, len, 77));
+		if (len > 4)
+			assert_false(payload_ok(a, len, 78));
+		for (uint32_t cut = 8; cut + 8 <= len; cut++) {
+			memcpy(mixed, a, cut);
+			memcpy(mixed + cut, b + cut, len - cut);
+			assert_false(payload_ok(mixed, len, 77));
+		}
+	}
+	for (uint32_t len = 8; len <= 250; len += 11) {
+		payload_key(a, len, 1000);
+		payload_key(b, len, 1001);
+		assert_true(memcmp(a, b, len) != 0);
+		assert_null(memchr(a, ' ', len));
+	}
+}
+
 int
 main(void)
 {
@@ -255,6 +284,7 @@ main(void)
 		cmocka_unit_test(test_against_each_other),
 		cmocka_unit_test(test_gen_repeats),
 		cmocka_unit_test(test_zipf),
+		cmocka_unit_test(test_payload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
