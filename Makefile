@@ -87,7 +87,7 @@ $(B)/%.o: %.c | $(B)/.probed
 $(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)
 $(filter $(B)/src/daemon/server%,$(DAEMON)): EXTRA := $(EVENT_DEFS)
 
-DAEMON_LIBS := $(EVENT_LIBS) -lconfuse $(HEAP_LIBS)
+DAEMON_LIBS := $(EVENT_LIBS) -lconfuse -lzstd -lpthread $(HEAP_LIBS)
 
 $(B)/peekd: $(DAEMON) $(ENGINE) $(WIRE) $(SHM)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
@@ -113,7 +113,8 @@ $(B)/libpeek.so: $(LIB) $(WIRE) $(SHM) src/lib/libpeek.map
 	ln -sf libpeek.so $(B)/libpeek.so.$(SOMAJOR)
 comma := ,
 
-$(B)/libpeek.pc: include/peek.h Makefile
+.PHONY: $(B)/libpeek.pc # what it says depends on prefix and libdir
+$(B)/libpeek.pc:
 	@mkdir -p $(@D)
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: libpeek' \
 	    'Description: lock-free reader of the peekd shared-memory cache' 'Version: $(VERSION)' \

@@ -1,0 +1,46 @@
+#!/bin/bash
+# make install: what arrives where, what the library shows, and a program built against it from the outside.
+. tests/server.sh
+root=$tmp/root
+lib=/usr/lib/somewhere
+ok "make install" make -s B="$B" MODE="${MODE:-release}" install DESTDIR="$root" prefix=/usr libdir=$lib
+for f in /usr/sbin/peekd /usr/bin/peekctl /usr/include/peek.h $lib/libpeek.a $lib/libpeek.so $lib/pkgconfig/libpeek.pc \
+    /usr/share/man/man1/peekctl.1 /usr/share/man/man8/peekd.8 /usr/share/man/man5/peekd.conf.5 /etc/peekd/peekd.conf \
+    /usr/lib/systemd/system/peekd.service /usr/lib/systemd/system/peekd@.service /usr/lib/sysusers.d/peekd.conf \
+    /usr/lib/tmpfiles.d/peekd.conf /usr/share/bash-completion/completions/peekctl; do
+	[ -s "$root$f" ]
+	result $? "$f"
+done
+version=$(sed -n 's/^#define PEEK_VERSION_[A-Z]* *//p' include/peek.h | paste -sd.)
+same "the library's name carries its version" "libpeek.so.$version" basename "$(readlink -f "$root$lib/libpeek.so")"
+readelf -d "$root$lib/libpeek.so" | grep -q "soname: \[libpeek.so.${version%%.*}\]"
+result $? "its soname carries the major version"
+same "it shows what peek.h declares, and nothing else" \
+    "$(grep -o '\bpeek_[a-z0-9_]*(' include/peek.h | tr -d '(' | grep -v -e '_fn$' | sort -u | grep -xF "$(
+	nm -D --defined-only "$root$lib/libpeek.so" | sed -n 's/.* T \(.*\)@@.*/\1/p' | sort)")" \
+    sh -c "nm -D --defined-only '$root$lib/libpeek.so' | sed -n 's/.* [TDBR] \([^@]*\).*/\1/p' | sort"
+if [ "${MODE:-release}" = release ]; then
+	readelf -d "$root$lib/libpeek.so" | grep NEEDED | grep -vq 'libc\.so\.6'
+	[ $? = 1 ]
+	result $? "it needs libc alone"
+fi
+nm --defined-only "$root$lib/libpeek.a" 2>/dev/null | sed -n 's/.* [TDBRC] //p' | grep -v '^peek_' >"$tmp/other"
+[ ! -s "$tmp/other" ]
+result $? "nor does the archive show other names" "$tmp/other"
+grep -q "^ExecStart=/usr/sbin/peekd" "$root/usr/lib/systemd/system/peekd.service"
+result $? "the unit starts what was installed"
+
+if [ "${MODE:-release}" = release ]; then
+	flags=$(PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root$lib/pkgconfig pkg-config --cflags --libs libpeek)
+	ok "a program builds with pkg-config's flags" gcc -o "$tmp/example" tests/docs/example.c $flags
+	PEEKD=$root/usr/sbin/peekd
+	server_start
+	same "it runs against the daemon that was installed" hello env LD_LIBRARY_PATH="$root$lib" "$tmp/example" "$name"
+	ok "so does peekctl" "$root/usr/bin/peekctl" -n "$name" get greeting
+fi
+(. "$root/usr/share/bash-completion/completions/peekctl"; PATH=$root/usr/bin:$PATH
+COMP_WORDS=(peekctl sta) COMP_CWORD=1
+_peekctl
+[ "${COMPREPLY[*]}" = "stats status" ])
+result $? "completion knows the commands"
+plan
