@@ -11,10 +11,16 @@
  *  - One handle serves any number of threads at once, for reads and for writes (writes take turns). peek_close must be
  *    the last call on a handle.
  *  - After fork() the child goes on using the parent's handle: it reads the same mapping, counts for itself, and
- *    connects anew at its first write.
+ *    connects anew at its first read (for the hints) and its first write. What the parent had queued stays the parent's.
  *  - A segment that was retired stays mapped until peek_close, so that no reader ever touches memory that went away.
  *  - Whoever may write the file below /dev/shm (its owner and root) can truncate it under its readers, who then get SIGBUS. Nobody else can.
- *  - The library never logs, aborts, installs a signal handler and keeps nothing outside the handle but a number for each thread.
+ *  - Reads enter the kernel in named cases only: the first read of a process or thread; a segment that was replaced (switched
+ *    off by PEEK_NO_FOLLOW); another daemon than the last, noticed once in 4096 reads of a thread, to which hints are then sent (at
+ *    most 50 ms, at most 8 times for each start of a daemon; switched off by PEEK_NO_FOLLOW, PEEK_NO_HINTS or PEEK_READ_ONLY); a
+ *    foreign layout, which is read through the socket.
+ *  - An item that expires is looked at with a clock of the vDSO; others with none.
+ *  - Seven threads of a process count without an atomic instruction, further ones share a counter.
+ *  - The library never logs, aborts or installs a signal handler, and keeps nothing outside the handle but a number for each thread.
  *
  * Errors: 0 or a count, else a negative errno. Each code has one meaning in all functions:
  *
@@ -68,7 +74,8 @@ struct peek;
 /*
  * Opens instance `name` ("default" if NULL). Works while no daemon runs, as long as its segment is there.
  * PEEK_SOCKET in the environment overrides the control socket that the segment names. The owner of the segment must be root, this
- * process's effective user, or the uid that PEEK_OWNER names.
+ * process's effective user, or the uid that PEEK_OWNER names. (Neither is looked at in a set-user-ID program.) If a daemon runs it is
+ * told that this process reads: at most 100 ms, and no error if it doesn't answer.
  * Enters the kernel. Errors: -EINVAL -ENOENT -EACCES -EPERM -EPROTO -EBADMSG -ENOMEM -EIO.
  */
 int peek_open(const char *name, unsigned flags, struct peek **ret_peek);
@@ -80,11 +87,13 @@ void peek_close(struct peek *p);
 
 /*
  * Copies the value of a key into buf and returns its length. No system call, lock, allocation or wait.
- * -ENOSPC: it is longer than buf_cap; buf's content is undefined. Errors: -ENOENT -EAGAIN -ENOSPC -EINVAL -EBADMSG.
+ * -ENOSPC: it is longer than buf_cap; buf's content is undefined. Errors: -ENOENT -EAGAIN -ENOSPC -EINVAL -EBADMSG; and if the
+ * segment was replaced and its successor can't be attached, what peek_open would return (a segment that was taken out of use without
+ * a successor has no keys: -ENOENT).
  */
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
-/* The value as a number: a counter's own word, or a decimal string. Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
+/* The value as a number: a counter's own word, or decimal digits (and blanks behind them). Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
 int peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value);
 
 struct peek_info {
@@ -107,13 +116,17 @@ struct peek_op {
 	ssize_t result; /* as peek_get returns it */
 };
 
-/* n reads whose cache misses overlap. Each is a read of its own; they are not one snapshot. Returns the number of hits, or -EINVAL. */
+/*
+ * n reads whose cache misses overlap. Each is a read of its own; they are not one snapshot. Returns the number of hits, or -EINVAL (ops is
+ * NULL); a key of no allowed length is its own operation's -EINVAL.
+ */
 ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n);
 
 /*
  * A view: the value where it lies, without a copy. What `data` points to may be rewritten while it is looked at; it was whole
  * and the key's own only if peek_view_valid() says so AFTERWARDS. Before that, don't follow anything read from it, and don't let it leave.
- * Values in one piece only; -ENOTSUP says that this one is a counter or lies in several pieces: use peek_get.
+ * Values in one piece only; -ENOTSUP says that this one is a counter, lies in several pieces, or in a foreign layout: use peek_get.
+ * data stays readable, whatever becomes of the value, until peek_close.
  * Errors: -ENOENT -EAGAIN -ENOTSUP -EINVAL -EBADMSG.
  */
 struct peek_view {
@@ -129,7 +142,8 @@ int peek_view_valid(struct peek *p, const struct peek_view *view);
 /*
  * Walks all keys without the daemon. Each key that is there throughout is passed at least once, also while the table grows;
  * one that comes, goes or moves meanwhile may be passed twice or not at all. visit returns 0 to go on; anything else ends the walk and is returned.
- * Errors: -EAGAIN -EBADMSG, or what visit returned.
+ * A segment that is replaced meanwhile is walked from its beginning. visit may call anything but peek_close. Errors: -EAGAIN -EBADMSG,
+ * -ENOTSUP (a foreign layout), or what visit returned.
  */
 struct peek_entry {
 	const void *key; /* valid during the call */
@@ -162,15 +176,17 @@ int peek_flush(struct peek *p, uint32_t delay_s);
 
 /*
  * Pipelined sets: queued here and sent in batches. peek_set_flush sends the rest and waits until the daemon has answered for all; failed is
- * called for each key that was refused, with its errno, from within either call. Not carried across a broken connection:
- * peek_set_flush then returns -EINPROGRESS. One thread at a time uses a handle's queue.
+ * called for each key that was refused, with its errno, from within either call; it may read and write by this handle, but not use the
+ * queue. Memory is bounded (two times 64 KiB); a value too large for that waits for its answer. Not carried across a broken
+ * connection or a daemon that takes nothing for the timeout: either call then returns -EINPROGRESS, and everything that was
+ * queued is of unknown fate; -ECONNREFUSED: it was dropped unsent. One thread at a time uses a handle's queue.
  */
 typedef void (*peek_failed_fn)(void *arg, const void *key, size_t key_len, int error);
 int peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
     peek_failed_fn failed, void *arg);
 int peek_set_flush(struct peek *p);
 
-/* Milliseconds that a write may take (default 1000). */
+/* Milliseconds that a write, or a read through the socket, may take (default 1000). Errors: -EINVAL (0). */
 int peek_set_timeout(struct peek *p, unsigned timeout_ms);
 
 /* ---- the handle's state -------------------------------------------------------------------------------------------- */
