@@ -49,7 +49,7 @@ expect(struct model *m, struct peer_client *c, const char *want)
 		return false;
 	if (strcmp(line, want) != 0) {
 		m->n_refused++;
-		snprintf(m->why, sizeof(m->why), "\"%.60s\" where \"%s\" was due", line, want);
+		snprintf(m->why_refused, sizeof(m->why_refused), "\"%.60s\" where \"%s\" was due", line, want);
 	}
 	commit(m);
 	return true;
@@ -126,16 +126,15 @@ flush(struct model *m, struct peer_client *c)
 	for (uint32_t key = 0; key < PEER_KEYS; key++)
 		m->sh->floor[key] = 0;
 	m->flushing = true;
+	m->n_pending = 0; /* whatever becomes of it is flushed, or has either outcome as all has */
 	if (!peer_send(c, "flush_all\r\n", 11) || !expect(m, c, "OK"))
 		return false;
 	m->flushing = false;
 	for (uint32_t key = 0; key < PEER_KEYS; key++) {
 		m->acked[key] = 0;
-		if (key < PEER_STABLE || key >= PEER_GROWING)
+		if (key >= PEER_GROWING) /* a stable one may be absent until it is set again */
 			m->sh->floor[key] = m->next + 1;
 	}
-	for (uint32_t key = 0; key < PEER_STABLE; key++)
-		m->sh->floor[key] = 0; /* may be absent, until it is set again */
 	return true;
 }
 
@@ -233,6 +232,39 @@ miss_the_mark(struct model *m, uint32_t key, uint64_t found, const char *where)
 	    (unsigned long long)m->acked[key], m->n_pending, where);
 }
 
+/* What is found of a key from now on is what it is. */
+static void
+believe(struct model *m, uint32_t key, uint64_t found)
+{
+	if (found == 0 && !(key < PEER_STABLE || key >= PEER_GROWING))
+		m->sh->floor[key] = 0;
+	else if (found != PEER_DAMAGED && found > m->acked[key])
+		m->sh->floor[key] = found;
+	m->acked[key] = found != PEER_DAMAGED ? found : 0;
+}
+
+bool
+model_settle(struct model *m, struct peer_client *c)
+{
+	static uint64_t found[PEER_KEYS];
+
+	for (uint32_t key = 0; key < PEER_KEYS; key++) {
+		bool pending = m->flushing;
+		for (unsigned i = 0; i < m->n_pending && !pending; i++)
+			pending = m->pending[i].key == key;
+		if (!pending)
+			continue;
+		if (!ask_group(c, key, key + 1, found))
+			return false;
+		if (!allowed(m, key, found[key]))
+			miss_the_mark(m, key, found[key], "after a kill");
+		believe(m, key, found[key]);
+	}
+	m->n_pending = 0;
+	m->flushing = false;
+	return true;
+}
+
 bool
 model_compare(struct model *m, struct peer_client *c, const char *name)
 {
@@ -262,11 +294,7 @@ model_compare(struct model *m, struct peer_client *c, const char *name)
 		if (!allowed(m, key, found[key]))
 			miss_the_mark(m, key, found[key], "socket");
 		n_items += found[key] != 0 && !fleeting;
-		if (found[key] == 0 && !(key < PEER_STABLE || key >= PEER_GROWING))
-			m->sh->floor[key] = 0;
-		else if (found[key] > m->acked[key])
-			m->sh->floor[key] = found[key];
-		m->acked[key] = found[key];
+		believe(m, key, found[key]);
 	}
 	peek_close(p);
 	uint64_t counted = peer_stat(c, "curr_items");

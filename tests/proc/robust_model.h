@@ -26,9 +26,13 @@ struct model {
 	uint64_t n_acked, n_refused;
 	uint64_t n_lost, n_wrong;  /* by model_compare */
 	char why[200];             /* the last of these */
+	char why_refused[120];     /* the last reply that wasn't the one that was due */
 };
 
 void model_init(struct model *m, struct peer_shared *sh, unsigned seed);
+
+/* On a new connection: finds out which outcome what was pending on the one before has had. False: the connection has ended. */
+bool model_settle(struct model *m, struct peer_client *c);
 
 /* One operation. False: the connection has ended; what was pending has either outcome. */
 bool model_step(struct model *m, struct peer_client *c);

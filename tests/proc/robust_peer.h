@@ -36,6 +36,7 @@ struct peer_shared {
 	_Atomic uint64_t reads, wrong, missed, stale, again, failed, longest_ns, longest_cpu_ns;
 	_Atomic int stop;
 	bool evicting; /* any key may be absent */
+	char why[200]; /* the last answer that was wrong, missed, stale or an error */
 };
 
 uint32_t peer_key(uint32_t key, char *buf); /* 64 bytes are enough; returns the length */

@@ -35,24 +35,39 @@ raise_to(_Atomic uint64_t *max, uint64_t v)
 		;
 }
 
+static void
+tell(struct peer_shared *sh, const char *what, uint32_t key, long long n, uint64_t state, uint64_t floor, unsigned form)
+{
+	snprintf(sh->why, sizeof(sh->why), "%s: key %u answer %lld state %llu, acknowledged %llu, read before %llu, call %u", what, key, n,
+	    (unsigned long long)state, (unsigned long long)floor, (unsigned long long)last[key], form);
+}
+
 /* floor: what had been acknowledged before the read began, unless it was taken back since. */
 static void
-judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64_t floor)
+judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64_t floor, unsigned form)
 {
 	sh->reads++;
 	if (n == -EAGAIN) {
 		sh->again++;
 	} else if (n == -ENOENT) {
-		sh->missed += key < PEER_STABLE && !sh->evicting && floor > 0;
+		if (key < PEER_STABLE && !sh->evicting && floor > 0) {
+			sh->missed++;
+			tell(sh, "missed", key, n, 0, floor, form);
+		}
 	} else if (n < 0) {
 		sh->failed++;
+		tell(sh, "error", key, n, 0, floor, form);
 	} else {
 		uint64_t state = peer_state(key, value, (size_t)n);
 		if (state == PEER_DAMAGED) {
 			sh->wrong++;
+			tell(sh, "wrong", key, n, 0, floor, form);
 			return;
 		}
-		sh->stale += state < floor || ((key < PEER_STABLE || key >= PEER_GROWING) && state < last[key]);
+		if (state < floor || ((key < PEER_STABLE || key >= PEER_GROWING) && state < last[key])) {
+			sh->stale++;
+			tell(sh, "stale", key, n, state, floor, form);
+		}
 		last[key] = state;
 	}
 }
@@ -110,7 +125,7 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 		raise_to(&sh->longest_cpu_ns, (cpu_ns() - cpu) / n);
 		for (unsigned k = 0; k < n; k++) {
 			uint64_t now = sh->floor[key[k]]; /* lowered before a flush, or before a key begins anew */
-			judge(sh, key[k], buf[k], op[k].result, now < floor[k] ? now : floor[k]);
+			judge(sh, key[k], buf[k], op[k].result, now < floor[k] ? now : floor[k], form);
 		}
 	}
 	peek_close(p);

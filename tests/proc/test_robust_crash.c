@@ -78,6 +78,7 @@ one_life(const char *env, bool other_size, unsigned kill_after_us)
 		kill(daemon_.pid, SIGKILL);
 		_exit(0);
 	}
+	alive = alive && model_settle(&model, &client);
 	for (unsigned i = 0; alive && (killer > 0 || i < OPS_PER_LIFE); i++)
 		alive = model_step(&model, &client);
 	peer_close(&client);
@@ -91,7 +92,6 @@ one_life(const char *env, bool other_size, unsigned kill_after_us)
 static bool
 judge(bool other_size)
 {
-	model.why[0] = '\0';
 	if (!peer_start(&daemon_, arguments(other_size), NULL) || !peer_connect(&client, &daemon_)) {
 		snprintf(model.why, sizeof(model.why), "the successor doesn't start");
 		return false;
@@ -103,7 +103,12 @@ judge(bool other_size)
 	}
 	peer_close(&client);
 	peer_kill(&daemon_);
-	return ok && model.n_refused == 0;
+	if (model.n_refused > 0) {
+		memcpy(model.why, model.why_refused, sizeof(model.why_refused));
+		model.n_refused = 0;
+		ok = false;
+	}
+	return ok;
 }
 
 static bool
@@ -148,6 +153,7 @@ kill_at_label(struct fault *f, unsigned n_lives)
 {
 	char env[128], what[400];
 	bool ok = true;
+	model.why[0] = '\0';
 	uint64_t reads = sh->reads, wrong = sh->wrong + sh->stale + sh->missed + sh->failed, lost = model.n_lost;
 
 	sh->longest_cpu_ns = 0;
@@ -217,7 +223,10 @@ run(bool evicting)
 	snprintf(what, sizeof(what), "%s: lives without a kill at a label%s%s", name, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 	n_labels = read_labels(fault);
+	const char *only = getenv("ROBUST_ONLY");
 	for (unsigned i = 0; i < n_labels; i++) {
+		if (only != NULL && !begins_with(fault[i].label, only))
+			continue;
 		if (strcmp(fault[i].label, "create:named") != 0 && (!evicting || is_long || begins_with(fault[i].label, "evict") ||
 		        begins_with(fault[i].label, "clean") || begins_with(fault[i].label, "append") || begins_with(fault[i].label, "seal") ||
 		        begins_with(fault[i].label, "extents") || begins_with(fault[i].label, "handover")))
@@ -225,6 +234,7 @@ run(bool evicting)
 	}
 	uint64_t reads = sh->reads;
 	sh->longest_cpu_ns = 0;
+	model.why[0] = '\0';
 	ok = true;
 	for (unsigned i = 0; i < n_random; i++) {
 		at_random.n_killed += one_life(NULL, i % 8 == 7, 200 + (unsigned)rand() % 20000);
@@ -237,9 +247,9 @@ run(bool evicting)
 	sh->stop = 1;
 	for (unsigned i = 0; i < N_READERS; i++)
 		waitpid(reader[i], NULL, 0);
-	snprintf(what, sizeof(what), "%s: readers: %llu reads, wrong %llu, missed %llu, stale %llu, errors %llu", name,
+	snprintf(what, sizeof(what), "%s: readers: %llu reads, wrong %llu, missed %llu, stale %llu, errors %llu%s%s", name,
 	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong, (unsigned long long)sh->missed, (unsigned long long)sh->stale,
-	    (unsigned long long)sh->failed);
+	    (unsigned long long)sh->failed, sh->why[0] != '\0' ? "; " : "", sh->why);
 	report(sh->reads > 1000 && sh->wrong + sh->missed + sh->stale + sh->failed == 0, what);
 	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu; longest read %llu us with waits for a core\n",
 	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
