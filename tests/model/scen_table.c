@@ -9,6 +9,7 @@
 #include "engine/store_private.h"
 #include "model/scenarios.h"
 #include "model/world.h"
+#include "shm/hint.h"
 
 static struct store *store;
 static char stays[2], moves[2], absent, a, b, c, d, e;
@@ -271,6 +272,59 @@ setup_two_chains(void)
 	world_readers(&world);
 }
 
+/* ---- eviction: what is hot moves, what is not goes ------------------------------------------------------------------------ */
+
+static char hot, cold;
+
+static void
+setup_evict(void)
+{
+	world_init(&world, 4, 4, WORLD_SEG_SHIFT);
+	world.map.n_segments = 6;
+	store = world_open(&world);
+	hot = 'a';
+	cold = 'b';
+	struct store_key key = {.bytes = &hot, .len = 1, .hash = store_hash(store, &hot, 1)};
+	struct store_item item;
+	for (char next = 'a'; next < 'e'; next++)
+		world_put(store, next, 'A');
+	for (unsigned i = 0; i < HINT_MAX; i++) {
+		model_check(store_find(store, &key, WORLD_NOW_S, &item, NULL));
+		store_bump(store, &item, WORLD_NOW_S);
+	}
+	word_store_rlx(&ack, slot_unit(item.slot));
+	world_readers(&world);
+}
+
+static void
+evict(void)
+{
+	struct store_key key = {.bytes = &hot, .len = 1, .hash = store_hash(store, &hot, 1)};
+	struct store_item item;
+
+	world_put(store, 'v', 'Z'); /* opens a segment: the oldest has to go */
+	world_put(store, 'w', 'Z');
+	model_check(store_find(store, &key, WORLD_NOW_S, &item, NULL));
+	if (slot_unit(item.slot) != word_load_rlx(&ack))
+		model_reached(8);
+	if (world_find(store, cold) == WORLD_MISS)
+		model_reached(9);
+}
+
+static void
+recover_hot(void)
+{
+	struct store *s = world_open(&world);
+
+	model_check(world_find(s, hot) == 'A' && world_count(s, hot) == 1);
+}
+
+static void
+read_hot(void)
+{
+	expect(world_get(hot), "~A");
+}
+
 static const struct model_scenario scenarios[] = {
 	{.name = "split, a key that stays", .setup = setup_split_one, .thread = {split, read_stays}, .goals = 3},
 	{.name = "split, a key that moves", .setup = setup_split_one, .thread = {split, read_moves}, .goals = 3},
@@ -287,6 +341,9 @@ static const struct model_scenario scenarios[] = {
 	{.name = "overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
 	{.name = "overflow unlinked and linked again", .setup = setup_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},
 	{.name = "overflow given to another chain", .setup = setup_two_chains, .thread = {unlink_and_link, read_last_of_chain}, .goals = 3},
+	{.name = "eviction moves a hot item", .setup = setup_evict, .thread = {evict, read_hot}, .goals = 0x303},
+	{.name = "kill: eviction moves a hot item", .setup = setup_evict, .thread = {evict, recover_hot, read_hot},
+	    .killed = 1, .after = {0, 1}, .goals = 0x303},
 };
 
 SCENARIO_TABLE(scen_table, scenarios);
