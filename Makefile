@@ -174,7 +174,7 @@ HOOKS_B := $(if $(filter release debug,$(MODE)),$(if $(filter build/release,$(B)
 rehook   = $(foreach t,$(1),$(if $(filter $(HOOKED),$(patsubst $(B)/%,%,$(t))),$(HOOKS_B)/$(patsubst $(B)/%,%,$(t)),$(t)))
 PROGRAM_TESTS = $(call rehook,$(call ordered,$(ALL_TESTS)))
 programs = $(foreach d,$(1),$(foreach t,$(PROGRAM_TESTS),$(if $(findstring /tests/$(d)/,$(t)),$(t))))
-TESTS    = $(foreach d,unit regress proc wire ctl clients docs,$(call programs,$(d)) $(call SCRIPTS,$(d)))
+TESTS    = $(foreach d,unit regress proc wire ctl clients docs demo,$(call programs,$(d)) $(call SCRIPTS,$(d)))
 
 .PHONY: check check-long tests hooked
 tests: $(PROGRAMS) $(B)/demo $(ALL_TESTS)

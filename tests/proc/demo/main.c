@@ -46,7 +46,7 @@ static int
 give_up(const char *what, int error)
 {
 	if (!interrupted)
-		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "", error != 0 ? peek_strerror(error) : "");
+		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "", error == -ECHILD ? "see above" : error != 0 ? peek_strerror(error) : "");
 	end_children(SIGKILL);
 	daemon_tidy(&the_daemon);
 	return interrupted ? 128 + interrupted : 2;
@@ -209,6 +209,25 @@ start_children(const struct corpus *c, struct shared *sh, unsigned n_readers)
 	return -ETIMEDOUT;
 }
 
+/* Whether all children and the daemon still run; says which doesn't. */
+static bool
+all_run(void)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, WNOHANG);
+
+	if (pid <= 0)
+		return true;
+	const char *what = pid == the_daemon.pid ? "peekd" : n_children > 0 && pid == children[n_children - 1] ? "the writer" : "a reader";
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "demo: %s was ended by signal %d\n", what, WTERMSIG(status));
+	else
+		fprintf(stderr, "demo: %s ended with status %d\n", what, WEXITSTATUS(status));
+	if (pid == the_daemon.pid)
+		the_daemon.pid = 0;
+	return false;
+}
+
 static int
 watch(const struct shared *sh, unsigned n_readers, uint64_t began, double from, double to, double all)
 {
@@ -221,7 +240,7 @@ watch(const struct shared *sh, unsigned n_readers, uint64_t began, double from, 
 		    (unsigned long long)s.wrong, (unsigned long long)s.missing);
 		bar(from == 0 ? "reading" : "again", at / all, text);
 		pause_ms(50);
-		if (waitpid(-1, NULL, WNOHANG) > 0)
+		if (!all_run())
 			return -ECHILD;
 	}
 	return interrupted ? -EINTR : 0;
@@ -312,7 +331,7 @@ demo(const char *dir, unsigned n_readers, double seconds)
 	the_daemon.item_max_bytes = ITEM_MAX_BYTES;
 	the_daemon.megabytes = (c.bytes * 2 + c.n * 1024) / 1048576 + 64;
 	if ((error = daemon_start(&the_daemon)) != 0)
-		return give_up("peekd did not start", 0);
+		return give_up("peekd did not start; what it said stands above", 0);
 	printf("peekd       -n %s -m %llu -I 16m\n", the_daemon.name, (unsigned long long)the_daemon.megabytes);
 
 	struct shared *sh = mmap(NULL, sizeof(*sh) + c.n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
