@@ -26,7 +26,7 @@ daemon_prepare(struct daemon *d, const char *program)
 
 	*d = (struct daemon){.program = program};
 	snprintf(d->name, sizeof(d->name), "demo-%ld", (long)getpid());
-	int n = snprintf(d->dir, sizeof(d->dir), "%s/peekd-demo-%ld", tmp != NULL && strlen(tmp) < 24 ? tmp : "/tmp", (long)getpid());
+	int n = snprintf(d->dir, sizeof(d->dir), "%s/peekd-demo-%ld", tmp != NULL && strlen(tmp) < 60 ? tmp : "/tmp", (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof(d->dir) || mkdtemp(strcat(d->dir, "-XXXXXX")) == NULL)
 		return -errno;
 	snprintf(d->socket, sizeof(d->socket), "%s/socket", d->dir);
@@ -145,7 +145,7 @@ remove_matching(const char *pattern)
 void
 daemon_tidy(struct daemon *d)
 {
-	char pattern[128];
+	char pattern[160];
 
 	end(d, SIGTERM);
 	if (d->dir[0] == '\0')

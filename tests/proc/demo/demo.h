@@ -75,9 +75,9 @@ uint64_t tally_quantile(const struct tally *t, unsigned n, double p);
 struct daemon {
 	const char *program;
 	char name[48];
-	char dir[64]; /* private: socket and log */
-	char socket[96];
-	char log[96];
+	char dir[96]; /* private: socket and log */
+	char socket[108];
+	char log[108];
 	uint64_t megabytes;
 	uint64_t item_max_bytes;
 	pid_t pid; /* 0: not running */
