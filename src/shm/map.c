@@ -184,6 +184,16 @@ map_allocate_overflow(const struct map *m, uint64_t n)
 	return n > m->n_overflow_max ? -ENOSPC : allocate_buckets(m->fd, m->overflow_off, n, m->n_overflow_max);
 }
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
+int
+map_collapse(const void *page)
+{
+	return madvise((void *)(uintptr_t)page, LAYOUT_HUGE_BYTES, MADV_COLLAPSE) == 0 ? 0 : -errno;
+}
+
 /* ---- create ---------------------------------------------------------------------------------------------------------- */
 
 static void

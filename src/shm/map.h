@@ -92,6 +92,12 @@ void map_close(struct map *m);
 int map_allocate_buckets(const struct map *m, uint64_t n);
 int map_allocate_overflow(const struct map *m, uint64_t n);
 
+/*
+ * Turns one 2 MiB page of the mapping into a huge page, for all processes; page: aligned to LAYOUT_HUGE_BYTES. What of it has no memory yet
+ * gets some. Takes about 1 ms. 0, or a negative errno: the kernel gives none, now or ever.
+ */
+int map_collapse(const void *page);
+
 /* The control socket's path as the header has it. buf holds 8 * LAYOUT_SOCKET_WORDS bytes. */
 void map_socket_path(const struct map *m, char *buf);
 void map_set_socket_path(const struct map *m, const char *path);
