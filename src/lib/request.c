@@ -80,6 +80,8 @@ request_verdict(const struct wire_reply *re, char mode)
 			return -EDOM;
 		if (says(re, "denied") || says(re, "not allowed") || says(re, "not enabled") || says(re, "unauth"))
 			return -EACCES;
+		if (says(re, "connections"))
+			return -ECONNREFUSED; /* it has as many as it allows */
 		return re->code == WIRE_RE_SERVER_ERROR ? -EIO : -EBADMSG;
 	default:
 		return -EBADMSG;
