@@ -6,7 +6,8 @@
 #define VALUE_LINE_MAX (6 + WIRE_KEY_MAX + 3 * 21 + 4) /* VALUE, key, three numbers, two ends of line */
 
 static void
-put_value(struct cmd *cmd, const struct wire_str *key, const struct store_item *item, bool with_cas, struct wire_out *out)
+put_value(struct cmd *cmd, const struct wire_str *key, const struct store_item *item, bool with_cas,
+    struct wire_out *out)
 {
 	char *p = wire_reserve(out, VALUE_LINE_MAX + item->value_bytes), *begin = p;
 
@@ -145,6 +146,15 @@ cmd_delete(struct cmd *cmd, const struct wire_request *req, struct wire_out *out
 		wire_put_line(out, hit ? "DELETED" : "NOT_FOUND");
 }
 
+static void
+put_number(uint64_t value, struct wire_out *out)
+{
+	char text[22], *end = wire_digits(text, value);
+
+	memcpy(end, "\r\n", 2);
+	wire_put(out, text, (size_t)(end + 2 - text));
+}
+
 void
 cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
@@ -164,7 +174,7 @@ cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	case STORE_OK:
 		cmd_count(cmd, decr ? SHM_STAT_DECR_HITS : SHM_STAT_INCR_HITS);
 		if (!req->noreply)
-			wire_put_linef(out, "%llu", (unsigned long long)value);
+			put_number(value, out);
 		return;
 	case STORE_NON_NUMERIC:
 		line = CMD_NON_NUMERIC;

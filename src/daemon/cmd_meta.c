@@ -47,7 +47,7 @@ cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_k
 		wire_put_text(out, "SERVER_ERROR out of memory\r\n");
 		return false;
 	}
-	*ret = (struct store_item){.cas = cas, .expiry_s = put.expiry_s, .value_bytes = value_bytes, .last_access_s = cmd->now_s,
-	    .state = put.state};
+	*ret = (struct store_item){.cas = cas, .expiry_s = put.expiry_s, .value_bytes = value_bytes,
+	    .last_access_s = cmd->now_s, .state = put.state};
 	return true;
 }

@@ -1,5 +1,6 @@
 /*
- * cmd_meta.h: the pieces of a meta reply. Its flags stand in the order in which they were asked for; Z, X and W come last.
+ * cmd_meta.h: the pieces of a meta reply. Its flags stand in the order in which they were asked for; Z, X and W come
+ * last.
  */
 #ifndef PEEK_DAEMON_CMD_META_H
 #define PEEK_DAEMON_CMD_META_H
@@ -69,8 +70,8 @@ cmd_put_word(char *p, const char *blank_and_letter)
 void cmd_put_bare(const struct wire_request *req, const char *code, struct wire_out *out);
 
 /*
- * Creates the item that N asks for on a miss, with a value and state bits. False: it can't be, and the error has been answered. *ret has what a
- * reply shows, and is no item of the store's.
+ * Creates the item that N asks for on a miss, with a value and state bits. False: it can't be, and the error has
+ * been answered. *ret has what a reply shows, and is no item of the store's.
  */
 bool cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, const void *value,
     uint32_t value_bytes, uint32_t state, struct store_item *ret, struct wire_out *out);

@@ -1,6 +1,6 @@
 /*
- * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg also writes what a reader of shared memory can't: the mark that it
- * was read, the winner, last access.
+ * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg also writes what a reader of shared
+ * memory can't: the mark that it was read, the winner, last access.
  */
 #include "daemon/cmd_meta.h"
 
@@ -20,8 +20,8 @@ count_get(struct cmd *cmd, const struct wire_request *req, bool hit, int gone)
 
 /* The flags of a hit. item->expiry_s follows T; *ret_won: R wins. */
 static char *
-put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item, bool created, bool *ret_won,
-    char *p)
+put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item, bool created,
+    bool *ret_won, char *p)
 {
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		switch (req->flag[i].letter) {

@@ -64,7 +64,7 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	};
 	bool joins = put.mode == STORE_APPEND || put.mode == STORE_PREPEND;
 
-	put.invalidate = compares && cmd_given(req, 'I') && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
+	put.invalidate = cmd_given(req, 'I') && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	cmd_count(cmd, SHM_STAT_CMD_SET);
 	enum store_result result = store_put(cmd->store, &put, cmd->now_s, &cas);

@@ -1,5 +1,6 @@
 /*
- * cmd_private.h: what the files that carry out verbs share. Each verb's function takes a request of its own shape, already allowed to the peer.
+ * cmd_private.h: what the files that carry out verbs share. Each verb's function takes a request of its own shape,
+ * already allowed to the peer.
  */
 #ifndef PEEK_DAEMON_CMD_PRIVATE_H
 #define PEEK_DAEMON_CMD_PRIVATE_H

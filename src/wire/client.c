@@ -63,13 +63,15 @@ struct code_name {
 #define CODE(text, code) {text, sizeof(text) - 1, code}
 
 static const struct code_name code_names[] = {
-    CODE("HD", WIRE_RE_HD), CODE("VA", WIRE_RE_VA), CODE("EN", WIRE_RE_EN), CODE("NS", WIRE_RE_NS), CODE("EX", WIRE_RE_EX),
-    CODE("NF", WIRE_RE_NF), CODE("MN", WIRE_RE_MN), CODE("ME", WIRE_RE_ME), CODE("STORED", WIRE_RE_STORED),
+    CODE("HD", WIRE_RE_HD), CODE("VA", WIRE_RE_VA), CODE("EN", WIRE_RE_EN), CODE("NS", WIRE_RE_NS),
+    CODE("EX", WIRE_RE_EX), CODE("NF", WIRE_RE_NF), CODE("MN", WIRE_RE_MN), CODE("ME", WIRE_RE_ME), CODE("STORED", WIRE_RE_STORED),
     CODE("NOT_STORED", WIRE_RE_NOT_STORED), CODE("EXISTS", WIRE_RE_EXISTS), CODE("NOT_FOUND", WIRE_RE_NOT_FOUND),
-    CODE("DELETED", WIRE_RE_DELETED), CODE("TOUCHED", WIRE_RE_TOUCHED), CODE("OK", WIRE_RE_OK), CODE("END", WIRE_RE_END),
-    CODE("VALUE", WIRE_RE_VALUE), CODE("STAT", WIRE_RE_STAT), CODE("RESET", WIRE_RE_RESET), CODE("VERSION", WIRE_RE_VERSION),
+    CODE("DELETED", WIRE_RE_DELETED), CODE("TOUCHED", WIRE_RE_TOUCHED), CODE("OK", WIRE_RE_OK),
+    CODE("END", WIRE_RE_END), CODE("VALUE", WIRE_RE_VALUE), CODE("STAT", WIRE_RE_STAT), CODE("RESET", WIRE_RE_RESET),
+    CODE("VERSION", WIRE_RE_VERSION),
     CODE("ATTACHED", WIRE_RE_ATTACHED), CODE("ITEM", WIRE_RE_ITEM), CODE("ERROR", WIRE_RE_ERROR),
-    CODE("ERROR:", WIRE_RE_ERROR), CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR), CODE("SERVER_ERROR", WIRE_RE_SERVER_ERROR),
+    CODE("ERROR:", WIRE_RE_ERROR), CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR),
+    CODE("SERVER_ERROR", WIRE_RE_SERVER_ERROR),
 };
 
 /* The code word: a name, or a decimal number. */
@@ -117,7 +119,8 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 		return 1;
 
 	unsigned at = ret->code == WIRE_RE_VA ? 0 : 2; /* VA bytes ...; VALUE key flags bytes */
-	if (ret->n_args <= at || !wire_u32(ret->arg[at].p, ret->arg[at].len, &ret->data_bytes) || ret->data_bytes > WIRE_DATA_MAX)
+	if (ret->n_args <= at || !wire_u32(ret->arg[at].p, ret->arg[at].len, &ret->data_bytes) ||
+	    ret->data_bytes > WIRE_DATA_MAX)
 		return -EBADMSG;
 	uint64_t line_bytes = ret->total_bytes;
 	ret->total_bytes += (uint64_t)ret->data_bytes + 2;

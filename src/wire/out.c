@@ -64,7 +64,8 @@ wire_put_stat_str(struct wire_out *out, const char *name, const char *value)
 }
 
 void
-wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max, uint64_t epoch)
+wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
+    uint64_t epoch)
 {
 	wire_put_linef(out, "ATTACHED %llu %llu %llu %llu", (unsigned long long)client_idx, (unsigned long long)total_bytes,
 	    (unsigned long long)n_clients_max, (unsigned long long)epoch);

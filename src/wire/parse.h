@@ -13,12 +13,13 @@ bool wire_exptime(const char *p, size_t len, int64_t *ret);
 enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 
 /*
- * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or the error line. *ret_swallow: the
- * data block's length is known and it is to be swallowed although the line is bad.
+ * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or
+ * the error line. *ret_swallow: the data block's length is known and it is to be swallowed although the line is bad.
  */
 const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow);
 
-/* The first blank of [p, end), or end: eight bytes at a time, since keys are long. Little-endian, as everything here. */
+/* The first blank of [p, end), or end: eight bytes at a time, since keys are long. Little-endian, as everything
+ * here. */
 static inline const char *
 wire_find_blank(const char *p, const char *end)
 {

@@ -1,10 +1,12 @@
 /*
  * wire.h: the socket contract: memcached's text protocol, classic and meta, as bytes to structs and back.
  *
- * A pure codec: no I/O, no clock, no allocation. Everything that a struct points to lies in the caller's buffer and is valid as long as
- * the buffer is. Any number of threads may use it at once on buffers of their own. Bounded: linear in the bytes given.
+ * A pure codec: no I/O, no clock, no allocation. Everything that a struct points to lies in the caller's buffer and
+ * is valid as long as the buffer is. Any number of threads may use it at once on buffers of their own. Bounded:
+ * linear in the bytes given.
  *
- * Server side: wire_parse, wire_next_key, and the encoders of replies. Client side: the encoders of requests, and wire_parse_reply.
+ * Server side: wire_parse, wire_next_key, and the encoders of replies. Client side: the encoders of requests, and
+ * wire_parse_reply.
  */
 #ifndef PEEK_WIRE_H
 #define PEEK_WIRE_H
@@ -67,7 +69,8 @@ extern const struct wire_verb_info wire_verbs[WIRE_N_VERBS];
 /* "read", "write", "admin" */
 const char *wire_access_name(enum wire_access access);
 
-/* ---- requests, as a server reads them ----------------------------------------------------------------------------- */
+/* ---- requests, as a server reads them
+ * ----------------------------------------------------------------------------- */
 
 struct wire_flag {
 	char letter;
@@ -78,8 +81,9 @@ struct wire_flag {
 /* Bits of wire_request.given: which numbers of a meta request were sent. */
 #define WIRE_HAS(letter) (UINT64_C(1) << ((letter) & 63))
 
-/* exptime holds what was sent, a signed 32-bit number: 0 never; negative: has passed; up to 2592000: seconds from now; above: Unix time.
- * Written with a plus sign it counts from now whatever its size, up to 2^32 - 1: WIRE_FROM_NOW is then set. */
+/* exptime holds what was sent, a signed 32-bit number: 0 never; negative: has passed; up to 2592000: seconds from
+ * now; above: Unix time. Written with a plus sign it counts from now whatever its size, up to 2^32 - 1:
+ * WIRE_FROM_NOW is then set. */
 #define WIRE_FROM_NOW (INT64_C(1) << 40)
 
 struct wire_request {
@@ -129,15 +133,15 @@ enum wire_status {
 };
 
 /*
- * Reads one request from the start of buf. scanned: so many bytes of buf are known to hold no LF (0 when in doubt). *ret is meaningful as
- * the status says; it is not cleared between calls. Its pointers point into buf (but key, with base64: into *ret itself).
- * Keys of GET and GAT lines have all been checked when it returns WIRE_OK.
+ * Reads one request from the start of buf. scanned: so many bytes of buf are known to hold no LF (0 when in doubt).
+ * *ret is meaningful as the status says; it is not cleared between calls. Its pointers point into buf (but key, with
+ * base64: into *ret itself). Keys of GET and GAT lines have all been checked when it returns WIRE_OK.
  */
 enum wire_status wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret);
 
 /*
- * Iterates over the keys of a GET or GAT request. *cursor begins at 0 and is an offset in the line, so that an iteration may stop, the
- * buffer move and the line be parsed again, and then go on. False: no more.
+ * Iterates over the keys of a GET or GAT request. *cursor begins at 0 and is an offset in the line, so that an
+ * iteration may stop, the buffer move and the line be parsed again, and then go on. False: no more.
  */
 static inline bool
 wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str *ret_key)
@@ -157,16 +161,18 @@ wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str 
 	return true;
 }
 
-/* Decimal, digits only, the whole of [p, p + len): at most 20 digits. False: not a number or too large; *ret is untouched. */
+/* Decimal, digits only, the whole of [p, p + len): at most 20 digits. False: not a number or too large; *ret is
+ * untouched. */
 bool wire_u64(const char *p, size_t len, uint64_t *ret);
 bool wire_u32(const char *p, size_t len, uint32_t *ret);
 
-/* ---- bytes out ------------------------------------------------------------------------------------------------------ */
+/* ---- bytes out
+ * ------------------------------------------------------------------------------------------------------ */
 
 /*
- * An output buffer that belongs to the caller. Encoders append at len. When there is no room, grow (if not NULL) is asked to make cap at
- * least `cap_min`; it may move buf. It returns 0, or a negative errno: then `failed` is set, nothing is appended from then on, and the connection can't be
- * kept. Nothing is cleared by the encoders.
+ * An output buffer that belongs to the caller. Encoders append at len. When there is no room, grow (if not NULL) is
+ * asked to make cap at least `cap_min`; it may move buf. It returns 0, or a negative errno: then `failed` is set,
+ * nothing is appended from then on, and the connection can't be kept. Nothing is cleared by the encoders.
  */
 struct wire_out {
 	char *buf;
@@ -226,22 +232,27 @@ void wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value);
 void wire_put_stat_str(struct wire_out *out, const char *name, const char *value);
 
 /* "ATTACHED ..." : what the server answers to peek_attach; the descriptor goes with its first byte (SCM_RIGHTS). */
-void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max, uint64_t epoch);
+void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
+    uint64_t epoch);
 #define WIRE_NO_HINT_PAGE "SERVER_ERROR no hint page"
 
-/* ---- requests, as a client writes them -------------------------------------------------------------------------------- */
+/* ---- requests, as a client writes them
+ * -------------------------------------------------------------------------------- */
 
 /*
- * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". Any key of 1 .. WIRE_KEY_MAX bytes: it is sent encoded where it holds a byte that a
- * line can't carry. data_bytes -1: no such word (mg md ma me); with one, the data and CR LF are to follow. flags: "v c T60", without leading or
- * trailing blank, "" or NULL: none; no b among them. Takes at most WIRE_KEY_B64_MAX + 32 + strlen(flags) bytes.
+ * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". Any key of 1 .. WIRE_KEY_MAX bytes: it is
+ * sent encoded where it holds a byte that a line can't carry. data_bytes -1: no such word (mg md ma me); with one,
+ * the data and CR LF are to follow. flags: "v c T60", without leading or trailing blank, "" or NULL: none; no b
+ * among them. Takes at most WIRE_KEY_B64_MAX + 32 + strlen(flags) bytes.
  */
-void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len, int64_t data_bytes, const char *flags);
+void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len, int64_t data_bytes,
+    const char *flags);
 
 /* Whether a key can stand on a line as it is: no byte up to space. */
 bool wire_key_plain(const void *key, size_t key_len);
 
-/* ---- replies, as a client reads them ------------------------------------------------------------------------------------ */
+/* ---- replies, as a client reads them
+ * ------------------------------------------------------------------------------------ */
 
 enum wire_code {
 	/* meta */
@@ -269,12 +280,14 @@ struct wire_reply {
 };
 
 /*
- * Reads one reply (one line, with its data block) from the start of buf. 1: it is in *ret; consume total_bytes. 0: more bytes are needed
- * (*ret_need, if not NULL: at least so many in all; 0 unknown). -EBADMSG: not in the protocol, or a line without end.
+ * Reads one reply (one line, with its data block) from the start of buf. 1: it is in *ret; consume total_bytes. 0:
+ * more bytes are needed (*ret_need, if not NULL: at least so many in all; 0 unknown). -EBADMSG: not in the protocol,
+ * or a line without end.
  */
 int wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need);
 
-/* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it is not there. 'W', 'X', 'Z' have empty ones. */
+/* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it is not there. 'W', 'X', 'Z' have
+ * empty ones. */
 bool wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_token);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * fuzz_wire.c: any bytes through the codec, as a server and as a client reads them.
  *
- * What must hold, besides that no byte outside the input is touched (each input is copied to a block of its exact size):
+ * What must hold, besides that no byte outside the input is touched (each input is copied to a block of its exact
+ * size):
  *  - a request is consumed from the front, so that a stream always moves on;
  *  - everything in a request points into the input, and keeps its limits;
  *  - a prefix of a request is never taken for another one, nor refused: it waits;
@@ -178,7 +179,8 @@ round_trip(const uint8_t *data, size_t len)
 	char *end = wire_base64(text, data, key_len);
 	REQUIRE(wire_unbase64(text, (size_t)(end - text), back, &n) && n == key_len && memcmp(back, data, n) == 0);
 	end = wire_urlencode(text, data, key_len);
-	REQUIRE(wire_urldecode(text, (size_t)(end - text), (unsigned char *)line, &n) && n == key_len && memcmp(line, data, n) == 0);
+	REQUIRE(wire_urldecode(text, (size_t)(end - text), (unsigned char *)line, &n) && n == key_len);
+	REQUIRE(memcmp(line, data, n) == 0);
 	(void)wire_urldecode((const char *)data, key_len, back, &n);
 	(void)wire_unbase64((const char *)data, key_len, back, &n);
 }
