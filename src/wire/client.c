@@ -93,7 +93,7 @@ reply_code(const struct wire_str *word, struct wire_reply *ret)
 int
 wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need)
 {
-	const char *lf = memchr(buf, '\n', len);
+	const char *lf = len > 0 ? memchr(buf, '\n', len) : NULL; /* buf may be NULL with it */
 	struct wire_str word;
 
 	if (lf == NULL) {
