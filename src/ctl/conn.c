@@ -118,7 +118,8 @@ conn_reply(struct conn *c, struct wire_reply *ret)
 			c->in_at += ret->total_bytes;
 			return 0;
 		}
-		memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
+		if (c->in_at > 0)
+			memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
 		c->in_len -= c->in_at;
 		c->in_at = 0;
 		size_t want = c->in_len + 65536 > need ? c->in_len + 65536 : (size_t)need;

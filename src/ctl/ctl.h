@@ -27,7 +27,7 @@ struct ctl {
 	const char *output, *file, *mode;
 	const char *from, *to;
 	uint64_t ttl_s, flags, cas, limit;
-	bool has_cas, sort, null;
+	bool has_cas, sort, null, partial;
 	/* words behind the command */
 	int n_args;
 	char **args;

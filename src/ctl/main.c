@@ -117,6 +117,7 @@ take_option(struct ctl *c, char id, const char *value)
 	case '<': c->from = value; return CTL_OK;
 	case '>': c->to = value; return CTL_OK;
 	case 'S': c->sort = true; return CTL_OK;
+	case 'P': c->partial = true; return CTL_OK;
 	case '0': c->null = true; return CTL_OK;
 	case 't':
 		if (!ctl_duration(value, &number) || number < 1 || number > 86400)

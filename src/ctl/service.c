@@ -48,7 +48,7 @@ print_stat(void *arg, struct wire_str name, struct wire_str value)
 int
 cmd_stats(struct ctl *c)
 {
-	static const char *const known[] = {"", "settings", "items", "slabs", "sizes", "conns", "reset"};
+	static const char *const known[] = {"", "settings", "items", "slabs", "sizes", "conns", "snapshot", "reset"};
 	const char *what = c->n_args > 0 ? c->args[0] : "";
 	struct record r;
 	size_t i = 0;
@@ -56,7 +56,7 @@ cmd_stats(struct ctl *c)
 	while (i < sizeof(known) / sizeof(*known) && strcmp(what, known[i]) != 0)
 		i++;
 	if (i == sizeof(known) / sizeof(*known))
-		return ctl_error("There are settings, items, slabs, sizes, conns and reset.", "there are no stats \"%s\"", what);
+		return ctl_error("There are settings, items, slabs, sizes, conns, snapshot and reset.", "there are no stats \"%s\"", what);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	record_begin(&r, c->json, 28);

@@ -1,5 +1,6 @@
 /*
- * cmd.c: from a request to the function that carries it out: who may, what is wanted, what the answer means for the connection.
+ * cmd.c: from a request to the function that carries it out: who may, what is wanted, what the answer means for the
+ * connection.
  */
 #include "daemon/cmd_private.h"
 
@@ -15,7 +16,8 @@ allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	return false;
 }
 
-/* A value that is too large leaves nothing behind that a client would take for it: the old one goes, for set and for ms. */
+/* A value that is too large leaves nothing behind that a client would take for it: the old one goes, for set and for
+ * ms. */
 static bool
 fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
@@ -130,6 +132,10 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 		return shut_down(cmd, req, out);
 	case WIRE_PEEK_ATTACH:
 		return CMD_ATTACH;
+	case WIRE_PEEK_SAVE:
+	case WIRE_PEEK_LOAD:
+	case WIRE_PEEK_LOAD_PART:
+		return CMD_SNAPSHOT;
 	case WIRE_PEEK_METRICS:
 		cmd_metrics(cmd, out);
 		return CMD_DONE;

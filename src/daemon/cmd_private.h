@@ -54,7 +54,9 @@ void cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *ou
 
 /* cmd_stats.c */
 void cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
-void cmd_metrics(struct cmd *cmd, struct wire_out *out);
 void cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
+
+/* metrics.c: calls cmd_stats.c */
+void cmd_metrics(struct cmd *cmd, struct wire_out *out);
 
 #endif

@@ -1,10 +1,7 @@
 /*
  * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the cache as a whole.
  */
-#include <stdio.h>
-
 #include "daemon/cmd_private.h"
-#include "daemon/metrics.h"
 
 #define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
 #define DUMP_LINE_MAX    (5 + 3 * WIRE_KEY_MAX + 5 * 21 + 2)
@@ -171,6 +168,9 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	} else if (word_is(req, "conns")) {
 		if (cmd->put_conns != NULL)
 			cmd->put_conns(cmd->arg, out);
+	} else if (word_is(req, "snapshot")) {
+		if (cmd->put_snapshot != NULL)
+			cmd->put_snapshot(cmd->arg, out);
 	} else if (word_is(req, "reset")) {
 		reset(cmd);
 		wire_put_text(out, "RESET\r\n");
@@ -180,23 +180,6 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		return;
 	}
 	wire_put_text(out, "END\r\n");
-}
-
-void
-cmd_metrics(struct cmd *cmd, struct wire_out *out)
-{
-	char line[64];
-	size_t begin = out->len, len, n;
-
-	metrics_put(cmd, out);
-	len = out->len - begin;
-	n = (size_t)snprintf(line, sizeof(line), "VALUE metrics 0 %zu\r\n", len);
-	if (wire_reserve(out, n) == NULL)
-		return;
-	memmove(out->buf + begin + n, out->buf + begin, len);
-	memcpy(out->buf + begin, line, n);
-	out->len += n;
-	wire_put_text(out, "\r\nEND\r\n");
 }
 
 struct dump {

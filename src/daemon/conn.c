@@ -314,6 +314,13 @@ execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 		else
 			wire_put_line(&sh->out, WIRE_NO_HINT_PAGE);
 		break;
+	case CMD_SNAPSHOT:
+		/* files of the host are not for those who don't say who they are */
+		if (sh->snapshot != NULL && c->is_unix)
+			snapshot_request(sh->snapshot, req, sh->cmd->now_unix_s, &sh->out);
+		else
+			wire_put_line(&sh->out, "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
+		break;
 	case CMD_CLOSE:
 		c->closing = true;
 		break;

@@ -18,6 +18,7 @@
 
 #include "daemon/cmd.h"
 #include "daemon/hints.h"
+#include "daemon/snapshot.h"
 
 #define CONN_INPUT_BYTES 65536
 
@@ -25,6 +26,7 @@
 struct conn_shared {
 	struct cmd *cmd;
 	struct hints *hints; /* NULL: none */
+	struct snapshot *snapshot; /* NULL: none */
 	uint64_t epoch;
 	uint32_t max_reqs;
 	size_t output_limit;

@@ -25,6 +25,7 @@
 #include "daemon/notify.h"
 #include "daemon/segment.h"
 #include "daemon/server.h"
+#include "daemon/warm.h"
 #include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
@@ -37,6 +38,8 @@ struct daemon {
 	struct clock_shift shift;
 	struct segment segment;
 	struct hints *hints;
+	struct huge huge;
+	struct snapshot *snapshot;
 	struct cmd cmd;
 	struct server *server;
 	uint64_t start_us; /* monotonic */
@@ -196,6 +199,19 @@ segment_mode(const struct conf *conf, mode_t unix_mode)
 	return mode;
 }
 
+/* One page at once where they are required; the others come in the background. */
+static int
+begin_huge(struct daemon *d)
+{
+	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map);
+	if (d->conf.huge_pages != HUGE_PAGES_REQUIRE)
+		return 0;
+	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
+		return 0;
+	log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does without", strerror(errno));
+	return EX_OSERR;
+}
+
 static int
 open_segment(struct daemon *d)
 {
@@ -223,7 +239,7 @@ open_segment(struct daemon *d)
 		store_set_hints(s->store, bytes, n_bytes);
 	} else
 		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
-	return 0;
+	return begin_huge(d);
 }
 
 static void
@@ -335,7 +351,15 @@ serve(struct daemon *d)
 	    .arg = d,
 	};
 
+	if (snapshot_new(d->segment.store, d->conf.snapshot_compress != 0, &d->snapshot) != 0) {
+		log_error("no memory for snapshots");
+		return EX_OSERR;
+	}
+	if (d->conf.snapshot_path[0] != '\0' && d->segment.origin == SEGMENT_CREATED)
+		warm_start(&d->conf, d->segment.store, d->snapshot, &d->shift);
 	fill_cmd(d);
+	args.snapshot = d->snapshot;
+	args.huge = &d->huge;
 	if (server_create(&args, &d->server) != 0) {
 		log_error("no memory for the event loop");
 		return EX_OSERR;
@@ -346,6 +370,8 @@ serve(struct daemon *d)
 	server_run(d->server);
 	notify_send("STOPPING=1");
 	server_free(d->server);
+	if (d->conf.snapshot_path[0] != '\0')
+		warm_end(&d->conf, d->segment.store, d->snapshot, &d->shift);
 	return 0;
 }
 
@@ -364,6 +390,7 @@ run(struct daemon *d, const char *unix_path, int n_passed)
 	if ((status = open_segment(d)) == 0) {
 		if ((status = write_pidfile(&d->conf)) == 0)
 			status = serve(d);
+		snapshot_free(d->snapshot);
 		if (d->hints != NULL) {
 			store_set_hints(d->segment.store, NULL, 0);
 			hints_destroy(d->hints);

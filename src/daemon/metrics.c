@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/cmd_private.h"
+
 static const struct shm_stat_info rows[SHM_STAT_N] = {
 #define STAT SHM_STAT_ROW
 #include "shm/stats.def"
@@ -140,4 +142,21 @@ metrics_put(const struct cmd *cmd, struct wire_out *out)
 	put_sample(cmd, out, "peekd_start_time_seconds", value);
 	put_rows(cmd, out, values);
 	put_ratios(cmd, out, values);
+}
+
+void
+cmd_metrics(struct cmd *cmd, struct wire_out *out)
+{
+	char line[64];
+	size_t begin = out->len, len, n;
+
+	metrics_put(cmd, out);
+	len = out->len - begin;
+	n = (size_t)snprintf(line, sizeof(line), "VALUE metrics 0 %zu\r\n", len);
+	if (wire_reserve(out, n) == NULL)
+		return;
+	memmove(out->buf + begin + n, out->buf + begin, len);
+	memcpy(out->buf + begin, line, n);
+	out->len += n;
+	wire_put_text(out, "\r\nEND\r\n");
 }

@@ -62,6 +62,21 @@ once_a_second(struct server *s)
 	    (unsigned long long)word_load_rlx(&s->a.map->stats->value[SHM_STAT_CURR_ITEMS])); /* relaxed: own store */
 }
 
+#define HUGE_EVERY_US 2000 /* a page takes a millisecond: what else there is gets its turn in between */
+
+static void
+on_huge(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval soon = {0, HUGE_EVERY_US};
+	struct server *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (huge_step(s->a.huge))
+		event_add(&s->huge, &soon);
+	s->a.cmd->stat[SHM_STAT_HUGE_BYTES] = s->a.huge->huge_bytes;
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -78,6 +93,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	server_tell_time(s);
 	server_publish(s);
 	feed_watchdog(s, now_us);
+	if (!event_pending(&s->huge, EV_TIMEOUT, NULL))
+		on_huge(-1, 0, s);
 	if (s->retry_accept) {
 		s->retry_accept = false;
 		if (!s->accepting)
@@ -152,6 +169,7 @@ server_create(const struct server_args *args, struct server **ret)
 	TAILQ_INIT(&s->again);
 	s->shared.cmd = args->cmd;
 	s->shared.hints = args->hints;
+	s->shared.snapshot = args->snapshot;
 	s->shared.epoch = args->epoch;
 	s->shared.bytes_read = &args->cmd->stat[SHM_STAT_BYTES_READ];
 	s->shared.longest_set_us = &args->cmd->stat[SHM_STAT_LONGEST_SET_US];
@@ -164,10 +182,13 @@ server_create(const struct server_args *args, struct server **ret)
 		goto fail_shared;
 	args->cmd->put_settings = server_put_settings;
 	args->cmd->put_conns = server_put_conns;
+	args->cmd->put_snapshot = server_put_snapshot;
 	args->cmd->arg = s;
 	s->verbosity = args->cmd->verbosity;
 	take_settings(s);
 	evtimer_assign(&s->turns, s->base, server_on_turns, s);
+	evtimer_assign(&s->slice, s->base, server_on_slice, s);
+	evtimer_assign(&s->huge, s->base, on_huge, s);
 	event_assign(&s->resume, s->base, -1, 0, server_on_resume, s);
 	event_assign(&s->tick, s->base, -1, EV_PERSIST, on_tick, s);
 	evsignal_assign(&s->on_term, s->base, SIGTERM, on_end, s);
@@ -214,6 +235,8 @@ server_free(struct server *s)
 	event_del(&s->resume);
 	event_del(&s->tick);
 	event_del(&s->turns);
+	event_del(&s->slice);
+	event_del(&s->huge);
 	event_del(&s->on_term);
 	event_del(&s->on_int);
 	event_del(&s->on_hup);

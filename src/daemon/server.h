@@ -10,7 +10,9 @@
 #include "daemon/cmd.h"
 #include "daemon/conf.h"
 #include "daemon/hints.h"
+#include "daemon/huge.h"
 #include "daemon/listen.h"
+#include "daemon/snapshot.h"
 #include "shm/clock.h"
 
 struct server;
@@ -23,6 +25,8 @@ struct server_args {
 	struct cmd *cmd;
 	const struct map *map; /* where counters are published */
 	struct hints *hints;   /* NULL: none */
+	struct snapshot *snapshot;
+	struct huge *huge;
 	uint64_t epoch;
 	const struct clock_shift *shift;
 	/* ten times a second; now_ms may wrap */

@@ -50,6 +50,16 @@ wait_turn(struct server *s, struct peer *p)
 	TAILQ_INSERT_TAIL(&s->again, p, again);
 }
 
+/* A snapshot that the turn began gets its slices. */
+static void
+begin_slices(struct server *s)
+{
+	static const struct timeval at_once = {0, 0};
+
+	if (!s->slicing && s->a.snapshot != NULL && snapshot_is_busy(s->a.snapshot))
+		s->slicing = event_add(&s->slice, &at_once) == 0;
+}
+
 /* One turn, and what it wants next. */
 static void
 turn(struct server *s, struct peer *p)
@@ -61,6 +71,7 @@ turn(struct server *s, struct peer *p)
 	want = conn_turn(&p->conn, &s->shared);
 	if (!was_attached && p->conn.client_idx != HINTS_NO_CLIENT)
 		s->a.cmd->stat[SHM_STAT_SHM_CLIENTS]++;
+	begin_slices(s);
 	if (s->shared.shutdown)
 		event_base_loopbreak(s->base);
 	if (want == CONN_CLOSE) {

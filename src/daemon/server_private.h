@@ -40,6 +40,9 @@ struct server {
 	bool accepting;
 	bool out_of_fds; /* said so */
 	bool retry_accept;
+	struct event huge;  /* while there are pages to be made large */
+	struct event slice; /* while a snapshot is being saved or loaded */
+	bool slicing;
 	struct server_metrics *metrics; /* NULL: nobody asks for them over HTTP */
 };
 
@@ -66,6 +69,10 @@ void server_on_resume(evutil_socket_t fd, short what, void *server);
 void server_publish(struct server *s);
 void server_put_settings(void *server, struct wire_out *out);
 void server_put_conns(void *server, struct wire_out *out);
+
+/* server_snapshot.c: calls server_peer.c */
+void server_on_slice(evutil_socket_t fd, short what, void *server);
+void server_put_snapshot(void *server, struct wire_out *out);
 
 /* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening socket, which stays the caller's. -ENOMEM. */
 int server_metrics_open(struct server *s, int fd, struct server_metrics **ret);

@@ -1,0 +1,83 @@
+/*
+ * snapshot.h: the cache saved to a file and loaded from one, in slices between requests.
+ *
+ * One job at a time. A thread of the job's own compresses, checks, reads and writes, since all of that may wait for a disk; it touches blocks
+ * of bytes alone. The store is walked and filled by snapshot_step on the loop's thread, at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and
+ * one item more in a call: a few hundred microseconds.
+ *
+ * What is saved: every item that is there from the first slice to the last, each as it is when it is passed, with its client flags, its time to
+ * live as a moment in Unix time, and whether it is stale. An item that changes place meanwhile may be saved twice; the later one counts.
+ * CAS ids are not kept: items that are loaded get new ones.
+ */
+#ifndef PEEKD_SNAPSHOT_H
+#define PEEKD_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/store.h"
+#include "wire/wire.h"
+
+#define SNAPSHOT_SLICE_ITEMS 512
+#define SNAPSHOT_SLICE_BYTES (UINT32_C(256) << 10)
+
+enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SAVING, SNAPSHOT_LOADING, SNAPSHOT_SAVED, SNAPSHOT_LOADED, SNAPSHOT_FAILED };
+
+enum snapshot_how {
+	SNAPSHOT_KEEP = 1,    /* a key that is there keeps its value */
+	SNAPSHOT_PARTIAL = 2, /* a damaged or cut-short file is loaded up to the damage; else nothing of it is */
+};
+
+/* The last job's result, or how far it has come. */
+struct snapshot_result {
+	uint64_t job; /* counts from 1; 0: there was none */
+	enum snapshot_state state;
+	uint64_t items;      /* saved; loaded */
+	uint64_t expired, kept, refused; /* of a load: not stored, because ... (refused: no room) */
+	uint64_t whole_items;/* of a damaged file: items before the damage */
+	uint64_t file_bytes; /* of a save */
+	int error;           /* SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut short, or the kernel's */
+};
+
+struct snapshot;
+
+/* Ends a job that is under way: it has failed, and nothing of a save is left. */
+void snapshot_cancel(struct snapshot *s);
+
+/* store belongs to the caller and stays. -ENOMEM. */
+int snapshot_new(struct store *store, bool compress, struct snapshot **ret);
+
+/* Cancels, and frees. NULL is allowed. */
+void snapshot_free(struct snapshot *s);
+
+/* Begins a job: its number. -EBUSY: one is under way. -EINVAL: path isn't absolute. -ENOMEM. Errors of the file come with the result. */
+int64_t snapshot_save(struct snapshot *s, const char *path, int64_t now_unix_s);
+int64_t snapshot_load(struct snapshot *s, const char *path, unsigned how);
+
+/* Whether a job is under way. */
+bool snapshot_is_busy(const struct snapshot *s);
+
+enum snapshot_pace {
+	SNAPSHOT_IDLE, /* no job is under way: one that was has its result */
+	SNAPSHOT_WAIT, /* the file's thread is behind */
+	SNAPSHOT_MORE,
+};
+
+/* One slice. now_s: the segment's clock. */
+enum snapshot_pace snapshot_step(struct snapshot *s, uint32_t now_s, int64_t now_unix_s);
+
+/* Blocks until the file's thread has gone on, at most 100 ms. */
+void snapshot_wait(struct snapshot *s);
+
+const struct snapshot_result *snapshot_result(const struct snapshot *s);
+
+/* A sentence for the log: "saved 5 items ..." */
+void snapshot_describe(const struct snapshot *s, char *buf, size_t cap);
+
+/* peek_save, peek_load, peek_load_part: the job's number, or an error line. */
+void snapshot_request(struct snapshot *s, const struct wire_request *req, int64_t now_unix_s, struct wire_out *out);
+
+/* `stats snapshot` */
+void snapshot_put_stats(const struct snapshot *s, struct wire_out *out);
+
+#endif

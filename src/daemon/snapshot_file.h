@@ -1,0 +1,96 @@
+/*
+ * snapshot_file.h: a snapshot as a file: written and read block by block. Blocking calls; knows neither store nor loop.
+ *
+ * All numbers are little-endian. A file is a header, blocks of items, and an end block; whatever follows that is not looked at.
+ *
+ *   header   0   8  "\x89peeks\r\n": a transfer that meddles with text shows
+ *            8   4  version: 1
+ *           12   4  0
+ *           16   8  when the saving began, Unix time
+ *           24   8  items that there were then, about
+ *           32   8  checksum of bytes [0, 32), seed 0
+ *
+ *   block    0   4  kind: 1 items, 2 items compressed with zstd, 3 end
+ *            4   4  stored_bytes: what follows the block's header
+ *            8   4  raw_bytes: the same uncompressed; 1 .. SNAPSHOT_RAW_MAX
+ *           12   4  items in it
+ *           16   8  checksum of bytes [0, 16) and of what follows, seed: the checksum before this one
+ *           24  stored_bytes
+ *
+ *   end      raw_bytes is 8: how many items are in all blocks
+ *
+ *   item     0   8  expiry, Unix time; 0: never
+ *            8   4  client flags
+ *           12   4  length of the value
+ *           16   1  length of the key, 1 .. 250
+ *           17   1  1: stored with an encoded key; 2: stale
+ *           18  key, value; the next item follows at once
+ *
+ * A checksum is XXH3's 64 bits. Each is the seed of the next, so that a block that was lost, doubled, moved or comes from another file doesn't fit; a
+ * file without its end block was cut short. They find accidents, not forgers: lengths are checked as if there were no checksum.
+ */
+#ifndef PEEKD_SNAPSHOT_FILE_H
+#define PEEKD_SNAPSHOT_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+#define SNAPSHOT_ITEM_BYTES  18
+#define SNAPSHOT_RAW_MAX     (SNAPSHOT_ITEM_BYTES + ITEM_KEY_MAX + ITEM_VALUE_MAX)
+#define SNAPSHOT_KEY_B64     1
+#define SNAPSHOT_STALE       2
+
+struct snapshot_item {
+	uint64_t expiry_unix_s; /* 0: never */
+	uint32_t flags;
+	uint32_t value_bytes;
+	uint32_t key_bytes;
+	uint32_t state; /* SNAPSHOT_KEY_B64, SNAPSHOT_STALE */
+	const char *key, *value;
+};
+
+/* Writes an item's head and key; its value goes behind the bytes returned. */
+uint32_t snapshot_put_item(char *to, const struct snapshot_item *item);
+
+/* The item at `from`, of which n bytes are there; returns its bytes. 0: there is none. */
+uint32_t snapshot_get_item(const char *from, uint32_t n, struct snapshot_item *ret);
+
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+struct snapshot_writer;
+
+/*
+ * Begins PATH.new, mode 0600. -EEXIST: PATH is something else than a snapshot, and is left alone. -ENAMETOOLONG, -ENOMEM, or as open has it.
+ */
+int snapshot_create(const char *path, bool compress, uint64_t now_unix_s, uint64_t n_items, struct snapshot_writer **ret);
+
+/* Appends a block. As write has it. */
+int snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, uint32_t n_items);
+
+/* The end block; to the disk; then PATH.new becomes PATH. On failure PATH is what it was. Frees w either way. */
+int snapshot_commit(struct snapshot_writer *w, uint64_t *ret_file_bytes);
+
+/* Removes PATH.new. Frees w. NULL is allowed. */
+void snapshot_abandon(struct snapshot_writer *w);
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+struct snapshot_reader;
+
+/* -EBADMSG: not a snapshot, or its header is damaged. -EPROTO: of another version. -ENOMEM, or as open has it. */
+int snapshot_open(const char *path, struct snapshot_reader **ret);
+
+/*
+ * The next block: 1; its bytes are valid until the next call. 0: the end, all was there. -EBADMSG: damaged here. -ENODATA: cut short
+ * here. -ENOMEM, or as read has it. After anything but 1 there is no more.
+ */
+int snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw_bytes, uint32_t *ret_n_items);
+
+/* Back to the first block. */
+int snapshot_rewind(struct snapshot_reader *r);
+
+void snapshot_close(struct snapshot_reader *r);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * snapshot_pipe.h: blocks of items on their way between the loop's thread and a file's thread, in either direction.
+ *
+ * The file's thread may block; the loop's never does. Each block belongs to one side at a time.
+ */
+#ifndef PEEKD_SNAPSHOT_PIPE_H
+#define PEEKD_SNAPSHOT_PIPE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SNAPSHOT_BLOCK_BYTES (UINT32_C(256) << 10)
+#define SNAPSHOT_BLOCKS      4
+
+struct snapshot_block {
+	char *bytes;
+	uint32_t len, cap;
+	uint32_t n_items;
+};
+
+struct snapshot_pipe {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	/* under the lock */
+	struct snapshot_block block[SNAPSHOT_BLOCKS];
+	uint64_t n_put, n_got; /* blocks that were handed over, and handed back */
+	bool put_ended;        /* nothing more will be put */
+	bool cancelled;        /* by the loop's side */
+	bool done;             /* the file's thread has ended; what follows is its result */
+	int error;
+	uint64_t file_bytes, whole_items;
+	/* of the file's thread; set before it starts */
+	char *path;
+	bool reading, compress, partial;
+	uint64_t now_unix_s, n_items;
+};
+
+/* Starts the file's thread: a writer that gets blocks, or a reader that puts them. -ENOMEM, -EAGAIN. */
+int snapshot_pipe_write(struct snapshot_pipe *p);
+int snapshot_pipe_read(struct snapshot_pipe *p);
+
+/* The loop's side; NULL: not now. A block is put or given back, and emptied, by the second call. */
+struct snapshot_block *snapshot_pipe_empty(struct snapshot_pipe *p);
+void snapshot_pipe_put(struct snapshot_pipe *p);
+struct snapshot_block *snapshot_pipe_full(struct snapshot_pipe *p);
+void snapshot_pipe_got(struct snapshot_pipe *p);
+
+/* A save's last block was put. */
+void snapshot_pipe_end(struct snapshot_pipe *p);
+
+/* Whether the file's thread has ended, and nothing that it put is left. */
+bool snapshot_pipe_done(struct snapshot_pipe *p);
+
+/* Blocks while the other side has to move first, at most 100 ms. */
+void snapshot_pipe_wait(struct snapshot_pipe *p);
+
+/* Ends the thread, whatever it does, and frees the blocks. */
+void snapshot_pipe_close(struct snapshot_pipe *p);
+
+#endif

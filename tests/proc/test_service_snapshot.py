@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""Snapshots: saved and loaded whole, in slices, by command and over a reboot; damage, full disks, and who may."""
+import base64
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import daemon_lib as lib
+from daemon_lib import ROOT, TMP, Daemon, Skip, main, shm, test, wait_for
+
+PEEKCTL = os.environ.get("PEEKCTL", os.path.join(ROOT, "build/release/peekctl"))
+FILE = os.path.join(TMP, "a file.snap")
+
+
+def ctl(d, *args):
+    """(status, output and errors)"""
+    r = subprocess.run([PEEKCTL, "-s", d.path, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    return r.returncode, r.stdout.decode()
+
+
+def value_of(i):
+    return (b"%d " % i) * (i % 97)
+
+
+def fill(d, n):
+    c = d.client(30)
+    for begin in range(0, n, 1000):
+        part = range(begin, min(begin + 1000, n))
+        c.send(b"".join(b"set key%d %d %d %d\r\n%s\r\n" % (i, i, 0 if i % 3 else 1000, len(value_of(i)), value_of(i)) for i in part))
+        assert c.exact(8 * len(part)) == b"STORED\r\n" * len(part)
+    return c
+
+
+def check(d, n):
+    """All of fill's items are there; returns how many."""
+    c = d.client(30)
+    for i in range(n):
+        line = c.ask(b"mg key%d f t s v" % i)
+        v = value_of(i)
+        words = line.split()
+        assert words[:3] == [b"VA", b"%d" % len(v), b"f%d" % i], (i, line)
+        assert words[3] == b"t-1" if i % 3 else 900 < int(words[3][1:]) <= 1000, line
+        assert c.exact(len(v) + 2) == v + b"\r\n"
+
+
+def count(d):
+    return int(d.client().stats()["curr_items"])
+
+
+@test
+def round_trip():
+    """what is saved comes back on another daemon: values of all sizes, flags, times to live, odd keys, counters, stale items"""
+    for more in ((), ("--snapshot-compress=no",)):
+        d = Daemon("-m", "32", *more)
+        c = fill(d, 3000)
+        big = random.Random(1).randbytes(1000000)
+        assert c.set("big", big) == b"STORED" and c.set("empty", b"") == b"STORED" and c.set("n", b"41") == b"STORED"
+        assert c.ask(b"incr n 1") == b"42"
+        odd = base64.b64encode(b"odd \r\n\0 key")
+        assert c.ask(b"ms " + odd + b" 1 b\r\nx") == b"HD"
+        assert c.ask(b"set stale 0 0 1\r\ns") == b"STORED" and c.ask(b"md stale I") == b"HD"
+        status, out = ctl(d, "save", FILE)
+        assert status == 0 and "3005 items saved" in out, (status, out)
+        assert os.stat(FILE).st_mode & 0o777 == 0o600 and not os.path.exists(FILE + ".new")
+        assert "3005 items saved" in d.log() and FILE in d.log()
+        assert int(d.client().stats()["snapshot_saved"]) > time.time() - 60
+        if more:
+            assert os.path.getsize(FILE) > 1000000 + sum(len(value_of(i)) for i in range(3000))
+        e = Daemon("-m", "32", suffix="2")
+        status, out = ctl(e, "load", FILE)
+        assert status == 0 and out.startswith("3005 items loaded"), (status, out)
+        check(e, 3000)
+        c = e.client()
+        assert c.get("big") == big and c.get("empty") == b"" and c.ask(b"incr n 1") == b"43"
+        line = c.ask(b"mg " + odd + b" b k v")
+        assert line.split()[:2] == [b"VA", b"1"] and b"k" + odd in line and b" b" in line and c.exact(3) == b"x\r\n", line
+        line = c.ask(b"mg stale v")
+        assert sorted(line.split()) == [b"1", b"VA", b"W", b"X"], line
+        lib.clean()
+
+
+@test
+def kept_and_expired():
+    """keys that are there keep their values; what has expired since is not loaded; both are counted"""
+    d = Daemon()
+    c = fill(d, 100)
+    assert c.ask(b"set short 0 1 1\r\nx") == b"STORED"
+    assert ctl(d, "save", FILE)[0] == 0
+    assert c.ask(b"flush_all") == b"OK"
+    assert c.set("key5", b"mine") == b"STORED"
+    time.sleep(2.1)
+    status, out = ctl(d, "load", FILE)
+    assert status == 0 and out.startswith("99 items loaded (not loaded: 1 expired, 1 that are there already, 0"), out
+    assert c.get("key5") == b"mine" and c.get("short") is None and c.get("key6") == value_of(6)
+
+
+@test
+def damage():
+    """a file with any byte changed, or cut at any place, is refused whole, or loaded up to there; how many is told, and nothing else is loaded"""
+    d = Daemon("-m", "16")
+    fill(d, 6000)
+    assert ctl(d, "save", FILE)[0] == 0
+    good = open(FILE, "rb").read()
+    rng = random.Random(7)
+    places = [9, 33, 41, 57, len(good) - 1, len(good) - 30] + [rng.randrange(64, len(good)) for _ in range(3)]
+    bad = os.path.join(TMP, "bad")
+    c = d.client()
+    partly = 0
+    for cut in (False, True):
+        for at in places:
+            with open(bad, "wb") as f:
+                f.write(good[:at] if cut else good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1:])
+            assert c.ask(b"flush_all") == b"OK"
+            status, out = ctl(d, "load", bad)
+            assert status == 1 and ("damaged" in out or "cut short" in out or "version" in out), (cut, at, status, out)
+            whole = int((re.search(r"(\d+) items before", out) or [0, 0])[1])
+            assert c.get("key1") is None and c.get("key5999") is None, "something of it was loaded"
+            status, out = ctl(d, "load", "--partial", bad)
+            if whole == 0:
+                assert status == 1, (cut, at, out)
+                continue
+            partly += 1
+            assert status == 0 and out.startswith("%d items loaded" % whole), (cut, at, whole, out)
+            c.send(b"get" + b"".join(b" key%d" % i for i in range(6000)) + b"\r\n")
+            hits = 0
+            for line in iter(c.line, b"END"):
+                assert c.exact(int(line.split()[3]) + 2)[:-2] == value_of(int(line.split()[2]))
+                hits += 1
+            assert hits == whole, (hits, whole)
+    assert partly > 2
+    for text in (b"", b"hello\n" * 1000, good[:8]):
+        with open(bad, "wb") as f:
+            f.write(text)
+        assert ctl(d, "load", bad)[0] == 1
+    assert ctl(d, "load", TMP)[0] == 1 and ctl(d, "load", "/dev/zero")[0] == 1 and ctl(d, "load", bad + "no")[0] == 1
+    assert int(c.stats()["snapshot_failures"]) > 15
+    assert ctl(d, "load", FILE)[0] == 0
+
+
+@test
+def blocks_of_others():
+    """blocks of one file don't fit into another, nor at another place"""
+    d = Daemon("-m", "16", "--snapshot-compress=no")
+    fill(d, 6000)
+    files = []
+    for _ in range(2):
+        time.sleep(1.01)
+        assert ctl(d, "save", FILE)[0] == 0
+        files.append(open(FILE, "rb").read())
+    assert files[0][40:44] == b"\1\0\0\0" and files[0] != files[1]
+    n = 24 + int.from_bytes(files[0][44:48], "little")
+    bad = os.path.join(TMP, "bad")
+    for mixed in (files[0][:40] + files[1][40:], files[0][:40 + n] + files[0][40:], files[0][:40] + files[0][40 + n:]):
+        with open(bad, "wb") as f:
+            f.write(mixed)
+        status, out = ctl(d, "load", bad)
+        assert status == 1 and "damaged" in out, (status, out)
+
+
+@test
+def over_a_reboot():
+    """snapshot_path: a clean end saves, a start that finds no segment loads, before it serves; one that finds a segment does not"""
+    args = ("-m", "16", "--snapshot-path", FILE)
+    d = Daemon(*args)
+    assert "isn't there yet" in d.log()
+    fill(d, 2000)
+    assert d.stop() == 0 and "2000 items saved" in d.log(), d.log()
+    e = Daemon(*args)
+    assert "took over 2000 items" in e.log() and "loaded" not in e.log()
+    e.stop()
+    os.unlink(shm())
+    f = Daemon(*args)
+    assert re.search(r"2000 items loaded.*\n.*serves", f.log()), f.log()
+    check(f, 2000)
+    f.kill()
+    os.unlink(shm())
+    data = open(FILE, "rb").read()
+    for how, n in (("refuse", 0), ("load", 1)):
+        with open(FILE, "wb") as out:
+            out.write(data[:-100])
+        g = Daemon(*args, "--snapshot-damaged", how)
+        assert "cut short" in g.log() and "kept as %s.damaged" % FILE in g.log(), g.log()
+        assert open(FILE + ".damaged", "rb").read() == data[:-100] and not os.path.exists(FILE)
+        assert (count(g) > 0) == bool(n) or len(data) < 300000, g.log()
+        g.kill()
+        os.unlink(shm())
+
+
+@test
+def left_alone():
+    """a file that is no snapshot, and what a link leads to, are not written over; a directory that refuses is an error; .new of a killed save is replaced"""
+    d = Daemon()
+    fill(d, 10)
+    other = os.path.join(TMP, "precious")
+    with open(other, "w") as f:
+        f.write("precious data")
+    os.symlink(other, os.path.join(TMP, "link"))
+    for name in ("precious", "link"):
+        status, out = ctl(d, "save", os.path.join(TMP, name))
+        assert status == 1 and "left alone" in out, out
+    assert open(other).read() == "precious data"
+    status, out = ctl(d, "save", "/nowhere/at/all")
+    assert status == 1 and "No such file" in out, out
+    assert ctl(d, "save", FILE)[0] == 0
+    os.rename(FILE, FILE + ".new")
+    assert ctl(d, "save", FILE)[0] == 0 and ctl(d, "save", FILE)[0] == 0
+
+
+@test
+def full_disk():
+    """a disk that is full fails the save, which leaves the older file and nothing else"""
+    small = os.path.join(TMP, "small")
+    os.mkdir(small)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("can't mount")
+    try:
+        d = Daemon("--snapshot-compress=no")
+        fill(d, 10)
+        target = os.path.join(small, "f")
+        assert ctl(d, "save", target)[0] == 0
+        before = open(target, "rb").read()
+        fill(d, 3000)
+        status, out = ctl(d, "save", target)
+        assert status == 1 and "No space left" in out, out
+        assert open(target, "rb").read() == before and os.listdir(small) == ["f"]
+    finally:
+        subprocess.run(["umount", small])
+
+
+@test
+def who_may():
+    """only administrators, and only over the Unix socket"""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    s.close()
+    d = Daemon("-l", "127.0.0.1", "-p", port, "--tcp-access", "admin")
+    t = lib.Client(("127.0.0.1", port))
+    for verb in (b"peek_save", b"peek_load", b"peek_load_part"):
+        assert t.ask(verb + b" " + FILE.replace(" ", "%20").encode()).startswith(b"CLIENT_ERROR permission denied")
+    c = d.client()
+    assert c.ask(b"peek_save relative").startswith(b"CLIENT_ERROR") and c.ask(b"peek_save /a%zz").startswith(b"CLIENT_ERROR")
+    assert c.ask(b"peek_save /a%00b").startswith(b"CLIENT_ERROR") and c.ask(b"peek_save") == b"ERROR"
+    assert not os.path.exists(FILE)
+    e = Daemon("--access-admin", "nobody", suffix="2")
+    status, out = ctl(e, "save", FILE)
+    assert status == 1 and "needs admin" in out, out
+
+
+@test
+def while_it_serves():
+    """requests don't wait for a save; each item in it is whole; a second job is refused meanwhile; TERM leaves nothing half-done"""
+    d = Daemon("-m", "256")
+    n = 20000 if lib.SANITIZED else 100000
+    c = fill(d, n)
+    p = subprocess.Popen([PEEKCTL, "-s", d.path, "save", FILE], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    worst, asked, refused = 0, 0, False
+    while p.poll() is None:
+        begin = time.monotonic()
+        i = asked * 37 % n
+        assert c.ask(b"set key%d %d 0 5\r\n" % (i, i) + b"%05d" % i) == b"STORED"
+        worst = max(worst, time.monotonic() - begin)
+        asked += 1
+        if not refused:
+            refused = c.ask(b"peek_load /x").startswith(b"SERVER_ERROR another")
+    out = p.stdout.read().decode()
+    assert p.returncode == 0 and int(out.split()[0]) >= n, out
+    assert asked > 20 and refused, (asked, refused)
+    print("# %d requests beside a save of %d items, the slowest %.2f ms" % (asked, n, worst * 1000))
+    assert worst < 0.25, worst
+    e = Daemon("-m", "256", suffix="2")
+    status, out = ctl(e, "load", FILE)
+    assert status == 0, out
+    assert count(e) == n
+    c = e.client(30)
+    for i in range(0, n, 53):
+        v = c.get("key%d" % i)
+        assert v in (value_of(i), b"%05d" % i), (i, v)
+    c = d.client()
+    assert c.ask(b"peek_save " + FILE.replace(" ", "%20").encode() + b"2").isdigit()
+    wait_for(lambda: os.path.exists(FILE + "2.new") or os.path.exists(FILE + "2"), 5)
+    assert d.stop() == 0
+    assert not os.path.exists(FILE + "2.new")
+
+
+main()
