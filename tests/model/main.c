@@ -194,15 +194,16 @@ run_uses(void)
 {
 	const struct model_use *uses;
 	struct model_result r;
-	unsigned n, survivors = 0;
+	unsigned n, n_places = 0, survivors = 0;
 
 	for (unsigned i = 0; i < n_all; i++)
 		model_explore(all[i], false, EXECUTIONS_MAX, &r);
 	n = model_uses(&uses);
 	for (unsigned u = 0; u < n; u++) {
 		unsigned n_caught = 0, first = 0;
-		if (strncmp(uses[u].file, "src/", 4) != 0)
+		if (strncmp(uses[u].file, "src/", 4) != 0 || uses[u].site >= n_sites)
 			continue;
+		n_places++;
 		model_weaken_use((int)u);
 		for (unsigned i = 0; i < n_all && n_caught == 0; i++) {
 			struct model_scenario s = *all[i];
@@ -217,7 +218,7 @@ run_uses(void)
 		    n_caught > 0 ? all[first]->name : "no scenario needs it here");
 		fflush(stdout);
 	}
-	printf("# %u places, %u without a scenario that needs the order there\n", n, survivors);
+	printf("# %u places, %u without a scenario that needs the order there\n", n_places, survivors);
 	return 0;
 }
 
