@@ -132,7 +132,7 @@ keep(struct evict *e, const struct record *r, struct table_place *place, uint32_
 		e->n.bytes_cleaned += r->shape.record_bytes;
 		return move_record(e, r, place, log, now_s);
 	}
-	if (e->hot_run >= EVICT_HOT_RUN_MAX || hint < (log == ARENA_SMALL ? EVICT_HINT_MIN : 1) ||
+	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < (log == ARENA_SMALL ? EVICT_HINT_MIN : 1) ||
 	    !move_record(e, r, place, ARENA_MAIN, now_s))
 		return false;
 	set_hint(e, place->ref, log == ARENA_SMALL ? 0 : hint - 1);
@@ -262,6 +262,7 @@ finish_victim(struct evict *e)
 {
 	if (e->kind == VICTIM_EVICT) {
 		e->n.segments_evicted++;
+		e->hot_left -= e->hot_left > 0;
 		if (e->hot_run >= EVICT_HOT_RUN_MAX || e->victim_kept < e->arena->seg_bytes / 8 * 7)
 			e->hot_run = 0;
 		else
@@ -310,6 +311,8 @@ evict_room(struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t rec
 	bool scanned = false;
 
 	e->arena->now_s = now_s;
+	/* What is kept of a victim may take up as much elsewhere, for the waste at segments' ends: hot_run alone doesn't end this. */
+	e->hot_left = EVICT_HOT_RUN_MAX * (1 + n_extents);
 	while (!has_room(e, log, ttl_class, record_bytes, n_extents)) {
 		if (step(e, EVICT_AHEAD_ITEMS, true, now_s))
 			continue;
@@ -326,6 +329,7 @@ evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s)
 {
 	uint64_t credit_max = (uint64_t)e->arena->seg_bytes * 4;
 
+	e->hot_left = EVICT_HOT_RUN_MAX;
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
 	if (e->clean_credit > credit_max)
 		e->clean_credit = credit_max;

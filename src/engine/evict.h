@@ -43,6 +43,7 @@ struct evict {
 	enum victim_kind kind;
 	uint32_t victim_kept;     /* bytes of it that were copied */
 	uint32_t hot_run;
+	uint32_t hot_left;        /* victims that may still be kept from for this SET; then they are dropped without a look at hints */
 	uint32_t expiry_scan;     /* the next segment to look at for expiry */
 	uint64_t small_target;    /* bytes of the small log, in 1/256 */
 	uint64_t clean_credit;    /* bytes that cleaning may still copy */
