@@ -237,7 +237,7 @@ install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, l
 	ln -sf libpeek.so.$(SOMAJOR) $(call dest,$(libdir))/libpeek.so
 	$(INSTALL) -m 644 $(B)/libpeek.pc $(call dest,$(libdir))/pkgconfig
 	$(INSTALL) -m 644 src/ctl/completion.bash $(call dest,$(compdir))/peekctl
-	set -e; for page in $(wildcard src/*/*.[1358]); do \
+	set -e; for page in $(wildcard src/*/*.[13578]); do \
 	    $(INSTALL) -D -m 644 $$page $(call dest,$(mandir))/man$${page##*.}/$${page##*/}; done
 	set -e; for conf in $(wildcard conf/*.conf); do \
 	    $(INSTALL) -D -m 644 $$conf $(call dest,$(sysconfdir))/peekd/$${conf##*/}; done
