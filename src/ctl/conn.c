@@ -111,7 +111,7 @@ conn_reply(struct conn *c, struct wire_reply *ret)
 {
 	for (;;) {
 		uint64_t need = 0;
-		int got = wire_parse_reply(c->in + c->in_at, c->in_len - c->in_at, ret, &need);
+		int got = c->in_len > c->in_at ? wire_parse_reply(c->in + c->in_at, c->in_len - c->in_at, ret, &need) : 0;
 		if (got < 0)
 			return got;
 		if (got > 0) {
@@ -119,6 +119,7 @@ conn_reply(struct conn *c, struct wire_reply *ret)
 			return 0;
 		}
 		if (c->in_at > 0)
+			if (c->in_at > 0)
 			memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
 		c->in_len -= c->in_at;
 		c->in_at = 0;

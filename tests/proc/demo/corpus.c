@@ -96,3 +96,14 @@ corpus_read(const char *dir, uint32_t len_max, uint64_t bytes_max, struct corpus
 	fts_close(fts);
 	return error;
 }
+
+void
+corpus_free(struct corpus *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->files[i].path);
+		free(c->files[i].bytes);
+	}
+	free(c->files);
+	*c = (struct corpus){0};
+}

@@ -29,7 +29,7 @@ struct file {
 	char *path; /* the key */
 	uint32_t path_len;
 	uint32_t len;
-	const unsigned char *bytes;
+	unsigned char *bytes;
 };
 
 struct corpus {
@@ -42,6 +42,7 @@ struct corpus {
 
 /* Reads every regular file below dir, in the order of their paths, of at most len_max bytes each and bytes_max in all. */
 int corpus_read(const char *dir, uint32_t len_max, uint64_t bytes_max, struct corpus *ret);
+void corpus_free(struct corpus *c);
 
 /* ---- shared between the processes ---- */
 

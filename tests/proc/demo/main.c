@@ -26,6 +26,8 @@ static struct daemon the_daemon;
 static pid_t children[READERS_MAX + 1];
 static unsigned n_children;
 static volatile sig_atomic_t interrupted;
+static struct corpus corpus;
+static struct tally *alone; /* through shared memory, through the socket, the last look */
 
 static void
 on_signal(int number)
@@ -49,6 +51,8 @@ give_up(const char *what, int error)
 		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "", error == -ECHILD ? "see above" : error != 0 ? peek_strerror(error) : "");
 	end_children(SIGKILL);
 	daemon_tidy(&the_daemon);
+	corpus_free(&corpus);
+	free(alone);
 	return interrupted ? 128 + interrupted : 2;
 }
 
@@ -322,42 +326,44 @@ static int
 demo(const char *dir, unsigned n_readers, double seconds)
 {
 	struct statvfs shm;
-	struct corpus c;
+	struct corpus *c = &corpus;
 	uint64_t room = statvfs("/dev/shm", &shm) == 0 ? (uint64_t)shm.f_bavail * shm.f_frsize : 0;
 
-	int error = corpus_read(dir, ITEM_MAX_BYTES - 1024, room / 5 * 2, &c);
-	if (error != 0 || c.n == 0)
-		return give_up(c.n == 0 && error == 0 ? "there is no file to load" : dir, error);
+	int error = corpus_read(dir, ITEM_MAX_BYTES - 1024, room / 5 * 2, c);
+	if (error != 0 || c->n == 0)
+		return give_up(c->n == 0 && error == 0 ? "there is no file to load" : dir, error);
 	the_daemon.item_max_bytes = ITEM_MAX_BYTES;
-	the_daemon.megabytes = (c.bytes * 2 + c.n * 1024) / 1048576 + 64;
+	the_daemon.megabytes = (c->bytes * 2 + c->n * 1024) / 1048576 + 64;
 	if ((error = daemon_start(&the_daemon)) != 0)
 		return give_up("peekd did not start; what it said stands above", 0);
 	printf("peekd       -n %s -m %llu -I 16m\n", the_daemon.name, (unsigned long long)the_daemon.megabytes);
 
-	struct shared *sh = mmap(NULL, sizeof(*sh) + c.n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct tally *alone = calloc(3, sizeof(*alone));
+	struct shared *sh = mmap(NULL, sizeof(*sh) + c->n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	alone = calloc(3, sizeof(*alone));
 	if (sh == MAP_FAILED || alone == NULL)
 		return give_up("memory", -ENOMEM);
-	if ((error = load(&c)) != 0)
+	if ((error = load(c)) != 0)
 		return give_up("loading", error);
 	printf("left out    %u too large (over 16 MiB), %u with a path over 250 bytes, %u unreadable, %u for lack of room in /dev/shm\n",
-	    c.n_large, c.n_long_path, c.n_unreadable, c.n_no_room);
-	if ((error = run_and_kill(&c, sh, n_readers, seconds)) != 0)
+	    c->n_large, c->n_long_path, c->n_unreadable, c->n_no_room);
+	if ((error = run_and_kill(c, sh, n_readers, seconds)) != 0)
 		return give_up("reading and rewriting", error);
-	if ((error = compare_with_socket(&c, seconds < 4 ? .5 : 2, alone)) != 0)
+	if ((error = compare_with_socket(c, seconds < 4 ? .5 : 2, alone)) != 0)
 		return give_up("one process alone", error);
-	if ((error = work_check_all(the_daemon.name, &c, sh, &alone[2])) != 0)
+	if ((error = work_check_all(the_daemon.name, c, sh, &alone[2])) != 0)
 		return give_up("the last look", error);
 	daemon_tidy(&the_daemon);
 
 	struct sum s = sum_of(sh->tally, n_readers), a = sum_of(alone, 3);
-	printf("at the end  all %s keys read once more, each as it was last acknowledged\n", grouped(c.n));
+	printf("at the end  all %s keys read once more, each as it was last acknowledged\n", grouped(c->n));
 	uint64_t wrong = s.wrong + a.wrong, missing = s.missing + a.missing, failed = s.failed + a.failed;
 	printf("\nwrong values              %s (must be 0)\nmisses of present keys    %s (must be 0)\n", grouped(wrong), grouped(missing));
 	if (failed > 0)
 		printf("reads with another error  %s (must be 0)\n", grouped(failed));
 	bool good = wrong == 0 && missing == 0 && failed == 0 && s.reads > 0;
 	printf("%s\n", good ? "ok" : "FAILED");
+	corpus_free(c);
+	free(alone);
 	return good ? 0 : 1;
 }
 
