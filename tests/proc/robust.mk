@@ -1,8 +1,31 @@
 # Robustness: killed, stopped, full, hostile.
 
-.PHONY: crash robust soak fuzz-reader
+MINUTES ?= 1
+
+tests: $(B)/robust_clock.so $(B)/soak $(B)/robust_recovery
+
+$(B)/robust_clock.so: tests/proc/robust_clock.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) -O2 -DROBUST_CLOCK_SO -shared -o $@ $<
+
+$(B)/soak $(B)/robust_recovery: $(B)/%: $(B)/tests/proc/%.o $(B)/test.a $(B)/test-lib.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(B)/test.a $(B)/test-lib.a -Wl,--end-group -lm -lpthread
+
 crash: ## the daemon killed at every labelled point and at 500 random instants
 	@$(MAKE) --no-print-directory -s MODE=hooks build/hooks/peekd build/hooks/tests/proc/test_engine_crash \
 	    build/hooks/tests/proc/test_robust_crash
-	@B=build/hooks MODE=hooks PEEK_TEST_LONG=1 PEEKD_TIMEOUT=1800 tests/run -v build/hooks/tests/proc/test_engine_crash \
+	@B=build/hooks MODE=hooks PEEK_TEST_LONG=1 PEEKD_TIMEOUT=3600 tests/run -v build/hooks/tests/proc/test_engine_crash \
 	    build/hooks/tests/proc/test_robust_crash
+
+soak: ## clients and readers for MINUTES=n while daemon and readers are killed, stopped, resized
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/soak
+	@PEEKD=$(B)/peekd $(B)/soak $(MINUTES)
+
+.PHONY: robust
+robust: ## every test of robustness, each with its table, and the time that recovery takes
+	@$(MAKE) --no-print-directory -s tests
+	@$(MAKE) --no-print-directory -s MODE=hooks build/hooks/peekd build/hooks/peekctl build/hooks/libpeek.so \
+	    build/hooks/tests/proc/test_robust_crash
+	@B=$(B) MODE=$(MODE) tests/run -v tests/proc/test_robust_*.py
+	@B=build/hooks MODE=hooks tests/run -v build/hooks/tests/proc/test_robust_crash tests/proc/test_robust_stopped.py
+	@$(B)/robust_recovery

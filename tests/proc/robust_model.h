@@ -21,6 +21,7 @@ struct model {
 	struct model_pending pending[MODEL_PENDING_MAX]; /* sent, with no later reply seen */
 	unsigned n_pending;
 	bool flushing;             /* a flush is among them */
+	bool shared;               /* others use the instance too: it flushes nothing, and items aren't counted */
 	unsigned seed;
 	uint32_t n_ops;
 	uint64_t n_acked, n_refused;
@@ -42,5 +43,9 @@ bool model_step(struct model *m, struct peer_client *c);
  * is the model. False: something is lost or wrong (counted).
  */
 bool model_compare(struct model *m, struct peer_client *c, const char *name);
+
+/* Around a flush: nothing is known of what is there; nothing is there. */
+void model_before_flush(struct model *m);
+void model_flushed(struct model *m);
 
 #endif

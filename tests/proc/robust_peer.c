@@ -25,12 +25,16 @@ peer_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+unsigned peer_space;
+
 /* ---- values ----------------------------------------------------------------------------------------------------------- */
 
 uint32_t
 peer_key(uint32_t key, char *buf)
 {
-	return (uint32_t)snprintf(buf, 64, "peer-%u-%.*s", key, (int)(key % 9), "123456789");
+	uint32_t n = (uint32_t)snprintf(buf, 48, "peer-%u-%.*s", key, (int)(key % 9), "123456789");
+
+	return peer_space == 0 ? n : n + (uint32_t)snprintf(buf + n, 16, "~%u", peer_space);
 }
 
 static uint32_t

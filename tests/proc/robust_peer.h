@@ -39,6 +39,8 @@ struct peer_shared {
 	char why[200]; /* the last answer that was wrong, missed, stale or an error */
 };
 
+extern unsigned peer_space; /* part of every key of this process, so that several can have keys of their own */
+
 uint32_t peer_key(uint32_t key, char *buf); /* 64 bytes are enough; returns the length */
 uint32_t peer_value(uint32_t key, uint64_t state, char *buf);
 uint64_t peer_state(uint32_t key, const char *value, size_t n);
