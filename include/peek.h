@@ -198,7 +198,7 @@ struct peek_status {
 	int64_t writer_pid;     /* 0: it ended cleanly */
 	int fallback;           /* 1: the segment's layout is foreign; reads go through the socket */
 	int hinting;            /* 1: the daemon sees what this handle reads */
-	uint64_t gets, hits, misses, retries; /* of this handle in this process */
+	uint64_t gets, hits, misses, retries; /* of this handle in this process; gets are hits and misses */
 	uint64_t n_buckets;
 	uint64_t arena_bytes;
 	char socket_path[128];

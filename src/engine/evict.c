@@ -89,14 +89,18 @@ evict_unlink(struct evict *e, const struct table_place *place)
 static uint8_t
 hint_of(const struct evict *e, uint64_t ref)
 {
-	return ref < e->table->n_hints ? byte_load_rlx(&e->table->hints[ref]) & HINT_MAX : 0; /* whatever a client stored */
+	const struct byte *b = table_hint(e->table, ref);
+
+	return b != NULL ? byte_load_rlx(b) & HINT_MAX : 0; /* whatever a client stored */
 }
 
 static void
 set_hint(const struct evict *e, uint64_t ref, uint8_t hint)
 {
-	if (ref < e->table->n_hints)
-		byte_store_rlx(&e->table->hints[ref], hint); /* relaxed: hints order nothing */
+	struct byte *b = table_hint(e->table, ref);
+
+	if (b != NULL)
+		byte_store_rlx(b, hint); /* relaxed: hints order nothing */
 }
 
 /* Copies a record to the end of a log; its extents stay where they are. False: there is no free segment for it. */
@@ -121,6 +125,23 @@ move_record(struct evict *e, const struct record *r, struct table_place *place, 
 	return true;
 }
 
+/*
+ * The hints that keep an item of this size. Items about as large as the mean: EVICT_HINT_MIN in the small log, one in the main log. A smaller one
+ * costs the others less room, a larger one more, so it takes fewer or more of them.
+ */
+static uint8_t
+hints_needed(const struct evict *e, enum arena_log log, uint64_t bytes)
+{
+	uint64_t mean = e->arena->live_bytes / e->table->n_items; /* there is this item */
+	uint8_t need = log == ARENA_SMALL ? EVICT_HINT_MIN : 1;
+
+	if (bytes > mean * 8)
+		return HINT_MAX;
+	if (log == ARENA_MAIN)
+		return bytes > mean * 2 ? need + 1 : need;
+	return bytes < mean / 4 ? need - 2 : bytes < mean / 4 * 3 ? need - 1 : need;
+}
+
 /* What becomes of a live item of a victim. */
 static bool
 keep(struct evict *e, const struct record *r, struct table_place *place, uint32_t now_s)
@@ -132,7 +153,7 @@ keep(struct evict *e, const struct record *r, struct table_place *place, uint32_
 		e->n.bytes_cleaned += r->shape.record_bytes;
 		return move_record(e, r, place, log, now_s);
 	}
-	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < (log == ARENA_SMALL ? EVICT_HINT_MIN : 1) ||
+	if (e->hot_run >= EVICT_HOT_RUN_MAX || hint < hints_needed(e, log, record_memory(e->arena, r)) ||
 	    !move_record(e, r, place, ARENA_MAIN, now_s))
 		return false;
 	set_hint(e, place->ref, log == ARENA_SMALL ? 0 : hint - 1);

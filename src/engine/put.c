@@ -46,8 +46,9 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 	s->bytes_written += w->shape.record_bytes + ((uint64_t)w->shape.n_extents << s->arena.seg_shift);
 	s->total_items++;
 	s->last_access_s[place.ref] = now_s;
-	if (place.ref < s->table.n_hints)
-		byte_store_rlx(&s->table.hints[place.ref], 0); /* relaxed: hints order nothing */
+	struct byte *hint = table_hint(&s->table, place.ref);
+	if (hint != NULL)
+		byte_store_rlx(hint, 0); /* relaxed: hints order nothing */
 	for (unsigned i = 0; i < SPLITS_PER_SET && table_due(&s->table); i++)
 		if (!table_split(&s->table))
 			break;

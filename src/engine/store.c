@@ -235,8 +235,10 @@ store_mark(struct store *s, const struct store_item *item, uint32_t set, uint32_
 void
 store_bump(struct store *s, const struct store_item *item, uint32_t now_s)
 {
-	if (item->slot_ref < s->table.n_hints)
-		hint_raise(&s->table.hints[item->slot_ref]);
+	struct byte *hint = table_hint(&s->table, item->slot_ref);
+
+	if (hint != NULL)
+		hint_raise(hint);
 	s->last_access_s[item->slot_ref] = now_s;
 	if ((item->state & ITEM_FETCHED) == 0)
 		store_mark(s, item, ITEM_FETCHED, 0, 0);

@@ -47,9 +47,11 @@ table_chain_of(const struct table *t, uint64_t head, struct chain *ret)
 void
 table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref)
 {
-	if (from_ref < t->n_hints && to_ref < t->n_hints) {
-		byte_store_rlx(&t->hints[to_ref], byte_load_rlx(&t->hints[from_ref])); /* relaxed: hints order nothing */
-		byte_store_rlx(&t->hints[from_ref], 0);
+	struct byte *from = table_hint(t, from_ref), *to = table_hint(t, to_ref);
+
+	if (from != NULL && to != NULL) {
+		byte_store_rlx(to, byte_load_rlx(from)); /* relaxed: hints order nothing */
+		byte_store_rlx(from, 0);
 	}
 	t->last_access_s[to_ref] = t->last_access_s[from_ref];
 }
@@ -57,8 +59,10 @@ table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref)
 static void
 clear_aside(struct table *t, uint64_t ref)
 {
-	if (ref < t->n_hints)
-		byte_store_rlx(&t->hints[ref], 0);
+	struct byte *hint = table_hint(t, ref);
+
+	if (hint != NULL)
+		byte_store_rlx(hint, 0);
 	t->last_access_s[ref] = 0;
 }
 

@@ -5,7 +5,7 @@
  * killed in between, is argued in table.c above each. Nothing here allocates heap, knows items' contents beyond their keys, or reads a clock.
  *
  * A slot's place is a slot_ref: line << 3 | slot. Line: the head bucket's index, or n_buckets_max plus the overflow
- * bucket's. The hint page and the last-access array have the same index.
+ * bucket's. The last-access array has the same index; the hint page seven bytes a line (table_hint).
  */
 #ifndef PEEK_ENGINE_TABLE_H
 #define PEEK_ENGINE_TABLE_H
@@ -13,12 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/hint.h"
 #include "shm/map.h"
 #include "shm/table.h"
 
 struct table {
 	struct map *map;
-	struct byte *hints;          /* by slot_ref; the page that readers raise, or private memory */
+	struct byte *hints;          /* see table_hint; the page that readers raise, or private memory */
 	uint64_t n_hints;
 	uint32_t *last_access_s;     /* by slot_ref; private */
 	uint64_t n_refs;
@@ -83,6 +84,15 @@ static inline struct bucket *
 table_line(const struct table *t, uint64_t line)
 {
 	return line < t->map->n_buckets_max ? &t->map->buckets[line] : &t->map->overflow[line - t->map->n_buckets_max];
+}
+
+/* The slot's byte in the hint page, which is as long as a client of the daemon may have made it; NULL: it has none. */
+static inline struct byte *
+table_hint(const struct table *t, uint64_t ref)
+{
+	uint64_t i = (ref >> 3) * HINT_BYTES_PER_BUCKET + (ref & 7);
+
+	return i < t->n_hints ? &t->hints[i] : NULL;
 }
 
 static inline uint64_t

@@ -75,7 +75,7 @@ fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t 
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 || seq_load_ptr(&p->own.foreign) == NULL)
 		return -EPROTO;
 	wire_put_meta(&out, WIRE_MG, key, key_len, -1, "v f t c");
-	word_add_rlx(&cell->gets, 1);
+	word_add_rlx(&cell->slow, 1);
 	pthread_mutex_lock(&p->own.conn_lock);
 	ssize_t r = ask(p, out.buf, out.len, &re, &heap);
 	if (r == 0)
@@ -88,7 +88,7 @@ fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t 
 		word_add_rlx(&cell->hits, 1);
 	else if (r == -ENOENT)
 		word_add_rlx(&cell->misses, 1);
-	if (r == -EPROTO || word_load_rlx(&cell->gets) % COME_HOME_CADENCE == 0)
+	if (r == -EPROTO || word_load_rlx(&cell->slow) % COME_HOME_CADENCE == 0)
 		segment_come_home(p);
 	return r;
 }

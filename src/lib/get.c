@@ -32,8 +32,7 @@ counted(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t resul
 	if (LOOKUP_UNLIKELY(!lane_is_own(lane)))
 		return counted_rarely(p, a, n_hits, result);
 	struct hint_cell *cell = lane_cell(a->cells, lane);
-	lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane);
-	if (LOOKUP_UNLIKELY(lane_add(&cell->gets, 1, lane) % READ_CADENCE == 0))
+	if (LOOKUP_UNLIKELY(lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE == 0))
 		return counted_rarely(p, a, n_hits, result);
 	return result;
 }
@@ -51,10 +50,10 @@ peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 		return get_slow(p, key, key_len, buf, buf_cap); /* retired, as a rule */
 
 	uint64_t hash = hash_key(key, key_len, m->seed);
-	uint64_t bucket_idx = table_bucket_idx(hash, count);
-	struct lookup_place at = lookup_begin(&m->buckets[bucket_idx], hash);
+	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
 	if (LOOKUP_UNLIKELY((at.begun & 1) != 0))
 		return get_torn(p, key, key_len, buf, buf_cap);
+	lookup_quick_follow(m, &at, hash);
 	if (at.match == 0) {
 		if (LOOKUP_UNLIKELY(!lookup_quick_miss(m, &at, count)))
 			return get_slow(p, key, key_len, buf, buf_cap);
@@ -66,7 +65,7 @@ peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
 	if (LOOKUP_LIKELY(n >= 0)) {
 		if (a->hints != NULL)
-			hint_raise(&a->hints[bucket_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at.match)]);
+			hint_raise(&a->hints[lookup_hint_at(&at)]);
 		return counted(p, a, 1, n);
 	}
 	return n == LOOKUP_TORN ? get_torn(p, key, key_len, buf, buf_cap) : get_slow(p, key, key_len, buf, buf_cap);
@@ -156,8 +155,7 @@ counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_
 		if (lane == LANE_NONE)
 			lane = lane_take();
 		struct hint_cell *cell = lane_cell(a->cells, lane);
-		lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane);
-		if (lane_add(&cell->gets, 1, lane) % READ_CADENCE != 0)
+		if (lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE != 0)
 			return result;
 	}
 	hints_look_after(p, a);

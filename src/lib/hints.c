@@ -189,7 +189,6 @@ hints_retire(struct peek *p, const struct attached *a)
 	if (a->hint_addr == NULL)
 		return;
 	for (unsigned i = 0; i < HINT_CELLS_PER_CLIENT; i++) {
-		word_add_rlx(&past->gets, word_load_rlx(&a->cells[i].gets));
 		word_add_rlx(&past->hits, word_load_rlx(&a->cells[i].hits));
 		word_add_rlx(&past->misses, word_load_rlx(&a->cells[i].misses));
 		word_add_rlx(&past->retries, word_load_rlx(&a->cells[i].retries));

@@ -3,9 +3,9 @@
  *
  * Two forms, which end in the same answers:
  *
- *   quick    one try at what nearly every read is: the key's first match in its head bucket, a small value in one piece.
+ *   quick    one try at what nearly every read is: the first match of the key's chain, a small value in one piece.
  *            Everything is read under the bucket's sequence, which is validated once, after the copy. Whatever is out of the ordinary
- *            (a rewrite, a chain, a large value, an expired item) is left to the other form.
+ *            (a rewrite, a large value, an expired item) is left to the other form.
  *   pinned   one try at everything. The item is pinned while the sequence still stands; from there on only the incarnations of the
  *            segments it lies in decide, so that a busy neighbour in the bucket can't spoil a long copy.
  *
@@ -116,37 +116,61 @@ lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct cl
 
 /* ---- the quick form ------------------------------------------------------------------------------------------------- */
 
-/* Where a key would be, as far as its head bucket says. */
+/* Where a key may be: a line of its chain, the head bucket first. */
 struct lookup_place {
-	const struct bucket *bucket;
+	const struct bucket *head;
+	const struct bucket *line;
+	uint64_t line_idx; /* of the line, in the order of the hint page */
 	uint64_t begun;
-	unsigned match; /* bit i: slot i has the tag */
+	unsigned match;    /* bit i: the line's slot i has the tag */
 };
 
 static inline struct lookup_place
-lookup_begin(const struct bucket *bucket, uint64_t hash)
+lookup_begin(const struct map *m, uint64_t bucket_idx, uint64_t hash)
 {
-	struct lookup_place at = {.bucket = bucket, .begun = seq_begin(&bucket->seq)};
+	const struct bucket *head = &m->buckets[bucket_idx];
+	struct lookup_place at = {.head = head, .line = head, .line_idx = bucket_idx, .begun = seq_begin(&head->seq)};
 
-	at.match = bucket_match(bucket, slot_tag(hash));
+	at.match = bucket_match(head, slot_tag(hash));
 	return at;
 }
 
-/* A miss that one line shows: no match, no chain, validated, and the table is as large as it was. */
+/* Where the head bucket has no match: goes on to the first line that has one, or to the chain's end. Bounded, and links are clamped. */
+static inline void
+lookup_quick_follow(const struct map *m, struct lookup_place *at, uint64_t hash)
+{
+	for (unsigned n_lines = 1; n_lines < CHAIN_LINES_MAX && at->match == 0; n_lines++) {
+		uint64_t link = word_load_rlx(&at->line->slot[LINK_SLOT]); /* relaxed: the caller validates the head's sequence */
+		if (LOOKUP_LIKELY(!slot_is_link(link)) || slot_link_idx(link) >= m->n_overflow_max)
+			return;
+		at->line = &m->overflow[slot_link_idx(link)];
+		at->line_idx = m->n_buckets_max + slot_link_idx(link);
+		at->match = bucket_match(at->line, slot_tag(hash));
+	}
+}
+
+/* A miss: no match up to the chain's end, validated, and the table is as large as it was. */
 static inline bool
 lookup_quick_miss(const struct map *m, const struct lookup_place *at, uint64_t count)
 {
 	return at->match == 0 && (at->begun & 1) == 0 &&
-	    !slot_is_link(word_load_rlx(&at->bucket->slot[LINK_SLOT])) && /* relaxed: validated here */
-	    seq_validate(&at->bucket->seq, at->begun) &&
+	    !slot_is_link(word_load_rlx(&at->line->slot[LINK_SLOT])) && /* relaxed: validated here */
+	    seq_validate(&at->head->seq, at->begun) &&
 	    word_load_rlx(&m->header->count) == count; /* relaxed: after begin, which is what the split's order asks for */
+}
+
+/* The hint page's byte for the slot of the first match. */
+static inline uint64_t
+lookup_hint_at(const struct lookup_place *at)
+{
+	return at->line_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at->match);
 }
 
 /* The item that the first match points to, clamped for a quick read; NULL: not for this form. */
 static inline const struct word *
 lookup_quick_item(const struct map *m, const struct lookup_place *at)
 {
-	uint64_t slot = word_load_rlx(&at->bucket->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
+	uint64_t slot = word_load_rlx(&at->line->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
 	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
 
 	const struct word *item = &m->arena[off / sizeof(struct word)];
@@ -177,7 +201,7 @@ lookup_quick_copy(const struct map *m, const struct lookup_place *at, const stru
 	if (LOOKUP_UNLIKELY(lookup_past(m, word0, word1, shift)))
 		return LOOKUP_ELSE;
 	copy_out(buf, item, key_at + key_len, value_bytes);
-	if (LOOKUP_UNLIKELY(!seq_validate(&at->bucket->seq, at->begun)))
+	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
 }

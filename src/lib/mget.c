@@ -39,7 +39,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		PREFETCH(&m->buckets[g.bucket_idx[i]]);
 	}
 	for (size_t i = 0; in_range && i < n; i++) {
-		g.at[i] = lookup_begin(&m->buckets[g.bucket_idx[i]], g.hash[i]);
+		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
+		lookup_quick_follow(m, &g.at[i], g.hash[i]);
 		g.item[i] = g.at[i].match != 0 ? lookup_quick_item(m, &g.at[i]) : NULL; /* which fetches the lines behind the first */
 		if (g.item[i] != NULL)
 			PREFETCH(g.item[i]);
@@ -54,7 +55,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		if (LOOKUP_LIKELY(r >= 0)) {
 			n_quick_hits++;
 			if (a->hints != NULL)
-				hint_raise(&a->hints[g.bucket_idx[i] * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(g.at[i].match)]);
+				hint_raise(&a->hints[lookup_hint_at(&g.at[i])]);
 		} else if (r == -ENOENT) {
 			n_quick_misses++;
 		} else {
@@ -65,10 +66,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		}
 		op->result = r;
 	}
-	size_t n_quick = n_quick_hits + n_quick_misses;
-	lane_add(&cell->hits, n_quick_hits, lane);
-	lane_add(&cell->misses, n_quick_misses, lane);
-	if (lane_add(&cell->gets, n_quick, lane) % READ_CADENCE < n_quick)
+	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane), misses = lane_add(&cell->misses, n_quick_misses, lane);
+	if (hits % READ_CADENCE < n_quick_hits || misses % READ_CADENCE < n_quick_misses)
 		hints_look_after(p, a);
 	return n_hits + n_quick_hits;
 }

@@ -41,7 +41,7 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 	read_use(rd);
 	if (rd->a == NULL)
 		return -EPROTO;
-	if (lane_add(&rd->cell->gets, 1, rd->lane) % READ_CADENCE == 0) {
+	if (lane_add(&rd->cell->slow, 1, rd->lane) % READ_CADENCE == 0) {
 		hints_look_after(p, rd->a);
 		read_use(rd);
 	}

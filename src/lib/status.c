@@ -14,9 +14,11 @@
 static void
 add_cell(const struct hint_cell *cell, struct peek_status *s)
 {
-	s->gets += word_load_rlx(&cell->gets); /* relaxed: each is exact for its moment */
-	s->hits += word_load_rlx(&cell->hits);
-	s->misses += word_load_rlx(&cell->misses);
+	uint64_t hits = word_load_rlx(&cell->hits), misses = word_load_rlx(&cell->misses); /* relaxed: each is exact for its moment */
+
+	s->gets += hits + misses;
+	s->hits += hits;
+	s->misses += misses;
 	s->retries += word_load_rlx(&cell->retries);
 }
 

@@ -66,8 +66,11 @@ copy_out_x86(unsigned char *out, const char *src, size_t n)
 			__asm__ volatile("rep movsb" : "+D"(out), "+S"(src), "+c"(n) : : "memory");
 			return;
 		}
-		for (size_t i = 0; i + 64 < n; i += 64)
-			copy_64(out + i, src + i);
+		copy_64(out, src);
+		if (n > 128)
+			copy_64(out + 64, src + 64);
+		if (n > 192)
+			copy_64(out + 128, src + 128);
 		copy_64(out + n - 64, src + n - 64);
 	} else if (n > 32) {
 		copy_16(out, src);

@@ -17,12 +17,14 @@
 
 #include "shm/map.h"
 
-#define HINT_BYTES_PER_BUCKET 8 /* the last is unused: a shift instead of a multiplication */
+#define HINT_BYTES_PER_BUCKET 7
 #define HINT_MAX              3
 #define HINT_CELLS_PER_CLIENT 8 /* one for each of its first threads; the last is shared by the rest */
 
 struct hint_cell {
-	struct word gets, hits, misses, retries;
+	struct word hits, misses; /* reads that came to an end; their sum is the gets */
+	struct word retries;
+	struct word slow;         /* reads that went another way than the common one */
 	struct word spare[4];
 };
 

@@ -168,7 +168,7 @@ world_readers(struct world *w)
 		memset(&r->peek.own, 0, sizeof(r->peek.own));
 		r->at = (struct attached){.map = w->map, .cells = r->peek.own.cells};
 		/* The daemon's health is looked at in the first read of many. */
-		word_store_rlx(&r->peek.own.cells[0].gets, 1);
+		word_store_rlx(&r->peek.own.cells[0].hits, 1);
 		seq_publish_ptr(&r->peek.own.now, &r->at);
 		seq_publish_ptr(&r->peek.newest, &r->at);
 		r->peek.owner_uid = (uid_t)-1;

@@ -76,7 +76,7 @@ a_rewrite_between_begin_and_copy_is_torn(void **state)
 	(void)state;
 	set("a", "one");
 	struct probe p = probe_of("a");
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), 3);
 	assert_memory_equal(buf, "one", 3);
 	set("a", "two");
@@ -92,7 +92,7 @@ a_miss_counts_only_validated(void **state)
 
 	(void)state;
 	struct probe p = probe_of("b");
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_true(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	set("b", "now it is there");
@@ -122,7 +122,7 @@ a_miss_looks_at_the_count_again(void **state)
 		set(key, key);
 	}
 	/* With the old count the key's old bucket is empty of it, even and valid. */
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(at.match, 0);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
@@ -137,7 +137,7 @@ a_miss_sees_the_retired_bit(void **state)
 
 	(void)state;
 	struct probe p = probe_of("nothing");
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	word_store_rlx(&h.map.header->count, p.count | COUNT_RETIRED);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
@@ -155,7 +155,7 @@ an_odd_bucket_is_asked_again(void **state)
 	set("odd", "v");
 	struct probe p = probe_of("odd");
 	seq_enter(&p.bucket->seq);
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_true((at.begun & 1) != 0);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
@@ -163,7 +163,7 @@ an_odd_bucket_is_asked_again(void **state)
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
 	p = probe_of("not there");
 	seq_enter(&p.bucket->seq);
-	at = lookup_begin(p.bucket, p.hash);
+	at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(at.match, 0);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
@@ -229,7 +229,7 @@ whatever_is_past_is_a_miss(void **state)
 	uint64_t clock = harness_clock();
 	word_store_rlx(&h.map.header->clock, clock + (UINT64_C(1000) << 32));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
-	struct lookup_place at = lookup_begin(p.bucket, p.hash);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
 	/* It has stopped, and the own clock says so: an item of the past, a clock of long ago. */
 	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s - 1), STORE_OK);
@@ -249,7 +249,7 @@ whatever_is_past_is_a_miss(void **state)
 	word_store_rlx(&h.map.header->clock, harness_clock());
 	store_flush(h.store);
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
-	at = lookup_begin(p.bucket, p.hash);
+	at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_true(at.match == 0 || quick(&p, &at, buf, sizeof(buf)) == LOOKUP_ELSE);
 }
 
@@ -271,7 +271,7 @@ impossible_places_are_refused(void **state)
 			word_store_rlx(&saved.slot[s], word_load_rlx(&p.bucket->slot[s]));
 			word_store_rlx(&p.bucket->slot[s], s == 0 ? slot_make(slot_tag(p.hash), places[i]) : 0);
 		}
-		struct lookup_place at = lookup_begin(p.bucket, p.hash);
+		struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 		assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
 		assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
 		for (unsigned s = 0; s < BUCKET_SLOTS; s++)
