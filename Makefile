@@ -178,13 +178,13 @@ TESTS    = $(foreach d,unit regress proc wire ctl clients docs demo,$(call progr
 
 .PHONY: check check-long tests hooked
 tests: $(PROGRAMS) $(B)/demo $(ALL_TESTS)
-hooked: $(B)/peekd $(addprefix $(B)/,$(HOOKED))
+hooked: $(B)/peekd $(B)/peekctl $(B)/libpeek.so $(addprefix $(B)/,$(HOOKED))
 
 check: ## install what the tests need, build, run every test; ends with `N passed, N failed`
 	@.ci/deps install build test
 	@$(MAKE) --no-print-directory -s tests
 	@$(if $(filter-out $(B),$(HOOKS_B)),$(MAKE) --no-print-directory -s MODE=hooks B=$(HOOKS_B) hooked)
-	@B=$(B) MODE=$(MODE) tests/run $(TESTS)
+	@B=$(B) HOOKS_B=$(HOOKS_B) MODE=$(MODE) tests/run $(TESTS)
 
 check-long: export PEEK_TEST_LONG := 1
 check-long: check ## the same with long runs

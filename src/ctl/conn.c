@@ -119,7 +119,6 @@ conn_reply(struct conn *c, struct wire_reply *ret)
 			return 0;
 		}
 		if (c->in_at > 0)
-			if (c->in_at > 0)
 			memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
 		c->in_len -= c->in_at;
 		c->in_at = 0;
