@@ -107,7 +107,10 @@ def requests():
     assert http(path, b"GET /metricsx HTTP/1.0\r\n\r\n")[0] == 404
     assert http(path, b"GET /../etc/passwd HTTP/1.0\r\n\r\n")[0] == 404
     assert http(path, b"POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc")[0] in (405, 413, 501)
-    assert http(path, b"GET /metrics HTTP/1.0\r\n" + b"X: " + b"y" * 20000 + b"\r\n\r\n")[0] in (400, 413, 431)
+    try:
+        assert http(path, b"GET /metrics HTTP/1.0\r\n" + b"X: " + b"y" * 20000 + b"\r\n\r\n")[0] in (400, 413, 431)
+    except (ConnectionResetError, BrokenPipeError):
+        pass  # hung up on before all of it was read
     held = []
     for _ in range(50):
         s = socket.socket(socket.AF_UNIX)
