@@ -1,0 +1,13 @@
+# A reader on memory that changes while it reads (libFuzzer, ASan, UBSan).
+
+FUZZ_READER_SRC := $(foreach r,shm wire lib engine,$(wildcard src/$(r)/*.c))
+
+fuzz-reader: build/fuzz/fuzz_reader ## fuzz the reader on damaged and changing segments for FUZZ_SECONDS (60)
+	mkdir -p build/fuzz/reader
+	test -e build/fuzz/reader/seed || head -c 456 /dev/urandom >build/fuzz/reader/seed
+	build/fuzz/fuzz_reader -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=456 -len_control=0 -timeout=10 -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/reader- build/fuzz/reader
+
+build/fuzz/fuzz_reader: tests/fuzz/fuzz_reader.c $(FUZZ_READER_SRC) $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	clang $(BASE) -DLOOKUP_TRIES=32 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_READER_SRC) -lpthread
