@@ -153,7 +153,7 @@ keep(struct evict *e, const struct record *r, struct table_place *place, uint32_
 		e->n.bytes_cleaned += r->shape.record_bytes;
 		return move_record(e, r, place, log, now_s);
 	}
-	if (e->hot_run >= EVICT_HOT_RUN_MAX || hint < hints_needed(e, log, record_memory(e->arena, r)) ||
+	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < hints_needed(e, log, record_memory(e->arena, r)) ||
 	    !move_record(e, r, place, ARENA_MAIN, now_s))
 		return false;
 	set_hint(e, place->ref, log == ARENA_SMALL ? 0 : hint - 1);

@@ -67,6 +67,7 @@ static struct shared *sh;
 static struct map map;
 static char object[80], name[64];
 static bool evicting;
+static uint32_t now_s = NOW_S; /* of this life; nothing that is judged expires */
 static unsigned n_ok, n_failed;
 
 static void
@@ -146,7 +147,7 @@ write_key(struct store *s, uint32_t key, uint32_t op)
 	uint32_t len = key_text(key, text);
 	struct store_key k = {text, len, store_hash(s, text, len)};
 	struct store_item item;
-	bool there = store_find(s, &k, NOW_S, &item, NULL);
+	bool there = store_find(s, &k, now_s, &item, NULL);
 	uint64_t cas;
 
 	if (op == 0 && there && key >= N_STABLE) {
@@ -165,7 +166,7 @@ write_key(struct store *s, uint32_t key, uint32_t op)
 		    .flags = version % 5 == 0 ? version : 0};
 		sh->intent = (struct key_state){.version = version};
 		sh->key_in_flight = key;
-		if (store_put(s, &put, NOW_S, &cas) != STORE_OK)
+		if (store_put(s, &put, now_s, &cas) != STORE_OK)
 			_exit(3);
 	}
 	sh->acked[key] = sh->intent;
@@ -179,14 +180,14 @@ write_other(struct store *s, uint32_t i)
 	char text[64];
 	uint32_t len = (uint32_t)snprintf(text, sizeof(text), i % 4 == 0 ? "count-%u" : "fill-%u", i % 4 == 0 ? i % 8 : i);
 	struct store_key k = {text, len, store_hash(s, text, len)};
-	struct store_put put = {.key = k, .mode = STORE_SET, .value = "1", .value_bytes = 1, .expiry_s = i % 3 == 0 ? NOW_S + 1 + i % 9 : 0};
+	struct store_put put = {.key = k, .mode = STORE_SET, .value = "1", .value_bytes = 1, .expiry_s = i % 3 == 0 ? now_s + 1 + i % 9 : 0};
 	struct store_item item;
 	uint64_t cas, value;
 
-	if (i % 4 == 0 && store_find(s, &k, NOW_S, &item, NULL))
-		store_arith(s, &k, &item, false, 1, 0, NOW_S, &value, &cas);
+	if (i % 4 == 0 && store_find(s, &k, now_s, &item, NULL))
+		store_arith(s, &k, &item, false, 1, 0, now_s, &value, &cas);
 	else
-		store_put(s, &put, NOW_S, &cas);
+		store_put(s, &put, now_s, &cas);
 }
 
 /* What was in flight when the writer before was killed has one outcome or the other from now on. */
@@ -202,7 +203,7 @@ settle(struct store *s)
 	uint32_t len = key_text(key, text);
 	struct store_key k = {text, len, store_hash(s, text, len)};
 	struct store_item item;
-	if (store_find(s, &k, NOW_S, &item, NULL)) {
+	if (store_find(s, &k, now_s, &item, NULL)) {
 		store_read(s, &item, 0, item.value_bytes, buf);
 		found = value_version(key, buf, item.value_bytes);
 	}
@@ -219,10 +220,11 @@ write_forever(bool until_killed)
 	struct store *s;
 
 	crash_hook = on_crash_point;
-	if (store_open(&map, &conf, NOW_S, &s, &rec) != 0)
+	if (store_open(&map, &conf, now_s, &s, &rec) != 0)
 		_exit(2);
 	settle(s);
 	for (uint32_t i = 0; until_killed || i < (evicting ? 3 : 1) * OPS_PER_RUN; i++) {
+		now_s = NOW_S + i / 1600;
 		write_key(s, (uint32_t)rand() % N_KEYS, (uint32_t)rand() % 8);
 		if (evicting || i % 4 == 0)
 			write_other(s, (uint32_t)rand());
@@ -234,10 +236,10 @@ write_forever(bool until_killed)
 				struct store_put put = {.key = key, .mode = STORE_SET, .value = text, .value_bytes = len};
 				struct store_item item;
 				uint64_t cas;
-				if (store_find(s, &key, NOW_S, &item, NULL))
+				if (store_find(s, &key, now_s, &item, NULL))
 					store_delete(s, &item);
 				else
-					store_put(s, &put, NOW_S, &cas);
+					store_put(s, &put, now_s, &cas);
 			}
 		}
 		if (i % 9000 == 8999 && evicting) {
@@ -248,7 +250,7 @@ write_forever(bool until_killed)
 				sh->acked[k] = (struct key_state){0};
 			sh->key_in_flight = N_KEYS;
 		}
-		store_tick(s, (uint64_t)(NOW_S + i / 1600) << 32);
+		store_tick(s, (uint64_t)now_s << 32);
 	}
 	_exit(0);
 }
