@@ -29,3 +29,8 @@ robust: ## every test of robustness, each with its table, and the time that reco
 	@B=$(B) MODE=$(MODE) tests/run -v tests/proc/test_robust_*.py
 	@B=build/hooks MODE=hooks tests/run -v build/hooks/tests/proc/test_robust_crash tests/proc/test_robust_stopped.py
 	@$(B)/robust_recovery
+
+.PHONY: valgrind
+valgrind: ## the daemon's start, work and end under valgrind, without jemalloc: no leak, no error
+	@$(MAKE) --no-print-directory -s MODE=debug B=build/valgrind NO_JEMALLOC=1 build/valgrind/peekd
+	@PEEKD=build/valgrind/peekd tests/proc/robust_valgrind
