@@ -30,6 +30,9 @@ $(B)/bench/peers/%.o: bench/peers/%.cc | $(B)/.probed
 $(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CXX) $(OPT.$(MODE)) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(PEER_LIBS) -lm -lrt -lpthread
 
+$(B)/peekbench-sockets: $(B)/bench/sockets/sockets.o $(B)/bench/peers/support.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+
 # ---- targets --------------------------------------------------------------------------------------------------------------
 
 TRACE_FILES = $(sort $(if $(TRACES),$(or $(wildcard $(TRACES)/*.zst),$(wildcard $(TRACES)/*.bin))))
@@ -50,6 +53,12 @@ bench-peers: ## peekd, the ideal lookup and every peer that is installed: a tabl
 	@$(B)/peekbench-peers --peekd $(B)/peekd --data $(B)/peers.dat --json $(B)/peers.json $(BENCH_OPTS)
 	@! command -v gnuplot >/dev/null || gnuplot -e "data='$(B)/peers.dat'; out='$(B)/peers.svg'" bench/plot/peers.gp && \
 	    echo "plot: $(B)/peers.svg"
+
+.PHONY: bench-sockets
+bench-sockets: ## the control socket beside memcached's with one worker thread, the same client to both
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-sockets
+	@$(B)/peekbench-sockets $(B)/peekd
 
 bench-gate: ## instructions of a fixed loop of gets against bench/gate.budget, and the time against the ideal lookup's
 	$(BENCH_DEPS)
