@@ -47,13 +47,23 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 	return l;
 }
 
+/*
+ * One read of a slot. While a cache is warm, what the byte holds is as good as random, and a branch on it would be mispredicted on a line that
+ * has not arrived, which throws away the overlap with the next lookup: so the store goes either there or to a byte of the caller's own.
+ */
 static inline void
 hint_raise(struct byte *b)
 {
+	struct byte own;
 	uint8_t v = byte_load_rlx(b); /* relaxed: a lost update costs a hint */
+	uintptr_t there = (uintptr_t)b, here = (uintptr_t)&own;
 
-	if (v < HINT_MAX)
-		byte_store_rlx(b, v + 1);
+#if defined(__x86_64__) && !defined(PEEK_MODEL)
+	__asm__("cmpb %2, %1\n\tcmovae %3, %0" : "+r"(there) : "r"(v), "i"(HINT_MAX), "r"(here) : "cc");
+#else
+	there = v < HINT_MAX ? there : here;
+#endif
+	byte_store_rlx((struct byte *)there, v + 1);
 }
 
 #endif
