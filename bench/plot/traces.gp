@@ -9,7 +9,8 @@ set boxwidth 0.9
 set ylabel 'percent fewer misses than exact LRU'
 set grid ytics lc rgb '#dddddd'
 set xzeroaxis lt -1
-set xtics rotate by 40 right scale 0 noenhanced
+set xtics border out nomirror rotate by 90 right scale 0 noenhanced
+set bmargin 10
 set key outside top center horizontal noenhanced
 set title 'Misses against exact LRU at a cache of so much of the keys: higher is better'
 plot for [i=2:4] data using i:xtic(1) title columnheader(i) lc rgb word('#c9c9c9 #1b6ca8 #a3c9a8', i - 1)
