@@ -92,8 +92,8 @@ DAEMON_LIBS := $(EVENT_LIBS) -lconfuse -lzstd -lpthread $(HEAP_LIBS)
 $(B)/peekd: $(DAEMON) $(ENGINE) $(WIRE) $(SHM)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
-$(B)/peekctl: $(CTL) $(B)/libpeek-all.o $(WIRE)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(B)/libpeek-all.o -Wl,--as-needed -lncurses -ltinfo -lpthread
+$(B)/peekctl: $(CTL) $(B)/libpeek-all.o $(WIRE) $(SHM)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(SHM) $(B)/libpeek-all.o -Wl,--as-needed -lncurses -ltinfo -lpthread
 
 $(B)/peekbench: $(BENCH) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread

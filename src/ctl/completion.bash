@@ -31,7 +31,7 @@ _peekctl() {
 	'' | help)
 		mapfile -t COMPREPLY < <(compgen -W "$(peekctl help | sed -n '/^commands:/,/^options:/s/^  \([a-z]\{1,\}\).*/\1/p')" -- "$cur") ;;
 	stats)
-		mapfile -t COMPREPLY < <(compgen -W 'settings items slabs sizes conns reset' -- "$cur") ;;
+		mapfile -t COMPREPLY < <(compgen -W 'settings items slabs sizes conns snapshot reset' -- "$cur") ;;
 	get | set | delete | touch | incr | decr | keys | dump)
 		mapfile -t COMPREPLY < <(peekctl "${where[@]}" keys --limit 200 -- "$cur" 2>/dev/null) ;;
 	esac
