@@ -1,0 +1,242 @@
+/*
+ * doctor.c: peekctl doctor: looks at everything that may be wrong with an instance, says what it found, and what to do.
+ *
+ * From what must be right first to what only costs speed. A check that nothing more can be said without ends it.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/conn.h"
+#include "ctl/doctor.h"
+
+/* ---- may it be opened, and believed? ---------------------------------------------------------------------------------------- */
+
+static void
+names_of(const struct stat *st, char *buf, size_t cap)
+{
+	const struct passwd *user = getpwuid(st->st_uid);
+	int n = user != NULL ? snprintf(buf, cap, "owner %s", user->pw_name) : snprintf(buf, cap, "owner %u", (unsigned)st->st_uid);
+	const struct group *group = getgrgid(st->st_gid);
+
+	if (group != NULL)
+		snprintf(buf + n, cap - (size_t)n, ", group %s", group->gr_name);
+	else
+		snprintf(buf + n, cap - (size_t)n, ", group %u", (unsigned)st->st_gid);
+}
+
+/* False: the segment can't be looked into. */
+static bool
+check_segment(struct findings *f, struct ctl *c)
+{
+	struct stat st;
+	char path[128], names[128], advice[256];
+
+	if (!map_name_ok(c->name)) {
+		finding(f, FINDING_BAD, "segment", "A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
+		    "\"%s\" can't name an instance", c->name);
+		return false;
+	}
+	snprintf(path, sizeof(path), "/dev/shm/peekd.%s", c->name);
+	if (lstat(path, &st) != 0) {
+		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: peekd -n %s", c->name);
+		finding(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(errno));
+		return false;
+	}
+	names_of(&st, names, sizeof(names));
+	int error = peek_open(c->name, PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &c->peek);
+	const char *what = "can be opened and is believed";
+	advice[0] = '\0';
+	switch (error) {
+	case 0:
+	case -EPROTO:
+	case -EBADMSG: /* not a matter of permissions */
+		break;
+	case -EACCES:
+		what = "doesn't admit you";
+		snprintf(advice, sizeof(advice), "Be of its group, or change the daemon's settings group, unix_mask and shm_mask.");
+		break;
+	case -EPERM:
+		what = !S_ISREG(st.st_mode) ? "is no plain file" : st.st_nlink > 1 ? "has another name too" :
+		    (st.st_mode & 022) != 0 ? "may be written by others" : "belongs to neither root, nor you, nor whom you were told";
+		snprintf(advice, sizeof(advice), "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid in /etc/peekd/owner. If "
+		    "not: remove it and start the daemon again.", (unsigned)st.st_uid);
+		break;
+	default:
+		what = peek_strerror(error);
+	}
+	bool ok = error == 0 || error == -EPROTO || error == -EBADMSG;
+	finding(f, ok ? FINDING_OK : FINDING_BAD, "permissions", advice[0] != '\0' ? advice : NULL, "%s: %s, mode %04o; it %s", path, names,
+	    (unsigned)st.st_mode & 07777, what);
+	if (!ok)
+		return false;
+	if (error == -EPROTO)
+		finding(f, FINDING_BAD, "layout", "Install the same version of peekd, peekctl and libpeek, and start the daemon again: readers follow.",
+		    "the daemon that wrote the segment is of another build than peekctl %s", peek_version());
+	else if (error == -EBADMSG)
+		finding(f, FINDING_BAD, "layout", "A daemon that starts sets it aside and makes a new one.", "the segment is damaged");
+	return error == 0;
+}
+
+static void
+check_layout(struct findings *f, const struct look *l)
+{
+	const struct header *h = l->map.header;
+	bool retired = look_retired(l);
+
+	finding(f, retired ? FINDING_WARN : FINDING_OK, "layout", "It has no successor, and its keys are gone: start the daemon.",
+	    "version %" PRIu64 ", generation %" PRIu64 "%s; %" PRIu64 " MiB for items", word_load_rlx(&h->version), l->map.generation,
+	    retired ? ", retired" : "", l->map.arena_bytes >> 20);
+}
+
+/* ---- the daemon ------------------------------------------------------------------------------------------------------------- */
+
+/* The letter that ps shows; '?': there is no such process here. */
+static char
+process_state(uint64_t pid)
+{
+	char path[64], line[512], state = '?';
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return '?';
+	const char *after = fgets(line, sizeof(line), f) != NULL ? strrchr(line, ')') : NULL;
+	if (after != NULL && sscanf(after + 1, " %c", &state) != 1)
+		state = '?';
+	fclose(f);
+	return state;
+}
+
+static bool
+check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
+{
+	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
+	uint32_t silent = look_silent_ms(l);
+	char advice[192];
+
+	if (pid == 0) {
+		snprintf(advice, sizeof(advice), "Reads go on. To start it: peekd -n %s, or systemctl start", c->name);
+		finding(f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
+		return false;
+	}
+	if (silent <= CLOCK_SILENT_MS) {
+		finding(f, FINDING_OK, "heartbeat", NULL, "%u ms ago, process %" PRIu64, silent, pid);
+		return true;
+	}
+	char state = process_state(pid);
+	if (state == 'T' || state == 't')
+		snprintf(advice, sizeof(advice), "Reads go on. Process %" PRIu64 " is stopped: kill -CONT %" PRIu64, pid, pid);
+	else if (state == '?')
+		snprintf(advice, sizeof(advice), "Reads go on. No process %" PRIu64 " is to be seen from here: start the daemon again.", pid);
+	else
+		snprintf(advice, sizeof(advice), "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
+		    pid, state);
+	finding(f, FINDING_BAD, "heartbeat", advice, "silent for %u.%u s", silent / 1000, silent % 1000 / 100);
+	return false;
+}
+
+static void
+check_clock(struct findings *f, const struct look *l)
+{
+	int64_t theirs = clock_word_s(word_load_rlx(&l->map.header->clock)), ours = clock_word_s(clock_word_now(&l->shift));
+	int64_t apart = ours > theirs ? ours - theirs : theirs - ours, now = (int64_t)time(NULL);
+
+	if (apart > 2) {
+		finding(f, FINDING_BAD, "clock", "Items expire at the wrong time in one of them. Are they on one host, and is /proc mounted here?",
+		    "the daemon's clock and this process's are %" PRId64 " s apart", apart);
+		return;
+	}
+	int64_t started = (int64_t)word_load_rlx(&l->map.header->writer_started_unix_s);
+	finding(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock", "Times to live given as dates count by it: look at the host's NTP client.",
+	    started > now + 2 ? "the wall clock was set back behind the daemon's start" : "the daemon's clock and this process's agree");
+}
+
+/* Asks for the daemon's huge_pages on the way. */
+static void
+check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
+{
+	struct peek_status status = {.socket_path = ""};
+	struct wire_reply re;
+	char advice[256];
+	const char *path = c->socket;
+
+	if (path == NULL && peek_status(c->peek, &status) == 0)
+		path = status.socket_path;
+	int error = conn_open(path != NULL ? path : "", c->timeout_ms, &c->conn);
+	if (error != 0) {
+		snprintf(advice, sizeof(advice), "%s", error == -EACCES ? "Its mode and group decide who may: settings unix_mask and group."
+		    : "Writes need it, reads don't. Is it removed, or in another mount namespace? Starting the daemon again makes it anew.");
+		finding(f, FINDING_BAD, "socket", advice, "%s: %s", path, strerror(-error));
+		return;
+	}
+	error = conn_ask(c->conn, &re, "version");
+	if (error != 0 || re.code != WIRE_RE_VERSION) {
+		finding(f, FINDING_BAD, "socket", "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
+		    error != 0 ? strerror(-error) : "another answer than a version");
+		return;
+	}
+	finding(f, FINDING_OK, "socket", NULL, "%s answers", path);
+	bool same = re.rest.len == strlen(peek_version()) && memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
+	finding(f, same ? FINDING_OK : FINDING_WARN, "versions", "They understand each other; start the daemon again to have the newer one.",
+	    "daemon %.*s, peekctl and its libpeek %s", (int)re.rest.len, re.rest.p, peek_version());
+	for (error = conn_ask(c->conn, &re, "stats settings"); error == 0 && re.code == WIRE_RE_STAT; error = conn_reply(c->conn, &re))
+		if (re.n_args >= 2 && re.arg[0].len == strlen("huge_pages") && memcmp(re.arg[0].p, "huge_pages", re.arg[0].len) == 0)
+			*ret_huge_pages_off = re.arg[1].len == 3 && memcmp(re.arg[1].p, "off", 3) == 0;
+}
+
+/* ---- what it had to refuse -------------------------------------------------------------------------------------------------- */
+
+static void
+check_refusals(struct findings *f, const struct look *l)
+{
+	static const struct {
+		enum shm_stat stat;
+		const char *what, *advice;
+	} rows[] = {
+		{SHM_STAT_STORE_NO_MEMORY, "values refused for lack of room", "Raise memory_limit, or let it evict (disable_evictions)."},
+		{SHM_STAT_STORE_TOO_LARGE, "values refused for their size", "Raise max_item_size."},
+		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused", "Raise conn_limit, or see which clients leave connections open."},
+		{SHM_STAT_SNAPSHOT_FAILURES, "snapshots failed", "The daemon's log says why."},
+		{SHM_STAT_CHAIN_EVICTIONS, "items evicted since their bucket's chain was full", "Somebody may choose keys that collide."},
+	};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		uint64_t value = look_stat(l, rows[i].stat);
+		if (value == 0)
+			continue;
+		finding(f, FINDING_WARN, "refusals", rows[i].advice, "%" PRIu64 " %s since the start", value, rows[i].what);
+		n++;
+	}
+	if (n == 0)
+		finding(f, FINDING_OK, "refusals", NULL, "none since the start");
+}
+
+int
+cmd_doctor(struct ctl *c)
+{
+	struct findings f = {.json = c->json};
+	struct look l;
+	bool huge_pages_off = false;
+
+	if (check_segment(&f, c)) {
+		int error = look_open(c, &l);
+		if (error != 0) {
+			finding(&f, FINDING_BAD, "layout", "It was replaced this very moment: ask again.", "%s", peek_strerror(error));
+			return ctl_flushed((int)f.worst);
+		}
+		check_layout(&f, &l);
+		if (check_heartbeat(&f, c, &l))
+			check_clock(&f, &l);
+		check_socket(&f, c, &huge_pages_off);
+		check_refusals(&f, &l);
+		doctor_host(&f, &l, huge_pages_off);
+		look_close(&l);
+	}
+	return ctl_flushed((int)f.worst);
+}

@@ -1,0 +1,68 @@
+#!/bin/bash
+# peekctl doctor: says what is wrong, and nothing where nothing is.
+. tests/server.sh
+PEEKCTL=${PEEKCTL:-$B/peekctl}
+[ "${PEEK_TEST_SERVER:-peekd}" = peekd ] || skip_all "memcached has no segment"
+object=/dev/shm/peekd.$name
+server_start -m 16 --huge-pages=off
+
+doctor() { # NAME WANTED-STATUS REGEX OPTION...
+	local what=$1 want=$2 line=$3
+	shift 3
+	"$PEEKCTL" -n "$name" "$@" doctor >"$tmp/out" 2>&1
+	[ $? = "$want" ] && grep -qE -- "$line" "$tmp/out"
+	result $? "$what" "$tmp/out"
+}
+
+# The host's part may be a warning where the tests run; what this instance is like is not.
+"$PEEKCTL" -n "$name" doctor >"$tmp/out"
+! grep -vE '^ok|^(warn|bad) *(room|cgroup)|^ +>' "$tmp/out" && [ "$(grep -c '^ok' "$tmp/out")" -ge 8 ]
+result $? "all is well" "$tmp/out"
+grep -q 'huge pages *switched off' "$tmp/out"
+result $? "what was switched off is no warning" "$tmp/out"
+"$PEEKCTL" -n "$name" doctor --json | /usr/bin/python3 -c '
+import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+assert {"permissions", "layout", "heartbeat", "clock", "socket", "versions", "refusals", "room", "cgroup", "huge pages"} == {r["check"] for r in rows}, rows
+assert all(r["state"] in ("ok", "warn", "bad") and r["found"] for r in rows) and all(("advice" in r) == (r["state"] != "ok") for r in rows), rows'
+result $? "doctor --json"
+
+"$PEEKCTL" -n "$name" set --ttl 5 k v && head -c 2000000 /dev/zero | "$PEEKCTL" -n "$name" set big >"$tmp/err" 2>&1
+sleep .3 # counters are published ten times a second
+"$PEEKCTL" -n "$name" doctor | grep -q '^warn  refusals  *1 values refused for their size'
+result $? "what was refused is a warning"
+
+chmod 666 "$object"
+doctor "a segment that others may write" 2 '^bad   permissions .*mode 0666; it may be written by others'
+chmod 600 "$object"
+ln "$object" "$object.too"
+doctor "a segment with two names" 2 '^bad   permissions .* has another name'
+rm "$object.too"
+if [ "$(id -u)" = 0 ]; then
+	chown 12345 "$object"
+	doctor "somebody's segment" 2 '^bad   permissions .*owner 12345.* belongs to neither'
+	grep -q 'PEEK_OWNER=12345' "$tmp/out"
+	result $? "whom to believe" "$tmp/out"
+	chown 0 "$object"
+fi
+
+pid=${pids##* }
+kill -STOP $pid
+sleep 2.3
+doctor "a stopped daemon" 2 '^bad   heartbeat .*silent for 2' -t 1
+grep -q "kill -CONT $pid" "$tmp/out" && grep -q '^bad   socket .*hangs' "$tmp/out"
+result $? "what to do about it" "$tmp/out"
+kill -CONT $pid
+mv "$SOCK" "$SOCK.away"
+for i in $(seq 50); do "$PEEKCTL" -n "$name" status >/dev/null 2>&1 && break; sleep .1; done
+doctor "a socket that is gone" 2 "^bad   socket .*$SOCK: No such file"
+mv "$SOCK.away" "$SOCK"
+kill -KILL $pid
+wait $pid 2>/dev/null
+sleep 2.3
+doctor "a killed daemon" 2 'No process .* is to be seen'
+head -c 4096 /dev/zero >"$object"
+doctor "a damaged segment" 2 '^bad   layout .*damaged'
+rm -f "$object"*
+doctor "no segment" 2 "^bad   segment .*No such file"
+plan
