@@ -6,7 +6,7 @@ _peekctl() {
 		word=${COMP_WORDS[i]}
 		case $word in
 		-n | --name | -s | --socket) where+=("$word" "${COMP_WORDS[++i]}") ;;
-		-t | --timeout | -o | --output | -f | --file | --ttl | --flags | --mode | --cas | --from | --to | --limit) ((i++)) ;;
+		-t | --timeout | -o | --output | -f | --file | --ttl | --flags | --mode | --cas | --from | --to | --limit | -i | --interval) ((i++)) ;;
 		-*) ;;
 		*) [ -z "$command" ] && command=$word ;;
 		esac

@@ -26,8 +26,8 @@ struct ctl {
 	/* options of some commands */
 	const char *output, *file, *mode;
 	const char *from, *to;
-	uint64_t ttl_s, flags, cas, limit;
-	bool has_cas, sort, null, partial;
+	uint64_t ttl_s, flags, cas, limit, interval_s;
+	bool has_cas, sort, null, partial, once;
 	/* words behind the command */
 	int n_args;
 	char **args;

@@ -119,6 +119,11 @@ take_option(struct ctl *c, char id, const char *value)
 	case 'S': c->sort = true; return CTL_OK;
 	case 'P': c->partial = true; return CTL_OK;
 	case '0': c->null = true; return CTL_OK;
+	case 'O': c->once = true; return CTL_OK;
+	case 'i':
+		if (!ctl_duration(value, &c->interval_s) || c->interval_s < 1 || c->interval_s > 3600)
+			return bad_value("interval", value, "1 to 3600 seconds");
+		return CTL_OK;
 	case 't':
 		if (!ctl_duration(value, &number) || number < 1 || number > 86400)
 			return bad_value("timeout", value, "1 to 86400 seconds");

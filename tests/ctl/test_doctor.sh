@@ -50,7 +50,7 @@ pid=${pids##* }
 kill -STOP $pid
 sleep 2.3
 doctor "a stopped daemon" 2 '^bad   heartbeat .*silent for 2' -t 1
-grep -q "kill -CONT $pid" "$tmp/out" && grep -q '^bad   socket .*hangs' "$tmp/out"
+grep -q "kill -CONT $pid" "$tmp/out" && grep -q '^bad   socket .*timed out' "$tmp/out"
 result $? "what to do about it" "$tmp/out"
 kill -CONT $pid
 mv "$SOCK" "$SOCK.away"

@@ -1,0 +1,261 @@
+/*
+ * screen.c: see screen.h.
+ */
+#include "ctl/screen.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/clock.h"
+
+#define WIDTH_MAX 256
+#define BAR_MAX   60
+
+struct screen {
+	const struct sample *before, *now;
+	double seconds; /* between them; 0: no rates */
+	int width;
+	void (*put)(void *arg, enum line_kind kind, const char *line);
+	void *arg;
+};
+
+static void line(const struct screen *s, enum line_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
+{
+	char buf[WIDTH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, s->width < WIDTH_MAX ? (size_t)s->width + 1 : sizeof(buf), fmt, ap);
+	va_end(ap);
+	s->put(s->arg, kind, buf);
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t
+value(const struct screen *s, enum shm_stat stat)
+{
+	return s->now->value[stat];
+}
+
+/* What a counter grew by; 0 after a restart or `stats reset`. */
+static uint64_t
+grown(const struct screen *s, enum shm_stat stat)
+{
+	uint64_t before = s->before->value[stat], now = s->now->value[stat];
+
+	return s->seconds > 0 && now > before ? now - before : 0;
+}
+
+static double
+rate(const struct screen *s, enum shm_stat stat)
+{
+	return s->seconds > 0 ? (double)grown(s, stat) / s->seconds : 0;
+}
+
+static uint64_t
+less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+struct words {
+	char w[24];
+};
+
+/* 12, 3.4k, 56M */
+static struct words
+short_number(double v)
+{
+	static const char units[] = " kMGTP";
+	struct words ret;
+	int i = 0;
+
+	for (; v >= 999.5 && i < 5; i++)
+		v /= 1000;
+	if (i == 0)
+		snprintf(ret.w, sizeof(ret.w), "%.0f", v);
+	else
+		snprintf(ret.w, sizeof(ret.w), v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[i]);
+	return ret;
+}
+
+static struct words
+short_bytes(double v)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	struct words ret;
+	int i = 0;
+
+	for (; v >= 1024 && i < 4; i++)
+		v /= 1024;
+	snprintf(ret.w, sizeof(ret.w), v < 9.95 && i > 0 ? "%.1f %s" : "%.0f %s", v, units[i]);
+	return ret;
+}
+
+/* "-" of nothing */
+static struct words
+percent(uint64_t part, uint64_t whole)
+{
+	struct words ret = {"-"};
+
+	if (whole > 0)
+		snprintf(ret.w, sizeof(ret.w), "%.1f %%", 100.0 * (double)part / (double)whole);
+	return ret;
+}
+
+static struct words
+duration(int64_t s)
+{
+	struct words ret;
+
+	if (s >= 86400)
+		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
+	else
+		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "m %" PRId64 "s", s > 0 ? s / 60 : 0, s > 0 ? s % 60 : 0);
+	return ret;
+}
+
+/* ---- bars ---------------------------------------------------------------------------------------------------------------- */
+
+/* Shares of a whole, each in its own letter, the rest as dots. */
+static void
+bar(const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
+{
+	int n = s->width - 16 < BAR_MAX ? s->width - 16 : BAR_MAX, at = 0;
+	uint64_t sum = 0;
+
+	if (n < 0)
+		n = 0;
+	for (size_t i = 0; letters[i] != '\0'; i++) {
+		sum += parts[i];
+		int to = whole > 0 ? (int)((double)sum / (double)whole * n + 0.5) : 0;
+		while (at < to && at < n)
+			buf[at++] = letters[i];
+	}
+	while (at < n)
+		buf[at++] = '.';
+	buf[at] = '\0';
+}
+
+/* ---- the screen ------------------------------------------------------------------------------------------------------------ */
+
+static void
+put_daemon(const struct screen *s, const char *name)
+{
+	const struct sample *n = s->now;
+
+	line(s, LINE_HEAD, "peekd %s   process %" PRIu64 "   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64, name,
+	    n->writer_pid, n->writer_pid != 0 ? duration(n->now_unix_s - n->started_unix_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
+	    value(s, SHM_STAT_MAX_CONNECTIONS), value(s, SHM_STAT_SHM_CLIENTS));
+	if (n->retired)
+		line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
+	else if (n->writer_pid == 0)
+		line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %u.%u s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
+		    n->silent_ms % 1000 / 100);
+	else if (n->silent_ms > CLOCK_SILENT_MS)
+		line(s, LINE_ALARM, "NO HEARTBEAT for %u.%u s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
+		    n->silent_ms % 1000 / 100);
+	else
+		line(s, LINE_PLAIN, "heartbeat %u ms ago", n->silent_ms);
+}
+
+static void
+put_reads(const struct screen *s)
+{
+	/* cmd_get and its like count the reads through shared memory too */
+	uint64_t gets = grown(s, SHM_STAT_CMD_GET), shm_gets = grown(s, SHM_STAT_SHM_GETS), shm_hits = grown(s, SHM_STAT_SHM_HITS);
+	uint64_t all_gets = less(value(s, SHM_STAT_CMD_GET), value(s, SHM_STAT_SHM_GETS));
+	double per_s = s->seconds > 0 ? 1 / s->seconds : 0;
+
+	line(s, LINE_PLAIN, "%-14s%10s%10s%14s", "", "reads/s", "hits", "hits, all");
+	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %.3f per 1000", "shared memory", short_number((double)shm_gets * per_s).w,
+	    percent(shm_hits, shm_gets).w, percent(value(s, SHM_STAT_SHM_HITS), value(s, SHM_STAT_SHM_GETS)).w,
+	    shm_gets > 0 ? 1000.0 * (double)grown(s, SHM_STAT_SHM_RETRIES) / (double)shm_gets : 0);
+	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number((double)less(gets, shm_gets) * per_s).w,
+	    percent(less(grown(s, SHM_STAT_GET_HITS), shm_hits), less(gets, shm_gets)).w,
+	    percent(less(value(s, SHM_STAT_GET_HITS), value(s, SHM_STAT_SHM_HITS)), all_gets).w, short_bytes(rate(s, SHM_STAT_BYTES_READ)).w,
+	    short_bytes(rate(s, SHM_STAT_BYTES_WRITTEN)).w);
+}
+
+static void
+put_writes(const struct screen *s)
+{
+	double deletes = rate(s, SHM_STAT_DELETE_HITS) + rate(s, SHM_STAT_DELETE_MISSES);
+	double counts = rate(s, SHM_STAT_INCR_HITS) + rate(s, SHM_STAT_INCR_MISSES) + rate(s, SHM_STAT_DECR_HITS) + rate(s, SHM_STAT_DECR_MISSES);
+
+	line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s", "writes", short_number(rate(s, SHM_STAT_CMD_SET)).w,
+	    short_number(deletes).w, short_number(rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
+	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %.3f ms, at most %.3f ms", "latency",
+	    (double)value(s, SHM_STAT_LONGEST_SET_US) / 1000, (double)value(s, SHM_STAT_LOOP_LAG_US) / 1000,
+	    (double)value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
+}
+
+static void
+put_memory(const struct screen *s)
+{
+	char chart[BAR_MAX + 1];
+	uint64_t limit = value(s, SHM_STAT_LIMIT_MAXBYTES), live = value(s, SHM_STAT_BYTES), dead = value(s, SHM_STAT_DEAD_BYTES);
+	uint64_t segment = value(s, SHM_STAT_SEGMENT_BYTES), huge = value(s, SHM_STAT_HUGE_BYTES);
+
+	bar(s, chart, limit, "#-", (const uint64_t[]){live, dead});
+	line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
+	line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", "", percent(live, limit).w, percent(dead, limit).w,
+	    percent(value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
+	uint64_t parts[] = {value(s, SHM_STAT_SMALL_SEGMENTS), value(s, SHM_STAT_MAIN_SEGMENTS), value(s, SHM_STAT_EXTENT_SEGMENTS)};
+	bar(s, chart, value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
+	line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
+	line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64, "",
+	    parts[0], value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
+	bar(s, chart, segment, "#", &huge);
+	line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
+	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   private heap %s", "", percent(huge, segment).w, short_bytes((double)segment).w,
+	    short_bytes((double)value(s, SHM_STAT_HEAP_BYTES)).w);
+	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%.2f a bucket)   beyond a bucket's line %s", "items",
+	    short_number((double)value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)value(s, SHM_STAT_N_BUCKETS)).w,
+	    value(s, SHM_STAT_N_BUCKETS) > 0 ? (double)value(s, SHM_STAT_CURR_ITEMS) / (double)value(s, SHM_STAT_N_BUCKETS) : 0,
+	    percent(value(s, SHM_STAT_OVERFLOW_ITEMS), value(s, SHM_STAT_CURR_ITEMS)).w);
+}
+
+static void
+put_going(const struct screen *s)
+{
+	uint64_t written = grown(s, SHM_STAT_LOG_BYTES_WRITTEN);
+
+	line(s, LINE_PLAIN, "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s", "going",
+	    short_number(rate(s, SHM_STAT_EVICTIONS)).w, short_number(rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
+	    short_number(rate(s, SHM_STAT_CHAIN_EVICTIONS)).w, short_number(rate(s, SHM_STAT_RECLAIMED)).w,
+	    short_number(rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
+	line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %.2f bytes for each written", "freed",
+	    short_number(rate(s, SHM_STAT_SEGMENTS_EVICTED)).w, short_number(rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
+	    short_number(rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
+	    written > 0 ? (double)grown(s, SHM_STAT_LOG_BYTES_COPIED) / (double)written : 0);
+	line(s, LINE_PLAIN, "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64 "   not allowed %" PRIu64
+	    "   malformed %" PRIu64, "refused, all", value(s, SHM_STAT_STORE_TOO_LARGE), value(s, SHM_STAT_STORE_NO_MEMORY),
+	    value(s, SHM_STAT_REJECTED_CONNECTIONS), value(s, SHM_STAT_DENIED), value(s, SHM_STAT_BAD_REQUESTS));
+}
+
+void
+screen_lines(const char *name, const struct sample *before, const struct sample *now, int width,
+    void (*put)(void *arg, enum line_kind kind, const char *line), void *arg)
+{
+	struct screen s = {before, now, (double)(now->taken_ms - before->taken_ms) / 1000, width, put, arg};
+
+	if (before->generation != now->generation || now->taken_ms <= before->taken_ms)
+		s.seconds = 0;
+	put_daemon(&s, name);
+	line(&s, LINE_PLAIN, "%s", "");
+	put_reads(&s);
+	put_writes(&s);
+	line(&s, LINE_PLAIN, "%s", "");
+	put_memory(&s);
+	line(&s, LINE_PLAIN, "%s", "");
+	put_going(&s);
+}

@@ -1,0 +1,28 @@
+/*
+ * screen.h: peekctl top's screen as lines of text, from two samples of a segment's counters. Pure.
+ */
+#ifndef PEEKCTL_SCREEN_H
+#define PEEKCTL_SCREEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/stats.h"
+
+struct sample {
+	uint64_t value[SHM_STAT_N];
+	int64_t taken_ms; /* monotonic */
+	int64_t started_unix_s, now_unix_s;
+	uint64_t writer_pid; /* 0: the daemon ended cleanly */
+	uint64_t generation;
+	uint32_t silent_ms;  /* since the last heartbeat */
+	bool retired;
+};
+
+enum line_kind { LINE_HEAD, LINE_ALARM, LINE_PLAIN };
+
+/* Calls put for each line, at most width columns long. before: an earlier sample, which rates are taken from; of another generation: none. */
+void screen_lines(const char *name, const struct sample *before, const struct sample *now, int width,
+    void (*put)(void *arg, enum line_kind kind, const char *line), void *arg);
+
+#endif

@@ -1,0 +1,57 @@
+#!/bin/bash
+# peekctl top: rates and ratios are right; a daemon that hangs or is gone is shown with its last word, and named as such.
+. tests/server.sh
+PEEKCTL=${PEEKCTL:-$B/peekctl}
+[ "${PEEK_TEST_SERVER:-peekd}" = peekd ] || skip_all "memcached has no segment"
+server_start -m 16
+pid=${pids##* }
+
+shows() { # NAME REGEX...: in $tmp/out
+	local what=$1
+	shift
+	for regex; do grep -qE -- "$regex" "$tmp/out" || break; done
+	grep -qE -- "$regex" "$tmp/out"
+	result $? "$what" "$tmp/out"
+}
+
+printf 'set a 0 0 1\r\n1\r\nget a a b\r\n' | socat -t 1 - "UNIX-CONNECT:$SOCK" >/dev/null
+sleep .3 # counters are published ten times a second
+"$PEEKCTL" -n "$name" top --once -i 2 >"$tmp/out" &
+top=$!
+sleep .5
+for i in $(seq 400); do printf 'set k%d 0 0 1\r\n1\r\nget k%d\r\n' $i $i; done | socat -t 1 - "UNIX-CONNECT:$SOCK" >/dev/null
+wait $top
+result $? "top --once"
+shows "rates" '^socket +(200|19[5-9]) ' 'sets (200|19[5-9])/s'
+shows "ratios: of these two seconds, and of all" '^socket +[0-9]+ +100.0 % +99.8 %'
+shows "items and memory" '^items +401 ' '^memory +\[[#.-]{60}\]' 'of 16 MiB'
+shows "the daemon" "^peekd $name +process $pid +up 0m [0-9]+s +connections 0 of 1024" '^heartbeat [0-9]{1,3} ms ago'
+! grep -q 'NO ' "$tmp/out"
+result $? "no alarm"
+
+(sleep 1.5; printf q) | TERM=xterm timeout 10 script -qec "stty rows 30 cols 100; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
+result $? "q ends the live screen"
+shows "which was there" "peekd $name" 'q quits'
+(sleep .5; printf q) | TERM=xterm timeout 10 script -qec "stty rows 3 cols 7; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
+result $? "a very small window"
+
+kill -STOP "$pid"
+sleep 2.1
+"$PEEKCTL" -n "$name" top --once >"$tmp/out"
+shows "beside a stopped daemon" '^NO HEARTBEAT for [34]\.' '^items +401 '
+kill -CONT "$pid"
+kill "$pid"
+wait "$pid" 2>/dev/null
+"$PEEKCTL" -n "$name" top --once >"$tmp/out"
+shows "after a daemon's end" '^NO DAEMON: it ended cleanly' '^items +401 '
+
+"$PEEKCTL" -n "$name" top --once -i 3 >"$tmp/out" &
+top=$!
+sleep .5
+rm -f /dev/shm/peekd."$name"
+server_start -m 8
+wait $top
+shows "a new segment is followed" 'of 8.0 MiB' "process ${pids##* } " '^items +0 '
+"$PEEKCTL" -n "$name" top --once -i 0 2>&1 | grep -q 'allowed is 1 to 3600'
+result $? "an interval of nothing"
+plan
