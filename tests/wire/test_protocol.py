@@ -82,6 +82,7 @@ class Conn:
                     return m
                 raise Failed("closed; expected %s, received %s" % (short(pattern), short(self.buf)))
             self.buf += more
+            deadline = time.monotonic() + PATIENCE_S  # silence counts, not the length of an answer
             tried = -1 if eof else tried
 
 
