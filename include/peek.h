@@ -74,8 +74,9 @@ struct peek;
 /*
  * Opens instance `name` ("default" if NULL). Works while no daemon runs, as long as its segment is there.
  * PEEK_SOCKET in the environment overrides the control socket that the segment names. The owner of the segment must be root, this
- * process's effective user, or the uid that PEEK_OWNER names. (Neither is looked at in a set-user-ID program.) If a daemon runs it is
- * told that this process reads: at most 100 ms, and no error if it doesn't answer.
+ * process's effective user, the uid that PEEK_OWNER names, or whom the file /etc/peekd/owner names: a uid or a user, in a plain file of
+ * root's that nobody else may write. (Neither variable is looked at in a set-user-ID program.) If a daemon runs it is told that this process
+ * reads: at most 100 ms, and no error if it doesn't answer.
  * Enters the kernel. Errors: -EINVAL -ENOENT -EACCES -EPERM -EPROTO -EBADMSG -ENOMEM -EIO.
  */
 int peek_open(const char *name, unsigned flags, struct peek **ret_peek);

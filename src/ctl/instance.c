@@ -94,7 +94,8 @@ ctl_open_segment(struct ctl *c)
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPERM:
-		snprintf(advice, sizeof(advice), "%s/%s%s belongs to neither root nor you. If you trust its owner: PEEK_OWNER=<uid>",
+		snprintf(advice, sizeof(advice), "%s/%s%s belongs to neither root nor you. If you trust its owner: PEEK_OWNER=<uid>, or the uid in "
+		    "/etc/peekd/owner",
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPROTO:

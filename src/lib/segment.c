@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "lib/hints.h"
+#include "lib/owner.h"
 
 #define RENAME_TRIES 10 /* milliseconds that a name may be missing while the daemon replaces what it means */
 
@@ -17,7 +18,7 @@ static int
 open_current(const struct peek *p, struct map *ret)
 {
 	for (uint64_t retired = UINT64_MAX;;) {
-		int r = map_open(p->object, false, p->owner_uid, ret);
+		int r = owner_map_open(p->object, p->owner_uid, ret);
 		/* relaxed: retired in this very moment is as good as a moment later */
 		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 || (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
 			return r;
@@ -65,7 +66,7 @@ static int
 publish_foreign(struct peek *p)
 {
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||
-	    (map_peek_socket(p->object, p->owner_uid, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
+	    (owner_map_peek_socket(p->object, p->owner_uid, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
 		return -EPROTO;
 	seq_publish_ptr(&p->own.foreign, p);
 	seq_publish_ptr(&p->own.now, NULL);
