@@ -52,7 +52,11 @@ start_daemon(void)
 	const char *args[] = {"-m", sizes[size_turn], "--log-level=warning", NULL};
 
 	if (!peer_start(&daemon_, args, NULL)) {
-		fprintf(stderr, "the daemon doesn't start; its log is %s\n", daemon_.log);
+		char line[256];
+		FILE *log = fopen(daemon_.log, "re");
+		fprintf(stderr, "the daemon doesn't start; its log:\n");
+		while (log != NULL && fgets(line, sizeof(line), log) != NULL)
+			fputs(line, stderr);
 		exit(2);
 	}
 }
