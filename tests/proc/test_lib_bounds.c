@@ -170,6 +170,7 @@ a_million_reads_enter_the_kernel_not_once(void **state)
 	int status;
 
 	(void)state;
+	skip_emulated();
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	skip(); /* the sanitizer's own */
 #endif
@@ -206,6 +207,7 @@ children_go_on_with_the_parents_handle(void **state)
 	int exited;
 
 	(void)state;
+	skip_emulated();
 	open_filled(&h, "fork");
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	read_keys(p, 5000, &bad);
@@ -308,6 +310,7 @@ threads_follow_and_fork(void **state)
 	int exited;
 
 	(void)state;
+	skip_emulated();
 	open_filled(&h[0], "refollow");
 	assert_int_equal(peek_open(h[0].name, 0, &team.p), 0);
 	for (int i = 0; i < 3; i++) {
