@@ -11,6 +11,7 @@
 #define TARGET_MIN(bytes)   ((bytes) / 50)      /* 2 % */
 #define TARGET_MAX(bytes)   ((bytes) / 10 * 9)  /* 90 % */
 #define CLEAN_LIVE_MAX(seg) ((seg) / 5 * 4)     /* cleaned below 80 % live */
+#define CLEAN_CREDIT_MAX(seg) ((uint64_t)(seg) * 4)
 #define EXPIRY_SCAN_STEP    8                   /* segments looked at for each SET */
 #define AHEAD_SEGMENTS      2                   /* free beyond the reserve: below it, work is done ahead */
 
@@ -20,6 +21,8 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabl
 	*e = (struct evict){.arena = arena, .table = table, .enabled = enabled, .victim = ARENA_NONE};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
+	/* A successor may find little free and much that is dead: without credit its first SETs would evict what is live. */
+	e->clean_credit = CLEAN_CREDIT_MAX(arena->seg_bytes);
 }
 
 void
@@ -348,7 +351,7 @@ evict_room(struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t rec
 void
 evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s)
 {
-	uint64_t credit_max = (uint64_t)e->arena->seg_bytes * 4;
+	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->seg_bytes);
 
 	e->hot_left = EVICT_HOT_RUN_MAX;
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
