@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -22,9 +23,11 @@
 #define SLICE_SEGMENTS 65536
 #define SLICE_BYTES   (UINT64_C(256) << 20)
 
+#define LOOK_EVERY_MS 1000
+
 static struct {
-	enum { ASIDE_BEFORE, ASIDE_WAITING, ASIDE_LOOKING, ASIDE_EMPTYING, ASIDE_DONE } step;
-	uint32_t since_ms;
+	enum { ASIDE_LOOKING, ASIDE_WAITING, ASIDE_EMPTYING, ASIDE_DONE } step;
+	uint32_t looked_ms;
 	struct map map;
 	char object[300];
 	uint64_t at; /* buckets, then overflow buckets, then segments, then bytes of the arena */
@@ -89,31 +92,49 @@ empty_slice(void)
 	return true;
 }
 
-/*
- * Finds the next retired segment aside and opens it. What is of another layout and retired only loses its name: its readers keep it until they
- * follow. What was never a segment stays for its owner to look at.
- */
+/* By the file, which was renamed when it was set aside, and not by this process's life: a daemon that never lives long gives back, too. */
 static bool
-look(const char *name)
+lingered(const struct stat *st)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t age_ms = (now.tv_sec - st->st_ctim.tv_sec) * INT64_C(1000) + (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000;
+	return age_ms < 0 || age_ms >= SEGMENT_LINGER_MS; /* below 0: the clock was set back */
+}
+
+enum found { FOUND_NONE, FOUND_YOUNG, FOUND_ONE };
+
+/*
+ * Finds a retired segment aside and opens it. What is of another layout and retired only loses its name: its readers keep it until they
+ * follow. What was never a segment stays for its owner to look at. young_too: also those that readers may still be leaving.
+ */
+static enum found
+look(const char *name, bool young_too)
 {
 	char prefix[MAP_NAME_MAX + 32];
 	struct dirent *e;
 	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "peekd.%s.aside-", name);
 	DIR *dir = opendir("/dev/shm");
-	bool found = false;
+	enum found found = FOUND_NONE;
 
 	if (dir == NULL)
-		return false;
-	while (!found && (e = readdir(dir)) != NULL) {
+		return FOUND_NONE;
+	while (found != FOUND_ONE && (e = readdir(dir)) != NULL) {
 		char path[sizeof(aside.object) + 16], socket_path[LAYOUT_SOCKET_WORDS * 8];
+		struct stat st;
 		int r;
 
 		if (strncmp(e->d_name, prefix, len) != 0)
 			continue;
 		snprintf(aside.object, sizeof(aside.object), "%s", e->d_name);
+		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !lingered(&st)) {
+			found = FOUND_YOUNG;
+			continue;
+		}
 		r = map_open(aside.object, true, (uid_t)-1, &aside.map);
 		if (r == 0 && (word_load_rlx(&aside.map.header->count) & COUNT_RETIRED) != 0)
-			found = true;
+			found = FOUND_ONE;
 		else if (r == 0)
 			map_close(&aside.map);
 		else if (r == -EPROTO && map_peek_socket(aside.object, (uid_t)-1, socket_path, sizeof(socket_path)) == 0 &&
@@ -130,17 +151,24 @@ segment_give_back(const char *name, uint32_t now_ms)
 	char path[sizeof(aside.object) + 16];
 
 	switch (aside.step) {
-	case ASIDE_BEFORE:
-		aside.since_ms = now_ms;
-		aside.step = ASIDE_WAITING;
-		return;
 	case ASIDE_WAITING:
-		if (now_ms - aside.since_ms >= SEGMENT_LINGER_MS)
+		if (now_ms - aside.looked_ms >= LOOK_EVERY_MS)
 			aside.step = ASIDE_LOOKING;
 		return;
 	case ASIDE_LOOKING:
+		aside.looked_ms = now_ms;
 		aside.at = 0;
-		aside.step = look(name) ? ASIDE_EMPTYING : ASIDE_DONE;
+		switch (look(name, false)) {
+		case FOUND_ONE:
+			aside.step = ASIDE_EMPTYING;
+			return;
+		case FOUND_YOUNG:
+			aside.step = ASIDE_WAITING;
+			return;
+		case FOUND_NONE:
+			aside.step = ASIDE_DONE;
+			return;
+		}
 		return;
 	case ASIDE_EMPTYING:
 		if (empty_slice()) {
@@ -170,7 +198,7 @@ segment_drop_aside(const char *name)
 	if (aside.step == ASIDE_EMPTYING)
 		map_close(&aside.map);
 	aside.step = ASIDE_DONE;
-	while (look(name)) {
+	while (look(name, true) == FOUND_ONE) {
 		map_close(&aside.map);
 		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0)
 			return;

@@ -320,6 +320,8 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 	}
 	if ((status = create(conf, n, generation, old_bytes, &s->map)) != 0)
 		goto out;
+	if (old != NULL) /* no CAS id that a client may still hold is given again; relaxed: unpublished */
+		word_store_rlx(&s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
 	if ((status = open_store(conf, now_s, &s->map, s)) != 0) {
 		map_close(&s->map);
 		unlink(n->fresh_path);

@@ -60,8 +60,8 @@ int segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_un
 void segment_close(struct segment *s, const char *name, bool remove);
 
 /*
- * Gives the memory of retired segments back, in slices: call it ten times a second; now_ms may wrap. Readers have SEGMENT_LINGER_MS from the first
- * call on to follow.
+ * Gives the memory of retired segments back, in slices: call it ten times a second; now_ms may wrap. Readers have SEGMENT_LINGER_MS
+ * from its retirement on to follow.
  */
 #define SEGMENT_LINGER_MS 5000
 void segment_give_back(const char *name, uint32_t now_ms);

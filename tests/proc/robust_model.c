@@ -77,7 +77,7 @@ set(struct model *m, struct peer_client *c, uint32_t key, unsigned exptime)
 	bool noreply = m->n_pending + 1 < MODEL_PENDING_MAX && rand_r(&m->seed) % 6 == 0;
 
 	if (!pattern)
-		m->sh->floor[key] = 0; /* it begins anew */
+		peer_begin_anew(m->sh, key);
 	pend(m, key, state);
 	if (!send_store(c, "set", key, exptime, value, peer_value(key, state, value), noreply))
 		return false;
@@ -124,7 +124,7 @@ void
 model_before_flush(struct model *m)
 {
 	for (uint32_t key = 0; key < PEER_KEYS; key++)
-		m->sh->floor[key] = 0;
+		peer_begin_anew(m->sh, key);
 	m->n_pending = 0; /* whatever becomes of it is flushed, or has either outcome as all has */
 	m->flushing = true;
 }
@@ -249,7 +249,7 @@ static void
 believe(struct model *m, uint32_t key, uint64_t found)
 {
 	if (found == 0 && !(key < PEER_STABLE || key >= PEER_GROWING))
-		m->sh->floor[key] = 0;
+		peer_begin_anew(m->sh, key);
 	else if (found != PEER_DAMAGED && found > m->acked[key])
 		m->sh->floor[key] = found;
 	m->acked[key] = found != PEER_DAMAGED ? found : 0;

@@ -10,7 +10,8 @@
  *   other     [100, ...)  set, deleted; short or long enough for whole segments
  *
  * States of a key only grow, but for absent; counters and growing keys may begin anew. floor[key] is a state that was acknowledged: a reader
- * that loads it before its read must find that or a later one, or absent where that is allowed. It is lowered before a flush is asked for.
+ * that loads it before its read must find that or a later one, or absent where that is allowed. Before a flush or a beginning anew is asked for
+ * the floor is lowered and begun_anew[key] raised: a reader that sees it raised since knows nothing of the floor, which may be up again.
  */
 #ifndef PEEK_TESTS_ROBUST_PEER_H
 #define PEEK_TESTS_ROBUST_PEER_H
@@ -32,7 +33,7 @@
 
 /* In memory that all processes of a test share. */
 struct peer_shared {
-	_Atomic uint64_t floor[PEER_KEYS];
+	_Atomic uint64_t floor[PEER_KEYS], begun_anew[PEER_KEYS];
 	_Atomic uint64_t reads, wrong, missed, stale, again, failed, longest_ns, longest_cpu_ns;
 	_Atomic int stop;
 	bool evicting; /* any key may be absent */
@@ -83,6 +84,13 @@ uint64_t peer_stat(struct peer_client *c, const char *name); /* UINT64_MAX: none
 
 /* Reads until sh->stop, with every read call of libpeek, and judges each answer. Never returns. */
 _Noreturn void peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags, unsigned seed);
+
+static inline void
+peer_begin_anew(struct peer_shared *sh, uint32_t key)
+{
+	sh->begun_anew[key]++;
+	sh->floor[key] = 0;
+}
 
 uint64_t peer_now_ns(void);
 

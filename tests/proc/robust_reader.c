@@ -42,7 +42,7 @@ tell(struct peer_shared *sh, const char *what, uint32_t key, long long n, uint64
 	    (unsigned long long)state, (unsigned long long)floor, (unsigned long long)last[key], form);
 }
 
-/* floor: what had been acknowledged before the read began, unless it was taken back since. */
+/* floor: what had been acknowledged before the read began; 0 if it was taken back since. */
 static void
 judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64_t floor, unsigned form)
 {
@@ -93,7 +93,7 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 {
 	char text[GROUP][64];
 	struct peek_op op[GROUP];
-	uint64_t floor[GROUP];
+	uint64_t anew[GROUP], floor[GROUP];
 	uint32_t key[GROUP];
 	struct peek_info info;
 	struct peek *p;
@@ -109,6 +109,7 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 		for (unsigned k = 0; k < n; k++) {
 			uint32_t r = (uint32_t)rand_r(&seed);
 			key[k] = r % 4 == 0 ? (r >> 3) % PEER_KEYS : (r >> 3) % PEER_FLEETING;
+			anew[k] = sh->begun_anew[key[k]]; /* before the floor */
 			floor[k] = sh->floor[key[k]];
 			op[k] = (struct peek_op){text[k], peer_key(key[k], text[k]), buf[k], PEER_VALUE_MAX, 0};
 		}
@@ -123,10 +124,8 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 			op[0].result = peek_get(p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX);
 		raise_to(&sh->longest_ns, (peer_now_ns() - begun) / n);
 		raise_to(&sh->longest_cpu_ns, (cpu_ns() - cpu) / n);
-		for (unsigned k = 0; k < n; k++) {
-			uint64_t now = sh->floor[key[k]]; /* lowered before a flush, or before a key begins anew */
-			judge(sh, key[k], buf[k], op[k].result, now < floor[k] ? now : floor[k], form);
-		}
+		for (unsigned k = 0; k < n; k++)
+			judge(sh, key[k], buf[k], op[k].result, sh->begun_anew[key[k]] == anew[k] ? floor[k] : 0, form);
 	}
 	peek_close(p);
 	_exit(0);

@@ -146,6 +146,21 @@ def sizes():
 
 
 @test
+def ids_after_hand_over():
+    """a CAS id that a client got before a hand-over is not given again after it"""
+    d = Daemon("-m", "4")
+    c = d.client()
+    assert c.ask(b"set key 0 0 1\r\na") == b"STORED"
+    line = c.ask(b"gets key")
+    c.exact(3)
+    assert c.line() == b"END" and c.ask(b"delete key") == b"DELETED"
+    e = Daemon("-m", "8") if d.stop() == 0 else None
+    c = e.client()
+    assert c.ask(b"set key 0 0 1\r\nb") == b"STORED"
+    assert c.ask(b"cas key 0 0 1 %s\r\nc" % line.split()[-1]) == b"EXISTS"
+
+
+@test
 def half_done_hand_overs():
     """a hand-over that was killed at any of its steps is finished or begun anew by the next start; nothing is lost"""
     new, old_aside = shm(ext=".new"), shm(ext=".aside-1-1")
