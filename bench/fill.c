@@ -4,9 +4,12 @@
  *   fill       new keys only, three times what the arena holds: payload over arena, mean of the last third
  *   overwrite  every second SET rewrites a key that is there, with another length
  *   shift      the mix, then values eight times as long, then the mix again: the worst of the three ends
- *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not expired would fill 70 % of the arena: what is
- *              evicted all the same had to go before its time while expired data remained
+ *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not expired would fill 70 % of the arena
  *   big        --items items in an arena that holds them all: shared bytes for each beyond key and value
+ *
+ * evicted %  live items that lack of room drove out, of all SETs
+ * early %    those of them that went while expired data remained: the arena held at least one item that had expired and whose memory nobody had
+ *            taken back, before the SET that evicted or after it. Found by looking at the items, one by one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +38,8 @@ struct fill {
 	unsigned char key[250], *value;
 	uint32_t value_cap;
 	uint64_t next_id, n_sets, refused;
+	uint64_t evicted_early;  /* while expired data remained */
+	uint32_t none_expired_s; /* a second in which nothing that has expired is left; what is stored meanwhile expires later */
 	double used_sum, used_n; /* of samples of payload / arena */
 	double used_min;         /* at a stage's end; of the pattern `shift' */
 	double third_max;        /* share of items on a chain's second or later line */
@@ -51,11 +56,28 @@ used(struct fill *f)
 	return (double)st.payload_bytes / (double)f->segment.map.arena_bytes;
 }
 
+/* A SET with a time to live is over: did it evict, and did expired data remain? */
+static void
+note_early(struct fill *f, const struct store_stats *before)
+{
+	struct store_stats st;
+
+	store_stats(f->segment.store, &st);
+	if (st.evictions == before->evictions)
+		return;
+	if (st.expired == before->expired && f->none_expired_s != f->segment.now_s &&
+	    store_expired_bytes(f->segment.store, f->segment.now_s, 1) == 0)
+		f->none_expired_s = f->segment.now_s;
+	if (st.expired != before->expired || f->none_expired_s != f->segment.now_s)
+		f->evicted_early += st.evictions - before->evictions;
+}
+
 /* The bytes of key and value that were stored. */
 static uint64_t
 set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl_s)
 {
 	struct sizes sizes, other;
+	struct store_stats before;
 	uint64_t cas;
 
 	f->mix->of(id, &sizes);
@@ -69,8 +91,12 @@ set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl
 	struct store_put put = {.key = {.bytes = f->key, .len = sizes.key_bytes,
 	    .hash = store_hash(f->segment.store, f->key, sizes.key_bytes)}, .value = f->value, .value_bytes = sizes.value_bytes,
 	    .expiry_s = ttl_s == 0 ? 0 : f->segment.now_s + ttl_s};
+	if (ttl_s != 0)
+		store_stats(f->segment.store, &before);
 	f->refused += store_put(f->segment.store, &put, f->segment.now_s, &cas) != STORE_OK;
 	f->n_sets++;
+	if (ttl_s != 0)
+		note_early(f, &before);
 	return sizes.key_bytes + sizes.value_bytes;
 }
 
@@ -209,14 +235,16 @@ print(const struct fill *f)
 	if (strcmp(f->pattern, "shift") == 0)
 		share = f->used_min;
 	double copied = st.bytes_written > 0 ? (double)st.bytes_copied / (double)st.bytes_written : 0;
-	double early = 100 * (double)st.evictions / (double)f->n_sets;
+	double evicted = 100 * (double)st.evictions / (double)f->n_sets;
+	double early = 100 * (double)f->evicted_early / (double)f->n_sets;
 	const char *format = f->o->json ?
 	    "{\"mix\":\"%s\",\"pattern\":\"%s\",\"sets\":%llu,\"items\":%llu,\"payload_per_arena\":%.4f,"
 	    "\"overhead_bytes_per_entry\":%.2f,\"copied_per_written\":%.3f,\"refused\":%llu,\"evicted_percent\":%.3f,"
+	    "\"evicted_early_percent\":%.3f,"
 	    "\"third_line_percent\":%.3f,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu}\n" :
-	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f  %8.3f  %7llu  %8.3f  %8.3f  %7llu %9llu\n";
+	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu %9llu\n";
 	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets, (unsigned long long)st.curr_items, share,
-	    overhead(f, &st), copied, (unsigned long long)f->refused, early, 100 * f->third_max,
+	    overhead(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
 	    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
 	fflush(stdout);
 }
@@ -275,8 +303,8 @@ command_fill(const struct options *o)
 		return 2;
 	}
 	if (!o->json)
-		puts("                                       payload   bytes/   copied/           evicted   third      worst SET\n"
-		     "mix       pattern         sets     items   /arena   entry+   written refused        %    line %   items     bytes");
+		puts("                                       payload   bytes/   copied/           evicted   early    third      worst SET\n"
+		     "mix       pattern         sets     items   /arena   entry+   written refused        %       %   line %   items     bytes");
 	for (unsigned i = 0; i < n_size_mixes; i++) {
 		for (unsigned j = 0; j < N_PATTERNS; j++) {
 			bool wanted = o->pattern != NULL ? strcmp(o->pattern, patterns[j].name) == 0 : patterns[j].usual;
@@ -286,6 +314,8 @@ command_fill(const struct options *o)
 			n_run++;
 		}
 	}
+	if (!o->json && n_run > 0)
+		puts("evicted: live items that lack of room drove out, of all SETs; early: those that went while anything expired was in the arena");
 	if (n_run == 0)
 		fprintf(stderr, "peekbench fill: --pattern is fill, overwrite, shift, ttl or big\n");
 	return n_run == 0 ? 2 : bad;

@@ -59,6 +59,32 @@ store_stats(const struct store *s, struct store_stats *ret)
 	};
 }
 
+struct expired {
+	const struct arena *arena;
+	uint32_t now_s;
+	uint64_t bytes;
+};
+
+static void
+add_expired(void *arg, const struct table_place *place)
+{
+	struct expired *x = arg;
+	struct record r = record_load(x->arena, table_item_off(place->slot));
+
+	if (item_expired(item_expiry_s(r.word0), x->now_s))
+		x->bytes += record_memory(x->arena, &r);
+}
+
+uint64_t
+store_expired_bytes(const struct store *s, uint32_t now_s, uint64_t enough)
+{
+	struct expired x = {&s->arena, now_s, 0};
+
+	for (uint64_t head = 0; head < s->table.n_buckets && x.bytes < enough; head++)
+		table_visit(&s->table, head, add_expired, &x);
+	return x.bytes;
+}
+
 struct walker {
 	struct store *s;
 	uint32_t now_s;

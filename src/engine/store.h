@@ -163,4 +163,10 @@ struct store_stats {
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 
+/*
+ * The memory of items that have expired and that nobody has taken back yet, extents included. Counted item by item, so it is exact, and as
+ * long as the table; ends early when it has seen `enough`. For tests and measurements.
+ */
+uint64_t store_expired_bytes(const struct store *s, uint32_t now_s, uint64_t enough);
+
 #endif
