@@ -13,10 +13,16 @@
 #define WIDTH_MAX 256
 #define BAR_MAX   60
 
+#define HEIGHT_FULL 36 /* lines of a screen with everything */
+#define HEIGHT_BARE 17 /* of one without bars and blank lines, before the keys */
+#define KEYS_ONCE   10 /* keys, where there is room for any number of lines */
+
 struct screen {
 	const struct sample *before, *now;
+	const struct sights *sights;
 	double seconds; /* between them; 0: no rates */
-	int width;
+	int width, height;
+	bool bare; /* no room for bars and blank lines */
 	void (*put)(void *arg, enum line_kind kind, const char *line);
 	void *arg;
 };
@@ -33,6 +39,13 @@ line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
 	vsnprintf(buf, s->width < WIDTH_MAX ? (size_t)s->width + 1 : sizeof(buf), fmt, ap);
 	va_end(ap);
 	s->put(s->arg, kind, buf);
+}
+
+static void
+blank(const struct screen *s)
+{
+	if (!s->bare)
+		line(s, LINE_PLAIN, "%s", "");
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------- */
@@ -95,6 +108,19 @@ short_bytes(double v)
 	for (; v >= 1024 && i < 4; i++)
 		v /= 1024;
 	snprintf(ret.w, sizeof(ret.w), v < 9.95 && i > 0 ? "%.1f %s" : "%.0f %s", v, units[i]);
+	return ret;
+}
+
+/* 87 ns, 12.3 us, 4.5 ms */
+static struct words
+short_time(uint64_t ns)
+{
+	struct words ret;
+
+	if (ns < 1000)
+		snprintf(ret.w, sizeof(ret.w), "%" PRIu64 " ns", ns);
+	else
+		snprintf(ret.w, sizeof(ret.w), "%.1f %s", (double)ns / (ns < 1000000 ? 1e3 : 1e6), ns < 1000000 ? "us" : "ms");
 	return ret;
 }
 
@@ -193,7 +219,26 @@ put_writes(const struct screen *s)
 
 	line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s", "writes", short_number(rate(s, SHM_STAT_CMD_SET)).w,
 	    short_number(deletes).w, short_number(rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
-	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %.3f ms, at most %.3f ms", "latency",
+}
+
+static void
+put_latency(const struct screen *s)
+{
+	const struct latency_result *g = &s->sights->gets;
+	const struct probe_state *d = &s->sights->daemon;
+
+	if (g->n > 0)
+		line(s, LINE_PLAIN, "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken off)", "latency",
+		    short_time(g->median_ns).w, short_time(g->p99_ns).w, short_time(g->least_ns).w, g->n, short_time(g->clock_ns).w);
+	else
+		line(s, LINE_PLAIN, "%-14sget: no key to time", "latency");
+	if (d->answered)
+		line(s, LINE_PLAIN, "%-14ssocket: answers in %s", "", short_time(d->trip_ns).w);
+	else if (d->silent)
+		line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "", d->silent_ms / 1000, d->silent_ms % 1000 / 100);
+	else
+		line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
+	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %.3f ms, at most %.3f ms", "",
 	    (double)value(s, SHM_STAT_LONGEST_SET_US) / 1000, (double)value(s, SHM_STAT_LOOP_LAG_US) / 1000,
 	    (double)value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
 }
@@ -206,17 +251,21 @@ put_memory(const struct screen *s)
 	uint64_t segment = value(s, SHM_STAT_SEGMENT_BYTES), huge = value(s, SHM_STAT_HUGE_BYTES);
 
 	bar(s, chart, limit, "#-", (const uint64_t[]){live, dead});
-	line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
-	line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", "", percent(live, limit).w, percent(dead, limit).w,
-	    percent(value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
+	if (!s->bare)
+		line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
+	line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", s->bare ? "memory" : "",
+	    percent(live, limit).w, percent(dead, limit).w, percent(value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
 	uint64_t parts[] = {value(s, SHM_STAT_SMALL_SEGMENTS), value(s, SHM_STAT_MAIN_SEGMENTS), value(s, SHM_STAT_EXTENT_SEGMENTS)};
 	bar(s, chart, value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
-	line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
-	line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64, "",
-	    parts[0], value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
+	if (!s->bare)
+		line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
+	line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64,
+	    s->bare ? "segments" : "", parts[0], value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
 	bar(s, chart, segment, "#", &huge);
-	line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
-	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   private heap %s", "", percent(huge, segment).w, short_bytes((double)segment).w,
+	if (!s->bare)
+		line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
+	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   private heap %s", s->bare ? "huge pages" : "",
+	    percent(huge, segment).w, short_bytes((double)segment).w,
 	    short_bytes((double)value(s, SHM_STAT_HEAP_BYTES)).w);
 	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%.2f a bucket)   beyond a bucket's line %s", "items",
 	    short_number((double)value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)value(s, SHM_STAT_N_BUCKETS)).w,
@@ -242,20 +291,69 @@ put_going(const struct screen *s)
 	    value(s, SHM_STAT_REJECTED_CONNECTIONS), value(s, SHM_STAT_DENIED), value(s, SHM_STAT_BAD_REQUESTS));
 }
 
+/* ---- keys -------------------------------------------------------------------------------------------------------------------- */
+
+static void
+put_key(const struct screen *s, const struct hot_key *k)
+{
+	char text[4 * ITEM_KEY_MAX + 1], rate[32] = "?";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < k->key_len; i++) {
+		bool plain = k->key[i] > ' ' && k->key[i] < 0x7f && k->key[i] != '\\';
+		at += (size_t)snprintf(text + at, sizeof(text) - at, plain ? "%c" : "\\x%02x", k->key[i]);
+	}
+	if (k->reads_s > 0)
+		snprintf(rate, sizeof(rate), k->reads_s < 9.95 ? ">= %.1f" : ">= %.0f", k->reads_s);
+	line(s, LINE_PLAIN, "%-14s%10s%10" PRIu32 " s  %s", "", rate, k->age_ms / 1000, text);
+}
+
+static void
+put_keys(const struct screen *s)
+{
+	const struct hot_list *h = &s->sights->hot;
+	int left = s->height - (s->bare ? HEIGHT_BARE : HEIGHT_FULL - KEYS_ONCE);
+	unsigned n = s->height == 0 ? KEYS_ONCE : left > 0 ? (unsigned)left : 0;
+
+	if (s->sights->daemon.no_hints[0] != '\0') {
+		line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
+		return;
+	}
+	line(s, LINE_PLAIN, "%-14ssampled: %" PRIu64 " of %" PRIu64 " slots, %u looks/s, for %u s; %u reads fill a hint, more aren't seen",
+	    "hottest keys", h->n_slots, h->n_slots_all, 1000 / HOT_LOOK_MS, h->looked_ms / 1000, HINT_MAX);
+	line(s, LINE_PLAIN, "%-14s%10s%12s   ?: full before the first look (%" PRIu64 " are): any rate, or none", "", "reads/s", "seen ago",
+	    h->n_unknown);
+	for (unsigned i = 0; i < h->n && i < n; i++)
+		put_key(s, &h->row[i]);
+}
+
 void
-screen_lines(const char *name, const struct sample *before, const struct sample *now, int width,
+screen_lines(const char *name, const struct sample *before, const struct sample *now, const struct sights *sights, int width, int height,
     void (*put)(void *arg, enum line_kind kind, const char *line), void *arg)
 {
-	struct screen s = {before, now, (double)(now->taken_ms - before->taken_ms) / 1000, width, put, arg};
+	struct screen s = {
+	    .before = before,
+	    .now = now,
+	    .sights = sights,
+	    .seconds = (double)(now->taken_ms - before->taken_ms) / 1000,
+	    .width = width,
+	    .height = height,
+	    .bare = height != 0 && height < HEIGHT_FULL,
+	    .put = put,
+	    .arg = arg,
+	};
 
 	if (before->generation != now->generation || now->taken_ms <= before->taken_ms)
 		s.seconds = 0;
 	put_daemon(&s, name);
-	line(&s, LINE_PLAIN, "%s", "");
+	blank(&s);
 	put_reads(&s);
 	put_writes(&s);
-	line(&s, LINE_PLAIN, "%s", "");
+	put_latency(&s);
+	blank(&s);
 	put_memory(&s);
-	line(&s, LINE_PLAIN, "%s", "");
+	blank(&s);
 	put_going(&s);
+	blank(&s);
+	put_keys(&s);
 }

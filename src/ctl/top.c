@@ -1,7 +1,8 @@
 /*
  * top.c: peekctl top: a live screen, or one on standard output. The door to ncurses.
  *
- * It reads the segment's own counters, without a word to the daemon, so that it shows the last ones of a daemon that hangs or is gone.
+ * It reads the segment's own counters, so that it shows the last ones of a daemon that hangs or is gone. The daemon is asked for its hint page
+ * and for an answer, and not waited for.
  */
 #include <ncurses.h>
 #include <stdio.h>
@@ -9,8 +10,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/hot.h"
+#include "ctl/latency.h"
 #include "ctl/look.h"
+#include "ctl/probe.h"
 #include "ctl/screen.h"
+
+#define ANSWER_WAIT_MS 200 /* once; while an answer is owing it is only looked for */
+
+struct top {
+	struct ctl *c;
+	struct look l;
+	struct probe probe;
+	struct hot hot;
+	struct latency latency;
+	struct sample before, now;
+	struct sights sights;
+	unsigned interval_ms;
+};
 
 static int64_t
 now_ms(void)
@@ -39,18 +56,58 @@ take(const struct look *l, struct sample *ret)
 
 /* When the segment was retired or is silent: what the name means by now, if that is another one. */
 static void
-follow(struct ctl *c, struct look *l)
+follow(struct top *t)
 {
+	struct peek *peek;
 	struct look next;
 
-	if (!look_retired(l) && look_silent_ms(l) <= CLOCK_SILENT_MS)
+	if (!look_retired(&t->l) && look_silent_ms(&t->l) <= CLOCK_SILENT_MS)
 		return;
-	peek_close(c->peek);
-	c->peek = NULL;
-	if (peek_open(c->name, PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &c->peek) != 0 || look_open(c, &next) != 0)
+	if (peek_open(t->c->name, PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &peek) != 0)
 		return;
-	look_close(l);
-	*l = next;
+	if (look_open(t->c, &next) != 0) {
+		peek_close(peek);
+		return;
+	}
+	if (next.map.generation == t->l.map.generation && next.map.seed == t->l.map.seed) { /* the same: its pages are here already */
+		peek_close(peek);
+		look_close(&next);
+		return;
+	}
+	peek_close(t->c->peek);
+	look_close(&t->l);
+	hot_end(&t->hot); /* the hints are of the other table */
+	probe_end(&t->probe);
+	probe_begin(&t->probe);
+	t->c->peek = peek;
+	t->l = next;
+	t->latency.n = 0;
+}
+
+/* The daemon's part: hints, and an answer. */
+static void
+ask(struct top *t)
+{
+	struct peek_status status = {.socket_path = ""};
+
+	peek_status(t->c->peek, &status);
+	if (probe_step(&t->probe, &t->l, status.socket_path, ANSWER_WAIT_MS) &&
+	    hot_begin(&t->hot, &t->l, t->probe.hints, now_ms()) != 0)
+		snprintf(t->probe.state.no_hints, sizeof(t->probe.state.no_hints), "no memory");
+}
+
+static void
+measure(struct top *t)
+{
+	follow(t);
+	t->before = t->now;
+	take(&t->l, &t->now); /* first: what follows may wait for the daemon */
+	ask(t);
+	latency_time(&t->latency, t->c->peek, &t->sights.gets);
+	latency_draw(&t->latency, &t->l, t->c->peek);
+	hot_look(&t->hot, &t->l, now_ms());
+	hot_best(&t->hot, &t->l, now_ms(), &t->sights.hot);
+	t->sights.daemon = t->probe.state;
 }
 
 static void
@@ -74,63 +131,71 @@ put_window(void *arg, enum line_kind kind, const char *line)
 }
 
 static int
-once(struct ctl *c, struct look *l, unsigned interval_ms)
+once(struct top *t)
 {
-	const struct timespec pause = {interval_ms / 1000, interval_ms % 1000 * 1000000L};
-	struct sample before, now;
+	const struct timespec pause = {0, HOT_LOOK_MS * 1000000L};
 
-	take(l, &before);
-	nanosleep(&pause, NULL);
-	follow(c, l);
-	take(l, &now);
-	screen_lines(c->name, &before, &now, 120, put_stdout, NULL);
+	measure(t);
+	while (now_ms() - t->now.taken_ms < t->interval_ms) {
+		nanosleep(&pause, NULL);
+		hot_look(&t->hot, &t->l, now_ms());
+	}
+	measure(t);
+	screen_lines(t->c->name, &t->before, &t->now, &t->sights, 120, 0, put_stdout, NULL);
 	return ctl_flushed(CTL_OK);
 }
 
 static void
-live(struct ctl *c, struct look *l, unsigned interval_ms)
+draw(struct top *t)
 {
-	struct sample before, now;
+	int row = 0;
+
+	erase();
+	screen_lines(t->c->name, &t->before, &t->now, &t->sights, COLS, LINES > 1 ? LINES - 1 : 1, put_window, &row);
+	put_window(&row, LINE_PLAIN, "q quits");
+	refresh();
+}
+
+static void
+live(struct top *t)
+{
 	int key = ERR;
 
-	take(l, &before);
-	now = before;
-	do {
-		int row = 0;
-		if (now_ms() - now.taken_ms >= interval_ms) {
-			before = now;
-			follow(c, l);
-			take(l, &now);
-		}
-		erase();
-		screen_lines(c->name, &before, &now, COLS, put_window, &row);
-		put_window(&row, LINE_PLAIN, "");
-		put_window(&row, LINE_PLAIN, "q quits");
-		refresh();
-		int64_t left_ms = interval_ms - (now_ms() - now.taken_ms);
-		timeout(left_ms > 0 ? (int)left_ms : 0);
-		key = getch(); /* also a change of the window's size */
-	} while (key != 'q' && key != 'Q');
+	measure(t);
+	t->before = t->now;
+	draw(t);
+	timeout(HOT_LOOK_MS);
+	while ((key = getch()) != 'q' && key != 'Q') {
+		bool due = now_ms() - t->now.taken_ms >= t->interval_ms;
+		if (due)
+			measure(t);
+		else
+			hot_look(&t->hot, &t->l, now_ms());
+		if (due || key != ERR) /* a key: also a change of the window's size */
+			draw(t);
+	}
 }
 
 int
 cmd_top(struct ctl *c)
 {
-	unsigned interval_ms = c->interval_s > 0 ? (unsigned)c->interval_s * 1000 : 1000;
-	struct look l;
+	static struct top t; /* large */
 	int status = CTL_OK;
 
+	t.c = c;
+	t.interval_ms = c->interval_s > 0 ? (unsigned)c->interval_s * 1000 : 1000;
 	if (c->json)
 		return ctl_error("peekctl stats --json has the same counters.", "top prints no JSON");
 	if (c->socket != NULL)
 		return ctl_error("Choose an instance with -n; peekctl -s PATH stats asks the daemon.", "top reads shared memory, not a socket");
 	if (ctl_open_segment(c) != 0)
 		return CTL_ERROR;
-	int error = look_open(c, &l);
+	int error = look_open(c, &t.l);
 	if (error != 0)
 		return ctl_error(NULL, "can't look into instance \"%s\": %s", c->name, peek_strerror(error));
+	probe_begin(&t.probe);
 	if (c->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
-		status = once(c, &l, interval_ms);
+		status = once(&t);
 	} else {
 		SCREEN *screen = newterm(NULL, stdout, stdin);
 		if (screen == NULL) {
@@ -140,11 +205,13 @@ cmd_top(struct ctl *c)
 			noecho();
 			keypad(stdscr, TRUE);
 			curs_set(0);
-			live(c, &l, interval_ms);
+			live(&t);
 			endwin();
 			delscreen(screen);
 		}
 	}
-	look_close(&l);
+	hot_end(&t.hot);
+	probe_end(&t.probe);
+	look_close(&t.l);
 	return status;
 }

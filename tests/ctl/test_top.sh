@@ -25,8 +25,10 @@ result $? "top --once"
 shows "rates" '^socket +(200|19[5-9]) ' 'sets (200|19[5-9])/s'
 shows "ratios: of these two seconds, and of all" '^socket +[0-9]+ +100.0 % +99.8 %'
 shows "items and memory" '^items +401 ' '^memory +\[[#.-]{60}\]' 'of 16 MiB'
-shows "the daemon" "^peekd $name +process $pid +up 0m [0-9]+s +connections 0 of 1024" '^heartbeat [0-9]{1,3} ms ago'
-! grep -q 'NO ' "$tmp/out"
+shows "the daemon" "^peekd $name +process $pid +up 0m [0-9]+s +connections 1 of 1024" '^heartbeat [0-9]{1,3} ms ago'
+shows "latency" '^latency +get: median [0-9.]+ [nu]s +99 % in [0-9.]+ [num]+s +least [0-9.]+ [nu]s +\([0-9]+ keys; the clock.s [0-9]+ ns' \
+    'socket: answers in [0-9.]+ [um]s'
+! grep -qE 'NO |SILENT' "$tmp/out"
 result $? "no alarm"
 
 (sleep 1.5; printf q) | TERM=xterm timeout 10 script -qec "stty rows 30 cols 100; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
@@ -39,11 +41,14 @@ kill -STOP "$pid"
 sleep 2.1
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
 shows "beside a stopped daemon" '^NO HEARTBEAT for [34]\.' '^items +401 '
+shows "which it asked in vain, and reads all the same" 'socket: SILENT for [1-9]\.' 'get: median [0-9.]+ [nu]s .*\(256 keys' \
+    "hottest keys +none to be had: the daemon doesn't answer"
 kill -CONT "$pid"
 kill "$pid"
 wait "$pid" 2>/dev/null
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
-shows "after a daemon's end" '^NO DAEMON: it ended cleanly' '^items +401 '
+shows "after a daemon's end" '^NO DAEMON: it ended cleanly' '^items +401 ' 'socket: no daemon listens' 'get: median ' \
+    'hottest keys +none to be had: no daemon listens'
 
 "$PEEKCTL" -n "$name" top --once -i 3 >"$tmp/out" &
 top=$!

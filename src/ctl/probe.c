@@ -1,0 +1,238 @@
+/*
+ * probe.c: see probe.h.
+ */
+#include "ctl/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wire/wire.h"
+
+#define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
+
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void
+hang_up(struct probe *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	p->waits_for = PROBE_IDLE;
+	p->in_len = 0;
+}
+
+static void
+drop_hints(struct probe *p)
+{
+	if (p->hints != NULL)
+		munmap((void *)(uintptr_t)p->hints, p->hint_bytes);
+	p->hints = NULL;
+}
+
+void
+probe_begin(struct probe *p)
+{
+	*p = (struct probe){.fd = -1};
+	snprintf(p->state.no_hints, sizeof(p->state.no_hints), "the daemon was not asked yet");
+}
+
+void
+probe_end(struct probe *p)
+{
+	hang_up(p);
+	drop_hints(p);
+}
+
+/* No answer comes on this connection. Hints that are there stay: readers go on raising them. */
+static void
+broken(struct probe *p, int error)
+{
+	hang_up(p);
+	p->state.answered = p->state.silent = false;
+	snprintf(p->state.why, sizeof(p->state.why), "%s",
+	    error == ENOENT || error == ECONNREFUSED ? "no daemon listens" : error == EACCES ? "doesn't admit you" : strerror(error));
+	if (p->hints == NULL)
+		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "%.60s", p->state.why);
+}
+
+static bool
+ask(struct probe *p, const char *line, enum probe_wait what)
+{
+	p->asked_ns = now_ns();
+	if (send(p->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)strlen(line)) {
+		broken(p, errno);
+		return false;
+	}
+	p->waits_for = what;
+	return true;
+}
+
+static bool
+reconnect(struct probe *p, const struct look *l, const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
+	char line[64];
+
+	if (len == 0 || len >= sizeof(sun.sun_path)) {
+		broken(p, ENOENT);
+		return false;
+	}
+	memcpy(sun.sun_path, path, len);
+	/* Not blocking: a full backlog of a daemon that hangs is EAGAIN. */
+	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (p->fd < 0 || connect(p->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		broken(p, errno);
+		return false;
+	}
+	/* relaxed: the daemon compares it with its own */
+	snprintf(line, sizeof(line), "peek_attach %" PRIu64 "\r\n", word_load_rlx(&l->map.header->writer_epoch));
+	return ask(p, line, PROBE_ATTACHING);
+}
+
+/* Maps what was offered, if it is what it must be: as large as the table asks for, and sealed so that it stays so. */
+static bool
+map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, int fd)
+{
+	uint64_t client_idx, total_bytes, n_clients_max;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (re->n_args != 4 || !wire_u64(re->arg[0].p, re->arg[0].len, &client_idx) ||
+	    !wire_u64(re->arg[1].p, re->arg[1].len, &total_bytes) || !wire_u64(re->arg[2].p, re->arg[2].len, &n_clients_max) ||
+	    n_clients_max > CLIENTS_MAX || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
+		return false;
+	struct hint_layout plan = hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, n_clients_max);
+	struct stat st;
+	if (total_bytes != plan.total_bytes || fstat(fd, &st) != 0 || (uint64_t)st.st_size < total_bytes)
+		return false;
+	void *at = mmap(NULL, total_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return false;
+	drop_hints(p);
+	p->hints = at;
+	p->hint_bytes = total_bytes;
+	return true;
+}
+
+/* True: the reply is understood. *changed: p->hints is another page. */
+static bool
+take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, int fd, bool *changed)
+{
+	struct probe_state *s = &p->state;
+
+	if (p->waits_for == PROBE_ATTACHING) {
+		p->waits_for = PROBE_IDLE;
+		if (re->code == WIRE_RE_ATTACHED && fd >= 0 && map_offer(p, l, re, fd)) {
+			s->no_hints[0] = '\0';
+			*changed = true;
+			return true;
+		}
+		*changed = p->hints != NULL;
+		drop_hints(p);
+		if (re->code == WIRE_RE_ATTACHED)
+			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon's hint page doesn't fit its table");
+		else
+			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s", (int)re->rest.len, re->rest.p);
+		return true;
+	}
+	p->waits_for = PROBE_IDLE;
+	s->answered = re->code == WIRE_RE_MN;
+	s->silent = false;
+	s->trip_ns = (uint64_t)(now_ns() - p->asked_ns);
+	return s->answered;
+}
+
+/* Reads what is there. 0: a whole reply in *ret, and *ret_fd a descriptor that came with it, or -1; -EAGAIN: not yet. */
+static int
+receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	struct iovec iov = {p->in + p->in_len, sizeof(p->in) - p->in_len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(p->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n <= 0)
+		return n == 0 ? -ECONNRESET : errno == EINTR ? -EAGAIN : -errno;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (*ret_fd >= 0)
+				close(fd);
+			else
+				*ret_fd = fd;
+		}
+	}
+	p->in_len += (size_t)n;
+	int got = wire_parse_reply(p->in, p->in_len, ret, NULL);
+	return got > 0 ? 0 : got < 0 ? got : p->in_len == sizeof(p->in) ? -EBADMSG : -EAGAIN;
+}
+
+/* True: the reply that is owing came, and no other is. */
+static bool
+await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
+{
+	int64_t deadline_ns = now_ns() + (int64_t)wait_ms * 1000000;
+	struct wire_reply re;
+	int fd = -1, error;
+
+	while ((error = receive(p, &re, &fd)) == -EAGAIN) {
+		int64_t left_ns = deadline_ns - now_ns();
+		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+		if (left_ns <= 0)
+			break;
+		poll(&pfd, 1, (int)((left_ns + 999999) / 1000000));
+	}
+	bool understood = error == 0 && take_reply(p, l, &re, fd, changed);
+	if (fd >= 0)
+		close(fd);
+	p->in_len = error == 0 ? 0 : p->in_len;
+	if (understood)
+		return true;
+	if (error != -EAGAIN) {
+		broken(p, error == 0 ? EBADMSG : -error);
+		return false;
+	}
+	p->state.answered = false;
+	p->state.silent = true;
+	p->state.silent_ms = (uint64_t)(now_ns() - p->asked_ns) / 1000000;
+	if (p->hints == NULL)
+		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "the daemon doesn't answer");
+	return false;
+}
+
+bool
+probe_step(struct probe *p, const struct look *l, const char *socket_path, unsigned wait_ms)
+{
+	bool changed = false;
+
+	if (p->fd < 0 && !reconnect(p, l, socket_path))
+		return changed;
+	if (p->waits_for != PROBE_IDLE && !await(p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
+		return changed;
+	if (p->waits_for == PROBE_IDLE && ask(p, "mn\r\n", PROBE_ASKED))
+		await(p, l, wait_ms, &changed);
+	return changed;
+}
