@@ -14,7 +14,7 @@
 #define BAR_MAX   60
 
 #define HEIGHT_FULL 36 /* lines of a screen with everything */
-#define HEIGHT_BARE 17 /* of one without bars and blank lines, before the keys */
+#define HEIGHT_BARE 18 /* of one without bars and blank lines, before the keys */
 #define KEYS_ONCE   10 /* keys, where there is room for any number of lines */
 
 struct screen {

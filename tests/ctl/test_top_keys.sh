@@ -88,8 +88,8 @@ result $? "shows its key and says that the daemon is silent" "$tmp/out"
 
 # Live: it goes on while the daemon is stopped, and takes up again when it runs.
 (sleep 2.5; kill -CONT "$pid"; sleep 2.5; printf q) |
-    TERM=xterm timeout 20 script -qec "stty rows 40 cols 120; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
+    TERM=xterm timeout 20 script -qec "stty rows 24 cols 120; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
 result $? "live beside a daemon that stops and goes on"
-grep -q 'SILENT for 0\.' "$tmp/out" && grep -q "doesn't answer" "$tmp/out" && grep -qF 'answers in' "$tmp/out" && grep -qF 'looks/s' "$tmp/out"
+grep -q 'SILENT for 0\.' "$tmp/out" && grep -q "doesn't answer" "$tmp/out" && grep -qF 'answers in' "$tmp/out" && grep -qF 'looks/s' "$tmp/out" && grep -qF 'q quits' "$tmp/out"
 result $? "all of which it showed"
 plan
