@@ -90,6 +90,9 @@ result $? "shows its key and says that the daemon is silent" "$tmp/out"
 (sleep 2.5; kill -CONT "$pid"; sleep 2.5; printf q) |
     TERM=xterm timeout 20 script -qec "stty rows 24 cols 120; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
 result $? "live beside a daemon that stops and goes on"
-grep -q 'SILENT for 0\.' "$tmp/out" && grep -q "doesn't answer" "$tmp/out" && grep -qF 'answers in' "$tmp/out" && grep -qF 'looks/s' "$tmp/out" && grep -qF 'q quits' "$tmp/out"
+grep -q 'SILENT for 0\.' "$tmp/out" && grep -q "doesn't answer" "$tmp/out" && grep -qF 'answers in' "$tmp/out" && grep -qF 'looks/s' "$tmp/out"
 result $? "all of which it showed"
+(sleep .5; printf q) | TERM=xterm timeout 10 script -qec "stty rows 24 cols 120; '$PEEKCTL' -n '$name' top" /dev/null >"$tmp/out" 2>&1
+[ "$(grep -cE '\? +[0-9]+ s ' "$tmp/out")" -ge 5 ] && grep -qF 'q quits' "$tmp/out"
+result $? "24 lines have room for keys, and for the last line" "$tmp/out"
 plan
