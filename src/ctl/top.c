@@ -194,6 +194,7 @@ cmd_top(struct ctl *c)
 	if (error != 0)
 		return ctl_error(NULL, "can't look into instance \"%s\": %s", c->name, peek_strerror(error));
 	probe_begin(&t.probe);
+	latency_draw(&t.latency, &t.l, c->peek);
 	if (c->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
 		status = once(&t);
 	} else {
