@@ -55,9 +55,11 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
 room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
+# What the second form of the reads may use: wide.c asks the processor for the same.
+WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
-LIB    := $(call room,lib)
+LIB    := $(call room,lib) $(if $(WIDE),$(B)/src/lib/get_wide.o $(B)/src/lib/mget_wide.o)
 ENGINE := $(call room,engine)
 DAEMON := $(call room,daemon)
 CTL    := $(call room,ctl)
@@ -84,6 +86,12 @@ $(B)/%.o: %.c | $(B)/.probed
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
+# The second form of the reads (src/lib/wide.h).
+$(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(WIDE) -DLIB_WIDE -MMD -MP -c -o $@ $<
+
+$(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/test_*_wide.c)): EXTRA := $(WIDE)
 $(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)
 $(filter $(B)/src/daemon/server%,$(DAEMON)): EXTRA := $(EVENT_DEFS)
 

@@ -1,27 +1,16 @@
 /*
  * get.c: one key, read. peek_get is the hot path: two cache-line misses (bucket, item), and nothing that waits for them but the
- * comparison and the copy. Read lookup.h beside it. Everything else here is out of its way.
+ * comparison and the copy. Read lookup.h beside it. What is out of the ordinary is get_slow.c's. Compiled twice: wide.h.
  */
 #include <errno.h>
-#include <string.h>
 
-#include "lib/fallback.h"
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
-#include "lib/info.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
 #include "lib/read.h"
+#include "lib/wide.h"
 #include "shm/hash.h"
-
-#define COLD __attribute__((cold, noinline))
-
-#define U64_TEXT_MAX 32 /* a decimal value may be padded with blanks */
-
-static ssize_t get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
-static ssize_t get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
-static ssize_t counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result);
 
 /* Counts a read that came to its end: its thread's own cell, without an atomic read-modify-write. */
 static inline ssize_t
@@ -30,15 +19,16 @@ counted(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t resul
 	unsigned lane = lane_of_thread;
 
 	if (LOOKUP_UNLIKELY(!lane_is_own(lane)))
-		return counted_rarely(p, a, n_hits, result);
+		return get_counted_rarely(p, a, n_hits, result);
 	struct hint_cell *cell = lane_cell(a->cells, lane);
 	if (LOOKUP_UNLIKELY(lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE == 0))
-		return counted_rarely(p, a, n_hits, result);
+		return get_counted_rarely(p, a, n_hits, result);
 	return result;
 }
 
-ssize_t
-peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+/* flatten: the hash must not become a call for having several callers. */
+__attribute__((flatten)) ssize_t
+WIDE(peek_get)(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
@@ -59,8 +49,8 @@ peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 			return get_slow(p, key, key_len, buf, buf_cap);
 		return counted(p, a, 0, -ENOENT);
 	}
-	const struct word *item = lookup_quick_item(m, &at);
-	if (LOOKUP_UNLIKELY(item == NULL))
+	const struct word *item;
+	if (LOOKUP_UNLIKELY(!lookup_quick_item(m, &at, &item)))
 		return get_slow(p, key, key_len, buf, buf_cap);
 	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
 	if (LOOKUP_LIKELY(n >= 0)) {
@@ -69,144 +59,4 @@ peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 		return counted(p, a, 1, n);
 	}
 	return n == LOOKUP_TORN ? get_torn(p, key, key_len, buf, buf_cap) : get_slow(p, key, key_len, buf, buf_cap);
-}
-
-/* ---- the rest: large values, chains, counters, expired items, rewrites, a replaced segment ------------------------------ */
-
-/* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length; LOOKUP_TORN: it was overwritten meanwhile. */
-static ssize_t
-copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
-{
-	const struct lookup_pinned *pin = &rd->pin;
-	size_t len = item_value_bytes(pin->word0);
-
-	if ((item_state(pin->word1) & ITEM_COUNTER) != 0) {
-		char digits[INFO_DIGITS_MAX];
-		*ret_len = len = info_counter_digits(pin, digits);
-		if (len > buf_cap)
-			return -ENOSPC;
-		memcpy(buf, digits, len);
-		return (ssize_t)len;
-	}
-	*ret_len = len;
-	if (len > buf_cap)
-		return -ENOSPC;
-	return lookup_copy(&rd->a->map, pin, buf) ? (ssize_t)len : LOOKUP_TORN;
-}
-
-/* Any read, by the pinned form. */
-static ssize_t
-get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_info)
-{
-	int r;
-
-	while ((r = read_pin(rd)) == 0) {
-		size_t len;
-		ssize_t n = copy_pinned(rd, buf, buf_cap, &len);
-		struct peek_info info = {0};
-
-		if (ret_info != NULL)
-			info = info_of(rd->a, &rd->pin, len);
-		if (n == LOOKUP_TORN || !lookup_stands(&rd->a->map, &rd->pin))
-			continue;
-		read_hit(rd);
-		if (ret_info != NULL)
-			*ret_info = info;
-		return n;
-	}
-	return r;
-}
-
-/* Falls back to the socket where no segment can be read. */
-static ssize_t
-get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
-{
-	struct read rd;
-	ssize_t r = read_begin(&rd, p, key, key_len);
-
-	if (r == 0)
-		r = get_pinned(&rd, buf, buf_cap, ret_info);
-	return r == -EPROTO ? fallback_get(p, key, key_len, buf, buf_cap, ret_info) : r;
-}
-
-COLD ssize_t
-get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
-{
-	return get_any(p, key, key_len, buf, buf_cap, NULL);
-}
-
-COLD static ssize_t
-get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
-{
-	const struct attached *a = seq_load_ptr(&p->own.now);
-
-	if (a != NULL && lane_of_thread != LANE_NONE)
-		lane_add(&lane_cell(a->cells, lane_of_thread)->retries, 1, lane_of_thread);
-	return get_slow(p, key, key_len, buf, buf_cap);
-}
-
-/* A thread without a lane of its own; or it is time to look after the daemon, and the read is counted. */
-COLD static ssize_t
-counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result)
-{
-	unsigned lane = lane_of_thread;
-
-	if (!lane_is_own(lane)) {
-		if (lane == LANE_NONE)
-			lane = lane_take();
-		struct hint_cell *cell = lane_cell(a->cells, lane);
-		if (lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE != 0)
-			return result;
-	}
-	hints_look_after(p, a);
-	return result;
-}
-
-COLD static ssize_t
-get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
-{
-	if (key_len - 1 >= ITEM_KEY_MAX)
-		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, NULL);
-}
-
-ssize_t
-peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
-{
-	if (key_len - 1 >= ITEM_KEY_MAX)
-		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, ret_info);
-}
-
-/* Decimal digits, and blanks behind them. */
-static int
-u64_parse(const char *text, size_t len, uint64_t *ret_value)
-{
-	uint64_t v = 0;
-	size_t i = 0;
-
-	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
-			return -EDOM;
-	}
-	if (i == 0)
-		return -EDOM;
-	for (; i < len; i++) {
-		if (text[i] != ' ')
-			return -EDOM;
-	}
-	*ret_value = v;
-	return 0;
-}
-
-int
-peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
-{
-	char text[U64_TEXT_MAX];
-	ssize_t n = peek_get(p, key, key_len, text, sizeof(text));
-
-	if (n < 0)
-		return n == -ENOSPC ? -EDOM : (int)n;
-	return u64_parse(text, (size_t)n, ret_value);
 }

@@ -93,6 +93,22 @@ lookup_now_s(const struct map *m, const struct clock_shift *shift)
 	return clock_word_s(clock);
 }
 
+/* Whether the item is past by a clock: it expires, or a flush is to come. Out of line, so that what it needs costs others nothing. */
+static __attribute__((noinline, unused)) bool
+lookup_past_by_clock(const struct map *m, uint64_t word0, uint64_t cutoff, const struct clock_shift *shift)
+{
+	uint64_t clock = word_load_rlx(&m->header->clock);
+
+	if ((cutoff & CUTOFF_PENDING) != 0) {
+		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
+		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
+			return true;
+	}
+	/* The published clock first: what it says has expired needs no look at another. */
+	return item_expired(item_expiry_s(word0), clock_word_s(clock)) ||
+	    (item_expiry_s(word0) != 0 && item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
+}
+
 /* Whether an item with these words is past: flushed or expired. To be asked between seq_begin and the validation. */
 static inline bool
 lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
@@ -101,17 +117,9 @@ lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct cl
 
 	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
 		return true;
-	if (LOOKUP_UNLIKELY((cutoff & CUTOFF_PENDING) != 0)) {
-		uint64_t clock = word_load_rlx(&m->header->clock);
-		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
-		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
-			return true;
-	}
-	if (item_expiry_s(word0) == 0)
+	if (LOOKUP_LIKELY((cutoff & CUTOFF_PENDING) == 0 && item_expiry_s(word0) == 0))
 		return false;
-	/* The published clock first: what it says has expired needs no look at another. */
-	return item_expired(item_expiry_s(word0), clock_word_s(word_load_rlx(&m->header->clock))) ||
-	    item_expired(item_expiry_s(word0), lookup_now_s(m, shift));
+	return lookup_past_by_clock(m, word0, cutoff, shift);
 }
 
 /* ---- the quick form ------------------------------------------------------------------------------------------------- */
@@ -166,21 +174,21 @@ lookup_hint_at(const struct lookup_place *at)
 	return at->line_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at->match);
 }
 
-/* The item that the first match points to, clamped for a quick read; NULL: not for this form. */
-static inline const struct word *
-lookup_quick_item(const struct map *m, const struct lookup_place *at)
+/* The item that the first match points to, clamped for a quick read. False: not for this form. */
+static inline bool
+lookup_quick_item(const struct map *m, const struct lookup_place *at, const struct word **ret)
 {
 	uint64_t slot = word_load_rlx(&at->line->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
-	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
+	uint64_t off = slot_item_off(slot);
 
-	const struct word *item = &m->arena[off / sizeof(struct word)];
+	const struct word *item = *ret = &m->arena[off / sizeof(struct word)];
 
 	if (LOOKUP_UNLIKELY(off + LOOKUP_QUICK_REACH > m->arena_bytes))
-		return NULL;
+		return false;
 	/* Where the value lies depends on the first line: without these the second and third are waited for one after the other. */
 	__builtin_prefetch(item + 8);
 	__builtin_prefetch(item + 16);
-	return item;
+	return true;
 }
 
 /* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
@@ -191,16 +199,17 @@ lookup_quick_copy(const struct map *m, const struct lookup_place *at, const stru
 	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
 	uint64_t word1 = word_load_rlx(&item[1]);
 	uint32_t value_bytes = item_value_bytes(word0), state = item_state(word1);
-	uint32_t key_at = item_key_at(state & ITEM_FLAGS); /* what has another layout is refused here */
+	/* What has another layout is refused here; the value lies right behind the key. */
+	const struct word *item_key = item + ITEM_HEADER_BYTES / sizeof(struct word) + (state & ITEM_FLAGS) / ITEM_FLAGS;
 
 	if (LOOKUP_UNLIKELY(item_key_bytes(word0) != key_len || value_bytes > LOOKUP_QUICK_BYTES ||
 	        (state & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 || value_bytes > buf_cap))
 		return LOOKUP_ELSE;
-	if (LOOKUP_UNLIKELY(!copy_key_equal(&item[key_at / sizeof(struct word)], key, key_len)))
+	if (LOOKUP_UNLIKELY(!copy_key_equal(item_key, key, key_len)))
 		return LOOKUP_ELSE;
 	if (LOOKUP_UNLIKELY(lookup_past(m, word0, word1, shift)))
 		return LOOKUP_ELSE;
-	copy_out(buf, item, key_at + key_len, value_bytes);
+	copy_out(buf, item_key, key_len, value_bytes);
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;

@@ -1,5 +1,6 @@
 /*
- * mget.c: many keys at once. A group's buckets are fetched together, then its items: what one lookup waits for, the others use.
+ * mget.c: many keys at once. A group's buckets are fetched together, then its items: what one lookup waits for, the others use. Compiled
+ * twice: wide.h.
  */
 #include <errno.h>
 
@@ -9,6 +10,7 @@
 #include "lib/lane.h"
 #include "lib/lookup.h"
 #include "lib/read.h"
+#include "lib/wide.h"
 #include "shm/hash.h"
 
 #define GROUP 16 /* as many lines as a core fetches at once, and a few more */
@@ -41,9 +43,10 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		lookup_quick_follow(m, &g.at[i], g.hash[i]);
-		g.item[i] = g.at[i].match != 0 ? lookup_quick_item(m, &g.at[i]) : NULL; /* which fetches the lines behind the first */
-		if (g.item[i] != NULL)
+		if (g.at[i].match != 0 && lookup_quick_item(m, &g.at[i], &g.item[i])) /* which fetches the lines behind the first */
 			PREFETCH(g.item[i]);
+		else
+			g.item[i] = NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct peek_op *op = &ops[i];
@@ -73,7 +76,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 }
 
 ssize_t
-peek_mget(struct peek *p, struct peek_op *ops, size_t n)
+WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 {
 	ssize_t n_hits = 0;
 

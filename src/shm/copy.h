@@ -4,8 +4,8 @@
  * Order: none. Every load and store of shared memory here is relaxed; the caller's sequence or incarnation decides whether what
  * was copied counts. Never memcpy on shared words: that is a data race, and a compiler may read a byte twice.
  *
- * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time, rep movsb from COPY_REP_MIN_BYTES
- * on); elsewhere aligned relaxed 8-byte words, shifted into place.
+ * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time, 32 and 64 where the compiler may use AVX-512,
+ * rep movsb from COPY_REP_MIN_BYTES on); elsewhere aligned relaxed 8-byte words, shifted into place.
  */
 #ifndef PEEK_SHM_COPY_H
 #define PEEK_SHM_COPY_H
@@ -45,6 +45,30 @@ copy_16(unsigned char *out, const char *src)
 	_mm_storeu_si128((__m128i *)(void *)out, copy_load_16(src));
 }
 
+#ifdef SHM_X86_WIDE
+static inline void
+copy_32(unsigned char *out, const char *src)
+{
+	__asm__ volatile("vmovdqu64 %1, %%ymm16\n\tvmovdqu64 %%ymm16, %0"
+	    : "=m"(*(char(*)[32])out) : "m"(*(const char(*)[32])src) : "xmm16");
+}
+
+static inline void
+copy_64(unsigned char *out, const char *src)
+{
+	__asm__ volatile("vmovdqu64 %1, %%zmm16\n\tvmovdqu64 %%zmm16, %0"
+	    : "=m"(*(char(*)[64])out) : "m"(*(const char(*)[64])src) : "xmm16");
+}
+#else
+static inline void
+copy_32(unsigned char *out, const char *src)
+{
+	__m128i a = copy_load_16(src), b = copy_load_16(src + 16);
+
+	_mm_storeu_si128((__m128i *)(void *)out, a);
+	_mm_storeu_si128((__m128i *)(void *)(out + 16), b);
+}
+
 /* Four loads before the first store: the loads' misses overlap. */
 static inline void
 copy_64(unsigned char *out, const char *src)
@@ -56,6 +80,7 @@ copy_64(unsigned char *out, const char *src)
 	_mm_storeu_si128((__m128i *)(void *)(out + 32), c);
 	_mm_storeu_si128((__m128i *)(void *)(out + 48), d);
 }
+#endif
 
 /* Sizes by halves, each with a second part that ends where the value ends and may overlap the first: few branches, none in a loop below 129. */
 static inline void
@@ -73,10 +98,8 @@ copy_out_x86(unsigned char *out, const char *src, size_t n)
 			copy_64(out + 128, src + 128);
 		copy_64(out + n - 64, src + n - 64);
 	} else if (n > 32) {
-		copy_16(out, src);
-		copy_16(out + 16, src + 16);
-		copy_16(out + n - 32, src + n - 32);
-		copy_16(out + n - 16, src + n - 16);
+		copy_32(out, src);
+		copy_32(out + n - 32, src + n - 32);
 	} else if (n >= 16) {
 		copy_16(out, src);
 		copy_16(out + n - 16, src + n - 16);
@@ -145,6 +168,18 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 {
 	const unsigned char *p = key;
 
+#ifdef SHM_X86_WIDE
+	if (key_len - 1 < 64) {
+		/* A mask by the length: no branch on it, none on the tail, and not a byte beyond is read. */
+		uint64_t which = ~UINT64_C(0) >> (64 - key_len);
+		bool equal;
+
+		__asm__ volatile("kmovq %3, %%k1\n\tvmovdqu8 %1, %%zmm16%{%%k1%}%{z%}\n\tvpcmpneqb %2, %%zmm16, %%k2%{%%k1%}\n\tkortestq %%k2, %%k2"
+		    : "=@ccz"(equal) : "m"(*(const char(*)[64])(const void *)at), "m"(*(const char(*)[64])key), "r"(which)
+		    : "xmm16", "k1", "k2");
+		return equal;
+	}
+#endif
 #ifdef SHM_X86_ASM
 	if (key_len >= 16) {
 		const char *shared = (const char *)at;

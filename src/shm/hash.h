@@ -12,9 +12,18 @@
 
 /* The seed is the segment's own. It stands in the segment, so whoever can read it can make keys collide: the length of a
  * chain is bounded (CHAIN_LINES_MAX), not its likelihood. */
+static __attribute__((noinline, unused)) uint64_t
+hash_long_key(const void *key, size_t key_len, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(key, key_len, seed);
+}
+
+/* Longer keys out of line: the vector code for them, inlined, has its caller set up an aligned stack frame for short ones too. */
 static inline uint64_t
 hash_key(const void *key, size_t key_len, uint64_t seed)
 {
+	if (__builtin_expect(key_len > 128, 0))
+		return hash_long_key(key, key_len, seed);
 	return XXH3_64bits_withSeed(key, key_len, seed);
 }
 

@@ -20,16 +20,19 @@
 #endif
 #ifdef SHM_X86_ASM
 #include <emmintrin.h>
+#if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__BMI2__)
+#define SHM_X86_WIDE 1 /* a bucket, a key or 64 bytes of a value in one register */
+#endif
 #endif
 
 /* n_buckets >= 1. */
 static inline uint64_t
 table_bucket_idx(uint64_t hash, uint64_t n_buckets)
 {
-	uint64_t top = UINT64_C(1) << (63 - __builtin_clzll((n_buckets - 1) | 1));
-	uint64_t idx = hash & (top | (top - 1));
+	uint64_t mask = UINT64_MAX >> __builtin_clzll((n_buckets - 1) | 1);
+	uint64_t idx = hash & mask, before_split = hash & (mask >> 1);
 
-	return idx < n_buckets ? idx : idx & (top - 1);
+	return idx < n_buckets ? idx : before_split;
 }
 
 /* The bucket whose split makes bucket n_buckets, for n_buckets >= 1. */
@@ -66,6 +69,13 @@ slot_unit(uint64_t slot)
 	return slot & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
 }
 
+/* Bytes from the arena's start. */
+static inline uint64_t
+slot_item_off(uint64_t slot)
+{
+	return slot << (64 - SLOT_UNIT_BITS) >> (64 - SLOT_UNIT_BITS - 3); /* the unit, eight times */
+}
+
 static inline bool
 slot_is_item(uint64_t slot)
 {
@@ -99,7 +109,16 @@ slot_link_idx(uint64_t slot)
 static inline unsigned
 bucket_match(const struct bucket *b, uint64_t tag)
 {
-#ifdef SHM_X86_ASM
+#if defined(SHM_X86_WIDE)
+	unsigned match;
+
+	/* Relaxed loads of eight words at once: each aligned eighth is one word. Registers above 15 need no vzeroupper. */
+	__asm__ volatile("vpsrlq %3, %1, %%zmm16\n\tvpbroadcastq %2, %%zmm17\n\tvpcmpeqq %%zmm17, %%zmm16, %%k1\n\tkmovw %%k1, %0"
+	    : "=r"(match)
+	    : "m"(*(const char(*)[64])(const void *)b), "r"(tag), "i"(SLOT_UNIT_BITS)
+	    : "xmm16", "xmm17", "k1");
+	return match >> 1; /* drops the sequence's lane */
+#elif defined(SHM_X86_ASM)
 	__m128i w01, w23, w45, w67;
 	const __m128i want = _mm_set1_epi32((int)tag);
 

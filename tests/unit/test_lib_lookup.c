@@ -57,9 +57,9 @@ set(const char *key, const char *value)
 static ssize_t
 quick(const struct probe *p, const struct lookup_place *at, char *buf, size_t cap)
 {
-	const struct word *item = lookup_quick_item(&h.map, at);
+	const struct word *item;
 
-	return item == NULL ? LOOKUP_ELSE : lookup_quick_copy(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
+	return !lookup_quick_item(&h.map, at, &item) ? LOOKUP_ELSE : lookup_quick_copy(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
 }
 
 static enum lookup_result

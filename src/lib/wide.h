@@ -1,0 +1,38 @@
+/*
+ * wide.h: get.c and mget.c are compiled twice on x86-64: for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where
+ * a bucket's tags, a key and 64 bytes of a value take one instruction each. Fewer instructions matter because they are what keeps the
+ * next lookup's misses out of the processor's window. wide.c chooses, once, when the program is linked at its start.
+ *
+ * Under the sanitizers, in the model and on other processors there is the portable form alone.
+ */
+#ifndef PEEK_LIB_WIDE_H
+#define PEEK_LIB_WIDE_H
+
+#include <stdbool.h>
+
+#include "peek.h"
+#include "shm/table.h"
+
+#if defined(SHM_X86_ASM) && defined(__GLIBC__)
+#define LIB_BOTH 1
+#endif
+
+#if !defined(LIB_BOTH)
+#define WIDE(name) name
+#else
+#if defined(LIB_WIDE)
+#define WIDE(name) name##_wide
+#else
+#define WIDE(name) name##_base
+#endif
+
+/* Whether this processor has what the second form needs. */
+bool wide_is_here(void);
+
+ssize_t peek_get_base(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+ssize_t peek_get_wide(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
+ssize_t peek_mget_base(struct peek *p, struct peek_op *ops, size_t n);
+ssize_t peek_mget_wide(struct peek *p, struct peek_op *ops, size_t n);
+#endif
+
+#endif
