@@ -41,7 +41,7 @@ arena_init(struct arena *a, struct map *map)
 			a->open[log][c] = ARENA_NONE;
 	}
 	for (unsigned level = 0; level < ARENA_LEVELS; level++)
-		a->level_head[level] = ARENA_NONE;
+		a->level_head[level] = a->level_tail[level] = ARENA_NONE;
 	for (uint32_t i = a->n_segments; i-- > 0;) {
 		a->seg[i].next = a->free_head;
 		a->free_head = i;
@@ -59,7 +59,10 @@ arena_fini(struct arena *a)
 	a->seg = NULL;
 }
 
-/* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days) at ratios of 2.8. */
+/* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days), 44 half powers of two, at ratios of 2.8. */
+#define TTL_HALVES 44
+#define TTL_MAX    (UINT32_C(1) << 26) /* seconds that are told apart: two years */
+
 uint32_t
 arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
 {
@@ -68,7 +71,7 @@ arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
 	uint32_t left = expiry_s > now_s ? expiry_s - now_s : 1;
 	uint32_t log2 = 31 - (uint32_t)__builtin_clz(left);
 	uint32_t halves = log2 * 2 + (log2 > 0 && (left >> (log2 - 1) & 1) != 0);
-	uint32_t n = a->n_classes - 1, c = halves * n / 44;
+	uint32_t n = a->n_classes - 1, c = halves * n / TTL_HALVES;
 	return 1 + (c < n ? c : n - 1);
 }
 
@@ -106,17 +109,25 @@ queue_remove(struct arena *a, enum arena_log log, uint32_t i)
 
 /* ---- sealed segments by how live they are ------------------------------------------------------------------------------ */
 
+static uint8_t
+level_of(const struct arena *a, const struct segment *s)
+{
+	return (uint8_t)(((uint64_t)arena_net_bytes(a, s) * (ARENA_LEVELS - 1)) >> a->seg_shift);
+}
+
 static void
 level_enter(struct arena *a, uint32_t i)
 {
 	struct segment *s = &a->seg[i];
 
-	s->level = (uint8_t)(((uint64_t)s->live_bytes * (ARENA_LEVELS - 1)) >> a->seg_shift);
-	s->peer_prev = ARENA_NONE;
-	s->peer_next = a->level_head[s->level];
-	if (s->peer_next != ARENA_NONE)
-		a->seg[s->peer_next].peer_prev = i;
-	a->level_head[s->level] = i;
+	s->level = level_of(a, s);
+	s->peer_next = ARENA_NONE;
+	s->peer_prev = a->level_tail[s->level];
+	if (s->peer_prev != ARENA_NONE)
+		a->seg[s->peer_prev].peer_next = i;
+	else
+		a->level_head[s->level] = i;
+	a->level_tail[s->level] = i;
 }
 
 static void
@@ -126,10 +137,21 @@ level_leave(struct arena *a, uint32_t i)
 
 	if (s->peer_next != ARENA_NONE)
 		a->seg[s->peer_next].peer_prev = s->peer_prev;
+	else
+		a->level_tail[s->level] = s->peer_prev;
 	if (s->peer_prev != ARENA_NONE)
 		a->seg[s->peer_prev].peer_next = s->peer_next;
 	else
 		a->level_head[s->level] = s->peer_next;
+}
+
+static void
+level_again(struct arena *a, uint32_t i)
+{
+	if (a->seg[i].level == level_of(a, &a->seg[i]))
+		return;
+	level_leave(a, i);
+	level_enter(a, i);
 }
 
 uint32_t
@@ -236,7 +258,76 @@ arena_take_extent(struct arena *a)
 	return take(a, SEG_EXTENT, ARENA_SMALL, 0);
 }
 
-/* ---- live bytes ---------------------------------------------------------------------------------------------------------- */
+/* ---- live bytes, and when they expire ---------------------------------------------------------------------------------------- */
+
+static uint32_t
+ttl_of_halves(uint32_t halves)
+{
+	return halves % 2 != 0 ? (UINT32_C(3) << (halves / 2)) / 2 : UINT32_C(1) << (halves / 2);
+}
+
+/* The spans of a segment whose first record that expires is this one: those of its class. Of a wide class, what is near this record's. */
+static void
+begin_spans(const struct arena *a, struct segment *s, uint32_t expiry_s)
+{
+	uint32_t left = expiry_s > a->now_s ? expiry_s - a->now_s : 1, n = a->n_classes - 1;
+	left = left < TTL_MAX ? left : TTL_MAX;
+	uint32_t from = left / 3, to = left * 3;
+
+	if (s->ttl_class != 0) {
+		uint32_t lo = ttl_of_halves(((s->ttl_class - 1u) * TTL_HALVES + n - 1) / n);
+		uint32_t hi = ttl_of_halves((s->ttl_class * TTL_HALVES + n - 1) / n);
+		from = lo > from && lo < left ? lo : from;
+		to = hi < to && hi > left ? hi : to;
+	}
+	spans_begin(&s->spans, a->now_s, from, to);
+}
+
+static void
+expiry_add(const struct arena *a, struct segment *s, const struct item_shape *shape, uint32_t expiry_s)
+{
+	if (expiry_s == 0)
+		return;
+	if (!spans_begun(&s->spans))
+		begin_spans(a, s, expiry_s);
+	spans_add(&s->spans, expiry_s, (struct span_sum){(uint32_t)shape->record_bytes, shape->n_extents});
+}
+
+/* The record's own word says when it expires: at any moment the spans hold what the records say. */
+static void
+expiry_drop(const struct arena *a, struct segment *s, const struct item_shape *shape, uint64_t item_off)
+{
+	uint32_t expiry_s = item_expiry_s(word_load_rlx(arena_word(a, item_off))); /* relaxed: an own store */
+
+	if (expiry_s != 0)
+		spans_drop(&s->spans, expiry_s, (struct span_sum){(uint32_t)shape->record_bytes, shape->n_extents});
+}
+
+/* This process wrote the record, or recover.c checked it: its lengths are believed. */
+static struct item_shape
+shape_at(const struct arena *a, uint64_t item_off)
+{
+	const struct word *w = arena_word(a, item_off);
+	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]); /* relaxed: own stores */
+
+	return item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->seg_shift);
+}
+
+void
+arena_look(struct arena *a, uint32_t seg_idx, uint32_t now_s)
+{
+	if (spans_advance(&a->seg[seg_idx].spans, now_s) && a->seg[seg_idx].kind == SEG_SEALED)
+		level_again(a, seg_idx);
+}
+
+static void
+raise_latest(struct segment *s, uint32_t expiry_s)
+{
+	uint32_t until = expiry_s == 0 ? UINT32_MAX : expiry_s;
+
+	if (until > s->latest_s)
+		s->latest_s = until;
+}
 
 void
 arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
@@ -248,7 +339,8 @@ arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shap
 	s->n_extents += shape->n_extents;
 	a->queue[s->log].n_extents += shape->n_extents;
 	a->live_bytes += shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
-	arena_raise_expiry(a, item_off, expiry_s);
+	expiry_add(a, s, shape, expiry_s);
+	raise_latest(s, expiry_s);
 }
 
 void
@@ -262,16 +354,15 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 	s->n_extents -= shape->n_extents;
 	a->queue[s->log].n_extents -= shape->n_extents;
 	a->live_bytes -= shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	expiry_drop(a, s, shape, item_off);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);
 	if (s->kind != SEG_SEALED)
 		return;
-	if (s->n_live == 0) {
+	if (s->n_live == 0)
 		arena_free(a, i);
-	} else if (s->level != ((uint64_t)s->live_bytes * (ARENA_LEVELS - 1)) >> a->seg_shift) {
-		level_leave(a, i);
-		level_enter(a, i);
-	}
+	else
+		level_again(a, i);
 }
 
 void
@@ -289,11 +380,14 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 void
 arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s)
 {
-	struct segment *s = &a->seg[arena_seg_of(a, item_off)];
-	uint32_t until = expiry_s == 0 ? UINT32_MAX : expiry_s;
+	uint32_t i = arena_seg_of(a, item_off);
+	struct item_shape shape = shape_at(a, item_off);
 
-	if (until > s->latest_s)
-		s->latest_s = until;
+	expiry_drop(a, &a->seg[i], &shape, item_off);
+	expiry_add(a, &a->seg[i], &shape, expiry_s);
+	raise_latest(&a->seg[i], expiry_s);
+	if (a->seg[i].kind == SEG_SEALED)
+		level_again(a, i);
 }
 
 /* ---- walking a segment ------------------------------------------------------------------------------------------------------- */
@@ -310,14 +404,11 @@ arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *
 		*ret_item_off = base + (uint64_t)s->listed[(*cursor)++] * ITEM_UNIT_BYTES;
 		return true;
 	}
-	/* This process wrote every byte up to used_bytes: the lengths are its own. */
+	/* This process wrote every byte up to used_bytes. */
 	if (*cursor >= s->used_bytes)
 		return false;
-	struct word *w = arena_word(a, base + *cursor);
-	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
-	struct item_shape shape = item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->seg_shift);
 	*ret_item_off = base + *cursor;
-	*cursor += (uint32_t)shape.record_bytes;
+	*cursor += (uint32_t)shape_at(a, *ret_item_off).record_bytes;
 	return true;
 }
 

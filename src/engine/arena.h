@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/spans.h"
 #include "shm/item.h"
 #include "shm/map.h"
 
@@ -39,6 +40,7 @@ struct segment {
 	uint32_t n_listed;    /* a recovered segment's live items at recovery; its bytes are never scanned */
 	uint32_t *listed;     /* their offsets in it, in units of 8 bytes; freed with the segment */
 	uint8_t kind, log, ttl_class, level;
+	struct spans spans;   /* its live records that expire */
 };
 
 struct arena_queue {
@@ -60,7 +62,7 @@ struct arena {
 	uint64_t live_bytes; /* records and whole extents */
 	uint64_t births;     /* segments ever opened */
 	uint32_t now_s;      /* as the caller was last told: what opened_s is taken from */
-	uint32_t level_head[ARENA_LEVELS]; /* sealed segments by sixteenths of live bytes */
+	uint32_t level_head[ARENA_LEVELS], level_tail[ARENA_LEVELS]; /* sealed segments by sixteenths of live bytes, as last looked at */
 };
 
 /* All segments free. -ENOMEM. */
@@ -89,13 +91,19 @@ void arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape
 /* The record moved from one log to another place: its extents change owner. Called between the two calls above. */
 void arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 
-/* A touch: raises the segment's latest expiry first. */
+/* A touch, before it stores the new expiry: the segment's latest is raised first. */
 void arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s);
+
+/* Looks at a segment again: what has expired meanwhile counts as gone in arena_emptiest. At most SPANS steps in its whole life. */
+void arena_look(struct arena *a, uint32_t seg_idx, uint32_t now_s);
 
 /* Seals the open segment of a log and class, if there is one. */
 void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
 
-/* One of the sealed segments with the least live bytes, to a sixteenth; ARENA_NONE: none is sealed. */
+/*
+ * Of the sealed segments with the least live bytes, to a sixteenth, the one that has been so for longest: what its bytes were going to
+ * lose soon they have lost. ARENA_NONE: none is sealed.
+ */
 uint32_t arena_emptiest(const struct arena *a);
 
 /* Begins to empty a sealed segment: it is freed by arena_free, not by itself. */
@@ -113,6 +121,21 @@ bool arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint6
 /* For a successor: a live record was found in a segment; then arena_recovered once for all. */
 bool arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 int arena_recovered(struct arena *a);
+
+/* What copying the segment's live records would cost at most; and what it would leave of it, less the extents that it frees. */
+static inline uint32_t
+arena_copy_bytes(const struct segment *s)
+{
+	return s->live_bytes - s->spans.expired.bytes;
+}
+
+static inline uint32_t
+arena_net_bytes(const struct arena *a, const struct segment *s)
+{
+	uint64_t freed = (uint64_t)s->spans.expired.extents << a->seg_shift, copied = arena_copy_bytes(s);
+
+	return (uint32_t)(copied > freed ? copied - freed : 0);
+}
 
 static inline uint32_t
 arena_seg_of(const struct arena *a, uint64_t item_off)

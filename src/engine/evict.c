@@ -199,14 +199,15 @@ take_victim(struct evict *e, uint32_t seg_idx, enum victim_kind kind)
 	e->victim_kept = 0;
 }
 
-/* Looks at the next few segments for one whose items have all expired. */
+/* Looks at the next few segments: what of them has expired, and, if there is no victim yet, whether it is all of one. */
 static bool
 choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 {
 	for (; n > 0; n--) {
 		uint32_t i = e->expiry_scan++ % e->arena->n_segments;
 		const struct segment *s = &e->arena->seg[i];
-		if (s->latest_s > now_s || s->n_live == 0)
+		arena_look(e->arena, i, now_s);
+		if (s->latest_s > now_s || s->n_live == 0 || e->victim != ARENA_NONE)
 			continue;
 		if (s->kind == SEG_OPEN)
 			arena_seal(e->arena, s->log, s->ttl_class);
@@ -223,10 +224,12 @@ choose_clean(struct evict *e)
 {
 	uint32_t i = arena_emptiest(e->arena);
 
-	if (i == ARENA_NONE || e->arena->seg[i].live_bytes >= CLEAN_LIVE_MAX(e->arena->seg_bytes) ||
-	    e->arena->seg[i].live_bytes > e->clean_credit || e->arena->n_free == 0)
+	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
-	e->clean_credit -= e->arena->seg[i].live_bytes;
+	uint32_t copy_bytes = arena_copy_bytes(&e->arena->seg[i]);
+	if (arena_net_bytes(e->arena, &e->arena->seg[i]) >= CLEAN_LIVE_MAX(e->arena->seg_bytes) || copy_bytes > e->clean_credit)
+		return false;
+	e->clean_credit -= copy_bytes;
 	take_victim(e, i, VICTIM_CLEAN);
 	return true;
 }
@@ -357,10 +360,9 @@ evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s)
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
 	if (e->clean_credit > credit_max)
 		e->clean_credit = credit_max;
+	choose_expired(e, EXPIRY_SCAN_STEP, now_s);
 	if (e->victim != ARENA_NONE || e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS)
 		step(e, EVICT_AHEAD_ITEMS, e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS, now_s);
-	else
-		choose_expired(e, EXPIRY_SCAN_STEP, now_s);
 }
 
 /* ---- a chain that is too long --------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 struct recount {
 	struct store *s;
 	uint64_t items, live_bytes, overflow_items, payload, n_misplaced;
+	struct span_sum expiring;
 };
 
 static void
@@ -22,6 +23,10 @@ recount_one(void *arg, const struct table_place *place)
 	c->overflow_items += place->ref >> 3 != place->head;
 	c->live_bytes += record_memory(&c->s->arena, &r);
 	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	if (item_expiry_s(r.word0) != 0) {
+		c->expiring.bytes += (uint32_t)r.shape.record_bytes;
+		c->expiring.extents += r.shape.n_extents;
+	}
 	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
@@ -38,13 +43,29 @@ chain_lines(const struct store *s, uint64_t head)
 	return n;
 }
 
+/* Adds up the spans of a segment. False: those that are past aren't what it says has expired. */
+static bool
+add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
+{
+	struct span_sum past = {0, 0};
+
+	for (unsigned i = 0; i < SPANS; i++) {
+		past.bytes += i < s->n_past ? s->span[i].bytes : 0;
+		past.extents += i < s->n_past ? s->span[i].extents : 0;
+		sum->bytes += s->span[i].bytes;
+		sum->extents += s->span[i].extents;
+	}
+	return past.bytes == s->expired.bytes && past.extents == s->expired.extents && past.bytes <= live_bytes;
+}
+
 const char *
 engine_check(struct store *s)
 {
 	struct recount c = {.s = s};
 	struct store_stats st;
 	uint64_t n_lines = 0, n_free_lines = 0, seg_live = 0, kinds[SEG_EXTENT + 1] = {0}, queued = 0;
-	bool odd = false;
+	struct span_sum spans = {0, 0};
+	bool odd = false, past = true;
 
 	for (uint64_t head = 0; head < s->table.n_buckets; head++) {
 		odd |= (word_load_rlx(&s->map->buckets[head].seq) & 1) != 0;
@@ -57,6 +78,7 @@ engine_check(struct store *s)
 	for (uint32_t i = 0; i < s->arena.n_segments; i++) {
 		kinds[s->arena.seg[i].kind]++;
 		seg_live += s->arena.seg[i].live_bytes;
+		past &= add_spans(&s->arena.seg[i].spans, s->arena.seg[i].live_bytes, &spans);
 	}
 	for (unsigned log = 0; log < ARENA_LOGS; log++)
 		queued += s->arena.queue[log].n_segments;
@@ -72,5 +94,7 @@ engine_check(struct store *s)
 	    : kinds[SEG_EXTENT] != s->arena.n_extent_segments ? "the number of extents is wrong"
 	    : kinds[SEG_OPEN] + kinds[SEG_SEALED] + kinds[SEG_VICTIM] != queued ? "a segment is in no queue"
 	    : seg_live + (kinds[SEG_EXTENT] << s->arena.seg_shift) != c.live_bytes ? "live bytes of segments don't add up"
-								                   : NULL;
+	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents ? "live bytes by expiry don't add up"
+	    : !past ? "what has expired isn't the sum of the spans that are past"
+		    : NULL;
 }

@@ -325,6 +325,64 @@ test_expiry(void **state)
 	close_fixture(&f);
 }
 
+/* What the segments say has expired, of what has: never more. */
+static void
+expired_is_a_lower_bound(struct store *s, uint32_t now_s, uint64_t at_least)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->arena.n_segments; i++)
+		sum += s->arena.seg[i].spans.expired.bytes;
+	assert_true(sum <= store_expired_bytes(s, now_s, UINT64_MAX) && sum >= at_least);
+}
+
+/* One key in two has expired, everywhere: their room is found, and nothing that is live goes for it. */
+static void
+test_expired_go_first(void **state)
+{
+	enum { N_OLD = 24000, N_NEW = 21000, BYTES = 200 }; /* of 8 MiB: 66 %, half of it expires; then 57 % */
+	struct fixture f;
+	struct store_stats st;
+	struct store_item item;
+	static char value[BYTES];
+	char key[32];
+	uint64_t cas;
+
+	(void)state;
+	open_fixture(&f, 8 << 20, &conf_evict);
+	for (int i = 0; i < N_OLD + N_NEW; i++) {
+		uint32_t now_s = i < N_OLD ? 100 : 260;
+		bool again = i >= N_OLD && i % 8 == 0; /* a key that was there and has expired */
+		snprintf(key, sizeof(key), "key-%05d", again ? i - N_OLD : i);
+		struct store_put p = {.key = key_of(f.store, key), .value = value, .value_bytes = BYTES,
+		    .expiry_s = i >= N_OLD ? 0 : i % 2 == 0 ? 200 : 290};
+		if (i == N_OLD) {
+			assert_int_equal(store_expired_bytes(f.store, 199, UINT64_MAX), 0);
+			assert_int_equal(store_expired_bytes(f.store, 200, UINT64_MAX), N_OLD / 2 * 232);
+		}
+		assert_int_equal(store_put(f.store, &p, now_s, &cas), STORE_OK);
+		if (i % 4 == 1) { /* the time to live is another one than it was written with */
+			assert_true(store_find(f.store, &p.key, now_s, &item, NULL));
+			store_touch(f.store, &item, i >= N_OLD ? 0 : 300);
+		}
+		if (i % 1000 == 0)
+			assert_null(engine_check(f.store));
+		if (i % 1000 == 0 || i == N_OLD + 500)
+			expired_is_a_lower_bound(f.store, now_s, i == N_OLD + 500 ? 10000 * 232 : 0);
+	}
+	store_stats(f.store, &st);
+	assert_int_equal(st.evictions, 0);
+	assert_true(st.bytes_copied <= 2 * st.bytes_written);
+	for (int i = 0; i < N_OLD + N_NEW; i++) {
+		snprintf(key, sizeof(key), "key-%05d", i);
+		assert_int_equal(value_equals(f.store, key, value, BYTES, 260), i >= N_OLD ? i % 8 != 0 : i % 2 == 1 || (i % 8 == 0 && i < N_NEW));
+	}
+	assert_null(engine_check(f.store));
+	successor(&f, &conf_evict);
+	assert_null(engine_check(f.store));
+	close_fixture(&f);
+}
+
 static void
 test_refuses_when_full(void **state)
 {
@@ -354,7 +412,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_ops), cmocka_unit_test(test_eviction), cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_counters), cmocka_unit_test(test_expiry), cmocka_unit_test(test_refuses_when_full),
+		cmocka_unit_test(test_counters), cmocka_unit_test(test_expiry), cmocka_unit_test(test_expired_go_first),
+		cmocka_unit_test(test_refuses_when_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
