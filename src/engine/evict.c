@@ -10,7 +10,8 @@
 #define TARGET_FIRST(bytes) ((bytes) / 10)      /* of the arena: the small log's share at the start */
 #define TARGET_MIN(bytes)   ((bytes) / 50)      /* 2 % */
 #define TARGET_MAX(bytes)   ((bytes) / 10 * 9)  /* 90 % */
-#define CLEAN_LIVE_MAX(seg) ((seg) / 5 * 4)     /* cleaned below 80 % live */
+/* A fuller one would give back less than an eighth of what was copied; up to there the credit says how much cleaning is done. */
+#define CLEAN_LIVE_MAX(seg) ((seg) / 8 * 7)
 #define CLEAN_CREDIT_MAX(seg) ((uint64_t)(seg) * 4)
 #define EXPIRY_SCAN_STEP    8                   /* segments looked at for each SET */
 #define AHEAD_SEGMENTS      2                   /* free beyond the reserve: below it, work is done ahead */
