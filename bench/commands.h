@@ -15,6 +15,7 @@ int command_miss(const struct options *o);
 int command_replay(const struct options *o);
 int command_fill(const struct options *o);
 int command_gen(const struct options *o);
+int command_hints(const struct options *o);
 int command_gate(const struct options *o);
 
 #define COMMANDS(COMMAND)                                                                                              \
@@ -27,6 +28,7 @@ int command_gate(const struct options *o);
 	COMMAND(replay, FOR_REPLAY, "a trace through the engine and libpeek: GET, and SET after a miss")                  \
 	COMMAND(fill, FOR_FILL, "how much of the memory the items get, and what a SET may cost")                          \
 	COMMAND(gen, FOR_GEN, "write a generated trace to the standard output")                                          \
+	COMMAND(hints, FOR_HINTS, "what a hint adds to a hit: two processes on a few hot keys, with hints and without in turn") \
 	COMMAND(gate, FOR_GATE, "a fixed loop of gets, to be counted by callgrind")
 
 #endif

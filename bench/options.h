@@ -17,6 +17,7 @@ enum {
 	FOR_FILL = 4,
 	FOR_GEN = 8,
 	FOR_GATE = 16,
+	FOR_HINTS = 32,
 };
 
 #define OPTIONS(OPTION)                                                                                                \
@@ -46,9 +47,11 @@ enum {
 	OPTION(TEXT, pattern, "pattern", 0, "NAME", NULL, FOR_FILL, "fill, overwrite, shift, ttl or big; without it: all but big") \
 	OPTION(COUNT, arena, "arena", 'm', "BYTES", 256u << 20, FOR_FILL, "memory for items")                              \
 	OPTION(COUNT, items, "items", 0, "N", 10000000, FOR_FILL, "items of the pattern `big'")                            \
+	OPTION(COUNT, hot, "hot", 0, "N", 2000, FOR_HINTS, "how many keys")                                                \
+	OPTION(COUNT, rounds, "rounds", 0, "N", 301, FOR_HINTS, "with hints and without, in turn")                         \
 	OPTION(COUNT, gets, "gets", 0, "N", 100000, FOR_GATE, "gets in the counted loop")                                 \
-	OPTION(COUNT, seed, "seed", 's', "N", 1, FOR_LOAD | FOR_REPLAY | FOR_FILL | FOR_GEN, "of everything random")        \
-	OPTION(FLAG, json, "json", 'j', NULL, 0, FOR_LOAD | FOR_REPLAY | FOR_FILL, "one JSON object a result")
+	OPTION(COUNT, seed, "seed", 's', "N", 1, FOR_LOAD | FOR_REPLAY | FOR_FILL | FOR_GEN | FOR_HINTS, "of everything random") \
+	OPTION(FLAG, json, "json", 'j', NULL, 0, FOR_LOAD | FOR_REPLAY | FOR_FILL | FOR_HINTS, "one JSON object a result")
 
 struct options {
 #define OPTION_TYPE_COUNT uint64_t

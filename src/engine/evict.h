@@ -4,7 +4,8 @@
  * A new key goes to the small log, one that a ghost remembers to the main log. A victim is the oldest sealed segment of
  * one of them; each of its items is dropped (dead already), kept (the readers' hints ask for it: copied to the main log's open segment), or
  * evicted and remembered. The share of the small log moves as ARC moves p. Segments that are mostly dead are cleaned before anything
- * live is evicted; of partly expired ones what has expired counts as dead (spans.h); wholly expired ones are freed whole. After: Yang et al., SOSP '23 (S3-FIFO); Megiddo and Modha, FAST '03 (ARC);
+ * live is evicted; of partly expired ones what has expired counts as dead (spans.h); wholly expired ones are freed whole.
+ * After: Yang et al., SOSP '23 (S3-FIFO); Megiddo and Modha, FAST '03 (ARC);
  * Rumble et al., FAST '14 (cleaning a log); Yang et al., NSDI '21 (Segcache: segments by TTL).
  *
  * All unlinking goes through table.h, so that readers see each item whole or not at all. Work is bounded (I10) whatever the hints say: see
