@@ -14,7 +14,8 @@ PEEKD = os.environ.get("PEEKD", os.path.join(ROOT, "build/release/peekd"))
 PREFIX = os.environ.get("PEEK_TEST_NAME", "t%d-" % os.getpid()) + "d%d" % os.getpid()
 TMP = tempfile.mkdtemp(prefix="peekd-test-")
 os.chmod(TMP, 0o755)
-SANITIZED = b"__asan_init" in open(PEEKD, "rb").read() if os.path.exists(PEEKD) else False
+PROGRAM = open(PEEKD, "rb").read() if os.path.exists(PEEKD) else b""
+SANITIZED = b"__asan_init" in PROGRAM or b"__tsan_init" in PROGRAM
 
 _tests = []
 _daemons = []
