@@ -73,7 +73,7 @@ traces: ## misses of the traces in TRACES=DIR (else generated ones) against LRU,
 	@! command -v gnuplot >/dev/null || gnuplot -e "data='$(B)/traces.dat'; out='$(B)/traces.svg'" bench/plot/traces.gp && \
 	    echo "plot: $(B)/traces.svg"
 
-traces-peer: ## the traces with sizes against a memcached of the same -m
+traces-peer: ## the traces with sizes against a memcached of the same -m, and of the same memory
 	$(BENCH_DEPS)
-	@$(MAKE) --no-print-directory -s $(B)/peekbench
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench
 	@bench/traces-peer.sh $(B)/peekbench $(TRACE_FILES)
