@@ -29,9 +29,10 @@ arena_init(struct arena *a, struct map *map)
 	    .seg_shift = map->seg_shift,
 	    .seg_bytes = UINT32_C(1) << map->seg_shift,
 	    .free_head = ARENA_NONE};
-	a->seg = calloc(a->n_segments, sizeof(*a->seg));
+	a->seg = aligned_alloc(_Alignof(struct segment), a->n_segments * sizeof(*a->seg));
 	if (a->seg == NULL)
 		return -ENOMEM;
+	memset(a->seg, 0, a->n_segments * sizeof(*a->seg));
 	a->n_classes = a->n_segments / 64 < ARENA_CLASSES_MAX ? a->n_segments / 64 : ARENA_CLASSES_MAX;
 	if (a->n_classes == 0)
 		a->n_classes = 1;

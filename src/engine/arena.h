@@ -11,6 +11,7 @@
 #define PEEK_ENGINE_ARENA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/spans.h"
@@ -28,8 +29,9 @@ enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
 /* A victim is a sealed segment that is being emptied: it is freed by whoever empties it, not when its last record goes. */
 enum arena_kind { SEG_FREE, SEG_OPEN, SEG_SEALED, SEG_VICTIM, SEG_EXTENT };
 
+/* Several are looked at for each SET: what that needs lies on one line, spans.due_s at its end. */
 struct segment {
-	uint32_t used_bytes;  /* appended so far */
+	_Alignas(64) uint32_t used_bytes; /* appended so far */
 	uint32_t live_bytes;  /* of records that a slot leads to */
 	uint32_t n_live;
 	uint32_t n_extents;   /* segments that its live records own */
@@ -42,6 +44,8 @@ struct segment {
 	uint8_t kind, log, ttl_class, level;
 	struct spans spans;   /* its live records that expire */
 };
+
+_Static_assert(offsetof(struct segment, spans.due_s) < 64, "looking at a segment takes one line");
 
 struct arena_queue {
 	uint32_t oldest, newest;

@@ -50,7 +50,7 @@ spans_advance(struct spans *s, uint32_t now_s)
 {
 	uint32_t before = s->n_past;
 
-	if (s->step_s == 0)
+	if (s->due_s == 0 || s->due_s > now_s) /* the rest lies on other lines */
 		return false;
 	for (; s->n_past < SPANS - 1 && s->due_s <= now_s; s->due_s += s->step_s, s->n_past++) {
 		s->expired.bytes += s->span[s->n_past].bytes;

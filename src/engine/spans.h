@@ -17,8 +17,8 @@ struct span_sum {
 
 /* All zero: no record that expires. Span i is (from + i * step, from + (i + 1) * step]; the first has also what is earlier, the last all later. */
 struct spans {
-	uint32_t from_s, step_s;  /* step 0: not begun */
-	uint32_t due_s;           /* when the first span that isn't past will be */
+	uint32_t due_s;           /* when the first span that isn't past will be; 0: not begun */
+	uint32_t from_s, step_s;
 	uint32_t n_past;
 	struct span_sum expired;  /* of the spans that are past */
 	struct span_sum span[SPANS];
@@ -30,7 +30,7 @@ void spans_begin(struct spans *s, uint32_t now_s, uint32_t ttl_min_s, uint32_t t
 static inline bool
 spans_begun(const struct spans *s)
 {
-	return s->step_s != 0;
+	return s->due_s != 0;
 }
 
 /* A record that expires at expiry_s came, or went. */
