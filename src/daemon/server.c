@@ -194,6 +194,9 @@ server_create(const struct server_args *args, struct server **ret)
 	evsignal_assign(&s->on_term, s->base, SIGTERM, on_end, s);
 	evsignal_assign(&s->on_int, s->base, SIGINT, on_end, s);
 	evsignal_assign(&s->on_hup, s->base, SIGHUP, on_hangup, s);
+	event_add(&s->on_term, NULL); /* before anybody is told that it is ready */
+	event_add(&s->on_int, NULL);
+	event_add(&s->on_hup, NULL);
 	for (unsigned i = 0; i < args->listeners->n; i++)
 		event_assign(&s->listening[i], s->base, args->listeners->l[i].fd, EV_READ | EV_PERSIST, server_on_accept, s);
 	*ret = s;
@@ -218,9 +221,6 @@ server_run(struct server *s)
 	s->watchdog_us = notify_watchdog_us();
 	s->tick_due_us = server_now_us() + TICK_MS * 1000;
 	event_add(&s->tick, &every);
-	event_add(&s->on_term, NULL);
-	event_add(&s->on_int, NULL);
-	event_add(&s->on_hup, NULL);
 	server_accept(s, true);
 	event_base_dispatch(s->base);
 	server_publish(s);

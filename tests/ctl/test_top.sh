@@ -41,7 +41,7 @@ kill -STOP "$pid"
 sleep 2.1
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
 shows "beside a stopped daemon" '^NO HEARTBEAT for [34]\.' '^items +401 '
-shows "which it asked in vain, and reads all the same" 'socket: SILENT for [1-9]\.' 'get: median [0-9.]+ [nu]s .*\(256 keys' \
+shows "which it asked in vain, and reads all the same" 'socket: SILENT for [0-9]+\.[0-9] s' 'get: median [0-9.]+ [nu]s .*\(256 keys' \
     "hottest keys +none to be had: the daemon doesn't answer"
 kill -CONT "$pid"
 kill "$pid"
