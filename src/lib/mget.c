@@ -24,8 +24,8 @@ struct group {
 	const struct word *item[GROUP];
 };
 
-/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. */
-static size_t
+/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. flatten: as for peek_get. */
+__attribute__((flatten)) static size_t
 mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_op *ops, size_t n)
 {
 	const struct map *m = &a->map;

@@ -82,10 +82,11 @@ slot_is_item(uint64_t slot)
 	return slot_tag_of(slot) != 0;
 }
 
+/* Not empty, and without a tag: one comparison, since which of the two it is can't be predicted. */
 static inline bool
 slot_is_link(uint64_t slot)
 {
-	return slot != 0 && slot_tag_of(slot) == 0;
+	return slot - 1 < (UINT64_C(1) << SLOT_UNIT_BITS) - 1;
 }
 
 static inline uint64_t
