@@ -43,10 +43,13 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		lookup_quick_follow(m, &g.at[i], g.hash[i]);
-		if (g.at[i].match != 0 && lookup_quick_item(m, &g.at[i], &g.item[i])) /* which fetches the lines behind the first */
+		if (g.at[i].match != 0 && lookup_quick_item(m, &g.at[i], &g.item[i])) { /* which fetches the lines behind the first */
 			PREFETCH(g.item[i]);
-		else
+			if (a->hints != NULL)
+				__builtin_prefetch(&a->hints[lookup_hint_at(&g.at[i])], 1);
+		} else {
 			g.item[i] = NULL;
+		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct peek_op *op = &ops[i];
