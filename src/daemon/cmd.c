@@ -64,6 +64,56 @@ shut_down(const struct cmd *cmd, const struct wire_request *req, struct wire_out
 	return CMD_SHUTDOWN;
 }
 
+static void
+say_version(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	(void)cmd;
+	(void)req;
+	wire_put_text(out, "VERSION " PEEKD_VERSION "\r\n");
+}
+
+static void
+set_verbosity(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	cmd->verbosity = (unsigned)req->number;
+	if (!req->noreply)
+		wire_put_text(out, "OK\r\n");
+}
+
+static void
+say_metrics(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	(void)req;
+	cmd_metrics(cmd, out);
+}
+
+/* The verbs that answer at once and mean nothing for the connection. */
+static const struct {
+	void (*run)(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
+	bool has_value;
+} plain[WIRE_N_VERBS] = {
+	[WIRE_SET] = {cmd_store, true},
+	[WIRE_ADD] = {cmd_store, true},
+	[WIRE_REPLACE] = {cmd_store, true},
+	[WIRE_APPEND] = {cmd_store, true},
+	[WIRE_PREPEND] = {cmd_store, true},
+	[WIRE_CAS] = {cmd_store, true},
+	[WIRE_MS] = {cmd_ms, true},
+	[WIRE_MD] = {cmd_md, false},
+	[WIRE_MA] = {cmd_ma, false},
+	[WIRE_ME] = {cmd_me, false},
+	[WIRE_DELETE] = {cmd_delete, false},
+	[WIRE_INCR] = {cmd_arith, false},
+	[WIRE_DECR] = {cmd_arith, false},
+	[WIRE_TOUCH] = {cmd_touch, false},
+	[WIRE_FLUSH_ALL] = {cmd_flush, false},
+	[WIRE_STATS] = {cmd_stats, false},
+	[WIRE_VERSION] = {say_version, false},
+	[WIRE_VERBOSITY] = {set_verbosity, false},
+	[WIRE_PEEK_METRICS] = {say_metrics, false},
+	[WIRE_PEEK_DUMP] = {cmd_dump, false},
+};
+
 static enum cmd_result
 execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
 {
@@ -73,59 +123,13 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	case WIRE_GAT:
 	case WIRE_GATS:
 		return cmd_get(cmd, req, cursor, out);
-	case WIRE_SET:
-	case WIRE_ADD:
-	case WIRE_REPLACE:
-	case WIRE_APPEND:
-	case WIRE_PREPEND:
-	case WIRE_CAS:
-		if (fits(cmd, req, out))
-			cmd_store(cmd, req, out);
-		return CMD_DONE;
 	case WIRE_MG:
 		cmd_mg(cmd, level, req, out);
-		return CMD_DONE;
-	case WIRE_MS:
-		if (fits(cmd, req, out))
-			cmd_ms(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_MD:
-		cmd_md(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_MA:
-		cmd_ma(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_ME:
-		cmd_me(cmd, req, out);
 		return CMD_DONE;
 	case WIRE_MN:
 		cmd_count(cmd, SHM_STAT_CMD_META);
 		wire_put_text(out, "MN\r\n");
 		return CMD_FLUSH;
-	case WIRE_DELETE:
-		cmd_delete(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_INCR:
-	case WIRE_DECR:
-		cmd_arith(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_TOUCH:
-		cmd_touch(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_FLUSH_ALL:
-		cmd_flush(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_STATS:
-		cmd_stats(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_VERSION:
-		wire_put_text(out, "VERSION " PEEKD_VERSION "\r\n");
-		return CMD_DONE;
-	case WIRE_VERBOSITY:
-		cmd->verbosity = (unsigned)req->number;
-		if (!req->noreply)
-			wire_put_text(out, "OK\r\n");
-		return CMD_DONE;
 	case WIRE_QUIT:
 		return CMD_CLOSE;
 	case WIRE_SHUTDOWN:
@@ -136,16 +140,14 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	case WIRE_PEEK_LOAD:
 	case WIRE_PEEK_LOAD_PART:
 		return CMD_SNAPSHOT;
-	case WIRE_PEEK_METRICS:
-		cmd_metrics(cmd, out);
-		return CMD_DONE;
-	case WIRE_PEEK_DUMP:
-		cmd_dump(cmd, req, out);
-		return CMD_DONE;
-	case WIRE_N_VERBS:
+	default:
 		break;
 	}
-	return CMD_CLOSE;
+	if (plain[req->verb].run == NULL)
+		return CMD_CLOSE;
+	if (!plain[req->verb].has_value || fits(cmd, req, out))
+		plain[req->verb].run(cmd, req, out);
+	return CMD_DONE;
 }
 
 enum cmd_result
