@@ -1,29 +1,17 @@
 /*
- * test_item_wide.c: test_item.c for the path that processors with AVX-512 and BMI2 take (src/lib/wide.h).
+ * test_item_wide.c: test_item.c for the path that processors with AVX-512 and BMI2 take.
  */
-#include <stdio.h>
+#include "unit/wide.h"
 
-#include "lib/wide.h"
-
-#if defined(LIB_BOTH) && defined(SHM_X86_WIDE)
+#ifdef WIDE_IS_BUILT
 int test_item(void);
 #define main test_item
 #include "unit/test_item.c"
 #undef main
+#endif
 
 int
 main(void)
 {
-	if (wide_is_here())
-		return test_item();
-	printf("1..0 # SKIP this processor has no such instructions\n");
-	return 0;
+	return WIDE_RUN(test_item);
 }
-#else
-int
-main(void)
-{
-	printf("1..0 # SKIP not for this processor, or not with a sanitizer\n");
-	return 0;
-}
-#endif
