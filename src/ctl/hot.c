@@ -6,186 +6,191 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "shm/table.h"
 
-#define HALF_MS 10000 /* what is so much older than the next read seen counts half */
-
+#define SLOTS_CAP      (1u << 16) /* of the hash table; half of them are used */
+#define SAMPLES_LEAST  0.2f       /* of a slot, else it is forgotten */
 #define CANDIDATES_MAX (2 * HOT_ROWS_MAX) /* some are gone when their names are read */
+#define HITS_MAX       100000000u /* of one thread between two of its samples, as far as is believed */
 
-/* All zero: nothing seen. A run begins with the first read that is seen, and ends when the byte falls. */
+/* A slot of the segment, by its byte in the hint page. n_samples 0: an empty place. */
 struct hot_slot {
-	float reads;         /* seen in runs, but for the first of each */
-	float ms;            /* from the first on, as long as the slot was not full; at the same weight */
-	uint32_t changed_ms; /* since the first look: when the byte moved last */
-	uint32_t tag : 24;   /* of the item that this is known of; 0: none */
-	uint32_t running : 1;
+	uint64_t hint_at;
+	double hits; /* that its samples stand for */
+	float n_samples;
+	uint32_t tag; /* of the item that they are of */
 };
 
-static uint64_t
-n_slots(const struct hot_row *row)
+struct hot_seen {
+	uint64_t sampled[HINT_SAMPLES];
+	uint64_t hits; /* at the last look that found a sample */
+};
+
+/* ---- what is sampled ------------------------------------------------------------------------------------------------------ */
+
+/* The place of a slot, or where it would be. There always is one. */
+static struct hot_slot *
+place_of(struct hot_slot *table, uint64_t hint_at)
 {
-	return row->n_lines * HINT_BYTES_PER_BUCKET;
+	uint64_t i = hint_at * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+
+	while (table[i % SLOTS_CAP].n_samples > 0 && table[i % SLOTS_CAP].hint_at != hint_at)
+		i++;
+	return &table[i % SLOTS_CAP];
 }
 
-static const struct hot_row *
-row_of(const struct hot *h, uint64_t i)
-{
-	return &h->row[i >= h->row[1].at];
-}
-
-static uint64_t
-line_of(const struct hot *h, uint64_t i)
-{
-	const struct hot_row *row = row_of(h, i);
-
-	return row->from_line + (i - row->at) / HINT_BYTES_PER_BUCKET;
-}
-
-/* Both rows' places begin at a multiple of a line's. */
-static unsigned
-slot_idx_of(uint64_t i)
-{
-	return (unsigned)(i % HINT_BYTES_PER_BUCKET);
-}
-
-/* The hints of a row, as its first slot's. */
-static const struct byte *
-hints_of(const struct hot *h, const struct hot_row *row)
-{
-	return &h->hints[row->from_line * HINT_BYTES_PER_BUCKET];
-}
-
-/* Clients can write the page: a byte is masked, as the daemon does. */
-static uint8_t
-level_of(const struct byte *hint)
-{
-	return byte_load_rlx(hint) & HINT_MAX; /* relaxed: a hint orders nothing */
-}
-
+/* The tag of what is in a slot now; 0: no item, or no slot. */
 static uint32_t
-tag_of(const struct hot *h, const struct look *l, uint64_t i)
+tag_at(const struct look *l, uint64_t hint_at)
 {
 	const struct map *m = &l->map;
-	uint64_t line = line_of(h, i);
-	const struct bucket *b = line < m->n_buckets_max ? &m->buckets[line] : &m->overflow[line - m->n_buckets_max];
+	uint64_t line = hint_at / HINT_BYTES_PER_BUCKET;
+	const struct bucket *b;
 
+	if (line < look_buckets(l))
+		b = &m->buckets[line];
+	else if (line >= m->n_buckets_max && line - m->n_buckets_max < look_overflow(l))
+		b = &m->overflow[line - m->n_buckets_max];
+	else
+		return 0;
 	/* relaxed: whose key it is is read under the sequence, when it is shown */
-	return (uint32_t)slot_tag_of(word_load_rlx(&b->slot[slot_idx_of(i)]));
+	return (uint32_t)slot_tag_of(word_load_rlx(&b->slot[hint_at % HINT_BYTES_PER_BUCKET]));
 }
 
-/* A table that grows: more of it is in the sample. end_line: behind the last that there is now. */
 static void
-widen(struct hot *h, struct hot_row *row, uint64_t end_line, int64_t now_ms)
+sampled(struct hot *h, const struct look *l, uint64_t hint_at, double hits)
 {
-	uint64_t n = end_line > row->from_line ? end_line - row->from_line : 0, old = n_slots(row);
+	uint32_t tag = tag_at(l, hint_at);
+	struct hot_slot *s = place_of(h->slot, hint_at);
 
-	if (n <= row->n_lines || row->n_lines == row->lines_max)
+	h->n_samples++;
+	h->hits += hits;
+	if (tag == 0 || (s->n_samples == 0 && h->n_slots == SLOTS_CAP / 2)) /* no item any more; or no room until some are forgotten */
 		return;
-	row->n_lines = n < row->lines_max ? n : row->lines_max;
-	for (uint64_t i = old; i < n_slots(row); i++) {
-		h->level[row->at + i] = level_of(&hints_of(h, row)[i]);
-		h->slot[row->at + i].changed_ms = (uint32_t)(now_ms - h->began_ms);
-	}
+	h->n_slots += s->n_samples == 0;
+	if (s->n_samples == 0 || s->tag != tag)
+		*s = (struct hot_slot){.hint_at = hint_at, .tag = tag};
+	s->n_samples++;
+	s->hits += hits;
 }
 
 static void
-widen_both(struct hot *h, const struct look *l, int64_t now_ms)
+look_at_cell(struct hot *h, const struct look *l, const struct hint_cell *cell, struct hot_seen *seen)
 {
-	widen(h, &h->row[0], look_buckets(l), now_ms);
-	widen(h, &h->row[1], l->map.n_buckets_max + look_overflow(l), now_ms);
+	uint64_t fresh[HINT_SAMPLES], hits;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HINT_SAMPLES; i++) {
+		uint64_t sample = word_load_rlx(&cell->sampled[i]); /* relaxed, both: one word says all of a sample, a count is near */
+		if (sample != seen->sampled[i] && sample != 0)
+			fresh[n++] = sample;
+		seen->sampled[i] = sample;
+	}
+	hits = word_load_rlx(&cell->hits);
+	if (hits < seen->hits) { /* it is another client's */
+		seen->hits = hits;
+		return;
+	}
+	if (n == 0)
+		return;
+	uint64_t grown = hits - seen->hits;
+	for (unsigned i = 0; i < n; i++)
+		sampled(h, l, hint_sample_at(fresh[i]), (double)(grown < HITS_MAX ? grown : HITS_MAX) / n);
+	seen->hits = hits;
 }
 
-/* Which of n lines a row begins with. */
-static uint64_t
-begin_at(uint64_t n, uint64_t lines_max, uint64_t random)
+void
+hot_look(struct hot *h, const struct look *l)
 {
-	return n > lines_max ? random % (n - lines_max + 1) : 0;
+	/* To whom the kernel doesn't tell it says that all are in memory. */
+	if (h->cells == NULL || mincore(h->pages, h->pages_bytes, h->in_memory) != 0)
+		return;
+	for (size_t i = 0; i < h->n_cells; i++) {
+		size_t page = (size_t)((const char *)&h->cells[i] - (const char *)h->pages) / h->page_bytes;
+		if ((h->in_memory[page] & 1) != 0)
+			look_at_cell(h, l, &h->cells[i], &h->seen[i]);
+	}
 }
 
 int
-hot_begin(struct hot *h, const struct look *l, const struct byte *hints, int64_t now_ms)
+hot_begin(struct hot *h, const struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms)
 {
-	const size_t n_slots_max = (HOT_BUCKETS_MAX + HOT_OVERFLOW_MAX) * HINT_BYTES_PER_BUCKET;
-	uint64_t random = (uint64_t)now_ms * UINT64_C(0x9e3779b97f4a7c15) >> 16;
+	uint64_t cells_at = hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, 0).cells_at;
 
 	hot_end(h);
-	if (hints == NULL)
+	if (hints == NULL || hint_bytes <= cells_at)
 		return 0;
-	h->level = calloc(n_slots_max, sizeof(*h->level));
-	h->slot = calloc(n_slots_max, sizeof(*h->slot));
-	if (h->level == NULL || h->slot == NULL) {
+	h->cells = (const struct hint_cell *)(const void *)((const char *)hints + cells_at);
+	h->n_cells = (hint_bytes - cells_at) / sizeof(struct hint_cell);
+	h->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	h->pages = (void *)((uintptr_t)h->cells & ~(uintptr_t)(h->page_bytes - 1));
+	h->pages_bytes = (size_t)((const char *)(h->cells + h->n_cells) - (const char *)h->pages);
+	h->in_memory = calloc(h->pages_bytes / h->page_bytes + 1, 1);
+	h->seen = calloc(h->n_cells, sizeof(*h->seen));
+	h->slot = calloc(SLOTS_CAP, sizeof(*h->slot));
+	if (h->in_memory == NULL || h->seen == NULL || h->slot == NULL) {
 		hot_end(h);
 		return -ENOMEM;
 	}
-	h->hints = hints;
-	h->began_ms = h->looked_ms = now_ms;
-	h->row[0] = (struct hot_row){begin_at(look_buckets(l), HOT_BUCKETS_MAX, random), 0, HOT_BUCKETS_MAX, 0};
-	h->row[1] = (struct hot_row){l->map.n_buckets_max + begin_at(look_overflow(l), HOT_OVERFLOW_MAX, random), 0, HOT_OVERFLOW_MAX,
-	    HOT_BUCKETS_MAX * HINT_BYTES_PER_BUCKET};
-	widen_both(h, l, now_ms);
+	h->faded_ms = now_ms;
+	hot_look(h, l);
+	/* Samples of no known age: only what comes counts. */
+	memset(h->slot, 0, SLOTS_CAP * sizeof(*h->slot));
+	h->n_slots = 0;
+	h->hits = h->n_samples = 0;
 	return 0;
 }
 
 void
 hot_end(struct hot *h)
 {
-	free(h->level);
+	free(h->in_memory);
+	free(h->seen);
 	free(h->slot);
 	*h = (struct hot){0};
 }
 
-/* Slot i stood at `was` when it was looked at last. */
+/* ---- the list ------------------------------------------------------------------------------------------------------------- */
+
+/* Older weighs less, and what weighs too little is forgotten: as much as it takes to have room. */
 static void
-moved(struct hot *h, const struct look *l, uint64_t i, uint8_t was, uint8_t is, uint32_t t)
+fade(struct hot *h, int64_t now_ms)
 {
-	struct hot_slot *s = &h->slot[i];
-	uint32_t tag = tag_of(h, l, i);
+	double ms = (double)(now_ms - h->faded_ms), weight = HOT_FADE_MS / (HOT_FADE_MS + ms);
+	float least = SAMPLES_LEAST;
+	struct hot_slot *table;
+	unsigned n;
 
-	if (s->tag != tag) {
-		if (s->tag != 0 && is < was) /* a new item's byte is 0: what it shows was read in this look */
-			was = 0;
-		*s = (struct hot_slot){.tag = tag & 0xffffff};
+	h->faded_ms = now_ms;
+	h->hits *= weight;
+	h->n_samples *= weight;
+	h->ms = (h->ms + ms) * weight;
+	for (;; least *= 2) {
+		n = 0;
+		for (unsigned i = 0; i < SLOTS_CAP; i++)
+			n += h->slot[i].n_samples * (float)weight >= least;
+		if (n <= SLOTS_CAP / 4)
+			break;
 	}
-	if (is < was) {
-		s->running = 0;
-	} else {
-		bool first = !s->running;
-		float ms = first ? 0 : (float)(t - s->changed_ms), weight = HALF_MS / (HALF_MS + ms);
-		s->reads = s->reads * weight + (float)(is - was - first);
-		s->ms = s->ms * weight + ms;
-		s->running = 1;
+	table = calloc(SLOTS_CAP, sizeof(*table));
+	if (table == NULL)
+		return; /* they weigh a little more than they should */
+	for (unsigned i = 0; i < SLOTS_CAP; i++) {
+		struct hot_slot s = h->slot[i];
+		s.n_samples *= (float)weight;
+		s.hits *= weight;
+		if (s.n_samples >= least)
+			*place_of(table, s.hint_at) = s;
 	}
-	s->changed_ms = t;
-	h->level[i] = is;
+	free(h->slot);
+	h->slot = table;
+	h->n_slots = n;
 }
 
-void
-hot_look(struct hot *h, const struct look *l, int64_t now_ms)
-{
-	if (h->hints == NULL || now_ms <= h->looked_ms)
-		return;
-	for (unsigned r = 0; r < 2; r++) {
-		const struct hot_row *row = &h->row[r];
-		const struct byte *hint = hints_of(h, row);
-		for (uint64_t i = 0, n = n_slots(row); i < n; i++) {
-			uint8_t was = h->level[row->at + i], is = level_of(&hint[i]);
-			if (is != was)
-				moved(h, l, row->at + i, was, is, (uint32_t)(now_ms - h->began_ms));
-		}
-	}
-	widen_both(h, l, now_ms);
-	h->looked_ms = now_ms;
-}
-
-/* ---- the list ---------------------------------------------------------------------------------------------------------- */
-
-struct candidate {
-	uint64_t i;
-	double rank, reads_s;
-};
-
-/* The reads that n reads seen stand for at least, 19 times in 20: a twentieth of the gamma distribution of shape n lies below. */
+/* The number that n seen stand for at least, 19 times in 20: a twentieth of the gamma distribution of shape n lies below. */
 static double
 at_least(double n)
 {
@@ -193,48 +198,15 @@ at_least(double n)
 	const unsigned last = sizeof(bound) / sizeof(bound[0]) - 1;
 	unsigned low = (unsigned)n;
 
-	return n >= last ? n * bound[last] / last : bound[low] + (n - low) * (bound[low + 1] - bound[low]);
+	if (n >= last) /* and more, but enough to be ranked by */
+		return n * bound[last] / last;
+	return bound[low] + (n - low) * (bound[low + 1] - bound[low]);
 }
 
-static bool
-full_before(const struct hot *h, uint64_t i)
-{
-	return h->level[i] == HINT_MAX && h->slot[i].tag == 0;
-}
-
-static struct candidate
-judge(const struct hot *h, uint64_t i, uint32_t t)
-{
-	const struct hot_slot *s = &h->slot[i];
-	struct candidate c = {.i = i};
-
-	if (s->reads <= 0) {
-		c.rank = full_before(h, i) ? HOT_READS_S : 0;
-		return c;
-	}
-	double ms = s->ms + HOT_LOOK_MS; /* a look later than it was */
-	if (h->level[i] < HINT_MAX)
-		ms += t - s->changed_ms;
-	c.rank = c.reads_s = at_least(s->reads) * 1000 / ms;
-	return c;
-}
-
-/* Its key, if the slot still has the item. */
-static bool
-name(const struct hot *h, const struct look *l, const struct candidate *c, uint32_t t, struct hot_key *ret)
-{
-	const struct hot_slot *s = &h->slot[c->i];
-	uint64_t slot;
-	size_t len = look_key(l, line_of(h, c->i), slot_idx_of(c->i), ret->key, &slot);
-
-	if (len == 0 || (s->tag != 0 && s->tag != (uint32_t)slot_tag_of(slot)))
-		return false;
-	ret->key_len = (uint8_t)len;
-	ret->reads_s = c->reads_s;
-	ret->level = h->level[c->i];
-	ret->age_ms = t - s->changed_ms;
-	return true;
-}
+struct candidate {
+	const struct hot_slot *slot;
+	double rank;
+};
 
 /* Best first; no more than all of best. */
 static void
@@ -244,33 +216,50 @@ place(struct candidate *best, unsigned *n, const struct candidate *c)
 
 	while (at > 0 && best[at - 1].rank < c->rank)
 		at--;
-	if (c->rank <= 0 || at == CANDIDATES_MAX)
+	if (at == CANDIDATES_MAX)
 		return;
 	*n += *n < CANDIDATES_MAX;
 	memmove(&best[at + 1], &best[at], (*n - at - 1) * sizeof(best[0]));
 	best[at] = *c;
 }
 
+/* Its key, if the slot still has the item. */
+static bool
+name(const struct hot *h, const struct look *l, const struct hot_slot *s, struct hot_key *ret)
+{
+	uint64_t slot;
+	size_t len;
+
+	if (tag_at(l, s->hint_at) != s->tag)
+		return false;
+	len = look_key(l, s->hint_at / HINT_BYTES_PER_BUCKET, (unsigned)(s->hint_at % HINT_BYTES_PER_BUCKET), ret->key, &slot);
+	if (len == 0 || s->tag != (uint32_t)slot_tag_of(slot))
+		return false;
+	ret->key_len = (uint8_t)len;
+	ret->share = s->hits / h->hits;
+	ret->hits_s = h->ms > 0 ? s->hits * 1000 / h->ms : 0;
+	ret->n_samples = (double)s->n_samples;
+	return true;
+}
+
 void
-hot_best(const struct hot *h, const struct look *l, int64_t now_ms, struct hot_list *ret)
+hot_best(struct hot *h, const struct look *l, int64_t now_ms, struct hot_list *ret)
 {
 	struct candidate best[CANDIDATES_MAX];
-	uint32_t t = (uint32_t)(now_ms - h->began_ms);
 	unsigned n = 0;
 
-	*ret = (struct hot_list){.n_slots_all = (look_buckets(l) + look_overflow(l)) * BUCKET_SLOTS, .looked_ms = t};
-	for (unsigned r = 0; h->hints != NULL && r < 2; r++) {
-		const struct hot_row *row = &h->row[r];
-		ret->n_slots += n_slots(row);
-		for (uint64_t i = row->at; i < row->at + n_slots(row); i++) {
-			struct candidate c;
-			if (h->level[i] == 0 && h->slot[i].reads <= 0)
-				continue;
-			c = judge(h, i, t);
-			ret->n_unknown += full_before(h, i);
-			place(best, &n, &c);
-		}
+	*ret = (struct hot_list){0};
+	if (h->cells == NULL)
+		return;
+	fade(h, now_ms);
+	ret->n_samples = h->n_samples;
+	ret->hits = h->hits;
+	ret->hits_s = h->ms > 0 ? h->hits * 1000 / h->ms : 0;
+	for (unsigned i = 0; i < SLOTS_CAP; i++) {
+		const struct hot_slot *s = &h->slot[i];
+		if (s->n_samples > 0 && s->hits > 0)
+			place(best, &n, &(struct candidate){s, s->hits * at_least((double)s->n_samples) / (double)s->n_samples});
 	}
 	for (unsigned i = 0; i < n && ret->n < HOT_ROWS_MAX; i++)
-		ret->n += name(h, l, &best[i], t, &ret->row[ret->n]);
+		ret->n += name(h, l, best[i].slot, &ret->row[ret->n]);
 }

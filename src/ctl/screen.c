@@ -296,16 +296,14 @@ put_going(const struct screen *s)
 static void
 put_key(const struct screen *s, const struct hot_key *k)
 {
-	char text[4 * ITEM_KEY_MAX + 1], rate[32] = "?";
+	char text[4 * ITEM_KEY_MAX + 1];
 	size_t at = 0;
 
 	for (unsigned i = 0; i < k->key_len; i++) {
 		bool plain = k->key[i] > ' ' && k->key[i] < 0x7f && k->key[i] != '\\';
 		at += (size_t)snprintf(text + at, sizeof(text) - at, plain ? "%c" : "\\x%02x", k->key[i]);
 	}
-	if (k->reads_s > 0)
-		snprintf(rate, sizeof(rate), k->reads_s < 9.95 ? ">= %.1f" : ">= %.0f", k->reads_s);
-	line(s, LINE_PLAIN, "%-14s%10s%10" PRIu32 " s  %s", "", rate, k->age_ms / 1000, text);
+	line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share, short_number(k->hits_s).w, k->n_samples, text);
 }
 
 static void
@@ -319,10 +317,9 @@ put_keys(const struct screen *s)
 		line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
 		return;
 	}
-	line(s, LINE_PLAIN, "%-14ssampled: %" PRIu64 " of %" PRIu64 " slots, %u looks/s, for %u s; %u reads fill a hint, more aren't seen",
-	    "hottest keys", h->n_slots, h->n_slots_all, 1000 / HOT_LOOK_MS, h->looked_ms / 1000, HINT_MAX);
-	line(s, LINE_PLAIN, "%-14s%10s%12s   ?: full before the first look (%" PRIu64 " are): any rate, or none", "", "reads/s", "seen ago",
-	    h->n_unknown);
+	line(s, LINE_PLAIN, "%-14ssampled: one in %.0f of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
+	    "hottest keys", h->n_samples > 0 ? h->hits / h->n_samples : 0, short_number(h->hits_s).w, h->n_samples);
+	line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
 	for (unsigned i = 0; i < h->n && i < n; i++)
 		put_key(s, &h->row[i]);
 }

@@ -92,7 +92,7 @@ ask(struct top *t)
 
 	peek_status(t->c->peek, &status);
 	if (probe_step(&t->probe, &t->l, status.socket_path, ANSWER_WAIT_MS) &&
-	    hot_begin(&t->hot, &t->l, t->probe.hints, now_ms()) != 0)
+	    hot_begin(&t->hot, &t->l, t->probe.hints, t->probe.hint_bytes, now_ms()) != 0)
 		snprintf(t->probe.state.no_hints, sizeof(t->probe.state.no_hints), "no memory");
 }
 
@@ -105,7 +105,7 @@ measure(struct top *t)
 	ask(t);
 	latency_time(&t->latency, t->c->peek, &t->sights.gets);
 	latency_draw(&t->latency, &t->l, t->c->peek);
-	hot_look(&t->hot, &t->l, now_ms());
+	hot_look(&t->hot, &t->l);
 	hot_best(&t->hot, &t->l, now_ms(), &t->sights.hot);
 	t->sights.daemon = t->probe.state;
 }
@@ -138,7 +138,7 @@ once(struct top *t)
 	measure(t);
 	while (now_ms() - t->now.taken_ms < t->interval_ms) {
 		nanosleep(&pause, NULL);
-		hot_look(&t->hot, &t->l, now_ms());
+		hot_look(&t->hot, &t->l);
 	}
 	measure(t);
 	screen_lines(t->c->name, &t->before, &t->now, &t->sights, 120, 0, put_stdout, NULL);
@@ -170,7 +170,7 @@ live(struct top *t)
 		if (due)
 			measure(t);
 		else
-			hot_look(&t->hot, &t->l, now_ms());
+			hot_look(&t->hot, &t->l);
 		if (due || key != ERR) /* a key: also a change of the window's size */
 			draw(t);
 	}

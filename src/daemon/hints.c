@@ -145,6 +145,9 @@ zero_cells(struct hints *h, uint32_t client_idx)
 		word_store_rlx(&cell[i].hits, 0); /* relaxed, all of them: counters, each for itself */
 		word_store_rlx(&cell[i].misses, 0);
 		word_store_rlx(&cell[i].retries, 0);
+		word_store_rlx(&cell[i].slow, 0);
+		for (unsigned k = 0; k < HINT_SAMPLES; k++)
+			word_store_rlx(&cell[i].sampled[k], 0);
 	}
 }
 

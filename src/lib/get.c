@@ -14,15 +14,15 @@
 
 /* Counts a read that came to its end: its thread's own cell, without an atomic read-modify-write. */
 static inline ssize_t
-counted(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result)
+counted(struct peek *p, const struct attached *a, bool hit, uint64_t hint_at, ssize_t result)
 {
 	unsigned lane = lane_of_thread;
 
 	if (LOOKUP_UNLIKELY(!lane_is_own(lane)))
-		return get_counted_rarely(p, a, n_hits, result);
+		return get_counted_rarely(p, a, hint_at, result);
 	struct hint_cell *cell = lane_cell(a->cells, lane);
-	if (LOOKUP_UNLIKELY(lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE == 0))
-		return get_counted_rarely(p, a, n_hits, result);
+	if (LOOKUP_UNLIKELY(get_is_due(hit, lane_add(hit ? &cell->hits : &cell->misses, 1, lane))))
+		return get_counted_rarely(p, a, hint_at, result);
 	return result;
 }
 
@@ -47,16 +47,17 @@ WIDE(peek_get)(struct peek *p, const void *key, size_t key_len, void *buf, size_
 	if (at.match == 0) {
 		if (LOOKUP_UNLIKELY(!lookup_quick_miss(m, &at, count)))
 			return get_slow(p, key, key_len, buf, buf_cap);
-		return counted(p, a, 0, -ENOENT);
+		return counted(p, a, false, GET_MISS, -ENOENT);
 	}
 	const struct word *item;
 	if (LOOKUP_UNLIKELY(!lookup_quick_item(m, &at, &item)))
 		return get_slow(p, key, key_len, buf, buf_cap);
 	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
 	if (LOOKUP_LIKELY(n >= 0)) {
+		uint64_t hint_at = lookup_hint_at(&at);
 		if (a->hints != NULL)
-			hint_raise(&a->hints[lookup_hint_at(&at)]);
-		return counted(p, a, 1, n);
+			hint_raise(&a->hints[hint_at]);
+		return counted(p, a, true, hint_at, n);
 	}
 	return n == LOOKUP_TORN ? get_torn(p, key, key_len, buf, buf_cap) : get_slow(p, key, key_len, buf, buf_cap);
 }

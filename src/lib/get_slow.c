@@ -88,19 +88,18 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 	return get_slow(p, key, key_len, buf, buf_cap);
 }
 
-/* A thread without a lane of its own; or it is time to look after the daemon, and the read is counted. */
 ssize_t
-get_counted_rarely(struct peek *p, const struct attached *a, uint64_t n_hits, ssize_t result)
+get_counted_rarely(struct peek *p, const struct attached *a, uint64_t hint_at, ssize_t result)
 {
-	unsigned lane = lane_of_thread;
+	bool hit = hint_at != GET_MISS, is_counted = lane_is_own(lane_of_thread);
+	unsigned lane = lane_of_thread != LANE_NONE ? lane_of_thread : lane_take();
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	uint64_t sum = lane_add(hit ? &cell->hits : &cell->misses, !is_counted, lane);
 
-	if (!lane_is_own(lane)) {
-		if (lane == LANE_NONE)
-			lane = lane_take();
-		struct hint_cell *cell = lane_cell(a->cells, lane);
-		if (lane_add(n_hits != 0 ? &cell->hits : &cell->misses, 1, lane) % READ_CADENCE != 0)
-			return result;
-	}
+	if (!is_counted && !get_is_due(hit, sum))
+		return result;
+	if (hit)
+		lane_sample(cell, sum, hint_at);
 	hints_look_after(p, a);
 	return result;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 _Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
+_Thread_local uint8_t lane_sample_at __attribute__((tls_model("initial-exec")));
 
 /* Guards what follows, and orders the last stores of a lane's old owner before the first of the new one. */
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -58,4 +59,17 @@ lane_take(void)
 	pthread_mutex_unlock(&lanes_lock);
 	lane_of_thread = lane;
 	return lane;
+}
+
+void
+lane_sample(struct hint_cell *cell, uint64_t n_hits, uint64_t hint_at)
+{
+	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+	/* The cell's place: so that processes and threads that read the same don't sample the same. */
+	uint64_t random = (n_hits ^ (uintptr_t)cell) * odd;
+
+	random = (random ^ random >> 32) * odd;
+	lane_sample_at = (uint8_t)(random >> 56);
+	/* relaxed: one word says all, and nobody relies on it */
+	word_store_rlx(&cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n_hits));
 }

@@ -15,8 +15,15 @@
 #define LANE_NONE   0u /* this thread has not read yet */
 #define LANE_SHARED ((unsigned)HINT_CELLS_PER_CLIENT)
 
-/* initial-exec: one load, also in a shared library. Four bytes of the surplus that the C library keeps for dlopen. */
+/* initial-exec: one load, also in a shared library. Eight bytes, with the next, of the surplus that the C library keeps for dlopen. */
 extern _Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
+
+/*
+ * A hit is sampled (shm/hint.h) when the lowest byte of its lane's hits is this. Each sample draws the next one's: it is 1 to 256 hits away,
+ * all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed distance a loop over
+ * 2^n keys would show one of them. The thread's own, where no other client can write.
+ */
+extern _Thread_local uint8_t lane_sample_at __attribute__((tls_model("initial-exec")));
 
 /* Takes a lane for this thread. Never fails: LANE_SHARED, if all are taken. */
 unsigned lane_take(void);
@@ -46,5 +53,14 @@ lane_cell(struct hint_cell *cells, unsigned lane)
 {
 	return &cells[lane - 1];
 }
+
+static inline bool
+lane_sample_due(uint64_t n_hits)
+{
+	return (uint8_t)n_hits == lane_sample_at;
+}
+
+/* Leaves a sample: hint_at is what the cell's hit number n_hits read. */
+__attribute__((cold, noinline)) void lane_sample(struct hint_cell *cell, uint64_t n_hits, uint64_t hint_at);
 
 #endif

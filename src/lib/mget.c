@@ -24,6 +24,18 @@ struct group {
 	const struct word *item[GROUP];
 };
 
+/* Leaves a sample: the hit among the group's n that n_after others came after. */
+static inline void
+mget_sample(const struct group *g, const struct peek_op *ops, size_t n, unsigned n_after, struct hint_cell *cell, uint64_t hits)
+{
+	while (n-- > 0) {
+		if (ops[n].result >= 0 && g->item[n] != NULL && n_after-- == 0) {
+			lane_sample(cell, hits, lookup_hint_at(&g->at[n]));
+			return;
+		}
+	}
+}
+
 /* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. flatten: as for peek_get. */
 __attribute__((flatten)) static size_t
 mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_op *ops, size_t n)
@@ -73,6 +85,9 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		op->result = r;
 	}
 	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane), misses = lane_add(&cell->misses, n_quick_misses, lane);
+	uint8_t n_since_due = (uint8_t)(hits - lane_sample_at); /* hits since the one to be sampled, if it was in this group */
+	if (LOOKUP_UNLIKELY(n_since_due < n_quick_hits))
+		mget_sample(&g, ops, n, n_since_due, cell, hits);
 	if (hits % READ_CADENCE < n_quick_hits || misses % READ_CADENCE < n_quick_misses)
 		hints_look_after(p, a);
 	return n_hits + n_quick_hits;

@@ -9,7 +9,7 @@
 #include "lib/lookup.h"
 #include "shm/hash.h"
 
-/* The daemon's health is looked at once in so many reads of a lane. */
+/* The daemon's health is looked at once in so many reads of a lane, or more often. */
 #define READ_CADENCE 4096u
 
 struct read {
@@ -40,11 +40,14 @@ int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
  */
 int read_pin(struct read *rd);
 
-/* After a read that stood: counts the hit and leaves the hint. */
+/* After a read that stood: counts the hit, and leaves the hint and, if it is time, a sample. */
 static inline void
 read_hit(const struct read *rd)
 {
-	lane_add(&rd->cell->hits, 1, rd->lane);
+	uint64_t n_hits = lane_add(&rd->cell->hits, 1, rd->lane);
+
+	if (LOOKUP_UNLIKELY(lane_sample_due(n_hits)))
+		lane_sample(rd->cell, n_hits, rd->pin.hint_at);
 	if (rd->a->hints != NULL)
 		hint_raise(&rd->a->hints[rd->pin.hint_at]);
 }

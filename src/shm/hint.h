@@ -11,6 +11,11 @@
  *
  * A reader that hits stores the slot's byte plus 1 while it is below HINT_MAX; relaxed, and lost updates are fine. A byte
  * begins at 0 and is 0 again when its slot takes another item.
+ *
+ * A byte that is full tells no more: which keys are read most is told by a sample. One hit in some hundred is left in its cell with the number
+ * that it had among the cell's hits, in whichever of the sampled words, over what was there. For people who look on (peekctl top); the daemon
+ * never reads it. Who does takes a word that has changed for one new sample, knows from the hits how many it stands for, and checks the slot. A
+ * reader that leaves none is a client like any other.
  */
 #ifndef PEEK_SHM_HINT_H
 #define PEEK_SHM_HINT_H
@@ -20,12 +25,14 @@
 #define HINT_BYTES_PER_BUCKET 7
 #define HINT_MAX              3
 #define HINT_CELLS_PER_CLIENT 8 /* one for each of its first threads; the last is shared by the rest */
+#define HINT_SAMPLES          4
+#define HINT_SAMPLE_AT_BITS   40
 
 struct hint_cell {
 	struct word hits, misses; /* reads that came to an end; their sum is the gets */
 	struct word retries;
 	struct word slow;         /* reads that went another way than the common one */
-	struct word spare[4];
+	struct word sampled[HINT_SAMPLES]; /* hint_sample(); 0: none */
 };
 
 _Static_assert(sizeof(struct hint_cell) == 64, "a cell is one cache line");
@@ -45,6 +52,20 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 	l.total_bytes = l.cells_at + n_clients_max * HINT_CELLS_PER_CLIENT * sizeof(struct hint_cell);
 	l.total_bytes = (l.total_bytes + 4095) & ~UINT64_C(4095);
 	return l;
+}
+
+/* at: the slot's byte in the page. n_hits: two samples of the same slot are told apart by it. */
+static inline uint64_t
+hint_sample(uint64_t at, uint64_t n_hits)
+{
+	return n_hits << HINT_SAMPLE_AT_BITS | (at + 1);
+}
+
+/* As much as anybody wrote there. */
+static inline uint64_t
+hint_sample_at(uint64_t sample)
+{
+	return (sample & ((UINT64_C(1) << HINT_SAMPLE_AT_BITS) - 1)) - 1;
 }
 
 /*
