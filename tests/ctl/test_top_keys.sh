@@ -5,6 +5,7 @@
 PEEKCTL=${PEEKCTL:-$B/peekctl}
 SO=${SO:-$B/libpeek.so}
 [ "${PEEK_TEST_SERVER:-peekd}" = peekd ] || skip_all "memcached has no segment"
+[ -z "${RUNNER:-}" ] || skip_all "a library for another processor can't be loaded into this interpreter"
 grep -qaE '__(asan|tsan)_init' "$SO" && skip_all "a sanitized libpeek can't be loaded into this interpreter"
 server_start -m 16
 pid=${pids##* }
