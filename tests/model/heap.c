@@ -3,6 +3,7 @@
  * --wrap, so that the engine's own calls come here; outside an exploration they go to the C library.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,12 @@
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
+void *__real_aligned_alloc(size_t align, size_t n);
 void *__real_realloc(void *p, size_t n);
 void __real_free(void *p);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 void __wrap_free(void *p);
 
@@ -56,6 +59,17 @@ __wrap_calloc(size_t n, size_t size)
 	if (size != 0 && n > HEAP_BYTES / size)
 		return NULL;
 	return memset(__wrap_malloc(n * size), 0, n * size);
+}
+
+/* align: 64 at most, as the heap itself. */
+void *
+__wrap_aligned_alloc(size_t align, size_t n)
+{
+	if (!on)
+		return __real_aligned_alloc(align, n);
+	if (align > _Alignof(max_align_t))
+		used = ((used + 16 + align - 1) & ~(align - 1)) - 16;
+	return __wrap_malloc(n);
 }
 
 void *

@@ -3,7 +3,7 @@
 MODEL_B     := $(B)/model
 MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_QUICK_BYTES=model_quick_bytes -include model/calls.h
 # What these do with the kernel's help is done by tests/model/world.c and heap.c.
-MODEL_WRAP  := malloc calloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
+MODEL_WRAP  := malloc calloc aligned_alloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
 # map.c and aside.c are compiled into scenarios.
 MODEL_SRC   := $(filter-out src/shm/map.c,$(wildcard src/shm/*.c src/engine/*.c src/lib/*.c src/wire/*.c)) $(wildcard tests/model/*.c)
 MODEL_OBJ   := $(patsubst %.c,$(MODEL_B)/%.o,$(MODEL_SRC))
