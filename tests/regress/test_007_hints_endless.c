@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "engine/store.h"
+#include "regress/unlinked.h"
 #include "shm/hint.h"
 
 static struct byte *hints;
@@ -38,19 +39,14 @@ room_is_made_whatever_the_hints_say(void **state)
 	struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
 	struct store_stats st;
-	struct geometry g;
 	struct store *s;
 	struct map map;
 	pthread_t thread;
-	char object[64], path[96], key[32], *value = calloc(1, 40000);
+	char key[32], *value = calloc(1, 40000);
 	uint64_t cas;
 
 	(void)state;
-	snprintf(object, sizeof(object), "peekd.%s007-%d", getenv("PEEK_TEST_NAME") != NULL ? getenv("PEEK_TEST_NAME") : "test-", (int)getpid());
-	assert_int_equal(geometry_plan(1 << 20, 0, &g), 0);
-	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, 1, 1, "", &map), 0);
-	assert_int_equal(map_object_path(object, path, sizeof(path)), 0);
-	unlink(path);
+	unlinked_segment("007", 1 << 20, &map);
 	assert_int_equal(store_open(&map, &conf, 100, &s, &rec), 0);
 	n_hints = 64 * 1024;
 	hints = calloc(n_hints, sizeof(*hints));

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "engine/store.h"
+#include "regress/unlinked.h"
 
 #define ARENA_BYTES (UINT64_C(8) << 20)
 #define N_KEYS      4000u
@@ -32,19 +32,14 @@ a_successor_evicts_nothing_while_there_is_dead_memory(void **state)
 	struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
 	struct store_stats st;
-	struct geometry g;
 	struct store *s;
 	struct map map;
-	char object[64], path[96], key[32], *value = calloc(1, 70000);
+	char key[32], *value = calloc(1, 70000);
 	unsigned seed = 7, n_set = 0;
 	uint64_t cas, evictions = 0;
 
 	(void)state;
-	snprintf(object, sizeof(object), "peekd.%s007r-%d", getenv("PEEK_TEST_NAME") != NULL ? getenv("PEEK_TEST_NAME") : "test-", (int)getpid());
-	assert_int_equal(geometry_plan(ARENA_BYTES, 0, &g), 0);
-	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, 1, 1, "", &map), 0);
-	assert_int_equal(map_object_path(object, path, sizeof(path)), 0);
-	unlink(path);
+	unlinked_segment("007r", ARENA_BYTES, &map);
 	for (unsigned life = 0; life < N_LIVES; life++) {
 		assert_int_equal(store_open(&map, &conf, 100, &s, &rec), 0);
 		assert_int_equal(rec.items, n_set);
