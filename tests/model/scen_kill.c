@@ -7,23 +7,15 @@
  */
 #include "engine/store_private.h"
 #include "model/scenarios.h"
-#include "model/world.h"
+#include "model/scenes.h"
 
-static struct store *store;
-static char k, k2, a, b, c, d, e;
-static struct word ack, ack_successor;
+static struct word ack_successor;
 
 static void
 setup_one(void)
 {
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	k = world_key(1, 0, 0);
-	k2 = world_key(1, 0, 1);
-	word_store_rlx(&ack, 0);
+	scene_one();
 	word_store_rlx(&ack_successor, 0);
-	world_put(store, k, 'A');
-	world_readers(&world);
 }
 
 /* ---- link ------------------------------------------------------------------------------------------------------------- */
@@ -31,7 +23,7 @@ setup_one(void)
 static void
 link_new(void)
 {
-	world_put(store, k2, 'X');
+	world_put(store, key_b, 'X');
 	ack_write(&ack, 1);
 }
 
@@ -40,21 +32,21 @@ recover_linked(void)
 {
 	struct store *s = world_open(&world);
 
-	expect(world_find(s, k2), ack_look(&ack) != 0 ? "?X" : "0X");
-	model_check(world_find(s, k) == 'A');
-	model_check(world_count(s, k) == 1 && world_count(s, k2) <= 1);
+	expect(world_find(s, key_b), ack_look(&ack) != 0 ? "?X" : "0X");
+	model_check(world_find(s, key_a) == 'A');
+	model_check(world_count(s, key_a) == 1 && world_count(s, key_b) <= 1);
 }
 
 static void
 read_untouched(void)
 {
-	expect(world_get(k), "????~A");
+	expect(world_get(key_a), "????~A");
 }
 
 static void
 read_linked(void)
 {
-	expect(world_get(k2), "????~0X");
+	expect(world_get(key_b), "????~0X");
 }
 
 /* ---- switch ------------------------------------------------------------------------------------------------------------ */
@@ -62,16 +54,16 @@ read_linked(void)
 static void
 switch_twice(void)
 {
-	world_put(store, k, 'B');
+	world_put(store, key_a, 'B');
 	ack_write(&ack, 'B');
-	world_put(store, k, 'C');
+	world_put(store, key_a, 'C');
 	ack_write(&ack, 'C');
 }
 
 static void
 switch_once(void)
 {
-	world_put(store, k, 'B');
+	world_put(store, key_a, 'B');
 	ack_write(&ack, 'B');
 }
 
@@ -79,11 +71,11 @@ static void
 recover_switched(void)
 {
 	struct store *s = world_open(&world);
-	char v = world_find(s, k);
+	char v = world_find(s, key_a);
 	uint64_t acked = ack_look(&ack);
 
 	expect(v, acked == 'C' ? "??C" : acked == 'B' ? "?BC" : "ABC");
-	model_check(world_count(s, k) == 1);
+	model_check(world_count(s, key_a) == 1);
 	ack_write(&ack_successor, (uint64_t)v);
 }
 
@@ -91,7 +83,7 @@ static void
 read_switched(void)
 {
 	uint64_t seen = ack_read(&ack_successor);
-	char v = world_get(k);
+	char v = world_get(key_a);
 
 	if (seen != 0)
 		model_check(v == WORLD_AGAIN || (uint64_t)v == seen);
@@ -104,16 +96,16 @@ recover_and_store(void)
 {
 	struct store *s = world_open(&world);
 
-	world_put(s, k2, 'W');
-	world_put(s, k2, 'V');
-	model_check(world_find(s, k2) == 'V');
+	world_put(s, key_b, 'W');
+	world_put(s, key_b, 'V');
+	model_check(world_find(s, key_b) == 'V');
 	ack_write(&ack_successor, 1);
 }
 
 static void
 read_beside_successor(void)
 {
-	expect(world_get(k), "????~AB");
+	expect(world_get(key_a), "????~AB");
 }
 
 /* ---- unlink --------------------------------------------------------------------------------------------------------------- */
@@ -121,7 +113,7 @@ read_beside_successor(void)
 static void
 unlink_one(void)
 {
-	world_delete(store, k);
+	world_delete(store, key_a);
 	ack_write(&ack, 1);
 }
 
@@ -130,61 +122,30 @@ recover_unlinked(void)
 {
 	struct store *s = world_open(&world);
 
-	expect(world_find(s, k), ack_look(&ack) != 0 ? "?0" : "A0");
-	world_put(s, k2, 'W');
-	world_put(s, k2, 'V');
+	expect(world_find(s, key_a), ack_look(&ack) != 0 ? "?0" : "A0");
+	world_put(s, key_b, 'W');
+	world_put(s, key_b, 'V');
 }
 
 static void
 read_unlinked(void)
 {
-	expect(world_get(k), "????~A0");
+	expect(world_get(key_a), "????~A0");
 }
 
 /* ---- chains ----------------------------------------------------------------------------------------------------------------- */
 
 static void
-setup_full(void)
-{
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	a = world_key(1, 0, 0);
-	b = world_key(1, 0, 1);
-	c = world_key(1, 0, 2);
-	d = world_key(1, 0, 3);
-	e = world_key(1, 0, 4);
-	word_store_rlx(&ack, 0);
-	world_put(store, a, 'A');
-	world_put(store, b, 'B');
-	world_put(store, c, 'C');
-	world_readers(&world);
-}
-
-static void
-setup_chain(void)
-{
-	setup_full();
-	world_put(store, d, 'D');
-}
-
-static void
-setup_chain_five(void)
-{
-	setup_chain();
-	world_put(store, e, 'E');
-}
-
-static void
 link_fourth(void)
 {
-	world_put(store, d, 'D');
+	world_put(store, key_d, 'D');
 	ack_write(&ack, 1);
 }
 
 static void
 unlink_first(void)
 {
-	world_delete(store, a);
+	world_delete(store, key_a);
 	ack_write(&ack, 1);
 }
 
@@ -193,9 +154,9 @@ recover_linked_chain(void)
 {
 	struct store *s = world_open(&world);
 
-	expect(world_find(s, d), ack_look(&ack) != 0 ? "?D" : "0D");
-	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B' && world_find(s, c) == 'C');
-	model_check(world_count(s, c) == 1 && world_count(s, d) <= 1);
+	expect(world_find(s, key_d), ack_look(&ack) != 0 ? "?D" : "0D");
+	model_check(world_find(s, key_a) == 'A' && world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C');
+	model_check(world_count(s, key_c) == 1 && world_count(s, key_d) <= 1);
 }
 
 static void
@@ -203,71 +164,27 @@ recover_chain(void)
 {
 	struct store *s = world_open(&world);
 
-	expect(world_find(s, a), ack_look(&ack) != 0 ? "?0" : "A0");
-	model_check(world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
-	model_check(world_count(s, b) == 1 && world_count(s, c) == 1 && world_count(s, d) == 1);
-}
-
-static void
-recover_chain_five(void)
-{
-	recover_chain();
+	expect(world_find(s, key_a), ack_look(&ack) != 0 ? "?0" : "A0");
+	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' && world_find(s, key_d) == 'D');
+	model_check(world_count(s, key_b) == 1 && world_count(s, key_c) == 1 && world_count(s, key_d) == 1);
 }
 
 static void
 read_chain(void)
 {
 	if (model_choose(2) == 0)
-		expect(world_get(c), "????~C");
+		expect(world_get(key_c), "????~C");
 	else
-		expect(world_get(d), "????~?D");
+		expect(world_get(key_d), "????~?D");
 }
 
 static void
 read_moved_out(void)
 {
-	expect(world_get(c), "????~C");
+	expect(world_get(key_c), "????~C");
 }
 
 /* ---- split ------------------------------------------------------------------------------------------------------------------- */
-
-static void
-setup_split(unsigned n_each)
-{
-	world_init(&world, 1, 2, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	store->table.refused_at_items = 100;
-	a = world_key(2, 0, 0);
-	b = world_key(2, 1, 0);
-	c = world_key(2, 0, 1);
-	d = world_key(2, 1, 1);
-	world_put(store, a, 'A');
-	world_put(store, b, 'B');
-	if (n_each == 2) {
-		world_put(store, c, 'C');
-		world_put(store, d, 'D');
-	}
-	store->table.refused_at_items = 0;
-	world_readers(&world);
-}
-
-static void
-setup_split_one(void)
-{
-	setup_split(1);
-}
-
-static void
-setup_split_chain(void)
-{
-	setup_split(2);
-}
-
-static void
-split(void)
-{
-	model_check(table_split(&store->table));
-}
 
 static void
 recover_split(void)
@@ -275,10 +192,10 @@ recover_split(void)
 	struct store *s = world_open(&world);
 
 	model_reached((unsigned)s->table.n_buckets - 1);
-	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B');
-	model_check(world_count(s, a) == 1 && world_count(s, b) == 1);
+	model_check(world_find(s, stays[0]) == 'A' && world_find(s, moves[0]) == 'M');
+	model_check(world_count(s, stays[0]) == 1 && world_count(s, moves[0]) == 1);
 	if (s->table.n_buckets == 1) /* what was left of the cut split is no hindrance */
-		model_check(table_split(&s->table) && world_find(s, b) == 'B' && world_count(s, b) == 1);
+		model_check(table_split(&s->table) && world_find(s, moves[0]) == 'M' && world_count(s, moves[0]) == 1);
 }
 
 static void
@@ -287,51 +204,38 @@ recover_split_chain(void)
 	struct store *s = world_open(&world);
 
 	model_reached((unsigned)s->table.n_buckets - 1);
-	model_check(world_find(s, a) == 'A' && world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
-	model_check(world_count(s, a) == 1 && world_count(s, b) == 1 && world_count(s, c) == 1 && world_count(s, d) == 1);
+	for (unsigned i = 0; i < 2; i++) {
+		model_check(world_find(s, stays[i]) == (char)('A' + i) && world_find(s, moves[i]) == (char)('M' + i));
+		model_check(world_count(s, stays[i]) == 1 && world_count(s, moves[i]) == 1);
+	}
 }
 
 static void
 read_split(void)
 {
 	if (model_choose(2) == 0)
-		expect(world_get(a), "????~A");
+		expect(world_get(stays[0]), "????~A");
 	else
-		expect(world_get(b), "????~?B");
+		expect(world_get(moves[0]), "????~?M");
 }
 
 /* ---- counter, CAS ids, flush ---------------------------------------------------------------------------------------------------- */
 
 static uint64_t first_cas;
 
-static struct store_key
-counter_key(const struct store *s)
-{
-	return (struct store_key){.bytes = &k2, .len = 1, .hash = store_hash(s, &k2, 1)};
-}
-
 static void
 setup_counter(void)
 {
-	setup_one();
-	struct store_put put = {.key = counter_key(store), .value = "7", .value_bytes = 1};
-	struct store_item item;
-	uint64_t value;
-	store_put(store, &put, WORLD_NOW_S, &first_cas);
-	store_find(store, &put.key, WORLD_NOW_S, &item, NULL);
-	store_arith(store, &put.key, &item, false, 1, 0, WORLD_NOW_S, &value, &first_cas);
+	scene_counter(&first_cas);
 	store->cas_last = store->cas_reserved; /* the next id raises the mark */
 }
 
 static void
 count_up(void)
 {
-	struct store_key key = counter_key(store);
-	struct store_item item;
-	uint64_t value, cas;
+	uint64_t cas;
 
-	store_find(store, &key, WORLD_NOW_S, &item, NULL);
-	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &cas);
+	world_count_up(store, key_b, &cas);
 	ack_write(&ack, cas);
 }
 
@@ -339,7 +243,7 @@ static void
 recover_counter(void)
 {
 	struct store *s = world_open(&world);
-	struct store_key key = counter_key(s);
+	struct store_key key = world_key_of(s, &key_b);
 	struct store_item item;
 	uint64_t acked = ack_look(&ack);
 
@@ -354,7 +258,7 @@ static void
 read_counter(void)
 {
 	char buf[24];
-	ssize_t n = peek_get(world_peek((unsigned)model_self()), &k2, 1, buf, sizeof(buf));
+	ssize_t n = peek_get(world_peek((unsigned)model_self()), &key_b, 1, buf, sizeof(buf));
 
 	model_check(n < 0 || (n == 1 && (buf[0] == '8' || buf[0] == '9')));
 	model_check(n > 0 || n == -11);
@@ -366,14 +270,14 @@ read_counter(void)
 static void
 setup_cas(void)
 {
-	setup_one();
+	scene_one();
 	store->cas_last = store->cas_reserved;
 }
 
 static void
 put_beyond_mark(void)
 {
-	ack_write(&ack, world_put(store, k, 'B'));
+	ack_write(&ack, world_put(store, key_a, 'B'));
 }
 
 static void
@@ -382,7 +286,7 @@ recover_cas(void)
 	struct store *s = world_open(&world);
 	uint64_t acked = ack_look(&ack);
 
-	expect(world_find(s, k), acked != 0 ? "?B" : "AB");
+	expect(world_find(s, key_a), acked != 0 ? "?B" : "AB");
 	model_check(store_next_cas(s, 0) > acked);
 	if (acked != 0)
 		model_reached(2);
@@ -393,7 +297,7 @@ flush_and_store(void)
 {
 	store_flush(store);
 	ack_write(&ack, 1);
-	world_put(store, k2, 'B');
+	world_put(store, key_b, 'B');
 	ack_write(&ack, 2);
 }
 
@@ -403,10 +307,10 @@ recover_flushed(void)
 	struct store *s = world_open(&world);
 	uint64_t acked = ack_look(&ack);
 
-	expect(world_find(s, k), acked != 0 ? "?0" : "A0");
-	expect(world_find(s, k2), acked == 2 ? "??B" : "0?B");
-	world_put(s, k, 'C');
-	model_check(world_find(s, k) == 'C');
+	expect(world_find(s, key_a), acked != 0 ? "?0" : "A0");
+	expect(world_find(s, key_b), acked == 2 ? "??B" : "0?B");
+	world_put(s, key_a, 'C');
+	model_check(world_find(s, key_a) == 'C');
 }
 
 static void
@@ -414,20 +318,20 @@ read_flushed(void)
 {
 	uint64_t acked = ack_read(&ack);
 
-	expect(world_get(k), acked != 0 ? "????~0C" : "????~0CA");
+	expect(world_get(key_a), acked != 0 ? "????~0C" : "????~0CA");
 }
 
 /* What a successor drops from a bucket that the dead writer had left in order. */
 static void
 setup_flushed_chain(void)
 {
-	setup_full();
-	world_delete(store, b);
-	world_delete(store, c);
+	scene_full();
+	world_delete(store, key_b);
+	world_delete(store, key_c);
 	store_flush(store);
-	world_put(store, b, 'B');
-	world_put(store, c, 'C');
-	world_put(store, d, 'D');
+	world_put(store, key_b, 'B');
+	world_put(store, key_c, 'C');
+	world_put(store, key_d, 'D');
 }
 
 static void
@@ -441,8 +345,8 @@ recover_dropping(void)
 {
 	struct store *s = world_open(&world);
 
-	model_check(world_count(s, a) == 0);
-	model_check(world_find(s, b) == 'B' && world_find(s, c) == 'C' && world_find(s, d) == 'D');
+	model_check(world_count(s, key_a) == 0);
+	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' && world_find(s, key_d) == 'D');
 	model_reached(0);
 }
 
@@ -465,15 +369,15 @@ static const struct model_scenario scenarios[] = {
 	    .killed = 1, .after = {0, 1}, .goals = 0x70},
 	{.name = "kill: unlink, place reused", .setup = setup_one, .thread = {unlink_one, recover_unlinked, read_unlinked},
 	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: overflow linked", .setup = setup_full, .thread = {link_fourth, recover_linked_chain, read_moved_out},
+	{.name = "kill: overflow linked", .setup = scene_full, .thread = {link_fourth, recover_linked_chain, read_moved_out},
 	    .killed = 1, .after = {0, 1}, .goals = 0x33},
-	{.name = "kill: overflow unlinked", .setup = setup_chain, .thread = {unlink_first, recover_chain, read_chain},
+	{.name = "kill: overflow unlinked", .setup = scene_chain, .thread = {unlink_first, recover_chain, read_chain},
 	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, recover_chain_five, read_chain},
+	{.name = "kill: overflow closed up", .setup = scene_chain_five, .thread = {unlink_first, recover_chain, read_chain},
 	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: split", .setup = setup_split_one, .thread = {split, recover_split, read_split},
+	{.name = "kill: split", .setup = scene_split_one, .thread = {split, recover_split, read_split},
 	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: split of a chain", .setup = setup_split_chain, .thread = {split, recover_split_chain, read_split},
+	{.name = "kill: split of a chain", .setup = scene_split_chain, .thread = {split, recover_split_chain, read_split},
 	    .killed = 1, .after = {0, 1}, .goals = 0x73},
 	{.name = "kill: counter", .setup = setup_counter, .thread = {count_up, recover_counter, read_counter},
 	    .killed = 1, .after = {0, 1}, .goals = 0x33},
@@ -485,9 +389,9 @@ static const struct model_scenario scenarios[] = {
 	    .killed = 1, .after = {0, 1}, .goals = 0x71},
 	{.name = "kill: the successor too, counter", .setup = setup_counter, .thread = {count_up, recover_only, recover_counter},
 	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
-	{.name = "kill: the successor too, closed up", .setup = setup_chain_five, .thread = {unlink_first, recover_only, recover_chain},
+	{.name = "kill: the successor too, closed up", .setup = scene_chain_five, .thread = {unlink_first, recover_only, recover_chain},
 	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
-	{.name = "kill: the successor too, split", .setup = setup_split_one, .thread = {split, recover_only, recover_split, read_split},
+	{.name = "kill: the successor too, split", .setup = scene_split_one, .thread = {split, recover_only, recover_split, read_split},
 	    .killed = 3, .after = {0, 1, 2}, .goals = 0x73},
 };
 

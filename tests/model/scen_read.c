@@ -6,57 +6,39 @@
 #include <errno.h>
 
 #include "model/scenarios.h"
-#include "model/world.h"
+#include "model/scenes.h"
 #include "shm/copy.h"
-
-static struct store *store;
-static char k, k2, other;
-static struct word ack;
-
-/* One bucket, one item K with version A. */
-static void
-setup_one(void)
-{
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	k = world_key(1, 0, 0);
-	k2 = world_key(1, 0, 1);
-	other = world_key(1, 0, 2);
-	word_store_rlx(&ack, 0);
-	world_put(store, k, 'A');
-	world_readers(&world);
-}
 
 static void
 setup_pinned(void)
 {
-	setup_one();
+	scene_one();
 	model_quick_bytes = 0; /* nothing is quick: every read is pinned */
 }
 
 static void
 update_once(void)
 {
-	world_put(store, k, 'B');
+	world_put(store, key_a, 'B');
 }
 
 static void
 update_twice(void)
 {
-	world_put(store, k, 'B');
-	world_put(store, k, 'C');
+	world_put(store, key_a, 'B');
+	world_put(store, key_a, 'C');
 }
 
 static void
 read_once(void)
 {
-	expect(world_get(k), "~ABC");
+	expect(world_get(key_a), "~ABC");
 }
 
 static void
 read_twice(void)
 {
-	char v = world_get(k), w = world_get(k);
+	char v = world_get(key_a), w = world_get(key_a);
 
 	expect(v, "~AB");
 	expect(w, "~AB");
@@ -70,9 +52,9 @@ read_twice(void)
 static void
 update_acknowledged(void)
 {
-	world_put(store, k, 'B');
+	world_put(store, key_a, 'B');
 	ack_write(&ack, 1);
-	world_put(store, k, 'C');
+	world_put(store, key_a, 'C');
 	ack_write(&ack, 2);
 }
 
@@ -80,7 +62,7 @@ static void
 read_acknowledged(void)
 {
 	uint64_t seen = ack_read(&ack);
-	char v = world_get(k);
+	char v = world_get(key_a);
 
 	expect(v, seen == 0 ? "~ABC" : seen == 1 ? "~?BC" : "~??C");
 }
@@ -90,33 +72,28 @@ read_acknowledged(void)
 static void
 delete_insert(void)
 {
-	world_delete(store, k);
-	world_put(store, k, 'B');
+	world_delete(store, key_a);
+	world_put(store, key_a, 'B');
 }
 
 static void
 read_deleted(void)
 {
-	expect(world_get(k), "~A0B");
+	expect(world_get(key_a), "~A0B");
 }
 
 /* ---- a place that another key takes over ----------------------------------------------------------------------------------- */
 
-/* K lies alone in a segment that is sealed: what unlinks K frees it, and the next that is opened is the same one. */
+/* key_a lies alone in a segment that is sealed: what unlinks it frees that, and the next that is opened is the same one. */
 static void
 setup_reuse(void)
 {
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	k = world_key(1, 0, 0);
-	k2 = world_key(1, 0, 1);
-	other = world_key(1, 0, 2);
-	word_store_rlx(&ack, 0);
-	world_put(store, k, 'A');
-	world_put(store, k2, 'X');
-	world_put(store, other, 'Y'); /* opens the next segment */
-	world_delete(store, k2);
-	world_put(store, other, 'Z'); /* and fills it */
+	scene_empty(WORLD_SEG_SHIFT);
+	world_put(store, key_a, 'A');
+	world_put(store, key_b, 'X');
+	world_put(store, key_c, 'Y'); /* opens the next segment */
+	world_delete(store, key_b);
+	world_put(store, key_c, 'Z'); /* and fills it */
 	world_readers(&world);
 }
 
@@ -132,8 +109,8 @@ delete_and_reuse(void)
 {
 	uint64_t was = slot_unit(word_load_rlx(&world.buckets[0].slot[0]));
 
-	world_delete(store, k);
-	world_put(store, k2, 'W');
+	world_delete(store, key_a);
+	world_put(store, key_b, 'W');
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
 		if (slot_unit(word_load_rlx(&world.buckets[0].slot[i])) == was)
 			model_reached(3);
@@ -142,24 +119,24 @@ delete_and_reuse(void)
 static void
 read_reused(void)
 {
-	expect(world_get(k), "~A0");
+	expect(world_get(key_a), "~A0");
 }
 
 static void
 read_newcomer(void)
 {
-	expect(world_get(k2), "~W0");
+	expect(world_get(key_b), "~W0");
 }
 
-/* K is switched to a new place, and its old one taken by K2. */
+/* key_a is switched to a new place, and its old one taken by key_b. */
 static void
 switch_and_reuse(void)
 {
 	uint64_t was = slot_unit(word_load_rlx(&world.buckets[0].slot[0]));
 
-	world_put(store, k, 'B');
-	world_put(store, k2, 'V'); /* fills the segment of B */
-	world_put(store, k2, 'W');
+	world_put(store, key_a, 'B');
+	world_put(store, key_b, 'V'); /* fills the segment of B */
+	world_put(store, key_b, 'W');
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
 		if (slot_unit(word_load_rlx(&world.buckets[0].slot[i])) == was)
 			model_reached(3);
@@ -168,7 +145,7 @@ switch_and_reuse(void)
 static void
 read_switched(void)
 {
-	expect(world_get(k), "~AB");
+	expect(world_get(key_a), "~AB");
 }
 
 /* ---- a copy that stands though its bucket was rewritten meanwhile --------------------------------------------------------- */
@@ -176,22 +153,22 @@ read_switched(void)
 static void
 setup_neighbour(void)
 {
-	setup_one();
-	world_put(store, k2, 'X');
+	scene_one();
+	world_put(store, key_b, 'X');
 	model_quick_bytes = 0;
 }
 
 static void
 update_neighbour(void)
 {
-	world_put(store, k2, 'Y');
+	world_put(store, key_b, 'Y');
 }
 
 static void
 read_beside(void)
 {
 	uint64_t before = word_load_rlx(&world.buckets[0].seq);
-	char v = world_get(k);
+	char v = world_get(key_a);
 
 	expect(v, "~A");
 	if (v == 'A' && word_load_rlx(&world.buckets[0].seq) != before)
@@ -205,23 +182,20 @@ read_beside(void)
 static void
 setup_extents(void)
 {
-	world_init(&world, 1, 1, 5);
-	store = world_open(&world);
-	k = world_key(1, 0, 0);
-	k2 = world_key(1, 0, 1);
-	world_put_long(store, k, 'A', LONG_BYTES);
+	scene_empty(5);
+	world_put_long(store, key_a, 'A', LONG_BYTES);
 	world_readers(&world);
 }
 
 static void
 replace_extents(void)
 {
-	world_put_long(store, k, 'B', LONG_BYTES); /* frees the old extent and the record's segment */
-	world_put_long(store, k2, 'W', 8);
+	world_put_long(store, key_a, 'B', LONG_BYTES); /* frees the old extent and the record's segment */
+	world_put_long(store, key_b, 'W', 8);
 }
 
 /*
- * The extent of K is taken first, then the record that lists it; what then stands where the list stood names a segment of the same
+ * The extent of key_a is taken first, then the record that lists it; what then stands where the list stood names a segment of the same
  * incarnation as the extent had.
  */
 #define WHOLE_SEGMENT 64
@@ -230,25 +204,21 @@ replace_extents(void)
 static void
 setup_extent_list(void)
 {
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	k = world_key(1, 0, 0);
-	k2 = world_key(1, 0, 1);
-	other = world_key(1, 0, 2);
-	world_put_long(store, k, 'A', WHOLE_SEGMENT); /* record in segment 0, extent in 1 */
-	world_put(store, k2, 'X');                    /* beside the record */
-	world_put(store, other, 'Y');                 /* segment 2 */
+	scene_empty(WORLD_SEG_SHIFT);
+	world_put_long(store, key_a, 'A', WHOLE_SEGMENT); /* record in segment 0, extent in 1 */
+	world_put(store, key_b, 'X');                    /* beside the record */
+	world_put(store, key_c, 'Y');                 /* segment 2 */
 	world_readers(&world);
 }
 
 static void
 take_extent_then_list(void)
 {
-	world_delete(store, k);
-	world_put_long(store, other, 'W', WHOLE_SEGMENT);
-	world_put(store, k2, NAMES_ANOTHER);
-	world_put(store, k2, NAMES_ANOTHER);
-	world_put(store, k2, NAMES_ANOTHER);
+	world_delete(store, key_a);
+	world_put_long(store, key_c, 'W', WHOLE_SEGMENT);
+	world_put(store, key_b, NAMES_ANOTHER);
+	world_put(store, key_b, NAMES_ANOTHER);
+	world_put(store, key_b, NAMES_ANOTHER);
 	if (word_load_rlx(&world.arena[ITEM_HEADER_BYTES / 8 + 1]) == NAMES_ANOTHER)
 		model_reached(3);
 }
@@ -260,14 +230,7 @@ static uint64_t counter_cas[3];
 static void
 setup_counter(void)
 {
-	setup_one();
-	struct store_put put = {.key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)}, .value = "7", .value_bytes = 1};
-	struct store_item item;
-	uint64_t value, cas;
-	store_put(store, &put, WORLD_NOW_S, &cas);
-	store_find(store, &put.key, WORLD_NOW_S, &item, NULL);
-	store_arith(store, &put.key, &item, false, 1, 0, WORLD_NOW_S, &value, &counter_cas[0]);
-	model_check(value == 8);
+	scene_counter(&counter_cas[0]);
 	for (unsigned i = 1; i < 3; i++)
 		counter_cas[i] = counter_cas[i - 1] + i; /* the second comes after a set, which takes one too */
 }
@@ -275,16 +238,13 @@ setup_counter(void)
 static void
 count_up(void)
 {
-	struct store_key key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)};
-	struct store_item item;
-	uint64_t value, cas;
+	uint64_t cas;
 
 	for (unsigned i = 1; i < 3; i++) {
-		store_find(store, &key, WORLD_NOW_S, &item, NULL);
-		store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &cas);
-		model_check(cas == counter_cas[i] && value == 8 + i);
+		model_check(world_count_up(store, key_b, &cas) == 8 + i);
+		model_check(cas == counter_cas[i]);
 		if (i == 1)
-			world_put(store, k, 'B');
+			world_put(store, key_a, 'B');
 	}
 }
 
@@ -294,7 +254,7 @@ read_counter(void)
 {
 	char buf[24];
 	struct peek_info info;
-	ssize_t n = peek_get_info(world_peek((unsigned)model_self()), &other, 1, buf, sizeof(buf), &info);
+	ssize_t n = peek_get_info(world_peek((unsigned)model_self()), &key_b, 1, buf, sizeof(buf), &info);
 
 	if (n < 0) {
 		model_check(n == -EAGAIN);
@@ -313,32 +273,25 @@ read_counter(void)
 static void
 setup_scan_counter(void)
 {
-	setup_counter();
-	struct store_key key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)};
-	struct store_item item;
-	uint64_t value;
-	store_find(store, &key, WORLD_NOW_S, &item, NULL);
-	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &counter_cas[0]);
+	scene_counter(&counter_cas[0]);
+	world_count_up(store, key_b, &counter_cas[0]);
 	counter_cas[1] = counter_cas[0] + 1;
 }
 
 static void
 count_to_ten(void)
 {
-	struct store_key key = {.bytes = &other, .len = 1, .hash = store_hash(store, &other, 1)};
-	struct store_item item;
-	uint64_t value, cas;
+	uint64_t cas;
 
-	store_find(store, &key, WORLD_NOW_S, &item, NULL);
-	store_arith(store, &key, &item, false, 1, 0, WORLD_NOW_S, &value, &cas);
-	model_check(value == 10 && cas == counter_cas[1]);
+	model_check(world_count_up(store, key_b, &cas) == 10);
+	model_check(cas == counter_cas[1]);
 }
 
 static int
 visit_counter(void *arg, const struct peek_entry *entry)
 {
 	(void)arg;
-	if (*(const char *)entry->key != other)
+	if (*(const char *)entry->key != key_b)
 		return 0;
 	model_check(entry->info.cas == counter_cas[0] || (entry->info.cas == counter_cas[1] && entry->info.value_len == 2));
 	model_reached((unsigned)entry->info.value_len - 1);
@@ -362,7 +315,7 @@ read_view(void)
 	struct peek_view view;
 	struct peek *p = world_peek((unsigned)model_self());
 	char value[WORLD_VALUE];
-	int r = peek_view(p, &k, 1, &view);
+	int r = peek_view(p, &key_a, 1, &view);
 
 	if (r != 0) {
 		model_check(r == -EAGAIN || r == -ENOENT);
@@ -383,8 +336,8 @@ static void
 read_batch(void)
 {
 	char buf[2][WORLD_VALUE];
-	struct peek_op op[2] = {{.key = &k, .key_len = 1, .buf = buf[0], .buf_cap = sizeof(buf[0])},
-	    {.key = &k2, .key_len = 1, .buf = buf[1], .buf_cap = sizeof(buf[1])}};
+	struct peek_op op[2] = {{.key = &key_a, .key_len = 1, .buf = buf[0], .buf_cap = sizeof(buf[0])},
+	    {.key = &key_b, .key_len = 1, .buf = buf[1], .buf_cap = sizeof(buf[1])}};
 
 	model_check(peek_mget(world_peek((unsigned)model_self()), op, 2) >= 0);
 	model_check(op[0].result == -ENOENT || op[0].result == -EAGAIN || op[0].result == WORLD_VALUE);
@@ -406,7 +359,7 @@ flush_and_store(void)
 {
 	store_flush(store);
 	ack_write(&ack, 1);
-	world_put(store, k, 'B');
+	world_put(store, key_a, 'B');
 	ack_write(&ack, 2);
 }
 
@@ -414,7 +367,7 @@ static void
 read_flushed(void)
 {
 	uint64_t seen = ack_read(&ack);
-	char v = world_get(k), w = world_get(k);
+	char v = world_get(key_a), w = world_get(key_a);
 
 	expect(v, seen == 0 ? "~A0B" : seen == 1 ? "~?0B" : "~??B");
 	model_check(!(v == 'B' && (w == 'A' || w == WORLD_MISS)));
@@ -428,7 +381,7 @@ static struct byte hints[(WORLD_BUCKETS + WORLD_OVERFLOW) * HINT_BYTES_PER_BUCKE
 static void
 setup_hints(void)
 {
-	setup_one();
+	scene_one();
 	for (unsigned i = 0; i < sizeof(hints); i++)
 		byte_store_rlx(&hints[i], 0);
 	store_set_hints(store, hints, sizeof(hints));
@@ -439,7 +392,7 @@ setup_hints(void)
 static void
 delete_beside_hints(void)
 {
-	world_delete(store, k); /* clears the slot's hint */
+	world_delete(store, key_a); /* clears the slot's hint */
 }
 
 static void
@@ -452,12 +405,12 @@ check_hints(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "torn value, 1 reader, 2 updates", .setup = setup_one, .thread = {update_twice, read_once}, .goals = 15},
+	{.name = "torn value, 1 reader, 2 updates", .setup = scene_one, .thread = {update_twice, read_once}, .goals = 15},
 	{.name = "torn value, pinned, 2 updates", .setup = setup_pinned, .thread = {update_twice, read_once}, .goals = 15},
-	{.name = "torn value, 2 readers", .setup = setup_one, .thread = {update_once, read_once, read_once}, .goals = 7},
-	{.name = "two reads never go backwards", .setup = setup_one, .thread = {update_once, read_twice}, .goals = 15},
-	{.name = "acknowledged is visible (I7)", .setup = setup_one, .thread = {update_acknowledged, read_acknowledged}, .goals = 15},
-	{.name = "delete and insert again", .setup = setup_one, .thread = {delete_insert, read_deleted}, .goals = 15},
+	{.name = "torn value, 2 readers", .setup = scene_one, .thread = {update_once, read_once, read_once}, .goals = 7},
+	{.name = "two reads never go backwards", .setup = scene_one, .thread = {update_once, read_twice}, .goals = 15},
+	{.name = "acknowledged is visible (I7)", .setup = scene_one, .thread = {update_acknowledged, read_acknowledged}, .goals = 15},
+	{.name = "delete and insert again", .setup = scene_one, .thread = {delete_insert, read_deleted}, .goals = 15},
 	{.name = "old place taken by another key", .setup = setup_reuse, .thread = {delete_and_reuse, read_reused}, .goals = 15},
 	{.name = "old place taken, pinned", .setup = setup_reuse_pinned, .thread = {delete_and_reuse, read_reused}, .goals = 15},
 	{.name = "old place taken, the newcomer", .setup = setup_reuse, .thread = {delete_and_reuse, read_newcomer}, .goals = 15},
@@ -470,7 +423,7 @@ static const struct model_scenario scenarios[] = {
 	{.name = "a view whose place is taken", .setup = setup_reuse, .thread = {delete_and_reuse, read_view}, .goals = 11},
 	{.name = "a batch beside an update", .setup = setup_neighbour, .thread = {update_once, read_batch}, .goals = 0x16},
 	{.name = "a batch whose place is taken", .setup = setup_reuse_pinned, .thread = {switch_and_reuse, read_batch}, .goals = 6},
-	{.name = "flush cut-off", .setup = setup_one, .thread = {flush_and_store, read_flushed}, .goals = 15},
+	{.name = "flush cut-off", .setup = scene_one, .thread = {flush_and_store, read_flushed}, .goals = 15},
 	{.name = "hints beside a clear", .setup = setup_hints, .thread = {delete_beside_hints, read_reused, read_reused},
 	    .check = check_hints, .goals = 0x77},
 };

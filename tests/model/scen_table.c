@@ -8,56 +8,25 @@
 
 #include "engine/store_private.h"
 #include "model/scenarios.h"
-#include "model/world.h"
+#include "model/scenes.h"
 #include "shm/hint.h"
 
-static struct store *store;
-static char stays[2], moves[2], absent, a, b, c, d, e;
-static struct word ack;
+static char absent;
 
 /* ---- split ------------------------------------------------------------------------------------------------------------ */
 
 static void
-setup_split(unsigned n_each)
+setup_split_absent(void)
 {
-	world_init(&world, 1, 2, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	store->table.refused_at_items = 100; /* it grows when the scenario says so */
-	word_store_rlx(&ack, 0);
-	for (unsigned i = 0; i < n_each; i++) {
-		stays[i] = world_key(2, 0, i);
-		moves[i] = world_key(2, 1, i);
-		world_put(store, stays[i], (char)('A' + i));
-		world_put(store, moves[i], (char)('M' + i));
-	}
+	scene_split(1);
 	absent = world_key(2, 1, 3);
-	store->table.refused_at_items = 0;
-	world_readers(&world);
-}
-
-static void
-setup_split_one(void)
-{
-	setup_split(1);
 }
 
 static void
 setup_split_pinned(void)
 {
-	setup_split(1);
+	scene_split(1);
 	model_quick_bytes = 0;
-}
-
-static void
-setup_split_chain(void)
-{
-	setup_split(2);
-}
-
-static void
-split(void)
-{
-	model_check(table_split(&store->table));
 }
 
 static void
@@ -149,45 +118,15 @@ walk(void)
 /* ---- overflow ------------------------------------------------------------------------------------------------------------ */
 
 static void
-setup_full(void)
-{
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	store = world_open(&world);
-	a = world_key(1, 0, 0);
-	b = world_key(1, 0, 1);
-	c = world_key(1, 0, 2);
-	d = world_key(1, 0, 3);
-	e = world_key(1, 0, 4);
-	world_put(store, a, 'A');
-	world_put(store, b, 'B');
-	world_put(store, c, 'C');
-	world_readers(&world);
-}
-
-static void
-setup_chain(void)
-{
-	setup_full();
-	world_put(store, d, 'D');
-}
-
-static void
-setup_chain_five(void)
-{
-	setup_chain();
-	world_put(store, e, 'E');
-}
-
-static void
 link_fourth(void)
 {
-	world_put(store, d, 'D');
+	world_put(store, key_d, 'D');
 }
 
 static void
 read_moved_out(void)
 {
-	expect(world_get(c), "~C");
+	expect(world_get(key_c), "~C");
 }
 
 static int
@@ -195,7 +134,7 @@ visit_three(void *arg, const struct peek_entry *entry)
 {
 	char key = *(const char *)entry->key;
 
-	*(unsigned *)arg |= key == a ? 1u : key == b ? 2u : key == c ? 4u : 8u;
+	*(unsigned *)arg |= key == key_a ? 1u : key == key_b ? 2u : key == key_c ? 4u : 8u;
 	return 0;
 }
 
@@ -214,21 +153,21 @@ walk_chain(void)
 static void
 read_fourth(void)
 {
-	expect(world_get(d), "~0D");
+	expect(world_get(key_d), "~0D");
 }
 
 static void
 unlink_first(void)
 {
-	world_delete(store, a);
+	world_delete(store, key_a);
 }
 
 /* The overflow bucket is cut off and linked again with another key. */
 static void
 unlink_and_link(void)
 {
-	world_delete(store, a);
-	world_put(store, e, 'E');
+	world_delete(store, key_a);
+	world_put(store, key_e, 'E');
 }
 
 static void
@@ -236,37 +175,37 @@ read_any_that_stays(void)
 {
 	switch (model_choose(3)) {
 	case 0:
-		expect(world_get(b), "~B");
+		expect(world_get(key_b), "~B");
 		break;
 	case 1:
-		expect(world_get(c), "~?C");
+		expect(world_get(key_c), "~?C");
 		break;
 	default:
-		expect(world_get(d), "~??D");
+		expect(world_get(key_d), "~??D");
 	}
 }
 
 static void
 read_last_of_chain(void)
 {
-	expect(world_get(d), "~D");
+	expect(world_get(key_d), "~D");
 }
 
-/* Two chains: what leaves the one comes into the other. */
+/* Two chains: what leaves the one comes into the other, where key_e belongs. */
 static void
 setup_two_chains(void)
 {
 	world_init(&world, 2, 2, WORLD_SEG_SHIFT);
 	store = world_open(&world);
-	a = world_key(2, 0, 0);
-	b = world_key(2, 0, 1);
-	c = world_key(2, 0, 2);
-	d = world_key(2, 0, 3);
-	e = world_key(2, 1, 3);
-	world_put(store, a, 'A');
-	world_put(store, b, 'B');
-	world_put(store, c, 'C');
-	world_put(store, d, 'D');
+	key_a = world_key(2, 0, 0);
+	key_b = world_key(2, 0, 1);
+	key_c = world_key(2, 0, 2);
+	key_d = world_key(2, 0, 3);
+	key_e = world_key(2, 1, 3);
+	world_put(store, key_a, 'A');
+	world_put(store, key_b, 'B');
+	world_put(store, key_c, 'C');
+	world_put(store, key_d, 'D');
 	for (unsigned i = 0; i < 3; i++)
 		world_put(store, world_key(2, 1, i), 'Z');
 	world_readers(&world);
@@ -326,20 +265,20 @@ read_hot(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "split, a key that stays", .setup = setup_split_one, .thread = {split, read_stays}, .goals = 3},
-	{.name = "split, a key that moves", .setup = setup_split_one, .thread = {split, read_moves}, .goals = 3},
+	{.name = "split, a key that stays", .setup = scene_split_one, .thread = {split, read_stays}, .goals = 3},
+	{.name = "split, a key that moves", .setup = scene_split_one, .thread = {split, read_moves}, .goals = 3},
 	{.name = "split, a key that moves, pinned", .setup = setup_split_pinned, .thread = {split, read_moves}, .goals = 3},
-	{.name = "split, no such key", .setup = setup_split_one, .thread = {split, read_absent}, .goals = 3},
-	{.name = "split, then the moved one updated", .setup = setup_split_one, .thread = {split_update, read_moves_updated}, .goals = 7},
-	{.name = "split, then the other deleted", .setup = setup_split_one, .thread = {split_update, read_stays_deleted}, .goals = 7},
-	{.name = "split under a walk", .setup = setup_split_one, .thread = {split, walk}, .goals = 3},
-	{.name = "split of a chain", .setup = setup_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
-	{.name = "overflow linked, the item moved out", .setup = setup_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
-	{.name = "overflow linked, the new item", .setup = setup_full, .thread = {link_fourth, read_fourth}, .goals = 7},
-	{.name = "overflow linked under a walk", .setup = setup_full, .thread = {link_fourth, walk_chain}, .goals = 7},
-	{.name = "overflow unlinked", .setup = setup_chain, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
-	{.name = "overflow closed up", .setup = setup_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
-	{.name = "overflow unlinked and linked again", .setup = setup_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},
+	{.name = "split, no such key", .setup = setup_split_absent, .thread = {split, read_absent}, .goals = 3},
+	{.name = "split, then the moved one updated", .setup = scene_split_one, .thread = {split_update, read_moves_updated}, .goals = 7},
+	{.name = "split, then the other deleted", .setup = scene_split_one, .thread = {split_update, read_stays_deleted}, .goals = 7},
+	{.name = "split under a walk", .setup = scene_split_one, .thread = {split, walk}, .goals = 3},
+	{.name = "split of a chain", .setup = scene_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
+	{.name = "overflow linked, the item moved out", .setup = scene_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
+	{.name = "overflow linked, the new item", .setup = scene_full, .thread = {link_fourth, read_fourth}, .goals = 7},
+	{.name = "overflow linked under a walk", .setup = scene_full, .thread = {link_fourth, walk_chain}, .goals = 7},
+	{.name = "overflow unlinked", .setup = scene_chain, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
+	{.name = "overflow closed up", .setup = scene_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
+	{.name = "overflow unlinked and linked again", .setup = scene_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},
 	{.name = "overflow given to another chain", .setup = setup_two_chains, .thread = {unlink_and_link, read_last_of_chain}, .goals = 3},
 	{.name = "eviction moves a hot item", .setup = setup_evict, .thread = {evict, read_hot}, .goals = 0x303},
 	{.name = "kill: eviction moves a hot item", .setup = setup_evict, .thread = {evict, recover_hot, read_hot},

@@ -74,8 +74,8 @@ world_key(unsigned n_buckets, unsigned bucket, unsigned nth)
 
 /* ---- the writer ------------------------------------------------------------------------------------------------------- */
 
-static struct store_key
-key_of(struct store *s, const char *key)
+struct store_key
+world_key_of(const struct store *s, const char *key)
 {
 	return (struct store_key){.bytes = key, .len = 1, .hash = store_hash(s, key, 1)};
 }
@@ -85,7 +85,7 @@ world_put_long(struct store *s, char key, char version, unsigned n_bytes)
 {
 	char value[256];
 	uint64_t cas;
-	struct store_put put = {.key = key_of(s, &key), .mode = STORE_SET, .value = value, .value_bytes = n_bytes};
+	struct store_put put = {.key = world_key_of(s, &key), .mode = STORE_SET, .value = value, .value_bytes = n_bytes};
 
 	memset(value, version, n_bytes);
 	enum store_result r = store_put(s, &put, WORLD_NOW_S, &cas);
@@ -102,11 +102,23 @@ world_put(struct store *s, char key, char version)
 void
 world_delete(struct store *s, char key)
 {
-	struct store_key k = key_of(s, &key);
+	struct store_key k = world_key_of(s, &key);
 	struct store_item item;
 
 	if (store_find(s, &k, WORLD_NOW_S, &item, NULL))
 		store_delete(s, &item);
+}
+
+uint64_t
+world_count_up(struct store *s, char key, uint64_t *ret_cas)
+{
+	struct store_key k = world_key_of(s, &key);
+	struct store_item item;
+	uint64_t value;
+
+	model_check(store_find(s, &k, WORLD_NOW_S, &item, NULL));
+	model_check(store_arith(s, &k, &item, false, 1, 0, WORLD_NOW_S, &value, ret_cas) == STORE_OK);
+	return value;
 }
 
 static char
@@ -121,7 +133,7 @@ whole(const char *value, size_t n)
 char
 world_find(struct store *s, char key)
 {
-	struct store_key k = key_of(s, &key);
+	struct store_key k = world_key_of(s, &key);
 	struct store_item item;
 	char value[256];
 

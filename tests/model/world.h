@@ -37,10 +37,14 @@ struct store *world_open(struct world *w);
 /* The nth one-byte key that lies in this bucket of n_buckets. */
 char world_key(unsigned n_buckets, unsigned bucket, unsigned nth);
 
+/* A one-byte key as the store takes it. */
+struct store_key world_key_of(const struct store *s, const char *key);
 /* Stores the value that is WORLD_VALUE times `version`, or n_bytes of it; returns its CAS id. */
 uint64_t world_put(struct store *s, char key, char version);
 uint64_t world_put_long(struct store *s, char key, char version, unsigned n_bytes);
 void world_delete(struct store *s, char key);
+/* Adds one to the counter; returns what it stands at then. */
+uint64_t world_count_up(struct store *s, char key, uint64_t *ret_cas);
 /* What the writer finds: the version; 0: not there. Fails if the value is not whole. */
 char world_find(struct store *s, char key);
 /* How many items the table holds under this key: never more than one. */
