@@ -96,6 +96,7 @@ struct handle_own {
 	pthread_mutex_t hint_lock;   /* guards the hint connection and what follows */
 	struct word tried_epoch;     /* of the daemon that was asked for hints last */
 	struct word tried_at_ms, n_tried;
+	struct word looked_at_ms;    /* the last look of a read at the daemon */
 	struct hint_cell past;       /* counted in hint pages that are gone */
 
 	pthread_mutex_t conn_lock;  /* CONN_WRITES */

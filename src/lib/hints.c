@@ -19,10 +19,11 @@
 
 #define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
 
-/* Within a read: what it may cost, and how often with one daemon that doesn't answer. */
-#define ATTACH_IN_READ_MS 50
-#define TRIES_MAX         8
-#define TRY_AGAIN_MS      1000
+#define ANSWER_CAP 256
+
+/* How often reads ask one daemon that turns them away. */
+#define TRIES_MAX    8
+#define TRY_AGAIN_MS 1000
 
 bool
 hints_writer_runs(const struct attached *a)
@@ -56,34 +57,51 @@ take_fd(struct msghdr *msg, int *fd)
 	}
 }
 
+/* Whether the whole answer is there: its length; 0: not yet. What came with it stays in the socket. */
+static ssize_t
+answer_bytes(int sock)
+{
+	char line[ANSWER_CAP];
+	struct wire_reply re;
+	ssize_t n = recv(sock, line, sizeof(line), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -ECONNRESET;
+	int r = wire_parse_reply(line, (size_t)n, &re, NULL);
+	if (r == 0 && n < (ssize_t)sizeof(line))
+		return 0;
+	return r == 1 ? (ssize_t)re.total_bytes : -EBADMSG;
+}
+
+/* -EAGAIN: it is not there by the deadline, and can be asked for again. */
 static int
 receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 {
-	int sock = p->own.conn[CONN_HINTS].fd_plus_1 - 1, r = 0;
-	char line[256];
-	size_t len = 0;
+	int sock = p->own.conn[CONN_HINTS].fd_plus_1 - 1;
+	char line[ANSWER_CAP];
 	struct wire_reply re;
+	ssize_t len;
 
 	ret->fd = -1;
-	while (len < sizeof(line) && (r = wire_parse_reply(line, len, &re, NULL)) == 0) {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-		struct iovec iov = {line + len, sizeof(line) - len};
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-		ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n > 0) {
-			take_fd(&msg, &ret->fd);
-			len += (size_t)n;
-			continue;
-		}
+	while ((len = answer_bytes(sock)) == 0) {
 		int64_t left = deadline_ms - conn_now_ms();
-		struct pollfd pfd = {.fd = sock, .events = POLLIN};
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			return -ECONNRESET;
 		if (left <= 0)
-			return -ETIMEDOUT;
-		poll(&pfd, 1, (int)left);
+			return -EAGAIN;
+		poll(&(struct pollfd){.fd = sock, .events = POLLIN}, 1, (int)left);
 	}
-	if (r != 1)
+	for (ssize_t at = 0, n; len > 0 && at < len; at += n) {
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+		struct iovec iov = {line + at, (size_t)(len - at)};
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		if ((n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) <= 0)
+			return -ECONNRESET;
+		take_fd(&msg, &ret->fd);
+	}
+	if (len < 0)
+		return (int)len;
+	if (wire_parse_reply(line, (size_t)len, &re, NULL) != 1)
 		return -EBADMSG;
 	if (re.code != WIRE_RE_ATTACHED)
 		return -ENOTSUP;
@@ -123,44 +141,58 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 	return 0;
 }
 
+/* With hint_lock: sends the question. */
 static int
-attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
+ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
-	int64_t deadline_ms = conn_now_ms() + timeout_ms;
-	struct attached *now = malloc(sizeof(*now));
-	struct offer offer = {.fd = -1};
+	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: the daemon compares it with its own */
+	bool again = word_load_rlx(&p->own.tried_epoch) == epoch;
 	char line[64];
-	int r = -ENOMEM;
+	struct iovec iov = {line, (size_t)snprintf(line, sizeof(line), "peek_attach %llu\r\n", (unsigned long long)epoch)};
 
-	if (now == NULL)
-		return r;
-	int n = snprintf(line, sizeof(line), "peek_attach %llu\r\n", (unsigned long long)word_load_rlx(&a->map.header->writer_epoch));
-	struct iovec iov = {line, (size_t)n};
-
+	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1); /* relaxed: others only skip by it */
+	word_store_rlx(&p->own.tried_epoch, epoch);
+	word_store_rlx(&p->own.tried_at_ms, clock_coarse_ms(&a->shift));
 	conn_close(p, CONN_HINTS); /* the daemon frees what belonged to the old one */
-	if ((r = conn_open(p, CONN_HINTS, deadline_ms)) == 0 && (r = conn_send(p, CONN_HINTS, &iov, 1, deadline_ms)) == 0 &&
-	    (r = receive_offer(p, deadline_ms, &offer)) == 0)
-		r = map_offer(a, &offer, now);
+	int r = conn_open(p, CONN_HINTS, deadline_ms);
+	if (r == 0)
+		r = conn_send(p, CONN_HINTS, &iov, 1, deadline_ms);
+	if (r != 0)
+		conn_close(p, CONN_HINTS);
+	return r;
+}
+
+/* With hint_lock: takes the answer and publishes what it offers, in place of `a`. -EAGAIN: it is not there by the deadline. */
+static int
+take(struct peek *p, const struct attached *a, int64_t deadline_ms)
+{
+	struct attached *now = NULL;
+	struct offer offer;
+	int r = receive_offer(p, deadline_ms, &offer);
+
+	if (r == 0)
+		r = (now = malloc(sizeof(*now))) != NULL ? map_offer(a, &offer, now) : -ENOMEM;
 	if (offer.fd >= 0)
 		close(offer.fd);
-	if (r != 0)
-		goto fail;
-	pthread_mutex_lock(&p->own.attach_lock);
-	if (seq_load_ptr(&p->own.now) != a) { /* another segment meanwhile */
+	if (r == 0) {
+		pthread_mutex_lock(&p->own.attach_lock);
+		if (seq_load_ptr(&p->own.now) == a) {
+			now->older = seq_load_ptr(&p->newest);
+			seq_publish_ptr(&p->newest, now);
+			seq_publish_ptr(&p->own.now, now);
+		} else { /* another segment meanwhile */
+			munmap(now->hint_addr, now->hint_bytes);
+			r = -ESTALE;
+		}
 		pthread_mutex_unlock(&p->own.attach_lock);
-		munmap(now->hint_addr, now->hint_bytes);
-		r = -EAGAIN;
-		goto fail;
 	}
-	now->older = seq_load_ptr(&p->newest);
-	seq_publish_ptr(&p->newest, now);
-	seq_publish_ptr(&p->own.now, now);
-	pthread_mutex_unlock(&p->own.attach_lock);
-	hints_retire(p, a);
-	return 0;
-fail:
+	if (r == 0) {
+		hints_retire(p, a);
+		return 0;
+	}
 	free(now);
-	conn_close(p, CONN_HINTS);
+	if (r != -EAGAIN)
+		conn_close(p, CONN_HINTS);
 	return r;
 }
 
@@ -171,12 +203,10 @@ hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
 		return -ENOTSUP;
 	if (pthread_mutex_trylock(&p->own.hint_lock) != 0)
 		return -EAGAIN;
-	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: the daemon compares it with its own */
-	bool again = word_load_rlx(&p->own.tried_epoch) == epoch;
-	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1); /* relaxed: others only skip by it */
-	word_store_rlx(&p->own.tried_epoch, epoch);
-	word_store_rlx(&p->own.tried_at_ms, clock_coarse_ms(&a->shift));
-	int r = attach(p, a, timeout_ms);
+	int64_t deadline_ms = conn_now_ms() + timeout_ms;
+	int r = ask(p, a, deadline_ms);
+	if (r == 0)
+		r = take(p, a, deadline_ms);
 	pthread_mutex_unlock(&p->own.hint_lock);
 	return r;
 }
@@ -196,18 +226,30 @@ hints_retire(struct peek *p, const struct attached *a)
 	mmap(a->hint_addr, a->hint_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
+/* With hint_lock: whether the daemon of this epoch may be asked at this time. */
+static bool
+may_ask(const struct peek *p, uint64_t epoch, uint32_t now_ms)
+{
+	uint64_t n_tried = word_load_rlx(&p->own.n_tried);
+
+	return epoch != word_load_rlx(&p->own.tried_epoch) ||
+	    (n_tried < TRIES_MAX && now_ms - (uint32_t)word_load_rlx(&p->own.tried_at_ms) >= (uint32_t)TRY_AGAIN_MS << n_tried);
+}
+
 void
 hints_look_after(struct peek *p, const struct attached *a)
 {
 	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: noticed late is early enough */
 
-	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0)
+	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 || !hints_writer_runs(a))
 		return;
-	uint64_t n_tried = word_load_rlx(&p->own.n_tried);
-	if (epoch == word_load_rlx(&p->own.tried_epoch) &&
-	    (n_tried >= TRIES_MAX ||
-	        clock_coarse_ms(&a->shift) - (uint32_t)word_load_rlx(&p->own.tried_at_ms) < (uint32_t)TRY_AGAIN_MS << n_tried))
+	uint32_t now_ms = (uint32_t)clock_coarse_ms(&a->shift);
+	if (now_ms == (uint32_t)word_load_rlx(&p->own.looked_at_ms) || pthread_mutex_trylock(&p->own.hint_lock) != 0)
 		return;
-	if (hints_writer_runs(a))
-		hints_attach(p, a, ATTACH_IN_READ_MS);
+	word_store_rlx(&p->own.looked_at_ms, now_ms); /* relaxed: others only skip by it */
+	if (epoch == word_load_rlx(&p->own.tried_epoch) && conn_is_open(p, CONN_HINTS))
+		take(p, a, 0);
+	else if (may_ask(p, epoch, now_ms))
+		ask(p, a, 0);
+	pthread_mutex_unlock(&p->own.hint_lock);
 }

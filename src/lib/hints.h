@@ -18,7 +18,10 @@ int hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms);
 /* Gives back the memory of a hint page that reads use no more; its addresses stay, since a read may be about to leave a hint. */
 void hints_retire(struct peek *p, const struct attached *a);
 
-/* The same from a read: only if the daemon is another than the one that was attached to, and not again and again. */
+/*
+ * The same from a read, if the daemon is another than the one that was attached to: never waits. One look asks, a later one takes the answer; at
+ * most one look a tick of the coarse clock enters the kernel, and none for a daemon that doesn't run.
+ */
 void hints_look_after(struct peek *p, const struct attached *a);
 
 #endif

@@ -31,10 +31,27 @@
 #define PEER_VALUE_MAX 70000u
 #define PEER_DAMAGED  UINT64_MAX /* a value that is no state of its key */
 
+/*
+ * How long reads took. A read may give its processor up for one thing, a page that has to be there first (one that is being made huge, above
+ * all); reads that attached to another segment or hint page are apart. Budget: 4,096 tries of a bucket are about 0.2 ms, and no wait for a
+ * daemon that is stopped or dead is over within PEER_BUDGET_NS.
+ */
+#define PEER_BUDGET_NS 2000000u
+
+struct peer_waits {
+	_Atomic uint64_t longest_cpu_ns; /* of a read that attached nothing */
+	_Atomic uint64_t over_budget;    /* of these, by processor time */
+	_Atomic uint64_t slept;          /* reads that gave up the processor, and not for a page */
+	_Atomic uint64_t page_waits, longest_page_wait_ns;
+	_Atomic uint64_t attached, longest_attach_cpu_ns;
+	_Atomic uint64_t longest_ns;     /* of any, with waits for a core */
+};
+
 /* In memory that all processes of a test share. */
 struct peer_shared {
 	_Atomic uint64_t floor[PEER_KEYS], begun_anew[PEER_KEYS];
-	_Atomic uint64_t reads, wrong, missed, stale, again, failed, longest_ns, longest_cpu_ns;
+	_Atomic uint64_t reads, wrong, missed, stale, again, failed;
+	struct peer_waits waits;
 	_Atomic int stop;
 	bool evicting; /* any key may be absent */
 	char why[200]; /* the last answer that was wrong, missed, stale or an error */
@@ -91,6 +108,17 @@ peer_begin_anew(struct peer_shared *sh, uint32_t key)
 	sh->begun_anew[key]++;
 	sh->floor[key] = 0;
 }
+
+void peer_waits_add(struct peer_waits *to, const struct peer_waits *w);
+
+/*
+ * Whether they hold: nobody slept, and reads over the budget are no more than a virtual machine's own pauses make of them, one in ten millions. A
+ * defect that makes reads wait for a writer shows at each kill inside an update.
+ */
+bool peer_waits_hold(const struct peer_waits *w, uint64_t n_reads);
+
+/* Lines of a table, `before` at the beginning of each. */
+void peer_waits_print(const struct peer_waits *w, const char *before);
 
 uint64_t peer_now_ns(void);
 

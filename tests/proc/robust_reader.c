@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/handle.h"
 #include "peek.h"
 #include "proc/robust_peer.h"
 
 #define GROUP 8
+#define LOOK_FROM_NS 20000u /* a read that slept took longer, and one that is over its budget */
 
 static char buf[GROUP][PEER_VALUE_MAX];
 static uint64_t last[PEER_KEYS];
@@ -33,6 +36,83 @@ raise_to(_Atomic uint64_t *max, uint64_t v)
 
 	while (v > was && !atomic_compare_exchange_weak(max, &was, v))
 		;
+}
+
+/* Before a read. */
+struct begun {
+	struct rusage usage;
+	uint64_t cpu_ns, now_ns;
+	const void *attached;
+};
+
+static struct begun
+begin(const struct peek *p)
+{
+	struct begun b = {.attached = seq_load_ptr(&p->own.now)};
+
+	getrusage(RUSAGE_THREAD, &b.usage);
+	b.cpu_ns = cpu_ns();
+	b.now_ns = peer_now_ns();
+	return b;
+}
+
+static void
+judge_time(struct peer_waits *w, const struct peek *p, const struct begun *b, unsigned n_reads)
+{
+	uint64_t took = peer_now_ns() - b->now_ns;
+	struct rusage now;
+
+	if (took < LOOK_FROM_NS)
+		return;
+	uint64_t cpu = (cpu_ns() - b->cpu_ns) / n_reads;
+	getrusage(RUSAGE_THREAD, &now);
+	long slept = now.ru_nvcsw - b->usage.ru_nvcsw, faults = now.ru_minflt + now.ru_majflt - b->usage.ru_minflt - b->usage.ru_majflt;
+	raise_to(&w->longest_ns, took / n_reads);
+	if (seq_load_ptr(&p->own.now) != b->attached) {
+		w->attached++;
+		raise_to(&w->longest_attach_cpu_ns, cpu);
+		return;
+	}
+	raise_to(&w->longest_cpu_ns, cpu);
+	w->over_budget += cpu > PEER_BUDGET_NS;
+	if (slept > faults) {
+		w->slept++;
+	} else if (slept > 0) {
+		w->page_waits++;
+		raise_to(&w->longest_page_wait_ns, took);
+	}
+}
+
+void
+peer_waits_add(struct peer_waits *to, const struct peer_waits *w)
+{
+	raise_to(&to->longest_cpu_ns, w->longest_cpu_ns);
+	to->over_budget += w->over_budget;
+	to->slept += w->slept;
+	to->page_waits += w->page_waits;
+	raise_to(&to->longest_page_wait_ns, w->longest_page_wait_ns);
+	to->attached += w->attached;
+	raise_to(&to->longest_attach_cpu_ns, w->longest_attach_cpu_ns);
+	raise_to(&to->longest_ns, w->longest_ns);
+}
+
+bool
+peer_waits_hold(const struct peer_waits *w, uint64_t n_reads)
+{
+	return w->slept == 0 && w->over_budget <= 1 + n_reads / 10000000;
+}
+
+void
+peer_waits_print(const struct peer_waits *w, const char *before)
+{
+	printf("%s%-34s %12.3f ms of processor time (%.1f ms with waits for a core)\n", before, "longest read", (double)w->longest_cpu_ns / 1e6,
+	    (double)w->longest_ns / 1e6);
+	printf("%s%-34s %12llu\n", before, "reads over 2 ms of it", (unsigned long long)w->over_budget);
+	printf("%s%-34s %12llu\n", before, "reads that slept", (unsigned long long)w->slept);
+	printf("%s%-34s %12llu (longest %.1f ms)\n", before, "reads that waited for a page", (unsigned long long)w->page_waits,
+	    (double)w->longest_page_wait_ns / 1e6);
+	printf("%s%-34s %12llu (longest %.3f ms of processor time)\n", before, "reads that attached anew", (unsigned long long)w->attached,
+	    (double)w->longest_attach_cpu_ns / 1e6);
 }
 
 static void
@@ -113,7 +193,7 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 			floor[k] = sh->floor[key[k]];
 			op[k] = (struct peek_op){text[k], peer_key(key[k], text[k]), buf[k], PEER_VALUE_MAX, 0};
 		}
-		uint64_t cpu = cpu_ns(), begun = peer_now_ns();
+		struct begun begun = begin(p);
 		if (form == 3)
 			peek_mget(p, op, n);
 		else if (form == 5)
@@ -122,8 +202,7 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 			op[0].result = read_view(p, op[0].key, op[0].key_len, buf[0]);
 		else
 			op[0].result = peek_get(p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX);
-		raise_to(&sh->longest_ns, (peer_now_ns() - begun) / n);
-		raise_to(&sh->longest_cpu_ns, (cpu_ns() - cpu) / n);
+		judge_time(&sh->waits, p, &begun, n);
 		for (unsigned k = 0; k < n; k++)
 			judge(sh, key[k], buf[k], op[k].result, sh->begun_anew[key[k]] == anew[k] ? floor[k] : 0, form);
 	}

@@ -327,7 +327,8 @@ main(int argc, char **argv)
 	all->stop = 1;
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		waitpid(client_pid[i], NULL, 0);
-	uint64_t ops = 0, acked = 0, lost = 0, wrong = 0, reads = 0, read_wrong = 0, again = 0, longest = 0, compared = 0, cpu = 0;
+	uint64_t ops = 0, acked = 0, lost = 0, wrong = 0, reads = 0, read_wrong = 0, again = 0, compared = 0;
+	struct peer_waits waits = {0};
 	for (unsigned i = 0; i < N_CLIENTS; i++) {
 		struct room *r = &all->room[i];
 		r->sh.stop = 1;
@@ -340,8 +341,7 @@ main(int argc, char **argv)
 		reads += r->sh.reads;
 		read_wrong += r->sh.wrong + r->sh.missed + r->sh.stale + r->sh.failed;
 		again += r->sh.again;
-		longest = r->sh.longest_ns > longest ? r->sh.longest_ns : longest;
-		cpu = r->sh.longest_cpu_ns > cpu ? r->sh.longest_cpu_ns : cpu;
+		peer_waits_add(&waits, &r->sh.waits);
 		if (r->lost + r->wrong + r->refused > 0)
 			printf("client %u: %s\n", i, r->why);
 		if (r->sh.why[0] != '\0')
@@ -364,7 +364,7 @@ main(int argc, char **argv)
 	printf("  %-34s %12llu\n", "reads through shared memory", (unsigned long long)reads);
 	printf("  %-34s %12llu\n", "wrong, missed, stale or failed", (unsigned long long)read_wrong);
 	printf("  %-34s %12llu\n", "refused (writer dead or stopped)", (unsigned long long)again);
-	printf("  %-34s %12.1f us of processor time (%.1f ms with waits for a core)\n", "longest read", (double)cpu / 1e3, (double)longest / 1e6);
+	peer_waits_print(&waits, "  ");
 	printf("  %-34s %12lld bytes (%llu, then %llu; RssAnon %llu, then %llu KiB)\n", "heap grown in the last life", (long long)leaked,
 	    (unsigned long long)first.heap_bytes, (unsigned long long)last.heap_bytes, (unsigned long long)first.anon_kib,
 	    (unsigned long long)last.anon_kib);
@@ -373,7 +373,7 @@ main(int argc, char **argv)
 	printf("  %-34s %12llu\n", "segments held after a flush", (unsigned long long)held);
 	printf("  %-34s %12u\n", "objects left in /dev/shm", left);
 	bool ok = lost + wrong + read_wrong == 0 && reads > 1000 && acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 &&
-	    last.n_fds <= first.n_fds + 2;
+	    peer_waits_hold(&waits, reads) && last.n_fds <= first.n_fds + 2;
 	printf("%s\n", ok ? "nothing wrong, lost or leaked" : "FAILED");
 	return !ok;
 }

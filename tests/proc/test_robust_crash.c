@@ -156,7 +156,7 @@ kill_at_label(struct fault *f, unsigned n_lives)
 	model.why[0] = '\0';
 	uint64_t reads = sh->reads, wrong = sh->wrong + sh->stale + sh->missed + sh->failed, lost = model.n_lost;
 
-	sh->longest_cpu_ns = 0;
+	sh->waits.longest_cpu_ns = 0;
 	for (unsigned i = 0; i < n_lives + 2 && (i < n_lives || f->n_killed == 0); i++) {
 		unsigned nth = i == 0 ? 1 : 1 + (unsigned)rand() % (i < n_lives ? 60 : 3);
 		bool start = begins_with(f->label, "repair") || begins_with(f->label, "close") || begins_with(f->label, "recover");
@@ -168,7 +168,7 @@ kill_at_label(struct fault *f, unsigned n_lives)
 			model.n_ops = MODEL_FLUSH_EVERY - 100;
 		if (begins_with(f->label, "evict"))
 			model.n_ops = 5000; /* many different keys */
-		snprintf(env, sizeof(env), "PEEK_CRASH_AT=%s:%u", f->label, start || i == 0 ? 1 : nth);
+		snprintf(env, sizeof(env), "PEEK_CRASH_AT=%.60s:%u", f->label, start || i == 0 ? 1 : nth);
 		f->n_lives++;
 		f->n_killed += one_life(env, other_size, 0);
 		ok = judge(other_size && i % 3 == 2) && ok;
@@ -176,12 +176,12 @@ kill_at_label(struct fault *f, unsigned n_lives)
 	f->reads = sh->reads - reads;
 	f->wrong = sh->wrong + sh->stale + sh->missed + sh->failed - wrong;
 	f->lost = model.n_lost - lost;
-	f->longest_cpu_ns = sh->longest_cpu_ns;
+	f->longest_cpu_ns = sh->waits.longest_cpu_ns;
 	if (f->n_killed == 0) {
 		ok = false;
 		snprintf(model.why, sizeof(model.why), "never reached in %u lives", f->n_lives);
 	}
-	snprintf(what, sizeof(what), "%s: killed at %s%s%s", sh->evicting ? "evicting" : "keeping", f->label, ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "%s: killed at %.60s%s%.200s", sh->evicting ? "evicting" : "keeping", f->label, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 }
 
@@ -237,7 +237,7 @@ run(bool evicting)
 			kill_at_label(&fault[i], is_long ? 6 : 1);
 	}
 	uint64_t reads = sh->reads;
-	sh->longest_cpu_ns = 0;
+	sh->waits.longest_cpu_ns = 0;
 	model.why[0] = '\0';
 	ok = true;
 	for (unsigned i = 0; i < n_random; i++) {
@@ -245,7 +245,7 @@ run(bool evicting)
 		ok = judge(false) && ok;
 	}
 	at_random.reads = sh->reads - reads;
-	at_random.longest_cpu_ns = sh->longest_cpu_ns;
+	at_random.longest_cpu_ns = sh->waits.longest_cpu_ns;
 	snprintf(what, sizeof(what), "%s: %u kills at random instants%s%s", name, at_random.n_killed, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok && at_random.n_killed == n_random, what);
 	sh->stop = 1;
@@ -255,9 +255,15 @@ run(bool evicting)
 	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong, (unsigned long long)sh->missed, (unsigned long long)sh->stale,
 	    (unsigned long long)sh->failed, sh->why[0] != '\0' ? "; " : "", sh->why);
 	report(sh->reads > 1000 && sh->wrong + sh->missed + sh->stale + sh->failed == 0, what);
-	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu; longest read %llu us with waits for a core\n",
+	snprintf(what, sizeof(what), "%s: no read slept, or was over its budget more often than one in ten millions", name);
+	report(peer_waits_hold(&sh->waits, sh->reads), what);
+	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu\n",
 	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
-	    (unsigned long long)sh->again, (unsigned long long)sh->longest_ns / 1000);
+	    (unsigned long long)sh->again);
+	for (unsigned i = 0; i < n_labels; i++)
+		if (fault[i].longest_cpu_ns > sh->waits.longest_cpu_ns)
+			sh->waits.longest_cpu_ns = fault[i].longest_cpu_ns;
+	peer_waits_print(&sh->waits, "# ");
 	printf("# | %-37s | %5s | %8s | %5s | %4s | %8s |\n", "killed at", "times", "reads", "wrong", "lost", "longest, us");
 	for (unsigned i = 0; i < n_labels; i++)
 		if (fault[i].n_lives > 0)
