@@ -25,7 +25,7 @@ CXX        ?= g++
 $(B)/bench/peers/rte_hash.o: EXTRA = $(DPDK_CFLAGS)
 $(B)/bench/peers/%.o: bench/peers/%.cc | $(B)/.probed
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -D_GNU_SOURCE -Wall -Wextra $(OPT.$(MODE)) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers $(OPT.$(MODE)) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CXX) $(OPT.$(MODE)) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(PEER_LIBS) -lm -lrt -lpthread

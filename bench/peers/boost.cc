@@ -105,22 +105,16 @@ bp_set(const void *key, const void *value)
 	}
 }
 
-peer
-describe()
-{
-	peer p{};
-	p.name = "Boost.Interprocess";
-	p.about = "unordered_map in shared memory behind a sharable mutex";
-	p.flags = PEER_SHARED;
-	p.open = bp_open;
-	p.get = bp_get;
-	p.set = bp_set;
-	return p;
-}
-
 } // namespace
 
 extern "C" {
 extern struct peer peer_boost;
-struct peer peer_boost = describe();
+struct peer peer_boost = {
+	.name = "Boost.Interprocess",
+	.about = "unordered_map in shared memory behind a sharable mutex",
+	.flags = PEER_SHARED,
+	.open = bp_open,
+	.get = bp_get,
+	.set = bp_set,
+};
 }

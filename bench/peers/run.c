@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../payload.h"
+#include "../timer.h"
 #include "run.h"
 
 #define READERS 2
@@ -28,15 +28,6 @@ static struct peer *peer;
 static const struct sequences *seqs;
 static unsigned char *values; /* BATCH of them */
 static uint32_t version;
-
-static double
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 bool
 run_offers(const struct peer *p, enum workload w)
@@ -194,9 +185,9 @@ two_readers(uint64_t n, struct run_reply *r)
 		atomic_fetch_add(&sh->n_ready, 1);
 		while (atomic_load(&sh->n_ready) < READERS)
 			sched_yield();
-		double begin = now_ns();
+		uint64_t begin_ns = timer_clock_ns();
 		loop_get(&seqs->uniform, i * (seqs->uniform.n_ops - n) / (READERS - 1), n, &sh->reply[i]);
-		sh->ns[i] = (now_ns() - begin) / (double)n;
+		sh->ns[i] = (double)(timer_clock_ns() - begin_ns) / (double)n;
 		_exit(0);
 	}
 	for (unsigned i = 0; i < READERS; i++) {
@@ -218,7 +209,7 @@ static struct run_reply
 execute(const struct command *c)
 {
 	struct run_reply r = {0};
-	double begin = now_ns();
+	uint64_t begin_ns = timer_clock_ns();
 
 	switch (c->what) {
 	case GET: loop_get(&seqs->uniform, 0, c->n_ops, &r); break;
@@ -231,7 +222,7 @@ execute(const struct command *c)
 	case READ2: r.ns = two_readers(c->n_ops, &r); return r;
 	case N_WORKLOADS: break;
 	}
-	r.ns = (now_ns() - begin) / (double)c->n_ops;
+	r.ns = (double)(timer_clock_ns() - begin_ns) / (double)c->n_ops;
 	return r;
 }
 

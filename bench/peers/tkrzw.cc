@@ -48,21 +48,15 @@ tk_set(const void *key, const void *value)
 	return s == tkrzw::Status::SUCCESS ? 0 : -EIO;
 }
 
-peer
-describe()
-{
-	peer p{};
-	p.name = "tkrzw";
-	p.about = "TinyDBM, in one process";
-	p.open = tk_open;
-	p.get = tk_get;
-	p.set = tk_set;
-	return p;
-}
-
 } // namespace
 
 extern "C" {
 extern struct peer peer_tkrzw;
-struct peer peer_tkrzw = describe();
+struct peer peer_tkrzw = {
+	.name = "tkrzw",
+	.about = "TinyDBM, in one process",
+	.open = tk_open,
+	.get = tk_get,
+	.set = tk_set,
+};
 }

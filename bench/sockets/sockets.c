@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../peers/peer.h"
+#include "../timer.h"
 
 #define KEYS       10000
 #define KEY_BYTES  24
@@ -43,15 +43,6 @@ static const struct load loads[] = {
 
 static struct stream in[N_SERVERS];
 static double ns[N_LOADS][N_SERVERS][ROUNDS_MAX];
-
-static double
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
 
 static void
 die(const char *what)
@@ -95,10 +86,10 @@ run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
 {
 	static char out[PIPELINE * (KEY_BYTES + VALUE + 64)], value[VALUE];
 	uint64_t id = 1;
-	double begin;
+	uint64_t begin_ns;
 
 	memset(value, 'v', sizeof(value));
-	begin = now_ns();
+	begin_ns = timer_clock_ns();
 	for (uint64_t done = 0; done < n_ops; done += l->n) {
 		char *p = out;
 		if (l->kind == LOAD_MULTIGET)
@@ -124,7 +115,7 @@ run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
 			die("the server hung up");
 		take_replies(s, l);
 	}
-	*ret_ns = (now_ns() - begin) / (double)n_ops;
+	*ret_ns = (double)(timer_clock_ns() - begin_ns) / (double)n_ops;
 }
 
 static void

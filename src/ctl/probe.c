@@ -12,21 +12,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ctl/clock.h"
 #include "wire/wire.h"
 
 #define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
-
-static int64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static void
 hang_up(struct probe *p)
@@ -75,7 +66,7 @@ broken(struct probe *p, int error)
 static bool
 ask(struct probe *p, const char *line, enum probe_wait what)
 {
-	p->asked_ns = now_ns();
+	p->asked_ns = clock_now_ns();
 	if (send(p->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)strlen(line)) {
 		broken(p, errno);
 		return false;
@@ -155,7 +146,7 @@ take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, i
 	p->waits_for = PROBE_IDLE;
 	s->answered = re->code == WIRE_RE_MN;
 	s->silent = false;
-	s->trip_ns = (uint64_t)(now_ns() - p->asked_ns);
+	s->trip_ns = (uint64_t)(clock_now_ns() - p->asked_ns);
 	return s->answered;
 }
 
@@ -194,12 +185,12 @@ receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 static bool
 await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 {
-	int64_t deadline_ns = now_ns() + (int64_t)wait_ms * 1000000;
+	int64_t deadline_ns = clock_now_ns() + (int64_t)wait_ms * 1000000;
 	struct wire_reply re;
 	int fd = -1, error;
 
 	while ((error = receive(p, &re, &fd)) == -EAGAIN) {
-		int64_t left_ns = deadline_ns - now_ns();
+		int64_t left_ns = deadline_ns - clock_now_ns();
 		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 		if (left_ns <= 0)
 			break;
@@ -217,7 +208,7 @@ await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 	}
 	p->state.answered = false;
 	p->state.silent = true;
-	p->state.silent_ms = (uint64_t)(now_ns() - p->asked_ns) / 1000000;
+	p->state.silent_ms = (uint64_t)(clock_now_ns() - p->asked_ns) / 1000000;
 	if (p->hints == NULL)
 		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "the daemon doesn't answer");
 	return false;

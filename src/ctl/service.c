@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "ctl/clock.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
 
@@ -87,19 +87,17 @@ cmd_metrics(struct ctl *c)
 int
 cmd_ping(struct ctl *c)
 {
-	struct timespec before, after;
 	struct wire_reply re;
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	clock_gettime(CLOCK_MONOTONIC, &before);
+	int64_t begun_ns = clock_now_ns();
 	int error = conn_ask(c->conn, &re, "mn");
-	clock_gettime(CLOCK_MONOTONIC, &after);
+	int64_t us = (clock_now_ns() - begun_ns) / 1000;
 	if (error != 0)
 		return ctl_broken(error);
 	if (re.code != WIRE_RE_MN)
 		return ctl_unhoped(&re, NULL);
-	int64_t us = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
 	if (c->json)
 		printf("{\"answered_us\":%" PRId64 "}\n", us);
 	else

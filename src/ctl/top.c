@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/clock.h"
 #include "ctl/hot.h"
 #include "ctl/latency.h"
 #include "ctl/look.h"
@@ -32,10 +33,7 @@ struct top {
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_now_ns() / 1000000;
 }
 
 static void

@@ -9,13 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ctl/clock.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
 
-#define WALK_BATCH 1000 /* items of one peek_dump */
+#define WALK_BATCH        1000 /* items of one peek_dump */
+#define PROGRESS_AFTER_NS INT64_C(2000000000)
 
 struct entry {
 	const void *key;
@@ -34,7 +35,7 @@ struct walk {
 	uint64_t n_seen, n_shown;
 	struct entry *kept; /* with --sort: copies, key included */
 	size_t n_kept, cap_kept;
-	struct timespec began;
+	int64_t began_ns;
 	bool progress;
 	int failed; /* exit status of an error inside visit */
 };
@@ -94,12 +95,9 @@ print_entry(const struct walk *w, const struct entry *e)
 static void
 show_progress(struct walk *w)
 {
-	struct timespec now;
-
 	if (!w->progress || w->n_seen % 4096 != 0)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - w->began.tv_sec >= 2)
+	if (clock_now_ns() - w->began_ns >= PROGRESS_AFTER_NS)
 		fprintf(stderr, "\r%" PRIu64 " keys seen, %" PRIu64 " match ", w->n_seen, w->n_shown);
 }
 
@@ -248,7 +246,7 @@ begin(struct walk *w, struct ctl *c, bool items)
 	*w = (struct walk){.c = c, .items = items, .prefix = c->n_args > 0 ? c->args[0] : ""};
 	w->prefix_len = strlen(w->prefix);
 	w->progress = isatty(STDERR_FILENO) && (c->sort || !isatty(STDOUT_FILENO));
-	clock_gettime(CLOCK_MONOTONIC, &w->began);
+	w->began_ns = clock_now_ns();
 }
 
 int

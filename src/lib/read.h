@@ -10,7 +10,7 @@
 #include "shm/hash.h"
 
 /* The daemon's health is looked at once in so many reads of a lane, or more often. */
-#define READ_CADENCE 4096u
+#define READ_CADENCE 512u
 
 struct read {
 	struct peek *p;

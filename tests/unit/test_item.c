@@ -11,18 +11,9 @@
 
 #include "shm/item.h"
 #include "shm/table.h"
+#include "unit/random.h"
 
 static uint64_t random_state = 42;
-
-static uint64_t
-next_random(void)
-{
-	uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static void
 words_hold_their_fields(void **state)
@@ -81,11 +72,11 @@ extents_hold_the_value(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
-		unsigned shift = SEG_SHIFT_MIN + (unsigned)(next_random() % (SEG_SHIFT_MAX - SEG_SHIFT_MIN + 1));
+		unsigned shift = SEG_SHIFT_MIN + (unsigned)(next_random(&random_state) % (SEG_SHIFT_MAX - SEG_SHIFT_MIN + 1));
 		uint64_t seg = UINT64_C(1) << shift;
-		uint32_t key = 1 + (uint32_t)(next_random() % ITEM_KEY_MAX);
-		uint32_t value = (uint32_t)(next_random() & ITEM_VALUE_MAX) >> (next_random() % 16);
-		uint32_t flags = (next_random() & 1) != 0 ? ITEM_FLAGS : 0;
+		uint32_t key = 1 + (uint32_t)(next_random(&random_state) % ITEM_KEY_MAX);
+		uint32_t value = (uint32_t)(next_random(&random_state) & ITEM_VALUE_MAX) >> (next_random(&random_state) % 16);
+		uint32_t flags = (next_random(&random_state) & 1) != 0 ? ITEM_FLAGS : 0;
 		struct item_shape s = item_shape(ITEM_EXTENTS | flags, key, value, shift);
 
 		assert_true(s.extents_at % 8 == 0 && s.extents_at >= s.key_at + key && s.extents_at < s.key_at + key + 8);
@@ -133,7 +124,7 @@ bucket_idx_is_linear_hashing(void **state)
 {
 	(void)state;
 	for (int key = 0; key < 200; key++) {
-		uint64_t hash = next_random(), at = 0;
+		uint64_t hash = next_random(&random_state), at = 0;
 		for (uint64_t n = 1; n < 3000; n++) {
 			assert_true(table_bucket_idx(hash, n) == at);
 			uint64_t level = 1; /* the largest power of two <= n */
@@ -153,7 +144,7 @@ slots_are_tag_and_unit(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
-		uint64_t hash = next_random(), unit = next_random() & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
+		uint64_t hash = next_random(&random_state), unit = next_random(&random_state) & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
 		uint64_t slot = slot_make(slot_tag(hash), unit);
 		assert_true(slot_tag(hash) != 0 && slot_tag(hash) < UINT64_C(1) << SLOT_TAG_BITS);
 		assert_true(slot_tag_of(slot) == slot_tag(hash) && slot_unit(slot) == unit);
@@ -177,19 +168,19 @@ match_is_a_comparison_of_each(void **state)
 	(void)state;
 	for (unsigned set = 0; set < 1u << BUCKET_SLOTS; set++) {
 		for (int round = 0; round < 50; round++) {
-			uint64_t tag = slot_tag(next_random());
+			uint64_t tag = slot_tag(next_random(&random_state));
 			if (round == 0)
 				tag = 1;
 			if (round == 1)
 				tag = (1u << SLOT_TAG_BITS) - 1;
-			word_store_rlx(&b.seq, round % 3 == 0 ? slot_make(tag, 2) : next_random());
+			word_store_rlx(&b.seq, round % 3 == 0 ? slot_make(tag, 2) : next_random(&random_state));
 			for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-				uint64_t other = tag ^ (UINT64_C(1) << next_random() % SLOT_TAG_BITS);
-				uint64_t v = slot_make(other, next_random() & 0xffffffffff);
-				if (other == 0 || next_random() % 4 == 0)
-					v = next_random() % 2 == 0 ? 0 : slot_make_link(next_random() % 1000);
+				uint64_t other = tag ^ (UINT64_C(1) << next_random(&random_state) % SLOT_TAG_BITS);
+				uint64_t v = slot_make(other, next_random(&random_state) & 0xffffffffff);
+				if (other == 0 || next_random(&random_state) % 4 == 0)
+					v = next_random(&random_state) % 2 == 0 ? 0 : slot_make_link(next_random(&random_state) % 1000);
 				if ((set >> i & 1) != 0)
-					v = slot_make(tag, next_random() & 0xffffffffff);
+					v = slot_make(tag, next_random(&random_state) & 0xffffffffff);
 				word_store_rlx(&b.slot[i], v);
 			}
 			assert_int_equal(bucket_match(&b, tag), set);

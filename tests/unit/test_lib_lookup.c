@@ -9,6 +9,7 @@
 
 #include "lib/lookup.h"
 #include "shm/hash.h"
+#include "unit/random.h"
 
 static struct harness h;
 static const struct clock_shift shift;
@@ -324,16 +325,6 @@ a_chain_that_never_ends_ends(void **state)
 
 static uint64_t random_state = 7;
 
-static uint64_t
-next_random(void)
-{
-	uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static int
 count_visit(void *arg, const struct peek_entry *e)
 {
@@ -363,7 +354,7 @@ random_damage_is_survived(void **state)
 	uint64_t n_buckets = word_load_rlx(&h.map.header->count), good_count = n_buckets;
 	for (int round = 0; round < 4000; round++) {
 		for (int i = 0; i < 20; i++) {
-			uint64_t r = next_random(), v = next_random() >> (r >> 40) % 64;
+			uint64_t r = next_random(&random_state), v = next_random(&random_state) >> (r >> 40) % 64;
 			struct bucket *b = &h.map.buckets[r % n_buckets];
 			if (i % 4 == 0) { /* into a slot, keeping its tag so that it is followed */
 				struct word *slot = &b->slot[(r >> 32) % BUCKET_SLOTS];
@@ -375,11 +366,11 @@ random_damage_is_survived(void **state)
 			}
 		}
 		if (round % 50 == 0)
-			word_store_rlx(&h.map.header->count, next_random() >> next_random() % 64);
+			word_store_rlx(&h.map.header->count, next_random(&random_state) >> next_random(&random_state) % 64);
 		if (round % 50 == 1)
 			word_store_rlx(&h.map.header->count, good_count);
 		for (int i = 0; i < 20; i++) {
-			size_t n = (size_t)snprintf(key, sizeof(key), "k%d", (int)(next_random() % 3000));
+			size_t n = (size_t)snprintf(key, sizeof(key), "k%d", (int)(next_random(&random_state) % 3000));
 			struct peek_op op = {key, n, buf, sizeof(buf), 0};
 			peek_get(p, key, n, buf, sizeof(buf));
 			peek_get_info(p, key, n, buf, 100, &info);
