@@ -149,7 +149,7 @@ conf_print_manual(FILE *out)
 	    ".Dd November 21, 2026\n.Dt PEEKD.CONF 5\n.Os\n.Sh NAME\n.Nm peekd.conf\n.Nd settings of peekd\n.Sh DESCRIPTION\n"
 	    "A line of the file sets one setting:\n.Pp\n.Dl name = value\n.Pp\n"
 	    "Values that hold anything but letters, digits, dots and slashes are quoted with double quotes.\n"
-	    "A number sign begins a comment.\n.Ic ${NAME}\nstands for an environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
+	    "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
 	    "What stands later wins; the command line, where each setting is a long option, wins over the file.\n"
 	    "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql peekd -t\nchecks a file.\n.Pp\n"
 	    "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag -width Ds\n", out);
@@ -177,7 +177,7 @@ conf_print_manual(FILE *out)
 	    "an asterisk for everybody.\nA level holds those below it.\n"
 	    "What a level doesn't hold is answered with an error and logged with uid and pid.\n"
 	    ".Bl -column -offset indent \"write\" \"x\"\n.It read Ta get, mg without changes, stats, version\n"
-	    ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, verbosity, shutdown, stats reset, dumps of keys\n.El\n"
+	    ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, verbosity, shutdown, stats reset, dumps of keys, snapshots\n.El\n"
 	    ".Sh EXAMPLES\n.Bd -literal -offset indent\nmemory_limit = 1g\nunix_mask = 0770\ngroup = www\n"
 	    "access_write = \"@www-admin, deploy\"\n.Ed\n.Sh SEE ALSO\n.Xr peekd 8\n", out);
 }

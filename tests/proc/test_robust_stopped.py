@@ -117,8 +117,7 @@ def killed_readers():
     """readers by the hundred are killed while they open, read and add hints: no trace is left, and a reader beside them is never wrong"""
     dll()
     d = Daemon("-m", "4")
-    fill(d)
-    c = d.client()
+    c = fill(d)
 
     def fds():
         return len(os.listdir("/proc/%d/fd" % d.pid))
