@@ -1,0 +1,31 @@
+#!/bin/bash
+# The manual pages name what there is: options, functions, and every counter that a daemon shows; and no counter that is none.
+. tests/server.sh
+server_start
+
+named() { # WHAT PAGE NAME...: the page has each
+	local what=$1 file=$2 word missing=
+	shift 2
+	for word in "$@"; do
+		grep -qE -- "^\.(It|Op|Fl|Ic).* -?$word( |\$)" "$file" || missing+=" $word"
+	done
+	[ $# -gt 0 ] && [ -z "$missing" ]
+	result $? "$what in $file${missing:+: missing$missing}"
+}
+
+stats=src/daemon/peekd-stats.7
+named "what stats prints" $stats $("$PEEKCTL" -n "$name" stats | awk '{ print $1 }')
+"$PEEKCTL" -n "$name" stats | awk '{ print $1 }' | sort >"$tmp/shown"
+awk '/^\.Sh OTHER/ { exit } /^\.It Ic/ { print $3 }' $stats | sort >"$tmp/explained"
+same "no counter is explained that is none" "" comm -13 "$tmp/shown" "$tmp/explained"
+named "what stats snapshot prints" $stats $("$PEEKCTL" -n "$name" stats snapshot | awk '{ print $1 }')
+named "what stats conns prints" $stats $("$PEEKCTL" -n "$name" stats conns | awk '{ sub(/.*:/, "", $1); print $1 }' | sort -u)
+
+named "the short options of settings" src/daemon/peekd.8 $(sed -n "s/^SETTING([A-Z]*, *[a-z_]*, *'\(.\)'.*/\1/p" src/daemon/settings.def)
+named "the other options" src/daemon/peekd.8 config check print-config print-manual verbose udp-port help version
+named "peekctl's options" src/ctl/peekctl.1 $(sed -n 's/^OPTION([^"]*"\([a-z]*\)".*/\1/p' src/ctl/options.def)
+for f in $(sed -n 's/^\t\(peek_[a-z0-9_]*\);/\1/p' src/lib/libpeek.map); do
+	grep -q "^\.Fn $f\b" src/lib/*.3
+	result $? "$f has a manual"
+done
+plan
