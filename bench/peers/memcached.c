@@ -72,8 +72,6 @@ mc_set_many(const void *keys, size_t n, const void *values)
 {
 	const char *k = keys, *v = values;
 	char *p = out;
-	size_t len;
-	int rc = 0;
 
 	for (size_t i = 0; i < n; i++, k += peer_conf.key_bytes, v += peer_conf.value_bytes) {
 		p = mempcpy(p, "set ", 4);
@@ -84,12 +82,7 @@ mc_set_many(const void *keys, size_t n, const void *values)
 	}
 	if (server_send(in.fd, out, (size_t)(p - out)) != 0)
 		return -EIO;
-	for (size_t i = 0; i < n; i++) {
-		const char *line = stream_line(&in, &len);
-		if (line == NULL || len != 6 || memcmp(line, "STORED", 6) != 0)
-			rc = -EIO;
-	}
-	return rc;
+	return stream_expect(&in, n, "STORED");
 }
 
 static int

@@ -73,6 +73,8 @@ struct stream {
 const char *stream_bytes(struct stream *s, size_t n);
 /* A line without its CR LF. */
 const char *stream_line(struct stream *s, size_t *ret_len);
+/* Takes n lines. 0, or -EIO: one was another than this. */
+int stream_expect(struct stream *s, size_t n, const char *line);
 
 #ifdef __cplusplus
 }

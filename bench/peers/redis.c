@@ -90,8 +90,6 @@ rd_set_many(const void *keys, size_t n, const void *values)
 {
 	const char *k = keys, *v = values;
 	char *p = out;
-	size_t len;
-	int rc = 0;
 
 	for (size_t i = 0; i < n; i++, k += peer_conf.key_bytes, v += peer_conf.value_bytes) {
 		p = mempcpy(p, "*3\r\n$3\r\nSET\r\n", 13);
@@ -100,12 +98,7 @@ rd_set_many(const void *keys, size_t n, const void *values)
 	}
 	if (server_send(in.fd, out, (size_t)(p - out)) != 0)
 		return -EIO;
-	for (size_t i = 0; i < n; i++) {
-		const char *line = stream_line(&in, &len);
-		if (line == NULL || len != 3 || memcmp(line, "+OK", 3) != 0)
-			rc = -EIO;
-	}
-	return rc;
+	return stream_expect(&in, n, "+OK");
 }
 
 static int

@@ -171,3 +171,17 @@ stream_line(struct stream *s, size_t *ret_len)
 			return NULL;
 	}
 }
+
+int
+stream_expect(struct stream *s, size_t n, const char *want)
+{
+	size_t want_len = strlen(want), len;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *line = stream_line(s, &len);
+		if (line == NULL || len != want_len || memcmp(line, want, len) != 0)
+			rc = -EIO;
+	}
+	return rc;
+}

@@ -85,8 +85,7 @@ static void
 run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
 {
 	static char out[PIPELINE * (KEY_BYTES + VALUE + 64)], value[VALUE];
-	uint64_t id = 1;
-	uint64_t begin_ns;
+	uint64_t id = 1, begin_ns;
 
 	memset(value, 'v', sizeof(value));
 	begin_ns = timer_clock_ns();
