@@ -85,8 +85,7 @@ table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_l
 	for (uint32_t n_lines = 0; n_lines < CHAIN_LINES_MAX; n_lines++) {
 		const struct bucket *b = table_line(t, line);
 		for (unsigned match = bucket_match(b, tag); match != 0; match &= match - 1) {
-			unsigned i = (unsigned)__builtin_ctz(match);
-			uint64_t slot = word_load_rlx(&b->slot[i]);
+			uint64_t i = bucket_match_slot(match), slot = word_load_rlx(&b->slot[i]);
 			if (key_is(t, slot, key, key_len)) {
 				*ret = (struct table_place){head, line << 3 | i, slot};
 				return true;

@@ -83,16 +83,16 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
-	if (a != NULL && lane_of_thread != LANE_NONE)
-		lane_add(&lane_cell(a->cells, lane_of_thread)->retries, 1, lane_of_thread);
+	if (a != NULL && lane_mine.cell_at != LANE_NONE)
+		lane_add(&lane_cell(a->cells, lane_mine.cell_at)->retries, 1, lane_mine.cell_at);
 	return get_slow(p, key, key_len, buf, buf_cap);
 }
 
 ssize_t
 get_counted_rarely(struct peek *p, const struct attached *a, uint64_t hint_at, ssize_t result)
 {
-	bool hit = hint_at != GET_MISS, is_counted = lane_is_own(lane_of_thread);
-	unsigned lane = lane_of_thread != LANE_NONE ? lane_of_thread : lane_take();
+	bool hit = hint_at != GET_MISS, is_counted = lane_is_own(lane_mine.cell_at);
+	unsigned lane = lane_mine.cell_at != LANE_NONE ? lane_mine.cell_at : lane_take();
 	struct hint_cell *cell = lane_cell(a->cells, lane);
 	uint64_t sum = lane_add(hit ? &cell->hits : &cell->misses, !is_counted, lane);
 

@@ -31,6 +31,7 @@ struct attached {
 	struct byte *hints;      /* NULL: nobody wants them */
 	struct hint_cell *cells; /* HINT_CELLS_PER_CLIENT of them: in the hint page, or the handle's own */
 	struct clock_shift shift;
+	uint64_t quick_off_max;  /* lookup_quick_off_max of the map */
 	bool stay;               /* PEEK_NO_FOLLOW: a retired segment is read on */
 
 	/* for those who attach and close */

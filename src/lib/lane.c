@@ -6,21 +6,29 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-_Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
-_Thread_local uint8_t lane_sample_at __attribute__((tls_model("initial-exec")));
+#define N_OWN (HINT_CELLS_PER_CLIENT - 1) /* lanes of one thread each */
+
+_Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec"))) = {.cell_at = LANE_NONE};
 
 /* Guards what follows, and orders the last stores of a lane's old owner before the first of the new one. */
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool lane_taken[LANE_SHARED];
+static bool lane_taken[N_OWN];
 static bool key_made;
 static pthread_key_t key;
 
-static void
-lane_give_back(void *lane_as_ptr)
+/* The i-th lane; N_OWN: the shared one. */
+static unsigned
+lane_of(unsigned i)
 {
-	lane_of_thread = LANE_NONE; /* a later destructor that still reads takes one anew */
+	return i * (unsigned)sizeof(struct hint_cell);
+}
+
+static void
+lane_give_back(void *taken)
+{
+	lane_mine.cell_at = LANE_NONE; /* a later destructor that still reads takes one anew */
 	pthread_mutex_lock(&lanes_lock);
-	lane_taken[(uintptr_t)lane_as_ptr] = false;
+	*(bool *)taken = false;
 	pthread_mutex_unlock(&lanes_lock);
 }
 
@@ -29,8 +37,8 @@ static void
 lane_in_child(void)
 {
 	pthread_mutex_init(&lanes_lock, NULL);
-	for (unsigned i = 1; i < LANE_SHARED; i++)
-		lane_taken[i] = i == lane_of_thread;
+	for (unsigned i = 0; i < N_OWN; i++)
+		lane_taken[i] = lane_of(i) == lane_mine.cell_at;
 }
 
 /* The library may be unloaded before its threads end. */
@@ -44,21 +52,21 @@ lane_forget_key(void)
 unsigned
 lane_take(void)
 {
-	unsigned lane = 1;
+	unsigned i = 0;
 
 	pthread_mutex_lock(&lanes_lock);
 	if (!key_made)
 		key_made = pthread_atfork(NULL, NULL, lane_in_child) == 0 && pthread_key_create(&key, lane_give_back) == 0;
-	while (lane < LANE_SHARED && lane_taken[lane])
-		lane++;
+	while (i < N_OWN && lane_taken[i])
+		i++;
 	/* Without a key a lane would never come back: the thread shares one. */
-	if (lane < LANE_SHARED && key_made && pthread_setspecific(key, (void *)(uintptr_t)lane) == 0)
-		lane_taken[lane] = true;
+	if (i < N_OWN && key_made && pthread_setspecific(key, &lane_taken[i]) == 0)
+		lane_taken[i] = true;
 	else
-		lane = LANE_SHARED;
+		i = N_OWN;
 	pthread_mutex_unlock(&lanes_lock);
-	lane_of_thread = lane;
-	return lane;
+	lane_mine.cell_at = lane_of(i);
+	return lane_mine.cell_at;
 }
 
 void
@@ -69,7 +77,7 @@ lane_sample(struct hint_cell *cell, uint64_t n_hits, uint64_t hint_at)
 	uint64_t random = (n_hits ^ (uintptr_t)cell) * odd;
 
 	random = (random ^ random >> 32) * odd;
-	lane_sample_at = (uint8_t)(random >> 56);
+	lane_mine.sample_at = (uint8_t)(random >> 56);
 	/* relaxed: one word says all, and nobody relies on it */
 	word_store_rlx(&cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n_hits));
 }

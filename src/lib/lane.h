@@ -1,29 +1,34 @@
 /*
  * lane.h: which counters a thread adds to, without an atomic read-modify-write.
  *
- * A thread takes a lane when it first reads, and gives it back when it ends. Lanes 1 to LANE_SHARED - 1 belong to one thread each, which
+ * A thread takes a lane when it first reads, and gives it back when it ends. All but the last belong to one thread each, which
  * loads, adds and stores; all further threads share the last one and add atomically. The cells are private memory or the hint page, never the
  * segment.
  */
 #ifndef PEEK_LIB_LANE_H
 #define PEEK_LIB_LANE_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "shm/hint.h"
 
-#define LANE_NONE   0u /* this thread has not read yet */
-#define LANE_SHARED ((unsigned)HINT_CELLS_PER_CLIENT)
-
-/* initial-exec: one load, also in a shared library. Eight bytes, with the next, of the surplus that the C library keeps for dlopen. */
-extern _Thread_local unsigned lane_of_thread __attribute__((tls_model("initial-exec")));
+/* A lane is where its cell lies among a client's cells, in bytes. */
+#define LANE_SHARED ((unsigned)((HINT_CELLS_PER_CLIENT - 1) * sizeof(struct hint_cell)))
+#define LANE_NONE   UINT_MAX /* this thread has not read yet */
 
 /*
- * A hit is sampled (shm/hint.h) when the lowest byte of its lane's hits is this. Each sample draws the next one's: it is 1 to 256 hits away,
- * all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed distance a loop over
+ * sample_at: a hit is sampled (shm/hint.h) when the lowest byte of its lane's hits is this. Each sample draws the next one's: it is 1 to 256 hits
+ * away, all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed distance a loop over
  * 2^n keys would show one of them. The thread's own, where no other client can write.
  */
-extern _Thread_local uint8_t lane_sample_at __attribute__((tls_model("initial-exec")));
+struct lane {
+	unsigned cell_at;
+	uint8_t sample_at;
+};
+
+/* initial-exec: a load or two, also in a shared library. Eight bytes of the surplus that the C library keeps for dlopen. */
+extern _Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec")));
 
 /* Takes a lane for this thread. Never fails: LANE_SHARED, if all are taken. */
 unsigned lane_take(void);
@@ -45,19 +50,19 @@ lane_add(struct word *w, uint64_t n, unsigned lane)
 static inline bool
 lane_is_own(unsigned lane)
 {
-	return lane - 1 < LANE_SHARED - 1;
+	return lane < LANE_SHARED;
 }
 
 static inline struct hint_cell *
 lane_cell(struct hint_cell *cells, unsigned lane)
 {
-	return &cells[lane - 1];
+	return (struct hint_cell *)(void *)((char *)cells + lane);
 }
 
 static inline bool
 lane_sample_due(uint64_t n_hits)
 {
-	return (uint8_t)n_hits == lane_sample_at;
+	return (uint8_t)n_hits == lane_mine.sample_at;
 }
 
 /* Leaves a sample: hint_at is what the cell's hit number n_hits read. */

@@ -93,12 +93,14 @@ lookup_now_s(const struct map *m, const struct clock_shift *shift)
 	return clock_word_s(clock);
 }
 
-/* Whether the item is past by a clock: it expires, or a flush is to come. Out of line, so that what it needs costs others nothing. */
+/* Whether an item is past: flushed or expired. Out of line, so that what it needs costs others nothing. */
 static __attribute__((noinline, unused)) bool
-lookup_past_by_clock(const struct map *m, uint64_t word0, uint64_t cutoff, const struct clock_shift *shift)
+lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff, const struct clock_shift *shift)
 {
 	uint64_t clock = word_load_rlx(&m->header->clock);
 
+	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
+		return true;
 	if ((cutoff & CUTOFF_PENDING) != 0) {
 		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
 		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
@@ -109,17 +111,16 @@ lookup_past_by_clock(const struct map *m, uint64_t word0, uint64_t cutoff, const
 	    (item_expiry_s(word0) != 0 && item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
 }
 
-/* Whether an item with these words is past: flushed or expired. To be asked between seq_begin and the validation. */
+/* The same, at once for one that never expires. To be asked between seq_begin and the validation. */
 static inline bool
 lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
 {
 	uint64_t cutoff = word_load_rlx(&m->header->cutoff); /* relaxed: coherent with what was acknowledged */
 
-	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
-		return true;
-	if (LOOKUP_LIKELY((cutoff & CUTOFF_PENDING) == 0 && item_expiry_s(word0) == 0))
+	/* A flush to come makes the cut-off larger than any CAS id. */
+	if (LOOKUP_LIKELY(item_cas(word1) > cutoff && item_expiry_s(word0) == 0))
 		return false;
-	return lookup_past_by_clock(m, word0, cutoff, shift);
+	return lookup_past_slow(m, word0, word1, cutoff, shift);
 }
 
 /* ---- the quick form ------------------------------------------------------------------------------------------------- */
@@ -130,7 +131,7 @@ struct lookup_place {
 	const struct bucket *line;
 	uint64_t line_idx; /* of the line, in the order of the hint page */
 	uint64_t begun;
-	unsigned match;    /* bit i: the line's slot i has the tag */
+	unsigned match;    /* as bucket_match has it: the line's slots with the tag */
 };
 
 static inline struct lookup_place
@@ -171,19 +172,26 @@ lookup_quick_miss(const struct map *m, const struct lookup_place *at, uint64_t c
 static inline uint64_t
 lookup_hint_at(const struct lookup_place *at)
 {
-	return at->line_idx * HINT_BYTES_PER_BUCKET + (unsigned)__builtin_ctz(at->match);
+	return at->line_idx * HINT_BYTES_PER_BUCKET + bucket_match_slot(at->match);
+}
+
+/* The last offset from which a quick read stays inside the arena, which is larger than its reach by far. */
+static inline uint64_t
+lookup_quick_off_max(const struct map *m)
+{
+	return m->arena_bytes - LOOKUP_QUICK_REACH;
 }
 
 /* The item that the first match points to, clamped for a quick read. False: not for this form. */
 static inline bool
-lookup_quick_item(const struct map *m, const struct lookup_place *at, const struct word **ret)
+lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_place *at, const struct word **ret)
 {
-	uint64_t slot = word_load_rlx(&at->line->slot[__builtin_ctz(at->match)]); /* relaxed: validated by the caller */
+	uint64_t slot = word_load_rlx(&at->line->slot[bucket_match_slot(at->match)]); /* relaxed: validated by the caller */
 	uint64_t off = slot_item_off(slot);
 
 	const struct word *item = *ret = &m->arena[off / sizeof(struct word)];
 
-	if (LOOKUP_UNLIKELY(off + LOOKUP_QUICK_REACH > m->arena_bytes))
+	if (LOOKUP_UNLIKELY(off > off_max))
 		return false;
 	/* Where the value lies depends on the first line: without these the second and third are waited for one after the other. */
 	__builtin_prefetch(item + 8);
@@ -198,9 +206,10 @@ lookup_quick_copy(const struct map *m, const struct lookup_place *at, const stru
 {
 	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
 	uint64_t word1 = word_load_rlx(&item[1]);
-	uint32_t value_bytes = item_value_bytes(word0), state = item_state(word1);
+	uint64_t value_bytes = item_value_bytes(word0), state = item_state(word1);
 	/* What has another layout is refused here; the value lies right behind the key. */
-	const struct word *item_key = item + ITEM_HEADER_BYTES / sizeof(struct word) + (state & ITEM_FLAGS) / ITEM_FLAGS;
+	const struct word *item_key =
+	    (const struct word *)(const void *)((const char *)item + ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS));
 
 	if (LOOKUP_UNLIKELY(item_key_bytes(word0) != key_len || value_bytes > LOOKUP_QUICK_BYTES ||
 	        (state & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 || value_bytes > buf_cap))
@@ -325,7 +334,7 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 	line_idx = idx;
 	for (unsigned n_lines = 1;; n_lines++) {
 		for (unsigned match = bucket_match(line, slot_tag(hash)); match != 0; match &= match - 1) {
-			unsigned i = (unsigned)__builtin_ctz(match);
+			uint64_t i = bucket_match_slot(match);
 			bool past;
 			uint64_t slot = word_load_rlx(&line->slot[i]); /* relaxed: validated by lookup_pin_slot */
 			enum lookup_result r = lookup_pin_slot(m, &head->seq, begun, slot, key, key_len, shift, pin, &past);

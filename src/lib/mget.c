@@ -55,7 +55,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		lookup_quick_follow(m, &g.at[i], g.hash[i]);
-		if (g.at[i].match != 0 && lookup_quick_item(m, &g.at[i], &g.item[i])) { /* which fetches the lines behind the first */
+		if (g.at[i].match != 0 && lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) { /* which fetches the lines behind the first */
 			PREFETCH(g.item[i]);
 			if (a->hints != NULL)
 				__builtin_prefetch(&a->hints[lookup_hint_at(&g.at[i])], 1);
@@ -85,7 +85,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		op->result = r;
 	}
 	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane), misses = lane_add(&cell->misses, n_quick_misses, lane);
-	uint8_t n_since_due = (uint8_t)(hits - lane_sample_at); /* hits since the one to be sampled, if it was in this group */
+	uint8_t n_since_due = (uint8_t)(hits - lane_mine.sample_at); /* hits since the one to be sampled, if it was in this group */
 	if (LOOKUP_UNLIKELY(n_since_due < n_quick_hits))
 		mget_sample(&g, ops, n, n_since_due, cell, hits);
 	if (hits % READ_CADENCE < n_quick_hits || misses % READ_CADENCE < n_quick_misses)
@@ -105,7 +105,7 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 		for (end = begin; end < n && end < begin + GROUP && ops[end].key_len - 1 < ITEM_KEY_MAX; end++)
 			;
 		if (a != NULL && end > begin) {
-			n_hits += (ssize_t)mget_group(p, a, lane_of_thread, ops + begin, end - begin);
+			n_hits += (ssize_t)mget_group(p, a, lane_mine.cell_at, ops + begin, end - begin);
 			continue;
 		}
 		/* A key of no allowed length, or no segment to read. */

@@ -11,7 +11,7 @@
 int
 read_ready(struct peek *p)
 {
-	if (lane_of_thread == LANE_NONE)
+	if (lane_mine.cell_at == LANE_NONE)
 		lane_take();
 	if (seq_load_ptr(&p->own.now) != NULL)
 		return 0;
@@ -37,7 +37,7 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 
 	if (r != 0)
 		return r;
-	rd->lane = lane_of_thread;
+	rd->lane = lane_mine.cell_at;
 	read_use(rd);
 	if (rd->a == NULL)
 		return -EPROTO;

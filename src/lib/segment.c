@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "lib/hints.h"
+#include "lib/lookup.h"
 #include "lib/owner.h"
 
 #define RENAME_TRIES 10 /* milliseconds that a name may be missing while the daemon replaces what it means */
@@ -46,6 +47,7 @@ open_named(struct peek *p, struct attached **ret)
 	a->owns_map = true;
 	a->cells = p->own.cells;
 	a->shift = p->shift;
+	a->quick_off_max = lookup_quick_off_max(&a->map);
 	a->stay = (p->flags & PEEK_NO_FOLLOW) != 0;
 	*ret = a;
 	return 0;

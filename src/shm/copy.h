@@ -87,15 +87,16 @@ static inline void
 copy_out_x86(unsigned char *out, const char *src, size_t n)
 {
 	if (n > 64) {
-		if (n >= COPY_REP_MIN_BYTES) {
-			__asm__ volatile("rep movsb" : "+D"(out), "+S"(src), "+c"(n) : : "memory");
-			return;
+		if (n > 128) {
+			if (n >= COPY_REP_MIN_BYTES) {
+				__asm__ volatile("rep movsb" : "+D"(out), "+S"(src), "+c"(n) : : "memory");
+				return;
+			}
+			copy_64(out + 64, src + 64);
+			if (n > 192)
+				copy_64(out + 128, src + 128);
 		}
 		copy_64(out, src);
-		if (n > 128)
-			copy_64(out + 64, src + 64);
-		if (n > 192)
-			copy_64(out + 128, src + 128);
 		copy_64(out + n - 64, src + n - 64);
 	} else if (n > 32) {
 		copy_32(out, src);
@@ -169,9 +170,9 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 	const unsigned char *p = key;
 
 #ifdef SHM_X86_WIDE
-	if (key_len - 1 < 64) {
+	if (__builtin_expect(key_len <= 64, 1)) {
 		/* A mask by the length: no branch on it, none on the tail, and not a byte beyond is read. */
-		uint64_t which = ~UINT64_C(0) >> (64 - key_len);
+		uint64_t which = _bzhi_u64(~UINT64_C(0), (unsigned)key_len);
 		bool equal;
 
 		__asm__ volatile("kmovq %3, %%k1\n\tvmovdqu8 %1, %%zmm16%{%%k1%}%{z%}\n\tvpcmpneqb %2, %%zmm16, %%k2%{%%k1%}\n\tkortestq %%k2, %%k2"

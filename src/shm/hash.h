@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HASH_USUAL_MIN 17u
+#define HASH_USUAL_MAX 32u
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -15,6 +18,15 @@
 static __attribute__((noinline, unused)) uint64_t
 hash_long_key(const void *key, size_t key_len, uint64_t seed)
 {
+	return XXH3_64bits_withSeed(key, key_len, seed);
+}
+
+/* The same of 17 to 32 bytes, the usual keys of a cache: what XXH3 decides by the length is decided. */
+static inline uint64_t
+hash_usual_key(const void *key, size_t key_len, uint64_t seed)
+{
+	if (key_len < HASH_USUAL_MIN || key_len > HASH_USUAL_MAX)
+		__builtin_unreachable();
 	return XXH3_64bits_withSeed(key, key_len, seed);
 }
 

@@ -48,7 +48,7 @@ item_expiry_s(uint64_t word0)
 static inline uint32_t
 item_value_bytes(uint64_t word0)
 {
-	return (uint32_t)(word0 >> 8) & ITEM_VALUE_MAX;
+	return (uint32_t)word0 >> 8;
 }
 
 static inline uint32_t

@@ -15,7 +15,7 @@
  *
  * Bucket: one cache line.
  *   word 0     sequence; odd while the bucket or its overflow chain is being rewritten. Unused in an overflow bucket.
- *   word 1..7  slots. 0: empty. Tag (24 bits, never 0) over item offset (40 bits, in units of 8 bytes from arena_off).
+ *   word 1..7  slots. 0: empty. Tag (24 bits, odd) over item offset (40 bits, in units of 8 bytes from arena_off).
  *              The last slot of a full bucket may be a link: tag 0, and the index of an overflow bucket plus 1.
  *
  * Linear hashing: a key's bucket is hash mod 2^k where 2^(k-1) < n_buckets <= 2^k, or hash mod 2^(k-1) where that
@@ -32,7 +32,7 @@
 #include "shm/atomic.h"
 
 #define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089) /* 0x89 "peekd0" LF: a text tool that touched it shows */
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 #ifdef PEEK_MODEL
 #define BUCKET_SLOTS 3u /* the model explores every interleaving: fewer slots, the same code */

@@ -21,18 +21,27 @@
 #ifdef SHM_X86_ASM
 #include <emmintrin.h>
 #if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__BMI2__)
+#include <immintrin.h>
 #define SHM_X86_WIDE 1 /* a bucket, a key or 64 bytes of a value in one register */
 #endif
 #endif
 
-/* n_buckets >= 1. */
+/* 1 <= n_buckets < 2^63. Without a branch: which of the two it is can't be predicted. */
 static inline uint64_t
 table_bucket_idx(uint64_t hash, uint64_t n_buckets)
 {
+#if defined(SHM_X86_WIDE)
+	unsigned k = 63 ^ (unsigned)__builtin_clzll((n_buckets - 1) | 1);
+	uint64_t idx = _bzhi_u64(hash, k + 1), before_split = _bzhi_u64(hash, k);
+
+	__asm__("cmpq %2, %0\n\tcmovaeq %1, %0" : "+r"(idx) : "r"(before_split), "r"(n_buckets) : "cc");
+	return idx;
+#else
 	uint64_t mask = UINT64_MAX >> __builtin_clzll((n_buckets - 1) | 1);
 	uint64_t idx = hash & mask, before_split = hash & (mask >> 1);
 
 	return idx < n_buckets ? idx : before_split;
+#endif
 }
 
 /* The bucket whose split makes bucket n_buckets, for n_buckets >= 1. */
@@ -42,13 +51,11 @@ table_split_idx(uint64_t n_buckets)
 	return n_buckets - (UINT64_C(1) << (63 - __builtin_clzll(n_buckets)));
 }
 
-/* 1 .. 2^24 - 1: 0 is what empty slots and links have. */
+/* Odd: 0 is what empty slots and links have. */
 static inline uint64_t
 slot_tag(uint64_t hash)
 {
-	uint64_t tag = hash >> SLOT_UNIT_BITS;
-
-	return tag + (tag == 0);
+	return hash >> SLOT_UNIT_BITS | 1;
 }
 
 static inline uint64_t
@@ -102,8 +109,10 @@ slot_link_idx(uint64_t slot)
 	return slot - 1;
 }
 
+#define BUCKET_MATCH_MASK (((1u << BUCKET_SLOTS) - 1) << 1)
+
 /*
- * Which slots carry the tag: bit i for slot i. Compares all of them without a branch, since a mispredicted branch on a
+ * Which slots carry the tag: bit i for word i of the line (slot i - 1; word 0 is the sequence). Compares all of them without a branch, since a mispredicted branch on a
  * line that has not arrived throws away the overlap with the next lookup. tag is never 0, so that neither an empty slot
  * nor a link matches.
  */
@@ -118,7 +127,7 @@ bucket_match(const struct bucket *b, uint64_t tag)
 	    : "=r"(match)
 	    : "m"(*(const char(*)[64])(const void *)b), "r"(tag), "i"(SLOT_UNIT_BITS)
 	    : "xmm16", "xmm17", "k1");
-	return match >> 1; /* drops the sequence's lane */
+	return match & BUCKET_MATCH_MASK;
 #elif defined(SHM_X86_ASM)
 	__m128i w01, w23, w45, w67;
 	const __m128i want = _mm_set1_epi32((int)tag);
@@ -133,14 +142,21 @@ bucket_match(const struct bucket *b, uint64_t tag)
 	lo = _mm_cmpeq_epi32(_mm_srli_epi32(lo, SLOT_UNIT_BITS - 32), want);
 	hi = _mm_cmpeq_epi32(_mm_srli_epi32(hi, SLOT_UNIT_BITS - 32), want);
 	__m128i both = _mm_packs_epi32(lo, hi);
-	return ((unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) >> 1) & 0x7f; /* drops the sequence's lane */
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) & BUCKET_MATCH_MASK;
 #else
 	unsigned match = 0;
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-		match |= (unsigned)(slot_tag_of(word_load_rlx(&b->slot[i])) == tag) << i; /* relaxed: seq_validate */
+		match |= (unsigned)(slot_tag_of(word_load_rlx(&b->slot[i])) == tag) << (i + 1); /* relaxed: seq_validate */
 	return match;
 #endif
+}
+
+/* The slot of the first match, which there must be. 64 bits wide, so that the 1 becomes part of an address. */
+static inline uint64_t
+bucket_match_slot(unsigned match)
+{
+	return (uint64_t)(unsigned)__builtin_ctz(match) - 1;
 }
 
 #endif

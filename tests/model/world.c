@@ -174,7 +174,7 @@ world_count(struct store *s, char key)
 void
 world_readers(struct world *w)
 {
-	lane_of_thread = 1;
+	lane_mine.cell_at = 0;
 	for (unsigned t = 0; t < MODEL_THREADS_MAX; t++) {
 		struct reader *r = &readers[t];
 		memset(&r->peek.own, 0, sizeof(r->peek.own));

@@ -150,7 +150,7 @@ slots_are_tag_and_unit(void **state)
 		assert_true(slot_tag_of(slot) == slot_tag(hash) && slot_unit(slot) == unit);
 		assert_true(slot_is_item(slot) && !slot_is_link(slot));
 	}
-	assert_true(slot_tag(0) == 1 && slot_tag((UINT64_C(1) << SLOT_UNIT_BITS) - 1) == 1);
+	assert_true(slot_tag(0) == 1 && slot_tag((UINT64_C(1) << SLOT_UNIT_BITS) - 1) == 1 && slot_tag(UINT64_C(2) << SLOT_UNIT_BITS) == 3);
 	assert_true(slot_tag(UINT64_MAX) == (1u << SLOT_TAG_BITS) - 1);
 	assert_true(!slot_is_item(0) && !slot_is_link(0));
 	for (uint64_t i = 0; i < 1000; i++) {
@@ -183,7 +183,9 @@ match_is_a_comparison_of_each(void **state)
 					v = slot_make(tag, next_random(&random_state) & 0xffffffffff);
 				word_store_rlx(&b.slot[i], v);
 			}
-			assert_int_equal(bucket_match(&b, tag), set);
+			assert_int_equal(bucket_match(&b, tag), set << 1);
+			if (set != 0)
+				assert_int_equal(bucket_match_slot(set << 1), __builtin_ctz(set));
 		}
 	}
 }
