@@ -60,7 +60,7 @@ WIDE(peek_get)(struct peek *p, const void *key, size_t key_len, void *buf, size_
 	const struct word *item;
 	if (LOOKUP_UNLIKELY(!lookup_quick_item(m, a->quick_off_max, &at, &item)))
 		return get_slow(p, key, key_len, buf, buf_cap);
-	ssize_t n = lookup_quick_copy(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
+	ssize_t n = lookup_quick_read(m, &at, item, key, key_len, buf, buf_cap, &a->shift);
 	if (LOOKUP_LIKELY(n >= 0)) {
 		uint64_t hint_at = lookup_hint_at(&at);
 		if (a->hints != NULL)

@@ -199,9 +199,9 @@ lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_pla
 	return true;
 }
 
-/* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
+/* Any item that is for this form. */
 static inline ssize_t
-lookup_quick_copy(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
+lookup_quick_any(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
 {
 	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
@@ -222,6 +222,42 @@ lookup_quick_copy(const struct map *m, const struct lookup_place *at, const stru
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
+}
+
+#ifdef SHM_X86_WIDE
+/* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. */
+static inline ssize_t
+lookup_quick_plain(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
+    size_t key_len, void *buf, size_t buf_cap)
+{
+	uint64_t bytes_max = buf_cap < LOOKUP_QUICK_BYTES ? buf_cap : LOOKUP_QUICK_BYTES;
+
+	if (LOOKUP_UNLIKELY(key_len > COPY_PLAIN_KEY_MAX || !copy_is_plain(item, key, key_len)))
+		return LOOKUP_ELSE;
+	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, all of them: validated below */
+	if (LOOKUP_UNLIKELY(value_bytes > bytes_max))
+		return LOOKUP_ELSE;
+	if (LOOKUP_UNLIKELY(item_cas(word_load_rlx(&item[1])) <= word_load_rlx(&m->header->cutoff)))
+		return LOOKUP_ELSE;
+	copy_out(buf, item, ITEM_HEADER_BYTES + key_len, value_bytes);
+	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
+		return LOOKUP_TORN;
+	return (ssize_t)value_bytes;
+}
+#endif
+
+/* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
+static inline ssize_t
+lookup_quick_read(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
+    size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
+{
+#ifdef SHM_X86_WIDE
+	ssize_t n = lookup_quick_plain(m, at, item, key, key_len, buf, buf_cap);
+
+	if (LOOKUP_LIKELY(n != LOOKUP_ELSE))
+		return n;
+#endif
+	return lookup_quick_any(m, at, item, key, key_len, buf, buf_cap, shift);
 }
 
 /* ---- the pinned form -------------------------------------------------------------------------------------------------- */

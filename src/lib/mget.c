@@ -67,7 +67,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		struct peek_op *op = &ops[i];
 		ssize_t r = LOOKUP_ELSE;
 		if (in_range && g.item[i] != NULL && (g.at[i].begun & 1) == 0)
-			r = lookup_quick_copy(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf, op->buf_cap, &a->shift);
+			r = lookup_quick_read(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf, op->buf_cap, &a->shift);
 		else if (in_range && lookup_quick_miss(m, &g.at[i], count))
 			r = -ENOENT;
 		if (LOOKUP_LIKELY(r >= 0)) {

@@ -210,6 +210,31 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 	return differ == 0;
 }
 
+#ifdef SHM_X86_WIDE
+#define COPY_PLAIN_KEY_MAX 48u /* header and key in one register */
+
+/*
+ * Whether the item has this key and none of what is out of the ordinary: no expiry, and a state whose low byte is 0 (no counter, extents or flags).
+ * Its header and its key are compared at once: the fewer instructions wait for the item's line, the more lookups overlap.
+ * key_len <= COPY_PLAIN_KEY_MAX. Not a byte of private memory beyond the key is read.
+ */
+static inline bool
+copy_is_plain(const struct word *item, const void *key, size_t key_len)
+{
+	const uint64_t header = 0x1f1; /* bytes of it that count: the key's length, the expiry, the low byte of the state */
+	uint64_t where = _bzhi_u64(~UINT64_C(0), (unsigned)key_len) << ITEM_HEADER_BYTES;
+	bool equal;
+
+	__asm__ volatile("kmovq %3, %%k1\n\tkmovq %4, %%k2\n\tvmovdqu8 %2, %%zmm16%{%%k1%}%{z%}\n\tvmovd %5, %%xmm17\n\t"
+			 "vporq %%zmm17, %%zmm16, %%zmm16\n\tvpcmpneqb %1, %%zmm16, %%k1%{%%k2%}\n\tkortestq %%k1, %%k1"
+	    : "=@ccz"(equal)
+	    : "m"(*(const char(*)[64])(const void *)item), "m"(*(const char(*)[64])((const char *)key - ITEM_HEADER_BYTES)), "r"(where),
+	    "r"(where | header), "r"((unsigned)key_len)
+	    : "xmm16", "xmm17", "k1", "k2");
+	return equal;
+}
+#endif
+
 /*
  * Writes bytes one run after another into consecutive words that no reader can reach yet. copy_in_end stores the last
  * partial word, zero-padded.

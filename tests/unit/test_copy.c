@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/mman.h>
+
 #include <cmocka.h>
 
 #include "shm/copy.h"
+#include "shm/item.h"
 
 #define WORDS 128
 #define GUARD 0xa5
@@ -113,6 +116,58 @@ key_equal_is_memcmp(void **state)
 	}
 }
 
+#ifdef SHM_X86_WIDE
+/* Whether a difference in this bit of header and key makes an item another, or one that is out of the ordinary. */
+static bool
+bit_counts(size_t byte, size_t key_len)
+{
+	bool key_length = byte == 0, expiry = byte >= 4 && byte < 8, layout = byte == 8;
+
+	return key_length || expiry || layout || (byte >= ITEM_HEADER_BYTES && byte < ITEM_HEADER_BYTES + key_len);
+}
+
+static void
+plain_is_what_a_look_at_each_part_says(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len <= COPY_PLAIN_KEY_MAX; len++) {
+		unsigned char key[64 + 64], *k = key + 64 - len; /* what stands before and behind it is no part of it */
+		fill((unsigned)len);
+		memset(key, GUARD, sizeof(key));
+		memcpy(k, plain + ITEM_HEADER_BYTES, len);
+		word_store_rlx(&shared[0], item_word0(0, 77, (uint32_t)len));
+		word_store_rlx(&shared[1], item_word1(0x123456789abc, ITEM_STALE | ITEM_FETCHED));
+		assert_true(copy_is_plain(shared, k, len));
+		for (size_t bit = 0; bit < 64 * 8; bit++) {
+			uint64_t was = word_load_rlx(&shared[bit / 64]);
+			word_store_rlx(&shared[bit / 64], was ^ UINT64_C(1) << bit % 64);
+			assert_int_equal(copy_is_plain(shared, k, len), !bit_counts(bit / 8, len));
+			word_store_rlx(&shared[bit / 64], was);
+		}
+	}
+}
+
+/* The key at the beginning and at the end of a page beside pages that can't be read. */
+static void
+plain_reads_no_byte_beside_the_key(void **state)
+{
+	unsigned char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *page = pages + 4096;
+
+	(void)state;
+	assert_true(pages != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
+	for (size_t len = 1; len <= COPY_PLAIN_KEY_MAX; len++) {
+		fill((unsigned)len);
+		word_store_rlx(&shared[0], item_word0(0, 0, (uint32_t)len));
+		word_store_rlx(&shared[1], item_word1(1, 0));
+		memcpy(page, plain + ITEM_HEADER_BYTES, len);
+		memcpy(page + 4096 - len, plain + ITEM_HEADER_BYTES, len);
+		assert_true(copy_is_plain(shared, page, len));
+		assert_true(copy_is_plain(shared, page + 4096 - len, len));
+	}
+	munmap(pages, 3 * 4096);
+}
+#endif
+
 static void
 tail_word_is_little_endian(void **state)
 {
@@ -167,6 +222,10 @@ main(void)
 		cmocka_unit_test(copy_out_stays_inside),
 		cmocka_unit_test(copy_out_of_large_values),
 		cmocka_unit_test(key_equal_is_memcmp),
+#ifdef SHM_X86_WIDE
+		cmocka_unit_test(plain_is_what_a_look_at_each_part_says),
+		cmocka_unit_test(plain_reads_no_byte_beside_the_key),
+#endif
 		cmocka_unit_test(tail_word_is_little_endian),
 		cmocka_unit_test(copy_in_is_concatenation),
 	};

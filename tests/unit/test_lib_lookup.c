@@ -60,7 +60,9 @@ quick(const struct probe *p, const struct lookup_place *at, char *buf, size_t ca
 {
 	const struct word *item;
 
-	return !lookup_quick_item(&h.map, lookup_quick_off_max(&h.map), at, &item) ? LOOKUP_ELSE : lookup_quick_copy(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
+	if (!lookup_quick_item(&h.map, lookup_quick_off_max(&h.map), at, &item))
+		return LOOKUP_ELSE;
+	return lookup_quick_read(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
 }
 
 static enum lookup_result
