@@ -32,7 +32,6 @@ hints_create(const struct map *m, uint32_t n_clients_max, struct hints **ret)
 {
 	struct hints *h = calloc(1, sizeof(*h));
 	uint32_t n = n_clients_max < HINTS_CLIENTS_MAX ? n_clients_max : HINTS_CLIENTS_MAX;
-	void *page = MAP_FAILED;
 	int saved;
 
 	if (h == NULL)
@@ -48,10 +47,9 @@ hints_create(const struct map *m, uint32_t n_clients_max, struct hints **ret)
 	if (h->fd < 0 || ftruncate(h->fd, (off_t)h->layout.total_bytes) != 0 ||
 	    fcntl(h->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		goto fail;
-	page = mmap(NULL, h->layout.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
-	if (page == MAP_FAILED)
+	h->page = map_aligned(h->fd, h->layout.total_bytes, true);
+	if (h->page == NULL)
 		goto fail;
-	h->page = page;
 	*ret = h;
 	return 0;
 fail:

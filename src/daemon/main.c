@@ -203,7 +203,10 @@ segment_mode(const struct conf *conf, mode_t unix_mode)
 static int
 begin_huge(struct daemon *d)
 {
-	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map);
+	uint64_t n_bytes;
+
+	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map,
+	    d->hints != NULL ? hints_bytes(d->hints, &n_bytes) : NULL);
 	if (d->conf.huge_pages != HUGE_PAGES_REQUIRE)
 		return 0;
 	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)

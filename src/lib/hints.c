@@ -128,8 +128,8 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 	if (o->total_bytes != l.total_bytes || seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(o->fd, &st) != 0 ||
 	    (uint64_t)st.st_size < l.total_bytes)
 		return -EBADMSG;
-	void *at = mmap(NULL, l.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd, 0);
-	if (at == MAP_FAILED)
+	void *at = map_aligned(o->fd, l.total_bytes, true);
+	if (at == NULL)
 		return -ENOMEM;
 	*now = *a;
 	now->owns_map = false;

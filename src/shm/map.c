@@ -97,24 +97,36 @@ geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 
 /* ---- mapping ------------------------------------------------------------------------------------------------------- */
 
-/* Maps the object at a 2 MiB boundary, so that its huge pages can be mapped as such. */
+void *
+map_aligned(int fd, size_t bytes, bool writable)
+{
+	size_t pages = (bytes + LAYOUT_PAGE_BYTES - 1) / LAYOUT_PAGE_BYTES * LAYOUT_PAGE_BYTES;
+	char *area = mmap(NULL, pages + LAYOUT_HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (area == MAP_FAILED)
+		return NULL;
+	size_t before = (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
+	char *at = area + before;
+	if (mmap(at, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		int saved = errno;
+		munmap(area, pages + LAYOUT_HUGE_BYTES);
+		errno = saved;
+		return NULL;
+	}
+	if (before > 0)
+		munmap(area, before);
+	if (before < LAYOUT_HUGE_BYTES)
+		munmap(at + pages, LAYOUT_HUGE_BYTES - before);
+	return at;
+}
+
 static int
 map_object(int fd, size_t total_bytes, bool writable, struct map *m)
 {
-	size_t reserve = total_bytes + LAYOUT_HUGE_BYTES;
-	char *area = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = map_aligned(fd, total_bytes, writable);
 
-	if (area == MAP_FAILED)
-		return -ENOMEM;
-	char *at = area + (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
-	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	if (mmap(at, total_bytes, prot, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-		int saved = errno;
-		munmap(area, reserve);
-		return saved == ENOMEM ? -ENOMEM : error_of(saved);
-	}
-	m->reserved_addr = area;
-	m->reserved_bytes = reserve;
+	if (at == NULL)
+		return errno == ENOMEM ? -ENOMEM : error_of(errno);
 	m->total_bytes = total_bytes;
 	m->header = (struct header *)(void *)at;
 	m->stats = (struct shm_stats *)(void *)(at + LAYOUT_PAGE_BYTES);
@@ -143,8 +155,8 @@ apply_geometry(struct map *m, const struct geometry *g)
 void
 map_close(struct map *m)
 {
-	if (m->reserved_addr != NULL)
-		munmap(m->reserved_addr, m->reserved_bytes);
+	if (m->header != NULL)
+		munmap(m->header, m->total_bytes);
 	if (m->fd >= 0)
 		close(m->fd);
 	*m = (struct map){.fd = -1};

@@ -42,8 +42,6 @@ struct map {
 	/* of the mapping */
 	uint64_t buckets_off, overflow_off, arena_off;
 	uint64_t generation;
-	void *reserved_addr; /* what munmap takes: the mapping begins at a 2 MiB boundary inside it */
-	size_t reserved_bytes;
 	size_t total_bytes;
 	int fd; /* -1 in a reader once it is mapped */
 };
@@ -84,6 +82,9 @@ int map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret
 
 /* What a refused segment still tells: the control socket's path, if owner and magic were right. buf holds 128 bytes. */
 int map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap);
+
+/* Maps shared memory at a 2 MiB boundary, so that its huge pages can be mapped as such. munmap ends it. NULL: errno says why. */
+void *map_aligned(int fd, size_t bytes, bool writable);
 
 /* Unmaps and closes. The object stays. */
 void map_close(struct map *m);
