@@ -3,7 +3,9 @@
  */
 #include <errno.h>
 
+#include "lib/get.h"
 #include "lib/handle.h"
+#include "lib/hints.h"
 #include "lib/read.h"
 
 /* The one place of a pinned value, and the incarnation it stands under. False: it has none, or several. */
@@ -36,6 +38,53 @@ place_of(const struct read *rd, struct peek_view *ret)
 	return true;
 }
 
+/*
+ * One try at what nearly every view is: the first match in the head bucket, a value in one piece behind its key. What is looked at, the
+ * segment's incarnation included, is looked at under the bucket's sequence. False: not for this form, or torn.
+ */
+static inline bool
+view_quick(struct peek *p, const void *key, size_t key_len, struct peek_view *ret)
+{
+	const struct attached *a = seq_load_ptr(&p->own.now);
+	unsigned lane = lane_mine.cell_at;
+	const struct word *item;
+
+	if (a == NULL || !lane_is_own(lane))
+		return false;
+	const struct map *m = &a->map;
+	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a hit is validated */
+	if (count - 1 >= m->n_buckets_max)
+		return false;
+	uint64_t hash = hash_key(key, key_len, m->seed);
+	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
+	if (at.match == 0 || (at.begun & 1) != 0 || !lookup_quick_item(m, a->quick_off_max, &at, &item))
+		return false;
+	uint64_t word0 = word_load_rlx(&item[0]), word1 = word_load_rlx(&item[1]); /* relaxed, all of them: validated below */
+	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena);
+	struct item_shape shape = item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), m->seg_shift);
+	const struct word *incarnation = &m->segments[off >> m->seg_shift].incarnation;
+	uint64_t stands = word_load_rlx(incarnation);
+	if (item_key_bytes(word0) != key_len || (item_state(word1) & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 ||
+	    !item_in_bounds(off, shape.record_bytes, m->arena_bytes, m->seg_shift) ||
+	    !copy_key_equal(&item[shape.key_at / sizeof(struct word)], key, key_len) || lookup_past(m, word0, word1, &a->shift) ||
+	    !seq_validate(&at.head->seq, at.begun))
+		return false;
+	ret->data = (const char *)item + shape.value_at;
+	ret->len = item_value_bytes(word0);
+	ret->token[0] = (uint64_t)(uintptr_t)incarnation;
+	ret->token[1] = stands;
+	uint64_t hint_at = lookup_hint_at(&at);
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	uint64_t n_hits = lane_add(&cell->hits, 1, lane);
+	if (a->hints != NULL)
+		hint_raise(&a->hints[hint_at]);
+	if (LOOKUP_UNLIKELY(get_is_due(true, n_hits))) {
+		lane_sample(cell, n_hits, hint_at);
+		hints_look_after(p, a);
+	}
+	return true;
+}
+
 int
 peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view)
 {
@@ -44,6 +93,8 @@ peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret
 
 	if (key_len - 1 >= ITEM_KEY_MAX || ret_view == NULL)
 		return -EINVAL;
+	if (LOOKUP_LIKELY(view_quick(p, key, key_len, ret_view)))
+		return 0;
 	int r = read_begin(&rd, p, key, key_len);
 	while (r == 0 && (r = read_pin(&rd)) == 0) {
 		bool one_place = place_of(&rd, &view);
