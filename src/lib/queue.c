@@ -192,8 +192,8 @@ peek_set_async(struct peek *p, const void *key, size_t key_len, const void *valu
 		.arg = arg,
 		.key_at = 3,
 		.key_len = (uint16_t)(key_end - (line + 3)),
-		.base64 = !wire_key_plain(key, key_len),
 	};
+	e.base64 = e.key_len != key_len; /* which makes a key longer */
 	pthread_mutex_lock(&p->own.queue_lock);
 	int r = set_queued(p, &e, line, out.len, value, value_len);
 	pthread_mutex_unlock(&p->own.queue_lock);

@@ -230,11 +230,35 @@ a_cursor_survives_a_move(void **state)
 	assert_false(wire_next_key(&req, &cursor, &key));
 }
 
+/* Every byte at every place, beside bytes that carry and borrow. */
+static void
+plain_keys_have_neither_blanks_nor_controls(void **state)
+{
+	static const unsigned char beside[] = {0x21, 0x22, 0x7e, 0x80, 0xa1, 0xff};
+	unsigned char key[20];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof(key); len++) {
+		for (size_t b = 0; b < sizeof(beside); b++) {
+			memset(key, beside[b], sizeof(key));
+			assert_true(wire_key_plain(key, len));
+			for (size_t at = 0; at < len; at++) {
+				for (unsigned v = 0; v < 256; v++) {
+					key[at] = (unsigned char)v;
+					assert_int_equal(wire_key_plain(key, len), v > ' ' && v != 0x7f);
+				}
+				key[at] = beside[b];
+			}
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(numbers), cmocka_unit_test(base64), cmocka_unit_test(urls), cmocka_unit_test(keys_of_any_bytes),
+	    cmocka_unit_test(plain_keys_have_neither_blanks_nor_controls),
+		cmocka_unit_test(numbers), cmocka_unit_test(base64), cmocka_unit_test(urls), cmocka_unit_test(keys_of_any_bytes),
 	    cmocka_unit_test(replies), cmocka_unit_test(a_full_buffer), cmocka_unit_test(access_levels),
 	    cmocka_unit_test(rows),
 	    cmocka_unit_test(a_cursor_survives_a_move),
