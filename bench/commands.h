@@ -29,6 +29,6 @@ int command_gate(const struct options *o);
 	COMMAND(fill, FOR_FILL, "how much of the memory the items get, and what a SET may cost")                          \
 	COMMAND(gen, FOR_GEN, "write a generated trace to the standard output")                                          \
 	COMMAND(hints, FOR_HINTS, "what a hint adds to a hit: two processes on a few hot keys, with hints and without in turn") \
-	COMMAND(gate, FOR_GATE, "a fixed loop of gets, to be counted by callgrind")
+	COMMAND(gate, FOR_GATE, "a fixed loop of gets, whose instructions callgrind or --steps counts")
 
 #endif

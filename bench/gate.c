@@ -1,9 +1,16 @@
 /*
  * gate.c: a loop of gets that is the same in every run, so that its instructions can be counted: fixed seed, keys, values and order,
- * no clock and no other process. callgrind counts from gate_loop's entry to its end.
+ * no clock and no other process. callgrind counts from gate_loop's entry to its end; with --steps a parent counts the processor's single steps
+ * there, which also works for instructions that valgrind doesn't know, and is slow.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "payload.h"
@@ -26,8 +33,8 @@ gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned c
 	return hits;
 }
 
-int
-command_gate(const struct options *o)
+static int
+run(const struct options *o)
 {
 	unsigned char value[VALUE_BYTES], *keys = malloc(o->gets * KEY_BYTES + 1);
 	struct own_segment segment;
@@ -55,11 +62,63 @@ command_gate(const struct options *o)
 		payload_key(keys + i * KEY_BYTES, KEY_BYTES, rng_below(&rng, KEYS));
 	if (rc == 0 && own_segment_add_hints(&segment) == 0 && own_segment_open(&segment, true, &p) == 0) {
 		gate_loop(p, keys, 1, value); /* what a first get does once */
+		if (o->steps)
+			raise(SIGSTOP); /* the parent counts from here */
 		hits = gate_loop(p, keys, o->gets, value);
+		if (o->steps)
+			raise(SIGSTOP);
 		peek_close(p);
 	}
 	own_segment_destroy(&segment);
 	free(keys);
 	printf("gets=%llu hits=%llu\n", (unsigned long long)o->gets, (unsigned long long)hits);
 	return hits != o->gets;
+}
+
+/* Waits for the child's next stop by SIGSTOP; single steps on the way are counted. False: it ended, or can't be traced. */
+static bool
+until_stop(pid_t child, int request, uint64_t *n_steps)
+{
+	int status;
+
+	for (;;) {
+		if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
+			return false;
+		if (WSTOPSIG(status) == SIGSTOP)
+			return true;
+		++*n_steps;
+		if (ptrace(request, child, NULL, NULL) != 0)
+			return false;
+	}
+}
+
+/* The instructions of the loop, and of the two calls of raise() around it. */
+static int
+count_steps(const struct options *o)
+{
+	uint64_t n_steps = 0;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+			_exit(1);
+		status = run(o);
+		fflush(stdout);
+		_exit(status);
+	}
+	if (child > 0 && until_stop(child, PTRACE_CONT, &n_steps) && ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 &&
+	    until_stop(child, PTRACE_SINGLESTEP, &n_steps) && ptrace(PTRACE_CONT, child, NULL, NULL) == 0 &&
+	    waitpid(child, &status, 0) == child && status == 0) {
+		printf("steps=%llu\n", (unsigned long long)n_steps);
+		return 0;
+	}
+	fprintf(stderr, "peekbench gate: the loop can't be stepped through: %s\n", strerror(errno));
+	return 1;
+}
+
+int
+command_gate(const struct options *o)
+{
+	return o->steps ? count_steps(o) : run(o);
 }

@@ -50,6 +50,7 @@ enum {
 	OPTION(COUNT, hot, "hot", 0, "N", 2000, FOR_HINTS, "how many keys")                                                \
 	OPTION(COUNT, rounds, "rounds", 0, "N", 301, FOR_HINTS, "with hints and without, in turn")                         \
 	OPTION(COUNT, gets, "gets", 0, "N", 100000, FOR_GATE, "gets in the counted loop")                                 \
+	OPTION(FLAG, steps, "steps", 0, NULL, 0, FOR_GATE, "count them here, by single steps (slow)")                      \
 	OPTION(COUNT, seed, "seed", 's', "N", 1, FOR_LOAD | FOR_REPLAY | FOR_FILL | FOR_GEN | FOR_HINTS, "of everything random") \
 	OPTION(FLAG, json, "json", 'j', NULL, 0, FOR_LOAD | FOR_REPLAY | FOR_FILL | FOR_HINTS, "one JSON object a result")
 
