@@ -80,7 +80,7 @@ static int
 receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 {
 	int sock = p->own.conn[CONN_HINTS].fd_plus_1 - 1;
-	char line[ANSWER_CAP];
+	char line[ANSWER_CAP] = "";
 	struct wire_reply re;
 	ssize_t len;
 
