@@ -15,9 +15,10 @@
  *  - A segment that was retired stays mapped until peek_close, so that no reader ever touches memory that went away.
  *  - Whoever may write the file below /dev/shm (its owner and root) can truncate it under its readers, who then get SIGBUS. Nobody else can.
  *  - Reads enter the kernel in named cases only: the first read of a process or thread; a segment that was replaced (switched
- *    off by PEEK_NO_FOLLOW); another daemon than the last, noticed once in 4096 reads of a thread, to which hints are then sent (at
- *    most 50 ms, at most 8 times for each start of a daemon; switched off by PEEK_NO_FOLLOW, PEEK_NO_HINTS or PEEK_READ_ONLY); a
- *    foreign layout, which is read through the socket.
+ *    off by PEEK_NO_FOLLOW); another daemon than the last, looked for once in 512 hits and once in 512 misses of a thread or more often,
+ *    which is then asked for its hint page: one look asks and a later one takes the answer, so that no read waits for it (at most one look a
+ *    tick of the coarse clock enters the kernel, at most 8 questions to each start of a daemon; switched off by PEEK_NO_FOLLOW,
+ *    PEEK_NO_HINTS or PEEK_READ_ONLY); a foreign layout, which is read through the socket.
  *  - An item that expires is looked at with a clock of the vDSO; others with none.
  *  - Seven threads of a process count without an atomic instruction, further ones share a counter.
  *  - The library never logs, aborts or installs a signal handler, and keeps nothing outside the handle but a number for each thread.
@@ -157,8 +158,8 @@ int peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *e
  *
  * ttl_s is always relative, also beyond 30 days; 0: never expires.
  * All writes: -EINVAL -EACCES -ECONNREFUSED -ETIMEDOUT -EINPROGRESS -EBADMSG -EIO, and those named with each.
- * A set, touch or delete whose reply was lost is sent once more, since twice is as good as once. An add, replace, append, prepend, cas, incr
- * or decr is not: it returns -EINPROGRESS.
+ * A set, touch, delete or flush whose reply was lost with the connection is sent once more, since twice is as good as once. An add, replace,
+ * append, prepend, cas, incr or decr is not, nor anything whose reply is late: it returns -EINPROGRESS.
  */
 int peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -EMSGSIZE -ENOSPC */
 int peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
