@@ -200,7 +200,7 @@ check_refusals(struct findings *f, const struct look *l)
 	} rows[] = {
 		{SHM_STAT_STORE_NO_MEMORY, "values refused for lack of room", "Raise memory_limit, or let it evict (disable_evictions)."},
 		{SHM_STAT_STORE_TOO_LARGE, "values refused for their size", "Raise max_item_size."},
-		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused", "Raise conn_limit, or see which clients leave connections open."},
+		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused", "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves connections open."},
 		{SHM_STAT_SNAPSHOT_FAILURES, "snapshots failed", "The daemon's log says why."},
 		{SHM_STAT_CHAIN_EVICTIONS, "items evicted since their bucket's chain was full", "Somebody may choose keys that collide."},
 	};
