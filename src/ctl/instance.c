@@ -172,6 +172,24 @@ print_status(struct record *r, const char *name, const struct peek_status *s)
 	record_u64(r, "arena_bytes", s->arena_bytes);
 }
 
+static int
+no_daemon(const char *name, const struct peek_status *s)
+{
+	unsigned long long silent_s = s->writer_silent_ms / 1000, tenths = s->writer_silent_ms % 1000 / 100;
+	char advice[160];
+
+	if (s->fallback)
+		return ctl_refused("A daemon answers on its socket. Install the same version of peekd and peekctl to see more.",
+		    "the segment of \"%s\" has another layout than peekctl %s knows", name, peek_version());
+	if (s->writer_pid == 0) {
+		snprintf(advice, sizeof(advice), "Its items are there to be read. To start it again: peekd -n %s", name);
+		return ctl_refused(advice, "the daemon of \"%s\" ended cleanly %llu.%llu s ago", name, silent_s, tenths);
+	}
+	snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: peekd -n %s",
+	    (long long)s->writer_pid, name);
+	return ctl_refused(advice, "no daemon has written to \"%s\" for %llu.%llu s", name, silent_s, tenths);
+}
+
 int
 cmd_status(struct ctl *c)
 {
@@ -188,16 +206,7 @@ cmd_status(struct ctl *c)
 	record_end(&r);
 	if (ctl_flushed(CTL_OK) != CTL_OK)
 		return CTL_ERROR;
-	if (status.writer_present)
-		return CTL_OK;
-	char advice[160];
-	if (status.writer_pid != 0)
-		snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: peekd -n %s",
-		    (long long)status.writer_pid, c->name);
-	else
-		snprintf(advice, sizeof(advice), "It ended cleanly; reads go on. To start it: peekd -n %s", c->name);
-	return ctl_refused(advice, "no daemon has written to \"%s\" for %llu.%llu s", c->name,
-	    (unsigned long long)(status.writer_silent_ms / 1000), (unsigned long long)(status.writer_silent_ms % 1000 / 100));
+	return status.writer_present ? CTL_OK : no_daemon(c->name, &status);
 }
 
 struct list {

@@ -133,6 +133,12 @@ assert len(rows) == 99 and all(r["length"] == 3 and r["ttl_s"] == -1 and 0 <= r[
 	same "get beside a stopped daemon" abc "$PEEKCTL" -n "$name" get user:001
 	says "a write to a stopped daemon" "doesn't answer" "$PEEKCTL" -n "$name" -t 1 set user:001 x
 	kill -CONT ${pids##* }
+	for i in $(seq 50); do "$PEEKCTL" -n "$name" status >/dev/null 2>&1 && break; sleep .1; done
+	dd if="/dev/shm/peekd.$name" of="$tmp/fingerprint" bs=8 skip=2 count=1 status=none
+	printf 'another!' | dd of="/dev/shm/peekd.$name" bs=8 seek=2 conv=notrunc status=none
+	says "status of a daemon of another build" 'has another layout than peekctl [0-9]' "$PEEKCTL" -n "$name" status
+	dd if="$tmp/fingerprint" of="/dev/shm/peekd.$name" bs=8 seek=2 conv=notrunc status=none
+	ok "status when it is as it was" "$PEEKCTL" -n "$name" status
 fi
 
 says "an unknown command" 'no command "gte"' "$PEEKCTL" gte x
@@ -155,5 +161,13 @@ done
 ok "flush" "$PEEKCTL" -s "$SOCK" flush
 status "what flush left" 1 "$PEEKCTL" -s "$SOCK" get bytes
 ok "shutdown" "$PEEKCTL" -s "$SOCK" shutdown
-[ $shm = 0 ] || same "keys of nobody" "" "$PEEKCTL" -n "$name" keys
+if [ $shm = 1 ]; then
+	wait ${pids##* }
+	sleep 1.2
+	says "status after a clean end" "the daemon of \"$name\" ended cleanly [1-9]\.[0-9] s ago" "$PEEKCTL" -n "$name" status
+	grep -q "To start it again: peekd -n $name" "$tmp/err" && ! grep -q 'no daemon has written' "$tmp/err"
+	result $? "what to do next" "$tmp/err"
+	status "status of no daemon" 1 "$PEEKCTL" -n "$name" status
+	same "keys of nobody" "" "$PEEKCTL" -n "$name" keys
+fi
 plan
