@@ -334,12 +334,14 @@ void
 arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
 {
 	struct segment *s = &a->seg[arena_seg_of(a, item_off)];
+	uint64_t memory = arena_memory(a, shape);
 
 	s->live_bytes += (uint32_t)shape->record_bytes;
 	s->n_live++;
 	s->n_extents += shape->n_extents;
 	a->queue[s->log].n_extents += shape->n_extents;
-	a->live_bytes += shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	a->live_bytes += memory;
+	a->live_squares += (memory / 8) * (memory / 8);
 	expiry_add(a, s, shape, expiry_s);
 	raise_latest(s, expiry_s);
 }
@@ -349,12 +351,14 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 {
 	uint32_t i = arena_seg_of(a, item_off);
 	struct segment *s = &a->seg[i];
+	uint64_t memory = arena_memory(a, shape);
 
 	s->live_bytes -= (uint32_t)shape->record_bytes;
 	s->n_live--;
 	s->n_extents -= shape->n_extents;
 	a->queue[s->log].n_extents -= shape->n_extents;
-	a->live_bytes -= shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	a->live_bytes -= memory;
+	a->live_squares -= (memory / 8) * (memory / 8);
 	expiry_drop(a, s, shape, item_off);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);

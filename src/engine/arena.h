@@ -64,6 +64,7 @@ struct arena {
 	struct arena_queue queue[ARENA_LOGS];
 	uint32_t n_extent_segments;
 	uint64_t live_bytes; /* records and whole extents */
+	uint64_t live_squares; /* the sum of the squares of what each live item takes, in units of 8 bytes: less than 2^60 */
 	uint64_t births;     /* segments ever opened */
 	uint32_t now_s;      /* as the caller was last told: what opened_s is taken from */
 	uint32_t level_head[ARENA_LEVELS], level_tail[ARENA_LEVELS]; /* sealed segments by sixteenths of live bytes, as last looked at */
@@ -125,6 +126,13 @@ bool arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint6
 /* For a successor: a live record was found in a segment; then arena_recovered once for all. */
 bool arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 int arena_recovered(struct arena *a);
+
+/* What an item takes: its record and its extents. */
+static inline uint64_t
+arena_memory(const struct arena *a, const struct item_shape *shape)
+{
+	return shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+}
 
 /* What copying the segment's live records would cost at most; and what it would leave of it, less the extents that it frees. */
 static inline uint32_t

@@ -19,7 +19,7 @@
 void
 evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabled)
 {
-	*e = (struct evict){.arena = arena, .table = table, .enabled = enabled, .victim = ARENA_NONE};
+	*e = (struct evict){.arena = arena, .table = table, .enabled = enabled, .victim = ARENA_NONE, .usual_bytes = 1};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
 	/* A successor may find little free and much that is dead: without credit its first SETs would evict what is live. */
@@ -66,14 +66,62 @@ adapt(struct evict *e, enum arena_log ghost_log)
 	}
 }
 
+/* ---- what a hint pays for ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Sizes are weighed against the mean of two: of the mean over items and of the mean over bytes (the size of the item that a byte of the
+ * arena is likely to belong to). Where items are all of one size that is it. Under a heavy tail the first is what the many small ones have, and
+ * a yardstick of it alone turns away all that takes room; the second is what the few large ones have.
+ */
+static void
+measure_usual(struct evict *e)
+{
+	uint64_t n_items = e->table->n_items, live_words = e->arena->live_bytes / 8;
+
+	if (n_items > 0 && live_words > 0)
+		e->usual_bytes = (live_words * 8 / n_items + e->arena->live_squares * 8 / live_words) / 2;
+}
+
+/*
+ * The hints that an item pays to stay. What is best kept are the items with the most hits for each byte, so in the main log the price of a
+ * round is proportional to the size: one hint for the usual one. From the small log the usual one pays EVICT_HINT_MIN, and smaller ones
+ * less, down to nothing at a ninth of it: what they take, should they never be asked for again, is less than a wrong guess would cost.
+ * Prices are whole hints: the fraction is rounded up or down at random, so that over many rounds, or many items, the price is right.
+ */
+static uint8_t
+price(struct evict *e, enum arena_log log, uint64_t bytes)
+{
+	uint64_t usual = e->usual_bytes, due = bytes;
+	uint8_t hints = 0;
+
+	if (log == ARENA_SMALL)
+		due = bytes * 9 > usual ? (bytes * 9 - usual) * EVICT_HINT_MIN / 8 : 0;
+	e->dither = e->dither * 1664525 + 1013904223;
+	for (due += e->dither * usual >> 32; due >= usual && hints < HINT_MAX; due -= usual)
+		hints++;
+	return hints;
+}
+
+/* What is left of the hints of one that goes to the main log. More than the usual price isn't carried on: of one size, all begin with none. */
+static uint8_t
+change(uint8_t hints, uint8_t paid)
+{
+	uint8_t most = hints < EVICT_HINT_MIN ? hints : EVICT_HINT_MIN;
+
+	return paid < most ? most - paid : 0;
+}
+
+/* To have come back is worth as much as the hints that would have kept it. */
 enum arena_log
-evict_log_for(struct evict *e, uint64_t hash)
+evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 {
 	enum arena_log log;
 
+	*ret_hint = 0;
 	if (!ghost_take(&e->ghost, hash, &log))
 		return ARENA_SMALL;
 	adapt(e, log);
+	*ret_hint = change(EVICT_HINT_MIN, price(e, ARENA_SMALL, bytes));
 	return ARENA_MAIN;
 }
 
@@ -129,38 +177,21 @@ move_record(struct evict *e, const struct record *r, struct table_place *place, 
 	return true;
 }
 
-/*
- * The hints that keep an item of this size. Items about as large as the mean: EVICT_HINT_MIN in the small log, one in the main log. A smaller one
- * costs the others less room, a larger one more, so it takes fewer or more of them.
- */
-static uint8_t
-hints_needed(const struct evict *e, enum arena_log log, uint64_t bytes)
-{
-	uint64_t mean = e->arena->live_bytes / e->table->n_items; /* there is this item */
-	uint8_t need = log == ARENA_SMALL ? EVICT_HINT_MIN : 1;
-
-	if (bytes > mean * 8)
-		return HINT_MAX;
-	if (log == ARENA_MAIN)
-		return bytes > mean * 2 ? need + 1 : need;
-	return bytes < mean / 4 ? need - 2 : bytes < mean / 4 * 3 ? need - 1 : need;
-}
-
 /* What becomes of a live item of a victim. */
 static bool
 keep(struct evict *e, const struct record *r, struct table_place *place, uint32_t now_s)
 {
 	enum arena_log log = e->arena->seg[e->victim].log;
-	uint8_t hint = hint_of(e, place->ref);
+	uint8_t hint = hint_of(e, place->ref), due;
 
 	if (e->kind == VICTIM_CLEAN) {
 		e->n.bytes_cleaned += r->shape.record_bytes;
 		return move_record(e, r, place, log, now_s);
 	}
-	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < hints_needed(e, log, record_memory(e->arena, r)) ||
-	    !move_record(e, r, place, ARENA_MAIN, now_s))
+	due = price(e, log, record_memory(e->arena, r));
+	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due || !move_record(e, r, place, ARENA_MAIN, now_s))
 		return false;
-	set_hint(e, place->ref, log == ARENA_SMALL ? 0 : hint - 1);
+	set_hint(e, place->ref, log == ARENA_SMALL ? change(hint, due) : hint - due);
 	return true;
 }
 
@@ -198,6 +229,7 @@ take_victim(struct evict *e, uint32_t seg_idx, enum victim_kind kind)
 	e->kind = kind;
 	e->cursor = 0;
 	e->victim_kept = 0;
+	measure_usual(e);
 }
 
 /* Looks at the next few segments: what of them has expired, and, if there is no victim yet, whether it is all of one. */

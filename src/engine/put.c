@@ -43,12 +43,12 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 	}
 	arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	s->payload_bytes += w->key_bytes + w->value_bytes;
-	s->bytes_written += w->shape.record_bytes + ((uint64_t)w->shape.n_extents << s->arena.seg_shift);
+	s->bytes_written += arena_memory(&s->arena, &w->shape);
 	s->total_items++;
 	s->last_access_s[place.ref] = now_s;
 	struct byte *hint = table_hint(&s->table, place.ref);
 	if (hint != NULL)
-		byte_store_rlx(hint, 0); /* relaxed: hints order nothing */
+		byte_store_rlx(hint, w->hint); /* relaxed: hints order nothing */
 	for (unsigned i = 0; i < SPLITS_PER_SET && table_due(&s->table); i++)
 		if (!table_split(&s->table))
 			break;
@@ -60,7 +60,7 @@ take_memory(struct store *s, const struct store_key *key, struct value_write *w,
 {
 	uint32_t ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
 
-	w->log = evict_log_for(&s->evict, key->hash);
+	w->log = evict_log_for(&s->evict, key->hash, arena_memory(&s->arena, &w->shape), &w->hint);
 	w->ttl_class = ttl_class;
 	return evict_room(&s->evict, w->log, ttl_class, w->shape.record_bytes, w->shape.n_extents, now_s);
 }
@@ -152,7 +152,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	value_end(&s->arena, &w);
 	CRASH_POINT("append:written");
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, w.shape.record_bytes + ((uint64_t)w.shape.n_extents << s->arena.seg_shift), now_s);
+	evict_ahead(&s->evict, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, &before);
 	*ret_cas = cas;
 	return STORE_OK;
@@ -196,7 +196,7 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 	value_begin(&s->arena, &w, cas);
 	value_end(&s->arena, &w);
 	link_record(s, key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, w.shape.record_bytes + ((uint64_t)w.shape.n_extents << s->arena.seg_shift), now_s);
+	evict_ahead(&s->evict, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, &before);
 	return STORE_OK;
 }

@@ -63,7 +63,7 @@ record_counter(const struct arena *a, const struct record *r)
 static inline uint64_t
 record_memory(const struct arena *a, const struct record *r)
 {
-	return r->shape.record_bytes + ((uint64_t)r->shape.n_extents << a->seg_shift);
+	return arena_memory(a, &r->shape);
 }
 
 #endif

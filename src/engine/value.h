@@ -23,6 +23,7 @@ struct value_write {
 	uint64_t counter; /* with ITEM_COUNTER */
 	enum arena_log log;
 	uint32_t ttl_class;
+	uint8_t hint; /* what its slot begins with */
 	/* value_plan's */
 	uint32_t state;
 	struct item_shape shape;

@@ -9,7 +9,7 @@
 
 struct recount {
 	struct store *s;
-	uint64_t items, live_bytes, overflow_items, payload, n_misplaced;
+	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced;
 	struct span_sum expiring;
 };
 
@@ -18,10 +18,12 @@ recount_one(void *arg, const struct table_place *place)
 {
 	struct recount *c = arg;
 	struct record r = record_load(&c->s->arena, table_item_off(place->slot));
+	uint64_t memory = record_memory(&c->s->arena, &r);
 
 	c->items++;
 	c->overflow_items += place->ref >> 3 != place->head;
-	c->live_bytes += record_memory(&c->s->arena, &r);
+	c->live_bytes += memory;
+	c->live_squares += (memory / 8) * (memory / 8);
 	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
 	if (item_expiry_s(r.word0) != 0) {
 		c->expiring.bytes += (uint32_t)r.shape.record_bytes;
@@ -86,6 +88,7 @@ engine_check(struct store *s)
 	    : c.n_misplaced != 0                             ? "an item is in a bucket that isn't its own"
 	    : st.curr_items != c.items                       ? "the number of items is wrong"
 	    : st.bytes != c.live_bytes                       ? "the sum of live bytes is wrong"
+	    : s->arena.live_squares != c.live_squares        ? "the sum of squares is wrong"
 	    : st.overflow_items != c.overflow_items          ? "the number of items on overflow lines is wrong"
 	    : n_lines != st.n_overflow_used                  ? "the number of overflow lines is wrong"
 	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
