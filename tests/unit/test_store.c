@@ -224,6 +224,39 @@ test_eviction(void **state)
 	close_fixture(&f);
 }
 
+/* Never read again, all of them: by age alone the small ones, which came first, would be gone after one round. They cost next to nothing. */
+static void
+test_small_outlive_large(void **state)
+{
+	static const char value[2000] = "as large as it gets";
+	struct fixture f;
+	char key[32];
+	unsigned n_left = 0, n_like_others = 0;
+
+	(void)state;
+	open_fixture(&f, 1 << 20, &conf_evict);
+	for (unsigned i = 0; i < 8000; i++) {
+		if (i < 500) {
+			snprintf(key, sizeof(key), "small%u", i);
+			assert_int_equal(put(f.store, STORE_SET, key, value, 10, 0), STORE_OK);
+			snprintf(key, sizeof(key), "like%u", i);
+			assert_int_equal(put(f.store, STORE_SET, key, value, 1000, 0), STORE_OK);
+		}
+		snprintf(key, sizeof(key), "large%u", i);
+		assert_int_equal(put(f.store, STORE_SET, key, value, 1000, 0), STORE_OK);
+	}
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(key, sizeof(key), "small%u", i);
+		n_left += value_equals(f.store, key, value, 10, 100) != 0 ? 1u : 0;
+		snprintf(key, sizeof(key), "like%u", i);
+		n_like_others += value_equals(f.store, key, value, 1000, 100) != 0 ? 1u : 0;
+	}
+	assert_in_range(n_left, 450, 500);
+	assert_in_range(n_like_others, 0, 50);
+	assert_null(engine_check(f.store));
+	close_fixture(&f);
+}
+
 static void
 test_growth(void **state)
 {
@@ -411,7 +444,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_ops), cmocka_unit_test(test_eviction), cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_random_ops), cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_small_outlive_large), cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_counters), cmocka_unit_test(test_expiry), cmocka_unit_test(test_expired_go_first),
 		cmocka_unit_test(test_refuses_when_full),
 	};
