@@ -240,8 +240,12 @@ choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 		uint32_t i = e->expiry_scan++ % e->arena->n_segments;
 		const struct segment *s = &e->arena->seg[i];
 		arena_look(e->arena, i, now_s);
-		if (s->latest_s > now_s || s->n_live == 0 || e->victim != ARENA_NONE)
+		if (s->latest_s > now_s || s->n_live == 0)
 			continue;
+		if (e->victim != ARENA_NONE) {
+			e->n_to_scan = e->arena->n_segments; /* it has to be found again */
+			continue;
+		}
 		if (s->kind == SEG_OPEN)
 			arena_seal(e->arena, s->log, s->ttl_class);
 		if (s->kind == SEG_SEALED) {
@@ -393,7 +397,16 @@ evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s)
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
 	if (e->clean_credit > credit_max)
 		e->clean_credit = credit_max;
-	choose_expired(e, EXPIRY_SCAN_STEP, now_s);
+	/* A second in which all segments were looked at brings nothing new. */
+	if (now_s != e->scanned_s) {
+		e->scanned_s = now_s;
+		e->n_to_scan = e->arena->n_segments;
+	}
+	if (e->n_to_scan > 0) {
+		uint32_t n = e->n_to_scan < EXPIRY_SCAN_STEP ? e->n_to_scan : EXPIRY_SCAN_STEP;
+		e->n_to_scan -= n;
+		choose_expired(e, n, now_s);
+	}
 	if (e->victim != ARENA_NONE || e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS)
 		step(e, EVICT_AHEAD_ITEMS, e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS, now_s);
 }

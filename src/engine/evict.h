@@ -46,6 +46,8 @@ struct evict {
 	uint32_t hot_run;
 	uint32_t hot_left;        /* victims that may still be kept from for this SET; then they are dropped without a look at hints */
 	uint32_t expiry_scan;     /* the next segment to look at for expiry */
+	uint32_t n_to_scan;       /* segments still to be looked at in the second scanned_s */
+	uint32_t scanned_s;
 	uint64_t usual_bytes;     /* the size of which one hint pays a round of the main log; 1 or more */
 	uint32_t dither;          /* a sequence of pseudo-random numbers */
 	uint64_t small_target;    /* bytes of the small log, in 1/256 */
