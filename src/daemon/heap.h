@@ -10,7 +10,7 @@
 /* One thread needs one arena, and what it frees should go back soon. To be called first. */
 void heap_init(void);
 
-/* Bytes that the program has allocated now. */
+/* Bytes that the program has allocated now: exact, so that a leak shows. What it mapped itself is not in it (resident.h). */
 uint64_t heap_bytes(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "daemon/heap.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/resident.h"
 #include "daemon/server_private.h"
 
 uint64_t
@@ -53,8 +54,13 @@ once_a_second(struct server *s)
 	struct stat st;
 
 	stat[SHM_STAT_HEAP_BYTES] = heap_bytes();
+	stat[SHM_STAT_PRIVATE_BYTES] = resident_private_bytes();
+	if (stat[SHM_STAT_PRIVATE_BYTES] == 0)
+		stat[SHM_STAT_PRIVATE_BYTES] = stat[SHM_STAT_HEAP_BYTES]; /* at least that */
 	if (fstat(s->a.map->fd, &st) == 0)
 		stat[SHM_STAT_SEGMENT_BYTES] = (uint64_t)st.st_blocks * 512;
+	if (s->a.hints != NULL && fstat(hints_fd(s->a.hints), &st) == 0)
+		stat[SHM_STAT_HINT_PAGE_BYTES] = (uint64_t)st.st_blocks * 512;
 	server_metrics_retry(s->metrics);
 	if (s->a.conf->idle_timeout > 0)
 		close_idle(s);

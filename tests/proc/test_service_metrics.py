@@ -8,7 +8,7 @@ import stat
 import subprocess
 import time
 
-from daemon_lib import PEEKD, ROOT, TMP, Daemon, Skip, main, refused, test
+from daemon_lib import PEEKD, ROOT, SANITIZED, TMP, Daemon, Skip, main, refused, test, wait_for
 
 PEEKCTL = os.environ.get("PEEKCTL", os.path.join(ROOT, "build/release/peekctl"))
 SAMPLE = re.compile(r'^([a-z_]+)\{cache="([^"]*)"((?:,[a-z]+="[^"]*")*)\} (NaN|[0-9]+(?:\.[0-9]+)?)$')
@@ -94,6 +94,31 @@ def unix_socket():
     rows = sum(line.startswith("STAT(") for line in open(os.path.join(ROOT, "src/shm/stats.def")))
     assert n == rows + 2 + 8, (n, rows)
     assert d.stop() == 0 and not os.path.exists(path)
+
+
+@test
+def memory():
+    """private memory is what the kernel counts, arrays beside the table and all; the hint page is counted too; the heap apart from both"""
+    d = Daemon("-m", "16")
+    c = d.client()
+    c.send(b"".join(b"set key%d 0 0 1 noreply\r\nv\r\n" % i for i in range(200000)) + b"mn\r\n")
+    assert c.line() == b"MN"
+    page = [fd for fd in os.listdir("/proc/%d/fd" % d.pid) if "peekd-hints" in os.readlink("/proc/%d/fd/%s" % (d.pid, fd))]
+    assert len(page) == 1, page
+
+    def agrees():
+        s = {k: int(v) for k, v in c.stats().items() if v.isdigit()}
+        anon = sum(int(line.split()[1]) for line in open("/proc/%d/smaps" % d.pid) if line.startswith("Anonymous:")) * 1024
+        hints = os.stat("/proc/%d/fd/%s" % (d.pid, page[0])).st_blocks * 512
+        agrees.seen = (s["curr_items"], s["heap_bytes"], s["private_bytes"], anon, s["hint_page_bytes"], hints)
+        return s["curr_items"] > 150000 and abs(s["private_bytes"] - anon) <= anon // 100 + 65536 and s["hint_page_bytes"] == hints
+    try:
+        wait_for(agrees, 10)
+    except AssertionError:
+        assert False, "items %d, heap %d, private %d of %d, hint page %d of %d" % agrees.seen
+    items, heap, private, _, _, hints = agrees.seen
+    assert private > 4 * items and hints > items, agrees.seen  # last access and a hint for each, at least
+    assert SANITIZED or heap + 4 * items < private, agrees.seen
 
 
 @test
