@@ -9,7 +9,8 @@
 
 #include "ctl/doctor.h"
 
-#define MIB(bytes) ((bytes) >> 20)
+#define MIB(bytes)    ((bytes) >> 20)
+#define IN_MIB(bytes) ((double)(bytes) / (1 << 20))
 #define HUGE_PAGES_TRIED 64
 
 static void
@@ -97,15 +98,19 @@ check_limit(struct findings *f, const struct look *l)
 {
 	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
 	uint64_t limit = pid != 0 ? memory_limit(pid) : UINT64_MAX;
-	uint64_t needs = look_stat(l, SHM_STAT_SEGMENT_BYTES) + look_stat(l, SHM_STAT_HEAP_BYTES);
+	uint64_t segment = look_stat(l, SHM_STAT_SEGMENT_BYTES), hints = look_stat(l, SHM_STAT_HINT_PAGE_BYTES);
+	uint64_t of_its_own = look_stat(l, SHM_STAT_PRIVATE_BYTES), needs = segment + hints + of_its_own;
+	char parts[128];
 
+	snprintf(parts, sizeof(parts), "it has %.1f: segment %.1f, hint page %.1f, private %.1f", IN_MIB(needs), IN_MIB(segment), IN_MIB(hints),
+	    IN_MIB(of_its_own));
 	if (limit >= UINT64_C(1) << 60) { /* how version 1 says that there is none */
-		finding(f, FINDING_OK, "cgroup", NULL, "no memory limit is known for the daemon");
+		finding(f, FINDING_OK, "cgroup", NULL, "no memory limit is known for the daemon; in MiB %s", parts);
 		return;
 	}
 	finding(f, limit < needs ? FINDING_BAD : limit - needs < needs / 16 ? FINDING_WARN : FINDING_OK, "cgroup",
-	    "The segment counts for the daemon's group, and beyond its limit the kernel kills or swaps: raise MemoryMax, or lower memory_limit.",
-	    "the daemon's limit is %" PRIu64 " MiB, and it has %" PRIu64, MIB(limit), MIB(needs));
+	    "All of it counts for the daemon's group, and beyond its limit the kernel kills or swaps: raise MemoryMax, or lower memory_limit.",
+	    "the daemon's limit is %" PRIu64 " MiB, and %s", MIB(limit), parts);
 }
 
 /* ---- huge pages ------------------------------------------------------------------------------------------------------------ */

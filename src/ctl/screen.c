@@ -264,9 +264,9 @@ put_memory(const struct screen *s)
 	bar(s, chart, segment, "#", &huge);
 	if (!s->bare)
 		line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
-	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   private heap %s", s->bare ? "huge pages" : "",
+	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s", s->bare ? "huge pages" : "",
 	    percent(huge, segment).w, short_bytes((double)segment).w,
-	    short_bytes((double)value(s, SHM_STAT_HEAP_BYTES)).w);
+	    short_bytes((double)value(s, SHM_STAT_HINT_PAGE_BYTES)).w, short_bytes((double)value(s, SHM_STAT_PRIVATE_BYTES)).w);
 	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%.2f a bucket)   beyond a bucket's line %s", "items",
 	    short_number((double)value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)value(s, SHM_STAT_N_BUCKETS)).w,
 	    value(s, SHM_STAT_N_BUCKETS) > 0 ? (double)value(s, SHM_STAT_CURR_ITEMS) / (double)value(s, SHM_STAT_N_BUCKETS) : 0,

@@ -27,6 +27,29 @@ assert {"permissions", "layout", "heartbeat", "clock", "socket", "versions", "re
 assert all(r["state"] in ("ok", "warn", "bad") and r["found"] for r in rows) and all(("advice" in r) == (r["state"] != "ok") for r in rows), rows'
 result $? "doctor --json"
 
+# Counted are the segment, the hint page and private memory. Each is large enough here to be missed.
+seq -f 'set k%.0f 0 0 1 noreply' 100000 | sed 's/$/\r\nv\r/' | socat -t 5 - "UNIX-CONNECT:$SOCK"
+for i in $(seq 10); do
+	sleep .5
+	"$PEEKCTL" -n "$name" stats >"$tmp/stats"
+	"$PEEKCTL" -n "$name" doctor | grep -E '^(ok|warn|bad) +cgroup' >"$tmp/out"
+	"$PEEKCTL" -n "$name" top --once | grep 'hint page' >"$tmp/top"
+	/usr/bin/python3 - "$tmp/stats" "$tmp/out" "$tmp/top" >"$tmp/err" 2>&1 <<'END' && break
+import re, sys
+stats = dict(line.split()[:2] for line in open(sys.argv[1]))
+want = [int(stats[name]) / 2**20 for name in ("segment_bytes", "hint_page_bytes", "private_bytes")]
+text = open(sys.argv[2]).read()
+has = [float(x) for x in re.search(r"it has ([\d.]+): segment ([\d.]+), hint page ([\d.]+), private ([\d.]+)$", text).groups()]
+top = open(sys.argv[3]).read()
+hints, unit, private = re.search(r"hint page ([\d.]+) ([KM])iB   private ([\d.]+) MiB$", top).groups()
+print(text, top, want, has)
+assert int(stats["curr_items"]) > 90000 and min(want) >= .2
+assert all(abs(a - b) <= .1 for a, b in zip([sum(want)] + want, has))
+assert abs(float(hints) / (1 if unit == "M" else 1024) - want[1]) <= .1 and abs(float(private) - want[2]) <= (.1 if "." in private else .6)
+END
+done
+result $? "all memory that the limit is for, in doctor and top" "$tmp/err"
+
 "$PEEKCTL" -n "$name" set --ttl 5 k v && head -c 2000000 /dev/zero | "$PEEKCTL" -n "$name" set big >"$tmp/err" 2>&1
 sleep .3 # counters are published ten times a second
 "$PEEKCTL" -n "$name" doctor | grep -q '^warn  refusals  *1 values refused for their size'
