@@ -5,7 +5,8 @@
  *                value in whole segments, so that up to a segment of it is lost
  *   a segment    loses what the next item didn't fit in: half an item on average, or what is left beside items of one size
  *   the arena    keeps 6 % of its segments open, for each log and class of times to live, or in reserve
- *   the table    71 bytes for 3.6 items: one line of 64 bytes, and a ninth of an overflow line
+ *   the table    71 bytes for 3.6 items: one line of 64 bytes, and a ninth of an overflow line; and what it begins with, since few items fall
+ *                unevenly
  *
  * The length of a segment follows from the arena's, so the arena is raised until the items fit.
  */
@@ -196,9 +197,7 @@ cmd_size(struct ctl *c)
 	uint64_t arena = plan(&s, (double)n_items, &g);
 	if (arena == 0)
 		return ctl_refused(NULL, "no instance can hold so much: 2 TiB are the most");
-	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + 1;
-	if (n_buckets < LAYOUT_BUCKETS_MIN)
-		n_buckets = LAYOUT_BUCKETS_MIN;
+	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + LAYOUT_BUCKETS_MIN;
 	/* Table and header begin at 2 MiB each, and their last huge page may be half empty. */
 	uint64_t table = n_buckets * BYTES_PER_BUCKET, header = LAYOUT_SEGTAB_OFF + g.n_segments * sizeof(struct segment_record);
 	uint64_t shm = arena + (table + header + LAYOUT_HUGE_BYTES - 1) / LAYOUT_HUGE_BYTES * LAYOUT_HUGE_BYTES + LAYOUT_HUGE_BYTES;
