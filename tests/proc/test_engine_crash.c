@@ -67,6 +67,8 @@ static struct shared *sh;
 static struct map map;
 static char object[80], name[64];
 static bool evicting;
+#define SURE_TO_COME 8u /* times that a life passed a label */
+
 static uint32_t now_s = NOW_S; /* of this life; nothing that is judged expires */
 static unsigned n_ok, n_failed;
 
@@ -432,7 +434,8 @@ kills(unsigned n_occurrences, unsigned n_random)
 			bool killed = one_life(label, countdown, 0);
 			n_kills += killed;
 			all = judge() && all;
-			if (!killed && o == 0 && base[i] > 0 && !evicting) { /* a table that evicts stops growing */
+			/* A table that evicts stops growing; and what one life comes by a few times, the next may not. */
+			if (!killed && o == 0 && base[i] >= SURE_TO_COME && !evicting) {
 				snprintf(why, sizeof(why), "never reached");
 				all = false;
 			}
