@@ -201,7 +201,7 @@ check-long: check ## the same with long runs
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory MODE=asan check
 tsan: ## the tests under ThreadSanitizer
-	@$(MAKE) --no-print-directory MODE=tsan check
+	@PEEKD_TIMEOUT=300 $(MAKE) --no-print-directory MODE=tsan check
 
 # Says nothing about order: the processor below is this one. The model does (make model).
 check-aarch64: ## the programs and tests built for aarch64, run under qemu-user

@@ -36,6 +36,7 @@ main(void)
 
 #define N_KEYS      400
 #define N_STABLE    40 /* of them, rewritten but never deleted: the reader's */
+#define SURE_TO_COME 8u /* times that a life passed a label, so that the next will too */
 #define N_LABELS    96
 #define VALUE_MAX   20000
 #define NOW_S       100
@@ -67,8 +68,6 @@ static struct shared *sh;
 static struct map map;
 static char object[80], name[64];
 static bool evicting;
-#define SURE_TO_COME 8u /* times that a life passed a label */
-
 static uint32_t now_s = NOW_S; /* of this life; nothing that is judged expires */
 static unsigned n_ok, n_failed;
 
