@@ -102,9 +102,18 @@ reply_code(const struct wire_str *word, struct wire_reply *ret)
 int
 wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need)
 {
-	const char *lf = len > 0 ? memchr(buf, '\n', len) : NULL; /* buf may be NULL with it */
 	struct wire_str word;
 
+	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) { /* what pipelined sets are answered with */
+		ret->code = WIRE_RE_HD;
+		ret->total_bytes = 4;
+		ret->rest = (struct wire_str){buf + 2, 0};
+		ret->n_args = 0;
+		ret->data = NULL;
+		ret->data_bytes = 0;
+		return 1;
+	}
+	const char *lf = len > 0 ? memchr(buf, '\n', len) : NULL; /* buf may be NULL with it */
 	if (lf == NULL) {
 		if (len > WIRE_REPLY_LINE_MAX + 2)
 			return -EBADMSG;

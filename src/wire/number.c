@@ -62,7 +62,6 @@ wire_digits(char *p, uint64_t v)
 		v /= 10;
 	} while (v != 0);
 	size_t n = (size_t)(buf + sizeof(buf) - at);
-	for (size_t i = 0; i < n; i++)
-		p[i] = at[i];
+	memcpy(p, at, n);
 	return p + n;
 }
