@@ -85,12 +85,17 @@ sleep .5
 result $? "as with eight processes" "$tmp/out"
 wait "${readers[@]}"
 
-reader get 2.6 0 c{0..3} >"$tmp/n" &
-reader=$!
-sleep .3
-"$PEEKCTL" -n "$name" top --once -i 2 >"$tmp/out"
-[ "$(rows | wc -l)" = 4 ] && share_is c0 25 8 && share_is c1 25 8 && share_is c2 25 8 && share_is c3 25 8
-result $? "a loop over a power of two has each key as often" "$tmp/out"
+for look in {1..4}; do # on a busy host there may be too few samples for shares
+	reader get 2.6 0 c{0..3} >"$tmp/n" &
+	reader=$!
+	sleep .3
+	"$PEEKCTL" -n "$name" top --once -i 2 >"$tmp/out"
+	[ "$(rows | wc -l)" = 4 ] && share_is c0 25 8 && share_is c1 25 8 && share_is c2 25 8 && share_is c3 25 8
+	equal=$?
+	[ $equal = 0 ] || [ "$look" = 4 ] && break
+	wait $reader
+done
+result $equal "a loop over a power of two has each key as often" "$tmp/out"
 wait $reader
 
 # The one leaves more samples than are seen, of the other all are.

@@ -112,8 +112,9 @@ peer_begin_anew(struct peer_shared *sh, uint32_t key)
 void peer_waits_add(struct peer_waits *to, const struct peer_waits *w);
 
 /*
- * Whether they hold: nobody slept, and reads over the budget are no more than a virtual machine's own pauses make of them, one in ten millions. A
- * defect that makes reads wait for a writer shows at each kill inside an update.
+ * Whether they hold: of ten million reads none slept (one that asks a new daemon for the hint page enters the kernel, which has locks), and not
+ * more than one was over the budget, as a virtual machine's own pauses make it. A defect that makes reads wait for a writer shows at each kill
+ * inside an update; one that makes them wait for an answer, at each start. test_lib_daemon has that for certain.
  */
 bool peer_waits_hold(const struct peer_waits *w, uint64_t n_reads);
 

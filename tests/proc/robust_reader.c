@@ -106,7 +106,7 @@ peer_waits_add(struct peer_waits *to, const struct peer_waits *w)
 bool
 peer_waits_hold(const struct peer_waits *w, uint64_t n_reads)
 {
-	return w->slept == 0 && w->over_budget <= 1 + n_reads / 10000000;
+	return w->slept <= n_reads / 10000000 && w->over_budget <= 1 + n_reads / 10000000;
 }
 
 void

@@ -255,7 +255,7 @@ run(bool evicting)
 	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong, (unsigned long long)sh->missed, (unsigned long long)sh->stale,
 	    (unsigned long long)sh->failed, sh->why[0] != '\0' ? "; " : "", sh->why);
 	report(sh->reads > 1000 && sh->wrong + sh->missed + sh->stale + sh->failed == 0, what);
-	snprintf(what, sizeof(what), "%s: no read slept, or was over its budget more often than one in ten millions", name);
+	snprintf(what, sizeof(what), "%s: not one read of ten millions slept, or was over its budget", name);
 	report(peer_waits_hold(&sh->waits, sh->reads), what);
 	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu\n",
 	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
