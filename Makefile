@@ -89,7 +89,10 @@ $(B)/%.o: %.c | $(B)/.probed
 # The second form of the reads (src/lib/wide.h).
 $(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(WIDE) -DLIB_WIDE -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(EXTRA) $(WIDE) -DLIB_WIDE -MMD -MP -c -o $@ $<
+
+# The hot path's registers: without it some copies between them are left.
+$(foreach f,get mget,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := -frename-registers
 
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/test_*_wide.c)): EXTRA := $(WIDE)
 $(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)

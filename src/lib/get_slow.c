@@ -89,18 +89,16 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 }
 
 ssize_t
-get_counted_rarely(struct peek *p, const struct attached *a, uint64_t hint_at, ssize_t result)
+get_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result)
 {
-	bool hit = hint_at != GET_MISS, is_counted = lane_is_own(lane_mine.cell_at);
 	unsigned lane = lane_mine.cell_at != LANE_NONE ? lane_mine.cell_at : lane_take();
 	struct hint_cell *cell = lane_cell(a->cells, lane);
-	uint64_t sum = lane_add(hit ? &cell->hits : &cell->misses, !is_counted, lane);
+	uint64_t n = lane_add(hint_at != HINT_NONE ? &cell->hits : &cell->misses, 1, lane);
 
-	if (!is_counted && !get_is_due(hit, sum))
-		return result;
-	if (hit)
-		lane_sample(cell, sum, hint_at);
-	hints_look_after(p, a);
+	if (lane_is_due()) {
+		lane_sample(cell, n, hint_at);
+		hints_look_after(a->p, a);
+	}
 	return result;
 }
 

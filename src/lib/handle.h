@@ -28,6 +28,7 @@
 
 struct attached {
 	struct map map;
+	struct peek *p;          /* the handle it belongs to */
 	struct byte *hints;      /* NULL: nobody wants them */
 	struct hint_cell *cells; /* HINT_CELLS_PER_CLIENT of them: in the hint page, or the handle's own */
 	struct clock_shift shift;
@@ -90,25 +91,34 @@ struct queue_state {
 };
 
 struct handle_own {
-	struct shared_ptr now; /* struct attached; NULL: none yet in this process */
-	struct shared_ptr foreign; /* not NULL: the segment's layout is foreign, reads go through the socket */
+	union {
+		struct {
+			struct shared_ptr foreign; /* not NULL: the segment's layout is foreign, reads go through the socket */
 
-	pthread_mutex_t attach_lock; /* zero is a free lock: what a child finds. Guards the list of attached */
-	pthread_mutex_t hint_lock;   /* guards the hint connection and what follows */
-	struct word tried_epoch;     /* of the daemon that was asked for hints last */
-	struct word tried_at_ms, n_tried;
-	struct word looked_at_ms;    /* the last look of a read at the daemon */
-	struct hint_cell past;       /* counted in hint pages that are gone */
+			pthread_mutex_t attach_lock; /* zero is a free lock: what a child finds. Guards the list of attached */
+			pthread_mutex_t hint_lock;   /* guards the hint connection and what follows */
+			struct word tried_epoch;     /* of the daemon that was asked for hints last */
+			struct word tried_at_ms, n_tried;
+			struct word looked_at_ms;    /* the last look of a read at the daemon */
+			struct hint_cell past;       /* counted in hint pages that are gone */
 
-	pthread_mutex_t conn_lock;  /* CONN_WRITES */
-	pthread_mutex_t queue_lock; /* CONN_QUEUE and the queue */
-	struct conn conn[CONN_N];
-	struct queue_state queue;
+			pthread_mutex_t conn_lock;  /* CONN_WRITES */
+			pthread_mutex_t queue_lock; /* CONN_QUEUE and the queue */
+			struct conn conn[CONN_N];
+			struct queue_state queue;
 
-	_Alignas(64) struct hint_cell cells[HINT_CELLS_PER_CLIENT]; /* counts while there is no hint page */
+			_Alignas(64) struct hint_cell cells[HINT_CELLS_PER_CLIENT]; /* counts while there is no hint page */
+		};
+		char rest[HANDLE_PAGE_BYTES - 64];
+	};
+	/*
+	 * struct attached; NULL: none yet in this process. Every read begins with it. Not among a page's first bytes: while a store is unfinished
+	 * that crosses the end of a page (a value that is copied out), loads of those wait, whatever their page; reads took twice the time.
+	 */
+	struct shared_ptr now;
 };
 
-_Static_assert(sizeof(struct handle_own) <= HANDLE_PAGE_BYTES, "what a child must not inherit is one page");
+_Static_assert(sizeof(struct handle_own) == HANDLE_PAGE_BYTES, "what a child must not inherit is one page");
 
 struct peek {
 	struct handle_own own;

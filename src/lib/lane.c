@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #define N_OWN (HINT_CELLS_PER_CLIENT - 1) /* lanes of one thread each */
+#define N_LEFT_FIRST 128                 /* as many as come to a sample on average */
 
 _Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec"))) = {.cell_at = LANE_NONE};
 
@@ -26,7 +27,7 @@ lane_of(unsigned i)
 static void
 lane_give_back(void *taken)
 {
-	lane_mine.cell_at = LANE_NONE; /* a later destructor that still reads takes one anew */
+	lane_mine = (struct lane){.cell_at = LANE_NONE}; /* a later destructor that still reads takes one anew */
 	pthread_mutex_lock(&lanes_lock);
 	*(bool *)taken = false;
 	pthread_mutex_unlock(&lanes_lock);
@@ -65,19 +66,20 @@ lane_take(void)
 	else
 		i = N_OWN;
 	pthread_mutex_unlock(&lanes_lock);
-	lane_mine.cell_at = lane_of(i);
+	lane_mine = (struct lane){.cell_at = lane_of(i), .n_left = N_LEFT_FIRST - (i < N_OWN ? 0 : LANE_SHARED_LEFT)};
 	return lane_mine.cell_at;
 }
 
 void
-lane_sample(struct hint_cell *cell, uint64_t n_hits, uint64_t hint_at)
+lane_sample(struct hint_cell *cell, uint64_t n, uint64_t hint_at)
 {
 	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
 	/* The cell's place: so that processes and threads that read the same don't sample the same. */
-	uint64_t random = (n_hits ^ (uintptr_t)cell) * odd;
+	uint64_t random = (n ^ (uintptr_t)cell) * odd;
 
 	random = (random ^ random >> 32) * odd;
-	lane_mine.sample_at = (uint8_t)(random >> 56);
+	lane_mine.n_left = (int)(random >> 56) + 1 - (lane_is_own(lane_mine.cell_at) ? 0 : LANE_SHARED_LEFT);
 	/* relaxed: one word says all, and nobody relies on it */
-	word_store_rlx(&cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n_hits));
+	if (hint_at != HINT_NONE)
+		word_store_rlx(&cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n));
 }

@@ -12,20 +12,24 @@
 #include <stdbool.h>
 
 #include "shm/hint.h"
+#include "shm/table.h"
 
 /* A lane is where its cell lies among a client's cells, in bytes. */
 #define LANE_SHARED ((unsigned)((HINT_CELLS_PER_CLIENT - 1) * sizeof(struct hint_cell)))
 #define LANE_NONE   UINT_MAX /* this thread has not read yet */
 
 /*
- * sample_at: a hit is sampled (shm/hint.h) when the lowest byte of its lane's hits is this. Each sample draws the next one's: it is 1 to 256 hits
- * away, all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed distance a loop over
- * 2^n keys would show one of them. The thread's own, where no other client can write.
+ * n_left: reads until one is due: it looks after the daemon, and leaves a sample (shm/hint.h) if it is a hit. Each that is due draws the next:
+ * it is 1 to 256 reads away, all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed
+ * distance a loop over 2^n keys would show one of them. Of a thread that shares its lane it is less by LANE_SHARED_LEFT, and of one that has
+ * none 0, so that one comparison tells a read that is like any other. The thread's own, where no other client can write.
  */
 struct lane {
 	unsigned cell_at;
-	uint8_t sample_at;
+	int n_left;
 };
+
+#define LANE_SHARED_LEFT (INT_MAX / 2)
 
 /* initial-exec: a load or two, also in a shared library. Eight bytes of the surplus that the C library keeps for dlopen. */
 extern _Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec")));
@@ -59,13 +63,46 @@ lane_cell(struct hint_cell *cells, unsigned lane)
 	return (struct hint_cell *)(void *)((char *)cells + lane);
 }
 
+/* Counts reads down. True: the thread has no lane of its own, or one of them is due; lane_is_due() says which. */
 static inline bool
-lane_sample_due(uint64_t n_hits)
+lane_pass(unsigned n_reads)
 {
-	return (uint8_t)n_hits == lane_mine.sample_at;
+#ifdef SHM_X86_ASM
+	bool passed;
+
+	__asm__("subl %2, %1" : "=@ccle"(passed), "+m"(lane_mine.n_left) : "ri"(n_reads));
+	return passed;
+#else
+	lane_mine.n_left -= (int)n_reads;
+	return lane_mine.n_left <= 0;
+#endif
 }
 
-/* Leaves a sample: hint_at is what the cell's hit number n_hits read. */
-__attribute__((cold, noinline)) void lane_sample(struct hint_cell *cell, uint64_t n_hits, uint64_t hint_at);
+/* How many reads have been counted since the one that is due; less than 0: none is. */
+static inline int
+lane_past_due(void)
+{
+	return -lane_mine.n_left - (lane_is_own(lane_mine.cell_at) ? 0 : LANE_SHARED_LEFT);
+}
+
+static inline bool
+lane_is_due(void)
+{
+	return lane_past_due() >= 0;
+}
+
+/* Counts one, in a cell of the lane's only thread: a load and a store, relaxed. */
+static inline void
+lane_count(struct word *w)
+{
+#ifdef SHM_X86_ASM
+	__asm__ volatile("incq %0" : "+m"(*w) : : "cc");
+#else
+	word_store_rlx(w, word_load_rlx(w) + 1);
+#endif
+}
+
+/* For a read that is due, the cell's hit or miss number n. hint_at: what it read, or HINT_NONE. */
+__attribute__((cold, noinline)) void lane_sample(struct hint_cell *cell, uint64_t n, uint64_t hint_at);
 
 #endif

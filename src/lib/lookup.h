@@ -130,7 +130,7 @@ struct lookup_place {
 	const struct bucket *head;
 	const struct bucket *line;
 	uint64_t line_idx; /* of the line, in the order of the hint page */
-	uint64_t begun;
+	uint64_t begun;    /* the head's sequence; for one that was odd the even one before, which never comes back: nothing validates */
 	unsigned match;    /* as bucket_match has it: the line's slots with the tag */
 };
 
@@ -138,33 +138,37 @@ static inline struct lookup_place
 lookup_begin(const struct map *m, uint64_t bucket_idx, uint64_t hash)
 {
 	const struct bucket *head = &m->buckets[bucket_idx];
-	struct lookup_place at = {.head = head, .line = head, .line_idx = bucket_idx, .begun = seq_begin(&head->seq)};
+	struct lookup_place at = {.head = head, .line = head, .line_idx = bucket_idx, .begun = seq_begin(&head->seq) & ~UINT64_C(1)};
 
 	at.match = bucket_match(head, slot_tag(hash));
 	return at;
 }
 
-/* Where the head bucket has no match: goes on to the first line that has one, or to the chain's end. Bounded, and links are clamped. */
-static inline void
+/*
+ * Where the head bucket has no match: goes on to the first line that has one, or to the chain's end. False: to neither. Bounded, and links
+ * are clamped.
+ */
+static inline bool
 lookup_quick_follow(const struct map *m, struct lookup_place *at, uint64_t hash)
 {
-	for (unsigned n_lines = 1; n_lines < CHAIN_LINES_MAX && at->match == 0; n_lines++) {
+	for (unsigned n_lines = 1; at->match == 0; n_lines++) {
 		uint64_t link = word_load_rlx(&at->line->slot[LINK_SLOT]); /* relaxed: the caller validates the head's sequence */
-		if (LOOKUP_LIKELY(!slot_is_link(link)) || slot_link_idx(link) >= m->n_overflow_max)
-			return;
+		if (LOOKUP_LIKELY(!slot_is_link(link)))
+			return true;
+		if (slot_link_idx(link) >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
+			return false;
 		at->line = &m->overflow[slot_link_idx(link)];
 		at->line_idx = m->n_buckets_max + slot_link_idx(link);
 		at->match = bucket_match(at->line, slot_tag(hash));
 	}
+	return true;
 }
 
-/* A miss: no match up to the chain's end, validated, and the table is as large as it was. */
+/* Whether it is a miss that there was no match up to the chain's end: validated, and the table is as large as it was. */
 static inline bool
 lookup_quick_miss(const struct map *m, const struct lookup_place *at, uint64_t count)
 {
-	return at->match == 0 && (at->begun & 1) == 0 &&
-	    !slot_is_link(word_load_rlx(&at->line->slot[LINK_SLOT])) && /* relaxed: validated here */
-	    seq_validate(&at->head->seq, at->begun) &&
+	return seq_validate(&at->head->seq, at->begun) &&
 	    word_load_rlx(&m->header->count) == count; /* relaxed: after begin, which is what the split's order asks for */
 }
 
@@ -186,7 +190,8 @@ lookup_quick_off_max(const struct map *m)
 static inline bool
 lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_place *at, const struct word **ret)
 {
-	uint64_t slot = word_load_rlx(&at->line->slot[bucket_match_slot(at->match)]); /* relaxed: validated by the caller */
+	const struct word *slots = at->line->slot;
+	uint64_t slot = word_load_rlx(&slots[bucket_match_slot(at->match)]); /* relaxed: validated by the caller */
 	uint64_t off = slot_item_off(slot);
 
 	const struct word *item = *ret = &m->arena[off / sizeof(struct word)];
@@ -225,26 +230,42 @@ lookup_quick_any(const struct map *m, const struct lookup_place *at, const struc
 }
 
 #ifdef SHM_X86_WIDE
-/* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. */
+/* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. key_len <= COPY_PLAIN_KEY_MAX. */
 static inline ssize_t
 lookup_quick_plain(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap)
 {
-	uint64_t bytes_max = buf_cap < LOOKUP_QUICK_BYTES ? buf_cap : LOOKUP_QUICK_BYTES;
-
-	if (LOOKUP_UNLIKELY(key_len > COPY_PLAIN_KEY_MAX || !copy_is_plain(item, key, key_len)))
+	if (LOOKUP_UNLIKELY(!copy_is_plain(item, key, key_len)))
 		return LOOKUP_ELSE;
 	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, all of them: validated below */
-	if (LOOKUP_UNLIKELY(value_bytes > bytes_max))
+	if (LOOKUP_UNLIKELY(value_bytes > buf_cap))
 		return LOOKUP_ELSE;
 	if (LOOKUP_UNLIKELY(item_cas(word_load_rlx(&item[1])) <= word_load_rlx(&m->header->cutoff)))
 		return LOOKUP_ELSE;
-	copy_out(buf, item, ITEM_HEADER_BYTES + key_len, value_bytes);
+	if (LOOKUP_LIKELY(value_bytes <= 128)) /* which copy_out asks as well: one branch for both */
+		copy_out(buf, item, ITEM_HEADER_BYTES + key_len, value_bytes);
+	else if (LOOKUP_LIKELY(value_bytes <= LOOKUP_QUICK_BYTES))
+		copy_out(buf, item, ITEM_HEADER_BYTES + key_len, value_bytes);
+	else
+		return LOOKUP_ELSE;
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
 }
 #endif
+
+/* What the hot path asks. LOOKUP_ELSE: lookup_quick_any is still to be asked, or says the same. */
+static inline ssize_t
+lookup_quick_usual(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
+    size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
+{
+#ifdef SHM_X86_WIDE
+	(void)shift;
+	return lookup_quick_plain(m, at, item, key, key_len, buf, buf_cap);
+#else
+	return lookup_quick_any(m, at, item, key, key_len, buf, buf_cap, shift);
+#endif
+}
 
 /* The value's length, copied whole and the key's own; else LOOKUP_ELSE or LOOKUP_TORN. */
 static inline ssize_t
@@ -252,10 +273,11 @@ lookup_quick_read(const struct map *m, const struct lookup_place *at, const stru
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
 {
 #ifdef SHM_X86_WIDE
-	ssize_t n = lookup_quick_plain(m, at, item, key, key_len, buf, buf_cap);
-
-	if (LOOKUP_LIKELY(n != LOOKUP_ELSE))
-		return n;
+	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX)) {
+		ssize_t n = lookup_quick_plain(m, at, item, key, key_len, buf, buf_cap);
+		if (LOOKUP_LIKELY(n != LOOKUP_ELSE))
+			return n;
+	}
 #endif
 	return lookup_quick_any(m, at, item, key, key_len, buf, buf_cap, shift);
 }

@@ -21,19 +21,17 @@ struct group {
 	uint64_t hash[GROUP];
 	uint64_t bucket_idx[GROUP];
 	struct lookup_place at[GROUP];
-	const struct word *item[GROUP];
+	const struct word *item[GROUP]; /* NULL: none, or not for the quick form */
+	bool ended[GROUP];              /* no match up to the chain's end */
 };
 
-/* Leaves a sample: the hit among the group's n that n_after others came after. */
-static inline void
-mget_sample(const struct group *g, const struct peek_op *ops, size_t n, unsigned n_after, struct hint_cell *cell, uint64_t hits)
+/* Where the read that n_after others of the group's n came after has its hint; HINT_NONE if it was no hit. */
+static inline uint64_t
+mget_hint_at(const struct group *g, const struct peek_op *ops, size_t n, size_t n_after)
 {
-	while (n-- > 0) {
-		if (ops[n].result >= 0 && g->item[n] != NULL && n_after-- == 0) {
-			lane_sample(cell, hits, lookup_hint_at(&g->at[n]));
-			return;
-		}
-	}
+	size_t i = n_after < n ? n - 1 - n_after : 0;
+
+	return ops[i].result >= 0 && g->item[i] != NULL ? lookup_hint_at(&g->at[i]) : HINT_NONE;
 }
 
 /* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. flatten: as for peek_get. */
@@ -54,7 +52,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	}
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
-		lookup_quick_follow(m, &g.at[i], g.hash[i]);
+		g.ended[i] = lookup_quick_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
 		if (g.at[i].match != 0 && lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) { /* which fetches the lines behind the first */
 			PREFETCH(g.item[i]);
 			if (a->hints != NULL)
@@ -66,9 +64,9 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; i < n; i++) {
 		struct peek_op *op = &ops[i];
 		ssize_t r = LOOKUP_ELSE;
-		if (in_range && g.item[i] != NULL && (g.at[i].begun & 1) == 0)
+		if (in_range && g.item[i] != NULL)
 			r = lookup_quick_read(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf, op->buf_cap, &a->shift);
-		else if (in_range && lookup_quick_miss(m, &g.at[i], count))
+		else if (in_range && g.ended[i] && lookup_quick_miss(m, &g.at[i], count))
 			r = -ENOENT;
 		if (LOOKUP_LIKELY(r >= 0)) {
 			n_quick_hits++;
@@ -84,12 +82,12 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		}
 		op->result = r;
 	}
-	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane), misses = lane_add(&cell->misses, n_quick_misses, lane);
-	uint8_t n_since_due = (uint8_t)(hits - lane_mine.sample_at); /* hits since the one to be sampled, if it was in this group */
-	if (LOOKUP_UNLIKELY(n_since_due < n_quick_hits))
-		mget_sample(&g, ops, n, n_since_due, cell, hits);
-	if (hits % READ_CADENCE < n_quick_hits || misses % READ_CADENCE < n_quick_misses)
+	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane);
+	lane_add(&cell->misses, n_quick_misses, lane);
+	if (LOOKUP_UNLIKELY(lane_pass((unsigned)(n_quick_hits + n_quick_misses)) && lane_is_due())) {
+		lane_sample(cell, hits, mget_hint_at(&g, ops, n, (size_t)lane_past_due()));
 		hints_look_after(p, a);
+	}
 	return n_hits + n_quick_hits;
 }
 

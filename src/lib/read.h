@@ -9,7 +9,7 @@
 #include "lib/lookup.h"
 #include "shm/hash.h"
 
-/* The daemon's health is looked at once in so many reads of a lane, or more often. */
+/* The daemon's health is looked at once in so many reads of this kind; others do so when one is due (lane.h). */
 #define READ_CADENCE 512u
 
 struct read {
@@ -46,7 +46,7 @@ read_hit(const struct read *rd)
 {
 	uint64_t n_hits = lane_add(&rd->cell->hits, 1, rd->lane);
 
-	if (LOOKUP_UNLIKELY(lane_sample_due(n_hits)))
+	if (LOOKUP_UNLIKELY(lane_pass(1) && lane_is_due()))
 		lane_sample(rd->cell, n_hits, rd->pin.hint_at);
 	if (rd->a->hints != NULL)
 		hint_raise(&rd->a->hints[rd->pin.hint_at]);

@@ -44,6 +44,7 @@ open_named(struct peek *p, struct attached **ret)
 		free(a);
 		return r;
 	}
+	a->p = p;
 	a->owns_map = true;
 	a->cells = p->own.cells;
 	a->shift = p->shift;

@@ -5,7 +5,6 @@
 
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
 #include "lib/read.h"
 
 /* The one place of a pinned value, and the incarnation it stands under. False: it has none, or several. */
@@ -43,13 +42,12 @@ place_of(const struct read *rd, struct peek_view *ret)
  * segment's incarnation included, is looked at under the bucket's sequence. False: not for this form, or torn.
  */
 static inline bool
-view_quick(struct peek *p, const void *key, size_t key_len, struct peek_view *ret)
+view_quick(const struct peek *p, const void *key, size_t key_len, struct peek_view *ret)
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	unsigned lane = lane_mine.cell_at;
 	const struct word *item;
 
-	if (a == NULL || !lane_is_own(lane))
+	if (a == NULL)
 		return false;
 	const struct map *m = &a->map;
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a hit is validated */
@@ -57,7 +55,7 @@ view_quick(struct peek *p, const void *key, size_t key_len, struct peek_view *re
 		return false;
 	uint64_t hash = hash_key(key, key_len, m->seed);
 	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
-	if (at.match == 0 || (at.begun & 1) != 0 || !lookup_quick_item(m, a->quick_off_max, &at, &item))
+	if (at.match == 0 || !lookup_quick_item(m, a->quick_off_max, &at, &item))
 		return false;
 	uint64_t word0 = word_load_rlx(&item[0]), word1 = word_load_rlx(&item[1]); /* relaxed, all of them: validated below */
 	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena);
@@ -73,15 +71,7 @@ view_quick(struct peek *p, const void *key, size_t key_len, struct peek_view *re
 	ret->len = item_value_bytes(word0);
 	ret->token[0] = (uint64_t)(uintptr_t)incarnation;
 	ret->token[1] = stands;
-	uint64_t hint_at = lookup_hint_at(&at);
-	struct hint_cell *cell = lane_cell(a->cells, lane);
-	uint64_t n_hits = lane_add(&cell->hits, 1, lane);
-	if (a->hints != NULL)
-		hint_raise(&a->hints[hint_at]);
-	if (LOOKUP_UNLIKELY(get_is_due(true, n_hits))) {
-		lane_sample(cell, n_hits, hint_at);
-		hints_look_after(p, a);
-	}
+	get_count_hit(a, &at, 0);
 	return true;
 }
 

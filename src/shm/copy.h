@@ -213,6 +213,18 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 #ifdef SHM_X86_WIDE
 #define COPY_PLAIN_KEY_MAX 48u /* header and key in one register */
 
+#define COPY_PLAIN_ROW(f, n) f(n), f((n) + 1), f((n) + 2), f((n) + 3), f((n) + 4), f((n) + 5), f((n) + 6), f((n) + 7)
+#define COPY_PLAIN_ROWS(f)                                                                                              \
+	{COPY_PLAIN_ROW(f, 0), COPY_PLAIN_ROW(f, 8), COPY_PLAIN_ROW(f, 16), COPY_PLAIN_ROW(f, 24), COPY_PLAIN_ROW(f, 32), \
+	 COPY_PLAIN_ROW(f, 40), f(48)}
+#define COPY_PLAIN_KEY(n)  (((UINT64_C(1) << (n)) - 1) << ITEM_HEADER_BYTES)
+#define COPY_PLAIN_ITEM(n) (COPY_PLAIN_KEY(n) | 0x1f1) /* of the header the key's length, the expiry and the state's low byte */
+
+/* By a key's length: which bytes of an item's first 64 are the key's, and which say whether it is plain. */
+static const struct copy_plain_masks {
+	uint64_t key[COPY_PLAIN_KEY_MAX + 1], item[COPY_PLAIN_KEY_MAX + 1];
+} copy_plain_masks __attribute__((unused)) = {COPY_PLAIN_ROWS(COPY_PLAIN_KEY), COPY_PLAIN_ROWS(COPY_PLAIN_ITEM)};
+
 /*
  * Whether the item has this key and none of what is out of the ordinary: no expiry, and a state whose low byte is 0 (no counter, extents or flags).
  * Its header and its key are compared at once: the fewer instructions wait for the item's line, the more lookups overlap.
@@ -221,16 +233,14 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 static inline bool
 copy_is_plain(const struct word *item, const void *key, size_t key_len)
 {
-	const uint64_t header = 0x1f1; /* bytes of it that count: the key's length, the expiry, the low byte of the state */
-	uint64_t where = _bzhi_u64(~UINT64_C(0), (unsigned)key_len) << ITEM_HEADER_BYTES;
 	bool equal;
 
-	__asm__ volatile("kmovq %3, %%k1\n\tkmovq %4, %%k2\n\tvmovdqu8 %2, %%zmm16%{%%k1%}%{z%}\n\tvmovd %5, %%xmm17\n\t"
-			 "vporq %%zmm17, %%zmm16, %%zmm16\n\tvpcmpneqb %1, %%zmm16, %%k1%{%%k2%}\n\tkortestq %%k1, %%k1"
+	__asm__ volatile("kmovq %3, %%k1\n\tkmovq %4, %%k2\n\tvmovd %5, %%xmm16\n\tvmovdqu8 %2, %%zmm16%{%%k1%}\n\t"
+			 "vpcmpneqb %1, %%zmm16, %%k1%{%%k2%}\n\tkortestq %%k1, %%k1"
 	    : "=@ccz"(equal)
-	    : "m"(*(const char(*)[64])(const void *)item), "m"(*(const char(*)[64])((const char *)key - ITEM_HEADER_BYTES)), "r"(where),
-	    "r"(where | header), "r"((unsigned)key_len)
-	    : "xmm16", "xmm17", "k1", "k2");
+	    : "m"(*(const char(*)[64])(const void *)item), "m"(*(const char(*)[64])((const char *)key - ITEM_HEADER_BYTES)),
+	    "m"(copy_plain_masks.key[key_len]), "m"(copy_plain_masks.item[key_len]), "r"((unsigned)key_len)
+	    : "xmm16", "k1", "k2");
 	return equal;
 }
 #endif

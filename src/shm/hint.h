@@ -27,6 +27,7 @@
 #define HINT_CELLS_PER_CLIENT 8 /* one for each of its first threads; the last is shared by the rest */
 #define HINT_SAMPLES          4
 #define HINT_SAMPLE_AT_BITS   40
+#define HINT_NONE             UINT64_MAX /* in place of where a hint is: of a miss */
 
 struct hint_cell {
 	struct word hits, misses; /* reads that came to an end; their sum is the gets */
@@ -69,22 +70,17 @@ hint_sample_at(uint64_t sample)
 }
 
 /*
- * One read of a slot. While a cache is warm, what the byte holds is as good as random, and a branch on it would be mispredicted on a line that
- * has not arrived, which throws away the overlap with the next lookup: so the store goes either there or to a byte of the caller's own.
+ * One read of a slot. A branch, though it is mispredicted where a byte is not yet full: a store to either of two places, without one, has an
+ * address that is not known until the byte has come, and until then the processor holds back every load of the next read whose address is the
+ * same in its low 12 bits. Some processes would read at half the speed, by where their stack happens to lie.
  */
 static inline void
 hint_raise(struct byte *b)
 {
-	struct byte own;
 	uint8_t v = byte_load_rlx(b); /* relaxed: a lost update costs a hint */
-	uintptr_t there = (uintptr_t)b, here = (uintptr_t)&own;
 
-#if defined(__x86_64__) && !defined(PEEK_MODEL)
-	__asm__("cmpb %2, %1\n\tcmovae %3, %0" : "+r"(there) : "r"(v), "i"(HINT_MAX), "r"(here) : "cc");
-#else
-	there = v < HINT_MAX ? there : here;
-#endif
-	byte_store_rlx((struct byte *)there, v + 1);
+	if (__builtin_expect(v < HINT_MAX, 0))
+		byte_store_rlx(b, v + 1);
 }
 
 #endif

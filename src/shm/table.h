@@ -31,10 +31,10 @@ static inline uint64_t
 table_bucket_idx(uint64_t hash, uint64_t n_buckets)
 {
 #if defined(SHM_X86_WIDE)
-	unsigned k = 63 ^ (unsigned)__builtin_clzll((n_buckets - 1) | 1);
-	uint64_t idx = _bzhi_u64(hash, k + 1), before_split = _bzhi_u64(hash, k);
+	uint64_t k = (n_buckets - 1) | 1, idx;
 
-	__asm__("cmpq %2, %0\n\tcmovaeq %1, %0" : "+r"(idx) : "r"(before_split), "r"(n_buckets) : "cc");
+	__asm__("bsrq %0, %0\n\tbzhiq %0, %2, %1\n\tincl %k0\n\tbzhiq %0, %2, %0\n\tcmpq %3, %0\n\tcmovbq %0, %1"
+	    : "+&r"(k), "=&r"(idx) : "r"(hash), "r"(n_buckets) : "cc");
 	return idx;
 #else
 	uint64_t mask = UINT64_MAX >> __builtin_clzll((n_buckets - 1) | 1);
@@ -109,12 +109,9 @@ slot_link_idx(uint64_t slot)
 	return slot - 1;
 }
 
-#define BUCKET_MATCH_MASK (((1u << BUCKET_SLOTS) - 1) << 1)
-
 /*
- * Which slots carry the tag: bit i for word i of the line (slot i - 1; word 0 is the sequence). Compares all of them without a branch, since a mispredicted branch on a
- * line that has not arrived throws away the overlap with the next lookup. tag is never 0, so that neither an empty slot
- * nor a link matches.
+ * Which slots carry the tag: bit i for slot i. Compares all of them without a branch, since a mispredicted branch on a line that has not
+ * arrived throws away the overlap with the next lookup. tag is never 0, so that neither an empty slot nor a link matches.
  */
 static inline unsigned
 bucket_match(const struct bucket *b, uint64_t tag)
@@ -127,7 +124,7 @@ bucket_match(const struct bucket *b, uint64_t tag)
 	    : "=r"(match)
 	    : "m"(*(const char(*)[64])(const void *)b), "r"(tag), "i"(SLOT_UNIT_BITS)
 	    : "xmm16", "xmm17", "k1");
-	return match & BUCKET_MATCH_MASK;
+	return match >> 1; /* the first is the sequence */
 #elif defined(SHM_X86_ASM)
 	__m128i w01, w23, w45, w67;
 	const __m128i want = _mm_set1_epi32((int)tag);
@@ -142,12 +139,12 @@ bucket_match(const struct bucket *b, uint64_t tag)
 	lo = _mm_cmpeq_epi32(_mm_srli_epi32(lo, SLOT_UNIT_BITS - 32), want);
 	hi = _mm_cmpeq_epi32(_mm_srli_epi32(hi, SLOT_UNIT_BITS - 32), want);
 	__m128i both = _mm_packs_epi32(lo, hi);
-	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) & BUCKET_MATCH_MASK;
+	return ((unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) & ((1u << (BUCKET_SLOTS + 1)) - 1)) >> 1;
 #else
 	unsigned match = 0;
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-		match |= (unsigned)(slot_tag_of(word_load_rlx(&b->slot[i])) == tag) << (i + 1); /* relaxed: seq_validate */
+		match |= (unsigned)(slot_tag_of(word_load_rlx(&b->slot[i])) == tag) << i; /* relaxed: seq_validate */
 	return match;
 #endif
 }
@@ -156,7 +153,14 @@ bucket_match(const struct bucket *b, uint64_t tag)
 static inline uint64_t
 bucket_match_slot(unsigned match)
 {
-	return (uint64_t)(unsigned)__builtin_ctz(match) - 1;
+#ifdef SHM_X86_WIDE
+	uint64_t i;
+
+	__asm__("tzcntl %1, %k0" : "=r"(i) : "r"(match) : "cc"); /* the builtin clears the register before */
+	return i;
+#else
+	return (uint64_t)(unsigned)__builtin_ctz(match);
+#endif
 }
 
 #endif

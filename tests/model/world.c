@@ -174,13 +174,11 @@ world_count(struct store *s, char key)
 void
 world_readers(struct world *w)
 {
-	lane_mine.cell_at = 0;
+	lane_mine = (struct lane){.cell_at = 0, .n_left = INT_MAX}; /* no read is due: none looks after a daemon that isn't there */
 	for (unsigned t = 0; t < MODEL_THREADS_MAX; t++) {
 		struct reader *r = &readers[t];
 		memset(&r->peek.own, 0, sizeof(r->peek.own));
-		r->at = (struct attached){.map = w->map, .cells = r->peek.own.cells};
-		/* The daemon's health is looked at in the first read of many. */
-		word_store_rlx(&r->peek.own.cells[0].hits, 1);
+		r->at = (struct attached){.map = w->map, .p = &r->peek, .cells = r->peek.own.cells};
 		seq_publish_ptr(&r->peek.own.now, &r->at);
 		seq_publish_ptr(&r->peek.newest, &r->at);
 		r->peek.owner_uid = (uid_t)-1;

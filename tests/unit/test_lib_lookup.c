@@ -153,13 +153,14 @@ static void
 an_odd_bucket_is_asked_again(void **state)
 {
 	struct lookup_pinned it;
+	char buf[64];
 
 	(void)state;
 	set("odd", "v");
 	struct probe p = probe_of("odd");
 	seq_enter(&p.bucket->seq);
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_true((at.begun & 1) != 0);
+	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
 	seq_exit(&p.bucket->seq);
@@ -282,6 +283,27 @@ impossible_places_are_refused(void **state)
 	}
 }
 
+static void
+impossible_links_are_refused(void **state)
+{
+	struct lookup_pinned it;
+
+	(void)state;
+	struct probe p = probe_of("linked");
+	uint64_t saved = word_load_rlx(&p.bucket->slot[LINK_SLOT]);
+	const uint64_t links[] = {h.map.n_overflow_max, h.map.n_overflow_max + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 2};
+	for (size_t i = 0; i < 3; i++) {
+		word_store_rlx(&p.bucket->slot[LINK_SLOT], slot_make_link(links[i]));
+		struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
+		assert_int_equal(at.match, 0);
+		assert_false(lookup_quick_follow(&h.map, &at, p.hash));
+		assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+	}
+	word_store_rlx(&p.bucket->slot[LINK_SLOT], saved);
+	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
+	assert_true(lookup_quick_follow(&h.map, &at, p.hash));
+}
+
 /* The header lies inside its segment, what it tells does not. */
 static void
 impossible_lengths_are_refused(void **state)
@@ -400,6 +422,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_pinned_value_outlives_its_bucket, setup, teardown),
 		cmocka_unit_test_setup_teardown(whatever_is_past_is_a_miss, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_places_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(impossible_links_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_lengths_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_chain_that_never_ends_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
