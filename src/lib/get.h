@@ -18,7 +18,7 @@ GET_COLD ssize_t get_slow(struct peek *p, const void *key, size_t key_len, void 
 /* The same where the bucket was found in a rewrite. */
 GET_COLD ssize_t get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
-/* The same where the key may be of no allowed length, and nothing may be attached yet. */
+/* The same where the hot path can't begin: nothing is attached yet, or the segment was retired. The key may be of no allowed length. */
 GET_COLD ssize_t get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
 /*

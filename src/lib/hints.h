@@ -11,7 +11,8 @@ bool hints_writer_runs(const struct attached *a);
 
 /*
  * Asks the daemon for its hint page and publishes an attachment that has it, in place of `a`. Takes hint_lock only if it is free, and at most
- * timeout_ms. 0; or why not, which is no failure of a read: -EAGAIN (another thread is at it), -ENOTSUP (switched off), or as in conn.h.
+ * timeout_ms. 0; or why not, which is no failure of a read: -EAGAIN (another thread is at it, or there was no answer in that time; a later look
+ * takes it), -ENOTSUP (switched off, or turned away), -ESTALE (another segment has come meanwhile), -EBADMSG (not what it must be), or as in conn.h.
  */
 int hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms);
 
@@ -19,7 +20,7 @@ int hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms);
 void hints_retire(struct peek *p, const struct attached *a);
 
 /*
- * The same from a read, if the daemon is another than the one that was attached to: never waits. One look asks, a later one takes the answer; at
+ * Attaches from within a read, if the daemon is another than the one that was attached to: never waits. One look asks, a later one takes the answer; at
  * most one look a tick of the coarse clock enters the kernel, and none for a daemon that doesn't run.
  */
 void hints_look_after(struct peek *p, const struct attached *a);

@@ -22,6 +22,8 @@
 
 #include "shm/layout.h"
 
+_Static_assert(ITEM_VALUE_MAX == (UINT32_C(1) << 24) - 1 && ITEM_KEY_MAX < 1 << 8, "lengths have their bits of word 0");
+
 #define ITEM_ALIGN(bytes) (((bytes) + 7) & ~(uint64_t)7)
 
 struct item_shape {

@@ -104,7 +104,7 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 {
 	struct wire_str word;
 
-	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) { /* what pipelined sets are answered with */
+	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) { /* what pipelined sets are answered with: as below, in a few instructions */
 		ret->code = WIRE_RE_HD;
 		ret->total_bytes = 4;
 		ret->rest = (struct wire_str){buf + 2, 0};
