@@ -7,6 +7,8 @@
  *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not expired would fill 70 % of the arena
  *   big        --items items in an arena that holds them all: shared bytes for each beyond key and value
  *
+ * bytes/entry+  shared memory for each item beyond key and value: header, rounding, its share of the buckets, the hints and the segment table
+ * left/entry    what of the segments in use no live item has: ends too short for the next one, dead items, open segments
  * evicted %  live items that lack of room drove out, of all SETs
  * early %    those of them that went while expired data remained: the arena held at least one item that had expired and whose memory nobody had
  *            taken back, before the SET that evicted or after it. Found by looking at the items, one by one.
@@ -19,6 +21,7 @@
 #include "commands.h"
 #include "payload.h"
 #include "segment.h"
+#include "shm/hint.h"
 #include "shm/item.h"
 #include "sizes.h"
 
@@ -213,16 +216,21 @@ static const struct pattern {
 };
 #define N_PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
 
-/* Shared memory for each entry beyond its key and value: record, rounding, buckets, hints, segment table, what segments leave over. */
 static double
 overhead(const struct fill *f, const struct store_stats *st)
 {
-	const struct map *m = &f->segment.map;
-	uint64_t arena = (st->n_segments - st->n_segments_free) << m->seg_shift;
 	uint64_t lines = st->n_buckets + st->n_overflow_used;
-	uint64_t shared = arena + lines * (sizeof(struct bucket) + 8) + st->n_segments * sizeof(struct segment_record);
+	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) + f->segment.map.n_segments * sizeof(struct segment_record);
 
 	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items : 0;
+}
+
+static double
+left_over(const struct fill *f, const struct store_stats *st)
+{
+	uint64_t used = (st->n_segments - st->n_segments_free) << f->segment.map.seg_shift;
+
+	return st->curr_items > 0 ? (double)(used - st->bytes) / (double)st->curr_items : 0;
 }
 
 static void
@@ -239,12 +247,12 @@ print(const struct fill *f)
 	double early = 100 * (double)f->evicted_early / (double)f->n_sets;
 	const char *format = f->o->json ?
 	    "{\"mix\":\"%s\",\"pattern\":\"%s\",\"sets\":%llu,\"items\":%llu,\"payload_per_arena\":%.4f,"
-	    "\"overhead_bytes_per_entry\":%.2f,\"copied_per_written\":%.3f,\"refused\":%llu,\"evicted_percent\":%.3f,"
+	    "\"overhead_bytes_per_entry\":%.2f,\"left_over_bytes_per_entry\":%.2f,\"copied_per_written\":%.3f,\"refused\":%llu,\"evicted_percent\":%.3f,"
 	    "\"evicted_early_percent\":%.3f,"
 	    "\"third_line_percent\":%.3f,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu}\n" :
-	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu %9llu\n";
+	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu %9llu\n";
 	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets, (unsigned long long)st.curr_items, share,
-	    overhead(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
+	    overhead(f, &st), left_over(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
 	    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
 	fflush(stdout);
 }
@@ -303,8 +311,8 @@ command_fill(const struct options *o)
 		return 2;
 	}
 	if (!o->json)
-		puts("                                       payload   bytes/   copied/           evicted   early    third      worst SET\n"
-		     "mix       pattern         sets     items   /arena   entry+   written refused        %       %   line %   items     bytes");
+		puts("                                       payload   bytes/     left   copied/           evicted   early    third      worst SET\n"
+		     "mix       pattern         sets     items   /arena   entry+   /entry   written refused        %       %   line %   items     bytes");
 	for (unsigned i = 0; i < n_size_mixes; i++) {
 		for (unsigned j = 0; j < N_PATTERNS; j++) {
 			bool wanted = o->pattern != NULL ? strcmp(o->pattern, patterns[j].name) == 0 : patterns[j].usual;
