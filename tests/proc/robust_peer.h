@@ -38,6 +38,9 @@
  */
 #define PEER_BUDGET_NS 2000000u
 
+/* How many times as long anything may take here: under an emulator (RUNNER), and where every access is watched. */
+unsigned peer_slowness(void);
+
 struct peer_waits {
 	_Atomic uint64_t longest_cpu_ns; /* of a read that attached nothing */
 	_Atomic uint64_t over_budget;    /* of these, by processor time */

@@ -56,13 +56,6 @@ begin(const struct peek *p)
 	return b;
 }
 
-/* Under an emulator (RUNNER) the 4,096 tries take ten times as long. */
-static uint64_t
-budget_ns(void)
-{
-	return getenv("RUNNER") != NULL ? UINT64_C(10) * PEER_BUDGET_NS : PEER_BUDGET_NS;
-}
-
 static void
 judge_time(struct peer_waits *w, const struct peek *p, const struct begun *b, unsigned n_reads)
 {
@@ -81,7 +74,7 @@ judge_time(struct peer_waits *w, const struct peek *p, const struct begun *b, un
 		return;
 	}
 	raise_to(&w->longest_cpu_ns, cpu);
-	w->over_budget += cpu > budget_ns();
+	w->over_budget += cpu > (uint64_t)PEER_BUDGET_NS * peer_slowness();
 	if (slept > faults) {
 		w->slept++;
 	} else if (slept > 0) {
