@@ -100,7 +100,7 @@ def unix_socket():
 def memory():
     """private memory is what the kernel counts, arrays beside the table and all; the hint page is counted too; the heap apart from both"""
     d = Daemon("-m", "16")
-    c = d.client()
+    c = d.client(30)  # 200,000 sets at once
     c.send(b"".join(b"set key%d 0 0 1 noreply\r\nv\r\n" % i for i in range(200000)) + b"mn\r\n")
     assert c.line() == b"MN"
     page = [fd for fd in os.listdir("/proc/%d/fd" % d.pid) if "peekd-hints" in os.readlink("/proc/%d/fd/%s" % (d.pid, fd))]
