@@ -398,7 +398,7 @@ def hint_page():
         except PermissionError:
             pass
     page = mmap.mmap(fd, total)
-    cells = total - ((n_clients * 512 + 4095) & ~4095)
+    cells = total - ((64 + n_clients * 512 + 4095) & ~4095) + 64
 
     def count(client, cell, *values):
         for i, v in enumerate(values):
