@@ -8,7 +8,6 @@
 #include "lib/fallback.h"
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
 #include "lib/info.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
@@ -52,10 +51,9 @@ get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_inf
 			info = info_of(rd->a, &rd->pin, len);
 		if (n == LOOKUP_TORN || !lookup_stands(&rd->a->map, &rd->pin))
 			continue;
-		read_hit(rd);
 		if (ret_info != NULL)
 			*ret_info = info;
-		return n;
+		return read_hit(rd->a, rd->pin.hint_at, n);
 	}
 	return r;
 }
@@ -86,20 +84,6 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 	if (a != NULL && lane_mine.cell_at != LANE_NONE)
 		lane_add(&lane_cell(a->cells, lane_mine.cell_at)->retries, 1, lane_mine.cell_at);
 	return get_slow(p, key, key_len, buf, buf_cap);
-}
-
-ssize_t
-get_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result)
-{
-	unsigned lane = lane_mine.cell_at != LANE_NONE ? lane_mine.cell_at : lane_take();
-	struct hint_cell *cell = lane_cell(a->cells, lane);
-	uint64_t n = lane_add(hint_at != HINT_NONE ? &cell->hits : &cell->misses, 1, lane);
-
-	if (lane_is_due()) {
-		lane_sample(cell, n, hint_at);
-		hints_look_after(a->p, a);
-	}
-	return result;
 }
 
 ssize_t

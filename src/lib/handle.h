@@ -112,8 +112,8 @@ struct handle_own {
 		char rest[HANDLE_PAGE_BYTES - 64];
 	};
 	/*
-	 * struct attached; NULL: none yet in this process. Every read begins with it. Not among a page's first bytes: while a store is unfinished
-	 * that crosses the end of a page (a value that is copied out), loads of those wait, whatever their page; reads took twice the time.
+	 * struct attached; NULL: none yet in this process. Every read begins with it. Not among a page's first bytes, for the reason that hint_plan
+	 * has: reads took twice the time.
 	 */
 	struct shared_ptr now;
 };

@@ -230,6 +230,8 @@ lookup_quick_any(const struct map *m, const struct lookup_place *at, const struc
 }
 
 #ifdef SHM_X86_WIDE
+#define LOOKUP_PLAIN_KEY_MAX COPY_PLAIN_KEY_MAX
+
 /* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. key_len <= COPY_PLAIN_KEY_MAX. */
 static inline ssize_t
 lookup_quick_plain(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
@@ -252,9 +254,11 @@ lookup_quick_plain(const struct map *m, const struct lookup_place *at, const str
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
 }
+#else
+#define LOOKUP_PLAIN_KEY_MAX 0 /* nothing tells a plain item by one comparison */
 #endif
 
-/* What the hot path asks. LOOKUP_ELSE: lookup_quick_any is still to be asked, or says the same. */
+/* What the hot path asks. LOOKUP_ELSE: lookup_quick_any is still to be asked, where there are plain items. */
 static inline ssize_t
 lookup_quick_usual(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
@@ -272,13 +276,11 @@ static inline ssize_t
 lookup_quick_read(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
 {
-#ifdef SHM_X86_WIDE
-	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX)) {
-		ssize_t n = lookup_quick_plain(m, at, item, key, key_len, buf, buf_cap);
+	if (key_len <= LOOKUP_PLAIN_KEY_MAX) {
+		ssize_t n = lookup_quick_usual(m, at, item, key, key_len, buf, buf_cap, shift);
 		if (LOOKUP_LIKELY(n != LOOKUP_ELSE))
 			return n;
 	}
-#endif
 	return lookup_quick_any(m, at, item, key, key_len, buf, buf_cap, shift);
 }
 

@@ -41,11 +41,8 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 	read_use(rd);
 	if (rd->a == NULL)
 		return -EPROTO;
-	if (lane_add(&rd->cell->slow, 1, rd->lane) % READ_CADENCE == 0) {
-		hints_look_after(p, rd->a);
-		read_use(rd);
-	}
-	return rd->a != NULL ? 0 : -EPROTO;
+	lane_add(&rd->cell->slow, 1, rd->lane);
+	return 0;
 }
 
 int
@@ -65,18 +62,15 @@ read_pin(struct read *rd)
 				read_use(rd);
 			if (r == 0 && rd->a == NULL)
 				r = -EPROTO;
-			if (r == -ENOENT)
-				lane_add(&rd->cell->misses, 1, rd->lane);
 			if (r != 0)
-				return r;
+				return r == -ENOENT ? (int)read_miss(rd->a) : r;
 			continue;
 		}
 		switch (lookup_pin(m, count, rd->hash, rd->key, rd->key_len, &rd->a->shift, &rd->pin)) {
 		case LOOKUP_HIT:
 			return 0;
 		case LOOKUP_MISS:
-			lane_add(&rd->cell->misses, 1, rd->lane);
-			return -ENOENT;
+			return (int)read_miss(rd->a);
 		case LOOKUP_DAMAGED:
 			return -EBADMSG;
 		case LOOKUP_AGAIN:
@@ -84,4 +78,18 @@ read_pin(struct read *rd)
 		}
 	}
 	return -EAGAIN;
+}
+
+ssize_t
+read_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result)
+{
+	unsigned lane = lane_mine.cell_at != LANE_NONE ? lane_mine.cell_at : lane_take();
+	struct hint_cell *cell = lane_cell(a->cells, lane);
+	uint64_t n = lane_add(hint_at != HINT_NONE ? &cell->hits : &cell->misses, 1, lane);
+
+	if (lane_is_due()) {
+		lane_sample(cell, n, hint_at);
+		hints_look_after(a->p, a);
+	}
+	return result;
 }

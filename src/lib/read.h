@@ -4,13 +4,13 @@
 #ifndef PEEK_LIB_READ_H
 #define PEEK_LIB_READ_H
 
+#include <errno.h>
+#include <sys/types.h>
+
 #include "lib/handle.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
 #include "shm/hash.h"
-
-/* The daemon's health is looked at once in so many reads of this kind; others do so when one is due (lane.h). */
-#define READ_CADENCE 512u
 
 struct read {
 	struct peek *p;
@@ -40,16 +40,32 @@ int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
  */
 int read_pin(struct read *rd);
 
-/* After a read that stood: counts the hit, and leaves the hint and, if it is time, a sample. */
-static inline void
-read_hit(const struct read *rd)
-{
-	uint64_t n_hits = lane_add(&rd->cell->hits, 1, rd->lane);
+/*
+ * Counts a read that came to its end, where it is not just one more: the thread has no lane of its own, or the read is due. hint_at: HINT_NONE
+ * for a miss. Returns result, as those below do: a jump at the end of a read that has nothing to save.
+ */
+__attribute__((cold, noinline)) ssize_t read_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result);
 
-	if (LOOKUP_UNLIKELY(lane_pass(1) && lane_is_due()))
-		lane_sample(rd->cell, n_hits, rd->pin.hint_at);
-	if (rd->a->hints != NULL)
-		hint_raise(&rd->a->hints[rd->pin.hint_at]);
+/* A read that stood, of the item with this hint: leaves it, and counts the hit in the thread's own cell, without an atomic read-modify-write. */
+static inline ssize_t
+read_hit(const struct attached *a, uint64_t hint_at, ssize_t result)
+{
+	if (a->hints != NULL)
+		hint_raise(&a->hints[hint_at]);
+	if (LOOKUP_UNLIKELY(lane_pass(1)))
+		return read_count_rarely(a, hint_at, result);
+	lane_count(&lane_cell(a->cells, lane_mine.cell_at)->hits);
+	return result;
+}
+
+/* A read that stood, and found nothing. */
+static inline ssize_t
+read_miss(const struct attached *a)
+{
+	if (LOOKUP_UNLIKELY(lane_pass(1)))
+		return read_count_rarely(a, HINT_NONE, -ENOENT);
+	lane_count(&lane_cell(a->cells, lane_mine.cell_at)->misses);
+	return -ENOENT;
 }
 
 #endif

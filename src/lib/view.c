@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 
-#include "lib/get.h"
 #include "lib/handle.h"
 #include "lib/read.h"
 
@@ -71,7 +70,7 @@ view_quick(const struct peek *p, const void *key, size_t key_len, struct peek_vi
 	ret->len = item_value_bytes(word0);
 	ret->token[0] = (uint64_t)(uintptr_t)incarnation;
 	ret->token[1] = stands;
-	get_count_hit(a, &at, 0);
+	read_hit(a, lookup_hint_at(&at), 0);
 	return true;
 }
 
@@ -90,11 +89,9 @@ peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret
 		bool one_place = place_of(&rd, &view);
 		if (!lookup_stands(&rd.a->map, &rd.pin))
 			continue;
-		read_hit(&rd);
-		if (!one_place)
-			return -ENOTSUP;
-		*ret_view = view;
-		return 0;
+		if (one_place)
+			*ret_view = view;
+		return (int)read_hit(rd.a, rd.pin.hint_at, one_place ? 0 : -ENOTSUP);
 	}
 	return r == -EPROTO ? -ENOTSUP : r; /* a foreign layout has no place that could be shown */
 }

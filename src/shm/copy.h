@@ -218,7 +218,7 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 	{COPY_PLAIN_ROW(f, 0), COPY_PLAIN_ROW(f, 8), COPY_PLAIN_ROW(f, 16), COPY_PLAIN_ROW(f, 24), COPY_PLAIN_ROW(f, 32), \
 	 COPY_PLAIN_ROW(f, 40), f(48)}
 #define COPY_PLAIN_KEY(n)  (((UINT64_C(1) << (n)) - 1) << ITEM_HEADER_BYTES)
-#define COPY_PLAIN_ITEM(n) (COPY_PLAIN_KEY(n) | 0x1f1) /* of the header the key's length, the expiry and the state's low byte */
+#define COPY_PLAIN_ITEM(n) (COPY_PLAIN_KEY(n) | 0x1 /* the key's length */ | 0xf0 /* the expiry */ | 0x100 /* the state's low byte */)
 
 /* By a key's length: which bytes of an item's first 64 are the key's, and which say whether it is plain. */
 static const struct copy_plain_masks {
@@ -288,8 +288,6 @@ copy_in_bytes(struct copy_in *c, const void *src, size_t n)
 		c->at += whole / 8;
 		n -= whole;
 	}
-#endif
-#ifdef SHM_X86_ASM
 	for (; n >= 16; n -= 16, p += 16, c->at += 2) /* relaxed stores of two words at once */
 		__asm__ volatile("movdqu %1, %0" : "=m"(*(char(*)[16])(void *)c->at) : "x"(_mm_loadu_si128((const __m128i *)(const void *)p)));
 #endif

@@ -49,7 +49,10 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 	struct hint_layout l = {.n_clients_max = n_clients_max};
 
 	l.overflow_at = n_buckets_max * HINT_BYTES_PER_BUCKET;
-	/* Not from a page's start, where a load waits for what crosses the end of another (lib/handle.h): the first cells are those in use. */
+	/*
+	 * Not from a page's start: while a store is unfinished that crosses the end of a page (a value that a reader copies out), loads of a page's
+	 * first bytes wait, whatever their page. The first cells are those in use.
+	 */
 	l.cells_at = ((l.overflow_at + n_overflow_max * HINT_BYTES_PER_BUCKET + 4095) & ~UINT64_C(4095)) + sizeof(struct hint_cell);
 	l.total_bytes = l.cells_at + n_clients_max * HINT_CELLS_PER_CLIENT * sizeof(struct hint_cell);
 	l.total_bytes = (l.total_bytes + 4095) & ~UINT64_C(4095);

@@ -11,8 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "lib/handle.h"
-#include "lib/lane.h"
 #include "shm/table.h"
 
 #define LARGE_BYTES  ((1u << 20) - 100) /* header and key within the item limit of the segment's owner */
@@ -37,13 +35,12 @@ whole(const unsigned char *value, size_t len)
 	return len > 0 && (len == 1 || memcmp(value, value + 1, len - 1) == 0);
 }
 
-/* Of this process's only thread. */
 static uint64_t
-retries(const struct peek *p)
+retries(struct peek *p)
 {
-	const struct attached *a = seq_load_ptr(&p->own.now);
+	struct peek_status status;
 
-	return word_load_rlx(&lane_cell(a->cells, lane_mine.cell_at)->retries);
+	return peek_status(p, &status) == 0 ? status.retries : 0;
 }
 
 static void
