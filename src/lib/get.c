@@ -11,7 +11,6 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 #include "lib/wide.h"
-#include "shm/hash.h"
 
 enum get_form {
 	GET_USUAL,      /* a key of usual length; the item of nearly every read */
@@ -83,5 +82,5 @@ WIDE(peek_get)(struct peek *p, const void *key, size_t key_len, void *buf, size_
 		return get_first(p, key, key_len, buf, buf_cap);
 	if (LOOKUP_UNLIKELY(key_len - HASH_USUAL_MIN > HASH_USUAL_MAX - HASH_USUAL_MIN))
 		return get_other_len(a, key, key_len, buf, buf_cap);
-	return get_as(GET_USUAL, a, key, key_len, buf, buf_cap, hash_usual_key(key, key_len, a->map.seed));
+	return get_as(GET_USUAL, a, key, key_len, buf, buf_cap, hash_usual_key(key, key_len, &a->secret));
 }

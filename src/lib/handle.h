@@ -19,6 +19,7 @@
 
 #include "peek.h"
 #include "shm/clock.h"
+#include "shm/hash.h"
 #include "shm/hint.h"
 #include "shm/map.h"
 #include "shm/seq.h"
@@ -33,6 +34,7 @@ struct attached {
 	struct hint_cell *cells; /* HINT_CELLS_PER_CLIENT of them: in the hint page, or the handle's own */
 	struct clock_shift shift;
 	uint64_t quick_off_max;  /* lookup_quick_off_max of the map */
+	struct hash_secret secret; /* of the map's seed */
 	bool stay;               /* PEEK_NO_FOLLOW: a retired segment is read on */
 
 	/* for those who attach and close */

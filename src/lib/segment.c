@@ -48,6 +48,7 @@ open_named(struct peek *p, struct attached **ret)
 	a->owns_map = true;
 	a->cells = p->own.cells;
 	a->shift = p->shift;
+	a->secret = hash_secret_of(a->map.seed);
 	a->quick_off_max = lookup_quick_off_max(&a->map);
 	a->stay = (p->flags & PEEK_NO_FOLLOW) != 0;
 	*ret = a;

@@ -1,5 +1,5 @@
 /*
- * test_item.c: the arithmetic of items (item.h), buckets and slots (table.h) against plain definitions of the same.
+ * test_item.c: the arithmetic of items (item.h), hashes (hash.h), buckets and slots (table.h) against plain definitions of the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "shm/hash.h"
 #include "shm/item.h"
 #include "shm/table.h"
 #include "unit/random.h"
@@ -190,6 +191,22 @@ match_is_a_comparison_of_each(void **state)
 	}
 }
 
+static void
+usual_keys_hash_as_all_do(void **state)
+{
+	unsigned char key[HASH_USUAL_MAX];
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		uint64_t seed = i == 0 ? 0 : i == 1 ? UINT64_MAX : next_random(&random_state);
+		struct hash_secret secret = hash_secret_of(seed);
+		for (size_t j = 0; j < sizeof(key); j++)
+			key[j] = (unsigned char)next_random(&random_state);
+		for (size_t n = HASH_USUAL_MIN; n <= HASH_USUAL_MAX; n++)
+			assert_true(hash_usual_key(key, n, &secret) == hash_key(key, n, seed));
+	}
+}
+
 int
 main(void)
 {
@@ -200,6 +217,7 @@ main(void)
 		cmocka_unit_test(bounds_are_the_segments),
 		cmocka_unit_test(expiry_is_a_moment),
 		cmocka_unit_test(bucket_idx_is_linear_hashing),
+		cmocka_unit_test(usual_keys_hash_as_all_do),
 		cmocka_unit_test(slots_are_tag_and_unit),
 		cmocka_unit_test(match_is_a_comparison_of_each),
 	};
