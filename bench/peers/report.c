@@ -150,9 +150,12 @@ report_markdown(const struct report *rep, FILE *to)
 	fputs("- 2 readers: two processes at once, time of both for one get\n", to);
 }
 
+/* Beside the time, the median of its ratios to ideal's in the same round: what a noisy machine leaves standing. */
 void
 report_json(const struct report *rep, FILE *to)
 {
+	const struct measured *ideal = find(rep, "ideal");
+
 	fprintf(to, "{\"keys\":%llu,\"key_bytes\":%u,\"value_bytes\":%u,\"rounds\":%u,\"unit\":\"ns\",\"peers\":[",
 	    (unsigned long long)peer_conf.n_keys, peer_conf.key_bytes, peer_conf.value_bytes, rep->n_rounds);
 	for (unsigned i = 0; i < rep->n_peers; i++) {
@@ -160,9 +163,11 @@ report_json(const struct report *rep, FILE *to)
 		fprintf(to, "%s{\"id\":\"%s\",\"name\":\"%s\",\"wrong\":%llu,\"missed\":%llu", i > 0 ? "," : "", m->id,
 		    m->worker.peer->name, (unsigned long long)m->wrong, (unsigned long long)m->missed);
 		for (unsigned w = 0; w < N_WORKLOADS; w++) {
-			double ns = figure(rep, m, (enum workload)w, NULL);
+			double ns = figure(rep, m, (enum workload)w, NULL), ratio = ideal != NULL ? figure(rep, m, (enum workload)w, ideal) : 0;
 			if (ns > 0)
 				fprintf(to, ",\"%s\":%.2f", workload_names[w], ns);
+			if (ratio > 0)
+				fprintf(to, ",\"%s/ideal\":%.3f", workload_names[w], ratio);
 		}
 		fputs("}", to);
 	}

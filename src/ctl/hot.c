@@ -57,7 +57,8 @@ tag_at(const struct look *l, uint64_t hint_at)
 	else
 		return 0;
 	/* relaxed: whose key it is is read under the sequence, when it is shown */
-	return (uint32_t)slot_tag_of(word_load_rlx(&b->slot[hint_at % HINT_BYTES_PER_BUCKET]));
+	uint64_t slot = word_load_rlx(&b->slot[hint_at % HINT_BYTES_PER_BUCKET]);
+	return slot_is_item(slot) ? (uint32_t)slot_tag_of(slot) : 0;
 }
 
 static void

@@ -43,6 +43,29 @@ table_chain_of(const struct table *t, uint64_t head, struct chain *ret)
 	}
 }
 
+uint64_t
+table_link_of(const struct table *t, const struct chain *c, uint32_t l)
+{
+	uint64_t filter = 0;
+
+	for (uint32_t behind = l + 1; behind < c->n_lines; behind++)
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			uint64_t slot = word_load_rlx(slot_at(t, c->line[behind], i));
+			filter |= slot_is_item(slot) ? slot_filter_bit(slot_tag_of(slot)) : 0;
+		}
+	return slot_make_link(c->line[l + 1] - t->map->n_buckets_max, filter);
+}
+
+/* Inside the head's window, before an item comes to line l: the links on the way tell of it. More than is true is no harm to a successor. */
+static void
+tell_links(struct table *t, const struct chain *c, uint32_t l, uint64_t tag)
+{
+	for (uint32_t before = 0; before < l; before++) {
+		struct word *link = slot_at(t, c->line[before], LINK_SLOT);
+		word_store_rlx(link, word_load_rlx(link) | slot_filter_bit(tag));
+	}
+}
+
 /* What is kept aside by slot moves with it. */
 void
 table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref)
@@ -92,7 +115,7 @@ table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_l
 			}
 		}
 		uint64_t last = word_load_rlx(&b->slot[LINK_SLOT]);
-		if (!slot_is_link(last) || slot_link_idx(last) >= t->n_overflow_made)
+		if (!slot_leads_to(last, tag) || slot_link_idx(last) >= t->n_overflow_made)
 			return false;
 		line = t->map->n_buckets_max + slot_link_idx(last);
 	}
@@ -184,6 +207,8 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 			clear_aside(t, ref);
 			seq_enter(seq);
 			CRASH_POINT("link:entered");
+			tell_links(t, &c, l, slot_tag(hash));
+			CRASH_POINT("link:told");
 			word_store_rlx(at, slot);
 			CRASH_POINT("link:stored");
 			seq_exit(seq);
@@ -201,7 +226,8 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	/* The last slot's item moves to the overflow bucket, and the link takes its place. */
 	uint64_t tail = c.line[c.n_lines - 1];
 	struct word *link = slot_at(t, tail, LINK_SLOT);
-	word_store_rlx(slot_at(t, fresh, 0), word_load_rlx(link));
+	uint64_t moving = word_load_rlx(link);
+	word_store_rlx(slot_at(t, fresh, 0), moving);
 	word_store_rlx(slot_at(t, fresh, 1), slot);
 	for (unsigned i = 2; i < BUCKET_SLOTS; i++)
 		word_store_rlx(slot_at(t, fresh, i), 0);
@@ -210,7 +236,10 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	table_move_aside(t, tail << 3 | LINK_SLOT, fresh << 3);
 	seq_enter(seq);
 	CRASH_POINT("overflow:entered");
-	word_store_rlx(link, slot_make_link(fresh - t->map->n_buckets_max));
+	tell_links(t, &c, c.n_lines - 1, slot_tag(hash)); /* they know of what moves */
+	CRASH_POINT("overflow:told");
+	word_store_rlx(link,
+	    slot_make_link(fresh - t->map->n_buckets_max, slot_filter_bit(slot_tag_of(moving)) | slot_filter_bit(slot_tag(hash))));
 	CRASH_POINT("overflow:linked");
 	seq_exit(seq);
 	CRASH_POINT("overflow:left");
@@ -263,7 +292,8 @@ find_hole(const struct table *t, const struct chain *c, uint32_t n_lines, uint64
 
 /*
  * Closes up a chain inside its head's window: holes in front are filled from the last line; a last line with one item gives
- * it to the slot that leads there, with none it is cut off. Each step leaves every item in the chain.
+ * it to the slot that leads there, with none it is cut off. Each step leaves every item in the chain. At the end each link tells what lies
+ * behind it and nothing else: until then it told more.
  */
 void
 table_close_up(struct table *t, uint64_t head)
@@ -296,8 +326,12 @@ table_close_up(struct table *t, uint64_t head)
 			table_move_aside(t, tail << 3 | last, hole_line << 3 | hole);
 			t->n_overflow_items -= hole_line == head;
 		} else {
-			return;
+			break;
 		}
+	}
+	for (uint32_t l = 0; l + 1 < c.n_lines; l++) {
+		word_store_rlx(slot_at(t, c.line[l], LINK_SLOT), table_link_of(t, &c, l));
+		CRASH_POINT("close:told");
 	}
 }
 

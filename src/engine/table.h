@@ -67,10 +67,10 @@ void table_visit(const struct table *t, uint64_t head, table_visit_fn visit, voi
 
 /* ---- recovery (recover.c) ---- */
 
-/* Repairs one bucket that was left odd, or holds slots that `keep` refuses: clears them, drops doubles, closes up. */
+/* Repairs one bucket that was left odd, holds slots that `keep` refuses, or has a wrong link: clears them, drops doubles, closes up. */
 typedef bool (*table_keep_fn)(void *arg, uint64_t head, uint64_t slot);
 struct table_repair {
-	uint32_t dropped, doubles, odd;
+	uint32_t dropped, doubles, odd; /* odd: 1 also for links that didn't tell what lies behind them */
 };
 struct table_repair table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg);
 

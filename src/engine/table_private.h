@@ -29,6 +29,9 @@ void table_overflow_give(struct table *t, uint64_t line);
  */
 void table_close_up(struct table *t, uint64_t head);
 
+/* The link from the l-th line of a chain to the next, as what lies behind it says. */
+uint64_t table_link_of(const struct table *t, const struct chain *c, uint32_t l);
+
 static inline struct word *
 slot_at(const struct table *t, uint64_t line, unsigned slot)
 {

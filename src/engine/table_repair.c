@@ -6,6 +6,16 @@
 #include "engine/table_private.h"
 #include "shm/seq.h"
 
+/* Damage: a link that doesn't tell of what lies behind it makes it unreachable. */
+static bool
+links_are_right(const struct table *t, const struct chain *c)
+{
+	for (uint32_t l = 0; l + 1 < c->n_lines; l++)
+		if (word_load_rlx(slot_at(t, c->line[l], LINK_SLOT)) != table_link_of(t, c, l))
+			return false;
+	return true;
+}
+
 struct table_repair
 table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg)
 {
@@ -42,9 +52,12 @@ table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg)
 			r.dropped += !twice;
 		}
 	}
-	if (!entered)
+	bool links_wrong = !links_are_right(t, &c);
+	if (!entered && !links_wrong)
 		return r;
-	r.odd = odd;
+	if (!entered)
+		seq_enter(&b->seq);
+	r.odd = odd || links_wrong;
 	table_close_up(t, head);
 	seq_repaired(&b->seq);
 	CRASH_POINT("repair:left");

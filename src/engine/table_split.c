@@ -60,38 +60,42 @@ plan_split(const struct table *t, uint64_t from, struct moving *m)
 
 /* Where the k-th item of a chain of n_lines goes: every line but the last keeps its last slot for the link. */
 static uint64_t
-chain_ref(const uint64_t *lines, uint32_t n_lines, uint32_t k)
+chain_ref(const struct chain *c, uint32_t k)
 {
-	uint32_t l = k / LINK_SLOT < n_lines ? k / LINK_SLOT : n_lines - 1;
+	uint32_t l = k / LINK_SLOT < c->n_lines ? k / LINK_SLOT : c->n_lines - 1;
 
-	return lines[l] << 3 | (k - l * LINK_SLOT);
+	return c->line[l] << 3 | (k - l * LINK_SLOT);
 }
 
-/* Fills the overflow lines of a chain that no reader can reach yet. Returns the number of its lines, 0: no memory. */
-static uint32_t
-fill_overflow(struct table *t, uint64_t head, const struct moving *m, uint64_t *lines)
+/* What belongs into a slot of the l-th line. The lines behind it are filled. */
+static uint64_t
+chain_slot(const struct table *t, const struct chain *c, const struct moving *m, uint32_t l, unsigned i)
 {
-	uint32_t n_lines = 1;
+	uint32_t k = l * LINK_SLOT + i;
 
-	lines[0] = head;
-	while (m->n > n_lines * LINK_SLOT + 1) {
+	if (i == LINK_SLOT && l + 1 < c->n_lines)
+		return table_link_of(t, c, l);
+	return k < m->n ? m->slot[k] : 0;
+}
+
+/* Fills the overflow lines of a chain that no reader can reach yet, the last one first. False: no memory. */
+static bool
+fill_overflow(struct table *t, uint64_t head, const struct moving *m, struct chain *ret)
+{
+	*ret = (struct chain){.n_lines = 1, .line = {head}};
+	while (m->n > ret->n_lines * LINK_SLOT + 1) {
 		uint64_t fresh = table_overflow_take(t);
 		if (fresh == 0) {
-			while (n_lines > 1)
-				table_overflow_give(t, lines[--n_lines]);
-			return 0;
+			while (ret->n_lines > 1)
+				table_overflow_give(t, ret->line[--ret->n_lines]);
+			return false;
 		}
-		lines[n_lines++] = fresh;
+		ret->line[ret->n_lines++] = fresh;
 	}
-	for (uint32_t l = 1; l < n_lines; l++)
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			uint32_t k = l * LINK_SLOT + i;
-			uint64_t slot = k < m->n ? m->slot[k] : 0;
-			if (i == LINK_SLOT && l + 1 < n_lines)
-				slot = slot_make_link(lines[l + 1] - t->map->n_buckets_max);
-			word_store_rlx(slot_at(t, lines[l], i), slot);
-		}
-	return n_lines;
+	for (uint32_t l = ret->n_lines - 1; l > 0; l--)
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+			word_store_rlx(slot_at(t, ret->line[l], i), chain_slot(t, ret, m, l, i));
+	return true;
 }
 
 /*
@@ -103,14 +107,13 @@ bool
 table_split(struct table *t)
 {
 	uint64_t from = table_split_idx(t->n_buckets), to = t->n_buckets;
-	uint64_t lines[CHAIN_LINES_MAX];
+	struct chain c;
 	struct moving m;
 
 	if (map_allocate_buckets(t->map, to + 1) != 0)
 		goto refused;
 	plan_split(t, from, &m);
-	uint32_t n_lines = fill_overflow(t, to, &m, lines);
-	if (n_lines == 0)
+	if (!fill_overflow(t, to, &m, &c))
 		goto refused;
 	CRASH_POINT("split:planned");
 	struct bucket *old = table_line(t, from), *new = table_line(t, to);
@@ -120,12 +123,8 @@ table_split(struct table *t)
 	seq_mark(&new->seq);
 	CRASH_POINT("split:new marked");
 	seq_marked();
-	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-		uint64_t slot = i < m.n ? m.slot[i] : 0;
-		if (i == LINK_SLOT && n_lines > 1)
-			slot = slot_make_link(lines[1] - t->map->n_buckets_max);
-		word_store_rlx(&new->slot[i], slot);
-	}
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+		word_store_rlx(&new->slot[i], chain_slot(t, &c, &m, 0, i));
 	CRASH_POINT("split:new filled");
 	seq_crash_order(); /* [C1] the new bucket is whole before it counts */
 	word_store_rlx(&t->map->header->count, to + 1); /* relaxed: a reader that misses re-reads it after begin [S1][S2] */
@@ -137,7 +136,7 @@ table_split(struct table *t)
 	t->n_buckets = to + 1;
 	t->n_splits++;
 	for (uint32_t k = 0; k < m.n; k++) {
-		uint64_t ref = chain_ref(lines, n_lines, k);
+		uint64_t ref = chain_ref(&c, k);
 		t->n_overflow_items -= m.ref[k] >> 3 != from;
 		t->n_overflow_items += ref >> 3 != to;
 		table_move_aside(t, m.ref[k], ref);

@@ -144,6 +144,13 @@ lookup_begin(const struct map *m, uint64_t bucket_idx, uint64_t hash)
 	return at;
 }
 
+/* Whether the key may be on a line behind this one. */
+static inline bool
+lookup_leads_on(const struct lookup_place *at, uint64_t hash)
+{
+	return slot_leads_to(word_load_rlx(&at->line->slot[LINK_SLOT]), slot_tag(hash)); /* relaxed: the caller validates the head's sequence */
+}
+
 /*
  * Where the head bucket has no match: goes on to the first line that has one, or to the chain's end. False: to neither. Bounded, and links
  * are clamped.
@@ -153,7 +160,7 @@ lookup_quick_follow(const struct map *m, struct lookup_place *at, uint64_t hash)
 {
 	for (unsigned n_lines = 1; at->match == 0; n_lines++) {
 		uint64_t link = word_load_rlx(&at->line->slot[LINK_SLOT]); /* relaxed: the caller validates the head's sequence */
-		if (LOOKUP_LIKELY(!slot_is_link(link)))
+		if (LOOKUP_LIKELY(!slot_leads_to(link, slot_tag(hash))))
 			return true;
 		if (slot_link_idx(link) >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
 			return false;
@@ -405,7 +412,7 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 				return r;
 		}
 		uint64_t link = word_load_rlx(&line->slot[LINK_SLOT]); /* relaxed: validated before it counts */
-		if (!slot_is_link(link))
+		if (!slot_leads_to(link, slot_tag(hash)))
 			return lookup_miss(m, head, begun, hash, count, idx);
 		uint64_t next = slot_link_idx(link);
 		if (next >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)

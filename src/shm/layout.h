@@ -15,8 +15,10 @@
  *
  * Bucket: one cache line.
  *   word 0     sequence; odd while the bucket or its overflow chain is being rewritten. Unused in an overflow bucket.
- *   word 1..7  slots. 0: empty. Tag (24 bits, odd) over item offset (40 bits, in units of 8 bytes from arena_off).
- *              The last slot of a full bucket may be a link: tag 0, and the index of an overflow bucket plus 1.
+ *   word 1..7  slots. 0: empty. Tag (24 bits, the topmost set) over item offset (40 bits, in units of 8 bytes from arena_off).
+ *              The last slot of a full bucket may be a link to an overflow bucket: the topmost bit clear, a filter of the tags that lie behind
+ *              it (bits 32..47) and the overflow bucket's index plus 1 (32 bits). In the filter bit 47 - n is set where an item behind has n
+ *              in bits 19..22 of its tag.
  *
  * Linear hashing: a key's bucket is hash mod 2^k where 2^(k-1) < n_buckets <= 2^k, or hash mod 2^(k-1) where that
  * bucket does not exist yet. Growth splits bucket n - 2^(k-1) into itself and the new bucket n.
@@ -32,7 +34,7 @@
 #include "shm/atomic.h"
 
 #define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089) /* 0x89 "peekd0" LF: a text tool that touched it shows */
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 #ifdef PEEK_MODEL
 #define BUCKET_SLOTS 3u /* the model explores every interleaving: fewer slots, the same code */
@@ -44,6 +46,7 @@
 
 #define SLOT_TAG_BITS    24
 #define SLOT_UNIT_BITS   40
+#define LINK_IDX_BITS    32 /* and 16 bits of filter over them */
 #define ITEM_UNIT_BYTES  8
 
 #define LAYOUT_PAGE_BYTES    4096

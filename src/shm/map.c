@@ -87,6 +87,8 @@ geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of them to a bucket. */
 	g.n_buckets_max = round_up(arena / 60 < LAYOUT_BUCKETS_MIN ? LAYOUT_BUCKETS_MIN : arena / 60, 64);
 	g.n_overflow_max = g.n_buckets_max / 2 + 64;
+	if (g.n_overflow_max >= UINT64_C(1) << LINK_IDX_BITS)
+		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1; /* as many as links can tell apart */
 	g.buckets_off = round_up(LAYOUT_SEGTAB_OFF + g.n_segments * sizeof(struct segment_record), LAYOUT_HUGE_BYTES);
 	g.overflow_off = round_up(g.buckets_off + g.n_buckets_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.arena_off = round_up(g.overflow_off + g.n_overflow_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);

@@ -51,11 +51,11 @@ table_split_idx(uint64_t n_buckets)
 	return n_buckets - (UINT64_C(1) << (63 - __builtin_clzll(n_buckets)));
 }
 
-/* Odd: 0 is what empty slots and links have. */
+/* The topmost bit tells items from empty slots and links. */
 static inline uint64_t
 slot_tag(uint64_t hash)
 {
-	return hash >> SLOT_UNIT_BITS | 1;
+	return hash >> SLOT_UNIT_BITS | UINT64_C(1) << (SLOT_TAG_BITS - 1);
 }
 
 static inline uint64_t
@@ -86,27 +86,44 @@ slot_item_off(uint64_t slot)
 static inline bool
 slot_is_item(uint64_t slot)
 {
-	return slot_tag_of(slot) != 0;
+	return slot >> 63 != 0;
 }
 
-/* Not empty, and without a tag: one comparison, since which of the two it is can't be predicted. */
 static inline bool
 slot_is_link(uint64_t slot)
 {
-	return slot - 1 < (UINT64_C(1) << SLOT_UNIT_BITS) - 1;
+	return slot != 0 && !slot_is_item(slot);
 }
 
+/* The bit of a link's filter that stands for a tag: 16 to 31 below the topmost, since a tag begins with a 1. */
 static inline uint64_t
-slot_make_link(uint64_t overflow_idx)
+slot_filter_bit(uint64_t tag)
 {
-	return overflow_idx + 1;
+	return UINT64_C(1) << 63 >> (tag >> (SLOT_TAG_BITS - 5));
+}
+
+/* filter: of slot_filter_bit, for every item behind the link. */
+static inline uint64_t
+slot_make_link(uint64_t overflow_idx, uint64_t filter)
+{
+	return filter | (overflow_idx + 1);
 }
 
 /* Of a link slot only. From shared memory: clamp it before use. */
 static inline uint64_t
 slot_link_idx(uint64_t slot)
 {
-	return slot - 1;
+	return (slot & ((UINT64_C(1) << LINK_IDX_BITS) - 1)) - 1;
+}
+
+/*
+ * Whether a last slot is a link that an item with this tag may lie behind. Which buckets have links a processor can't predict, and for each
+ * that it didn't a miss begins anew: few get past the filter.
+ */
+static inline bool
+slot_leads_to(uint64_t slot, uint64_t tag)
+{
+	return (slot << (tag >> (SLOT_TAG_BITS - 5)) & ~slot) >> 63 != 0;
 }
 
 /*

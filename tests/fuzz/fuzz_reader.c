@@ -164,7 +164,7 @@ parse(const uint8_t *b)
 	if (r == REGION_CHAIN) { /* a link to one of a few overflow lines: chains that meet, cycles */
 		c.at = b[1] % 8 < 4 ? &map.overflow[b[1] % 4].slot[LINK_SLOT] : &map.buckets[b[3] % (n_words[REGION_BUCKETS] / 8)].slot[LINK_SLOT];
 		c.was = word_load_rlx(c.at);
-		c.value = slot_make_link(b[2] % 4);
+		c.value = slot_make_link(b[2] % 4, (b[6] % 4 == 0 ? value & 0xffff : 0xffff) << LINK_IDX_BITS);
 		return c;
 	}
 	if (r == REGION_OF_KEY || r == REGION_SLOT_OF_KEY) { /* where a read looks: a key's slot, or its item's first words */

@@ -9,7 +9,7 @@
 
 struct recount {
 	struct store *s;
-	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced;
+	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced, n_untold;
 	struct span_sum expiring;
 };
 
@@ -32,16 +32,21 @@ recount_one(void *arg, const struct table_place *place)
 	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
+/* The overflow lines behind a bucket. Counts the links that tell of more or less than what lies behind them. */
 static uint64_t
-chain_lines(const struct store *s, uint64_t head)
+chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, struct recount *c, uint64_t *ret_filter)
 {
-	const struct bucket *b = &s->map->buckets[head];
-	uint64_t n = 0, last;
+	uint64_t last = word_load_rlx(&b->slot[LINK_SLOT]), behind = 0, n = 0;
 
-	while (slot_is_link(last = word_load_rlx(&b->slot[LINK_SLOT])) && n < CHAIN_LINES_MAX) {
-		b = &s->map->overflow[slot_link_idx(last)];
-		n++;
+	if (slot_is_link(last) && n_before < CHAIN_LINES_MAX) {
+		n = 1 + chain_lines(s, &s->map->overflow[slot_link_idx(last)], n_before + 1, c, &behind);
+		c->n_untold += last >> SLOT_UNIT_BITS != behind >> SLOT_UNIT_BITS;
 	}
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		uint64_t slot = word_load_rlx(&b->slot[i]);
+		behind |= slot_is_item(slot) ? slot_filter_bit(slot_tag_of(slot)) : 0;
+	}
+	*ret_filter = behind;
 	return n;
 }
 
@@ -65,14 +70,14 @@ engine_check(struct store *s)
 {
 	struct recount c = {.s = s};
 	struct store_stats st;
-	uint64_t n_lines = 0, n_free_lines = 0, seg_live = 0, kinds[SEG_EXTENT + 1] = {0}, queued = 0;
+	uint64_t n_lines = 0, n_free_lines = 0, filter, seg_live = 0, kinds[SEG_EXTENT + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
 	bool odd = false, past = true;
 
 	for (uint64_t head = 0; head < s->table.n_buckets; head++) {
 		odd |= (word_load_rlx(&s->map->buckets[head].seq) & 1) != 0;
 		table_visit(&s->table, head, recount_one, &c);
-		n_lines += chain_lines(s, head);
+		n_lines += chain_lines(s, &s->map->buckets[head], 0, &c, &filter);
 	}
 	for (uint64_t i = s->table.overflow_free; i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
 		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
@@ -91,6 +96,7 @@ engine_check(struct store *s)
 	    : s->arena.live_squares != c.live_squares        ? "the sum of squares is wrong"
 	    : st.overflow_items != c.overflow_items          ? "the number of items on overflow lines is wrong"
 	    : n_lines != st.n_overflow_used                  ? "the number of overflow lines is wrong"
+	    : c.n_untold != 0                                ? "a link doesn't tell what lies behind it"
 	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
 	    : st.payload_bytes != c.payload                  ? "the sum of payload is wrong"
 	    : kinds[SEG_FREE] != s->arena.n_free             ? "the number of free segments is wrong"

@@ -151,12 +151,19 @@ slots_are_tag_and_unit(void **state)
 		assert_true(slot_tag_of(slot) == slot_tag(hash) && slot_unit(slot) == unit);
 		assert_true(slot_is_item(slot) && !slot_is_link(slot));
 	}
-	assert_true(slot_tag(0) == 1 && slot_tag((UINT64_C(1) << SLOT_UNIT_BITS) - 1) == 1 && slot_tag(UINT64_C(2) << SLOT_UNIT_BITS) == 3);
+	assert_true(slot_tag((UINT64_C(1) << SLOT_UNIT_BITS) - 1) == slot_tag(0) && slot_tag(UINT64_C(2) << SLOT_UNIT_BITS) == (slot_tag(0) | 2));
 	assert_true(slot_tag(UINT64_MAX) == (1u << SLOT_TAG_BITS) - 1);
-	assert_true(!slot_is_item(0) && !slot_is_link(0));
+	assert_true(!slot_is_item(0) && !slot_is_link(0) && slot_is_item(slot_make(slot_tag(0), 0)));
 	for (uint64_t i = 0; i < 1000; i++) {
-		assert_true(slot_is_link(slot_make_link(i)) && !slot_is_item(slot_make_link(i)));
-		assert_true(slot_link_idx(slot_make_link(i)) == i);
+		uint64_t behind = slot_tag(next_random(&random_state)), other = slot_tag(next_random(&random_state));
+		uint64_t link = slot_make_link(i, slot_filter_bit(behind));
+		assert_true(slot_is_link(link) && !slot_is_item(link) && slot_is_link(slot_make_link(i, 0)));
+		assert_true(slot_link_idx(link) == i);
+		assert_true(slot_leads_to(link, behind) && !slot_leads_to(0, behind) && !slot_leads_to(slot_make_link(i, 0), behind));
+		assert_true(slot_leads_to(link, other) == ((behind >> 19 & 15) == (other >> 19 & 15)));
+		assert_true(slot_leads_to(link | slot_filter_bit(other), other));
+		assert_false(slot_leads_to(slot_make(behind, next_random(&random_state) & 0xffffffffff), behind));
+		assert_false(slot_leads_to(slot_make((1u << SLOT_TAG_BITS) - 1, i), behind));
 	}
 }
 
@@ -171,7 +178,7 @@ match_is_a_comparison_of_each(void **state)
 		for (int round = 0; round < 50; round++) {
 			uint64_t tag = slot_tag(next_random(&random_state));
 			if (round == 0)
-				tag = 1;
+				tag = slot_tag(0);
 			if (round == 1)
 				tag = (1u << SLOT_TAG_BITS) - 1;
 			word_store_rlx(&b.seq, round % 3 == 0 ? slot_make(tag, 2) : next_random(&random_state));
@@ -179,7 +186,7 @@ match_is_a_comparison_of_each(void **state)
 				uint64_t other = tag ^ (UINT64_C(1) << next_random(&random_state) % SLOT_TAG_BITS);
 				uint64_t v = slot_make(other, next_random(&random_state) & 0xffffffffff);
 				if (other == 0 || next_random(&random_state) % 4 == 0)
-					v = next_random(&random_state) % 2 == 0 ? 0 : slot_make_link(next_random(&random_state) % 1000);
+					v = next_random(&random_state) % 2 == 0 ? 0 : slot_make_link(next_random(&random_state) % 1000, slot_filter_bit(slot_tag(next_random(&random_state))));
 				if ((set >> i & 1) != 0)
 					v = slot_make(tag, next_random(&random_state) & 0xffffffffff);
 				word_store_rlx(&b.slot[i], v);

@@ -289,7 +289,7 @@ assert_refused(const struct probe *p, uint64_t link_idx)
 {
 	struct lookup_pinned it;
 
-	word_store_rlx(&p->bucket->slot[LINK_SLOT], slot_make_link(link_idx));
+	word_store_rlx(&p->bucket->slot[LINK_SLOT], slot_make_link(link_idx, slot_filter_bit(slot_tag(p->hash))));
 	struct lookup_place at = lookup_begin(&h.map, p->idx, p->hash);
 	assert_int_equal(at.match, 0);
 	assert_false(lookup_quick_follow(&h.map, &at, p->hash));
@@ -304,10 +304,10 @@ impossible_links_are_refused(void **state)
 	uint64_t saved = word_load_rlx(&p.bucket->slot[LINK_SLOT]);
 	assert_refused(&p, h.map.n_overflow_max);
 	assert_refused(&p, h.map.n_overflow_max + 1);
-	assert_refused(&p, (UINT64_C(1) << SLOT_UNIT_BITS) - 2);
+	assert_refused(&p, (UINT64_C(1) << LINK_IDX_BITS) - 2);
 	/* A circle. */
 	assert_int_equal(map_allocate_overflow(&h.map, 8), 0);
-	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], slot_make_link(3));
+	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], slot_make_link(3, slot_filter_bit(slot_tag(p.hash))));
 	assert_refused(&p, 3);
 	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], 0);
 	word_store_rlx(&p.bucket->slot[LINK_SLOT], saved);

@@ -440,6 +440,41 @@ test_refuses_when_full(void **state)
 	close_fixture(&f);
 }
 
+/* What a successor finds of links that tell of less than lies behind them: it would lose those. */
+static void
+test_wrong_links_are_mended(void **state)
+{
+	struct fixture f;
+	struct store_recovery rec;
+	uint64_t n_links = 0;
+	char key[40];
+
+	(void)state;
+	open_fixture(&f, 64 << 20, &conf_refuse);
+	for (int i = 0; i < N_KEYS; i++) {
+		snprintf(key, sizeof(key), "link-%d", i);
+		assert_int_equal(put(f.store, STORE_SET, key, key, (uint32_t)strlen(key), 0), STORE_OK);
+	}
+	store_close(f.store);
+	for (uint64_t i = 0; i < (word_load_rlx(&f.map.header->count) & COUNT_MASK); i++) {
+		struct word *last = &f.map.buckets[i].slot[LINK_SLOT];
+		if (slot_is_link(word_load_rlx(last))) {
+			word_store_rlx(last, slot_make_link(slot_link_idx(word_load_rlx(last)), 0));
+			n_links++;
+		}
+	}
+	assert_true(n_links > 0);
+	assert_int_equal(store_open(&f.map, &conf_refuse, 100, &f.store, &rec), 0);
+	assert_int_equal(rec.items, N_KEYS);
+	assert_int_equal(rec.repaired_buckets, n_links);
+	for (int i = 0; i < N_KEYS; i++) {
+		snprintf(key, sizeof(key), "link-%d", i);
+		assert_true(value_equals(f.store, key, key, (uint32_t)strlen(key), 100));
+	}
+	assert_null(engine_check(f.store));
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -447,7 +482,7 @@ main(void)
 		cmocka_unit_test(test_random_ops), cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_small_outlive_large), cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_counters), cmocka_unit_test(test_expiry), cmocka_unit_test(test_expired_go_first),
-		cmocka_unit_test(test_refuses_when_full),
+		cmocka_unit_test(test_refuses_when_full), cmocka_unit_test(test_wrong_links_are_mended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
