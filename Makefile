@@ -59,7 +59,7 @@ room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
 WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
-LIB    := $(call room,lib) $(if $(WIDE),$(B)/src/lib/get_wide.o $(B)/src/lib/mget_wide.o)
+LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view,$(B)/src/lib/$(f)_wide.o))
 ENGINE := $(call room,engine)
 DAEMON := $(call room,daemon)
 CTL    := $(call room,ctl)
@@ -95,7 +95,7 @@ $(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed
 # others it has fewer so (make bench-gate counts).
 HOT := $(if $(findstring clang,$(CC)),,-frename-registers)
 $(B)/src/lib/mget.o $(B)/src/lib/mget_wide.o: EXTRA := $(HOT)
-$(B)/src/lib/get.o $(B)/src/lib/get_wide.o: EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
+$(foreach f,get view,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
 
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/test_*_wide.c)): EXTRA := $(WIDE)
 $(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)

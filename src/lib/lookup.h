@@ -211,26 +211,32 @@ lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_pla
 	return true;
 }
 
+/* Whether an item is the key's and lives, and its value lies in one piece behind the key; where the key does. */
+static inline bool
+lookup_quick_where_any(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift, uint64_t *ret_key_at)
+{
+	uint64_t word0 = word_load_rlx(&item[0]), word1 = word_load_rlx(&item[1]); /* relaxed: validated by the caller */
+	uint64_t state = item_state(word1);
+
+	/* What has another layout is refused here. */
+	*ret_key_at = ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS);
+	return LOOKUP_LIKELY(item_key_bytes(word0) == key_len && (state & (ITEM_COUNTER | ITEM_EXTENTS)) == 0) &&
+	    LOOKUP_LIKELY(copy_key_equal(&item[*ret_key_at / sizeof(struct word)], key, key_len)) &&
+	    LOOKUP_LIKELY(!lookup_past(m, word0, word1, shift));
+}
+
 /* Any item that is for this form. */
 static inline ssize_t
 lookup_quick_any(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
 {
-	uint64_t word0 = word_load_rlx(&item[0]); /* relaxed, all of them: validated below */
-	uint64_t word1 = word_load_rlx(&item[1]);
-	uint64_t value_bytes = item_value_bytes(word0), state = item_state(word1);
-	/* What has another layout is refused here; the value lies right behind the key. */
-	const struct word *item_key =
-	    (const struct word *)(const void *)((const char *)item + ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS));
+	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])), key_at; /* relaxed: validated below */
 
-	if (LOOKUP_UNLIKELY(item_key_bytes(word0) != key_len || value_bytes > LOOKUP_QUICK_BYTES ||
-	        (state & (ITEM_COUNTER | ITEM_EXTENTS)) != 0 || value_bytes > buf_cap))
+	if (LOOKUP_UNLIKELY(value_bytes > LOOKUP_QUICK_BYTES || value_bytes > buf_cap))
 		return LOOKUP_ELSE;
-	if (LOOKUP_UNLIKELY(!copy_key_equal(item_key, key, key_len)))
+	if (LOOKUP_UNLIKELY(!lookup_quick_where_any(m, item, key, key_len, shift, &key_at)))
 		return LOOKUP_ELSE;
-	if (LOOKUP_UNLIKELY(lookup_past(m, word0, word1, shift)))
-		return LOOKUP_ELSE;
-	copy_out(buf, item_key, key_len, value_bytes);
+	copy_out(buf, item, key_at + key_len, value_bytes);
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
@@ -239,6 +245,13 @@ lookup_quick_any(const struct map *m, const struct lookup_place *at, const struc
 #ifdef SHM_X86_WIDE
 #define LOOKUP_PLAIN_KEY_MAX COPY_PLAIN_KEY_MAX
 
+/* Whether an item that never expires lives. */
+static inline bool
+lookup_is_unflushed(const struct map *m, const struct word *item)
+{
+	return item_cas(word_load_rlx(&item[1])) > word_load_rlx(&m->header->cutoff); /* relaxed: validated by the caller */
+}
+
 /* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. key_len <= COPY_PLAIN_KEY_MAX. */
 static inline ssize_t
 lookup_quick_plain(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
@@ -246,10 +259,10 @@ lookup_quick_plain(const struct map *m, const struct lookup_place *at, const str
 {
 	if (LOOKUP_UNLIKELY(!copy_is_plain(item, key, key_len)))
 		return LOOKUP_ELSE;
-	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, all of them: validated below */
+	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed: validated below */
 	if (LOOKUP_UNLIKELY(value_bytes > buf_cap))
 		return LOOKUP_ELSE;
-	if (LOOKUP_UNLIKELY(item_cas(word_load_rlx(&item[1])) <= word_load_rlx(&m->header->cutoff)))
+	if (LOOKUP_UNLIKELY(!lookup_is_unflushed(m, item)))
 		return LOOKUP_ELSE;
 	if (LOOKUP_LIKELY(value_bytes <= 128)) /* which copy_out asks as well: one branch for both */
 		copy_out(buf, item, ITEM_HEADER_BYTES + key_len, value_bytes);
@@ -289,6 +302,20 @@ lookup_quick_read(const struct map *m, const struct lookup_place *at, const stru
 			return n;
 	}
 	return lookup_quick_any(m, at, item, key, key_len, buf, buf_cap, shift);
+}
+
+/* As lookup_quick_where_any, with what most items are tried first. */
+static inline bool
+lookup_quick_where(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift, uint64_t *ret_key_at)
+{
+#ifdef SHM_X86_WIDE
+	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX) && LOOKUP_LIKELY(copy_is_plain(item, key, key_len)) &&
+	    LOOKUP_LIKELY(lookup_is_unflushed(m, item))) {
+		*ret_key_at = ITEM_HEADER_BYTES;
+		return true;
+	}
+#endif
+	return lookup_quick_where_any(m, item, key, key_len, shift, ret_key_at);
 }
 
 /* ---- the pinned form -------------------------------------------------------------------------------------------------- */

@@ -32,11 +32,14 @@ read_use(struct read *rd)
 int
 read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 {
-	*rd = (struct read){.p = p, .key = key, .key_len = key_len};
 	int r = read_ready(p);
 
 	if (r != 0)
 		return r;
+	rd->p = p;
+	rd->key = key;
+	rd->key_len = key_len;
+	rd->n_tries = 0;
 	rd->lane = lane_mine.cell_at;
 	read_use(rd);
 	if (rd->a == NULL)

@@ -21,6 +21,7 @@ wide_is_here(void)
 
 typedef ssize_t get_fn(struct peek *, const void *, size_t, void *, size_t);
 typedef ssize_t mget_fn(struct peek *, struct peek_op *, size_t);
+typedef int view_fn(struct peek *, const void *, size_t, struct peek_view *);
 
 __attribute__((used)) static get_fn *
 choose_get(void)
@@ -34,8 +35,15 @@ choose_mget(void)
 	return wide_is_here() ? peek_mget_wide : peek_mget_base;
 }
 
+__attribute__((used)) static view_fn *
+choose_view(void)
+{
+	return wide_is_here() ? peek_view_wide : peek_view_base;
+}
+
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap) __attribute__((ifunc("choose_get")));
 ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n) __attribute__((ifunc("choose_mget")));
+int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view) __attribute__((ifunc("choose_view")));
 
 #else
 typedef int wide_is_not_for_this_processor;

@@ -1,5 +1,5 @@
 /*
- * wide.h: get.c and mget.c are compiled twice on x86-64: for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where
+ * wide.h: get.c, mget.c and view.c are compiled twice on x86-64: for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where
  * a bucket's tags, a key and 64 bytes of a value take one instruction each. Fewer instructions matter because they are what keeps the
  * next lookup's misses out of the processor's window. wide.c chooses, once, when the program is linked at its start.
  *
@@ -33,6 +33,8 @@ ssize_t peek_get_base(struct peek *p, const void *key, size_t key_len, void *buf
 ssize_t peek_get_wide(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 ssize_t peek_mget_base(struct peek *p, struct peek_op *ops, size_t n);
 ssize_t peek_mget_wide(struct peek *p, struct peek_op *ops, size_t n);
+int peek_view_base(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view);
+int peek_view_wide(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view);
 #endif
 
 #endif
