@@ -94,6 +94,12 @@ a_stopped_writer_costs_a_bounded_wait(void **state)
 	assert_true(after.gets == before.gets && after.hits == before.hits && after.misses == before.misses);
 	assert_int_equal(peek_view(p, "key7", 4, &view), -EAGAIN);
 	assert_int_equal(peek_scan(p, visit_none, NULL), -EAGAIN);
+	int absent = 0; /* a key that is not there: nobody knows */
+	do
+		snprintf(key, sizeof(key), "absent%d", absent++);
+	while (table_bucket_idx(store_hash(h.store, key, strlen(key)), n_buckets) != stuck);
+	assert_int_equal(peek_get(p, key, strlen(key), buf, sizeof(buf)), -EAGAIN);
+	assert_int_equal(peek_view(p, key, strlen(key), &view), -EAGAIN);
 	uint64_t n_again = 0;
 	for (uint64_t i = 0; i < N_KEYS; i++) {
 		size_t n = key_of(i, key);

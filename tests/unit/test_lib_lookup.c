@@ -320,6 +320,8 @@ static void
 impossible_lengths_are_refused(void **state)
 {
 	struct lookup_pinned it;
+	struct peek_view view;
+	struct peek *handle;
 	uint64_t seg_units = UINT64_C(1) << (h.map.seg_shift - 3);
 
 	(void)state;
@@ -330,6 +332,16 @@ impossible_lengths_are_refused(void **state)
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS); /* another key's, and just inside */
 	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, 9, 8));
 	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
+	/* A view is of what lies inside. */
+	uint64_t key;
+	memcpy(&key, p.key, sizeof(key));
+	word_store_rlx(&h.map.arena[seg_units - 2], key);
+	assert_int_equal(peek_open(h.name, PEEK_NO_HINTS, &handle), 0);
+	assert_int_equal(peek_view(handle, p.key, p.key_len, &view), -EBADMSG);
+	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, 8, 8));
+	assert_int_equal(peek_view(handle, p.key, p.key_len, &view), 0);
+	assert_int_equal(view.len, 8);
+	peek_close(handle);
 	word_store_rlx(&h.map.arena[seg_units - 3], item_word1(5, ITEM_EXTENTS));
 	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, ITEM_VALUE_MAX, 8));
 	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
@@ -386,7 +398,7 @@ random_damage_is_survived(void **state)
 				struct word *slot = &b->slot[(r >> 32) % BUCKET_SLOTS];
 				word_store_rlx(slot, slot_make(slot_tag_of(word_load_rlx(slot)), v & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1)));
 			} else if (i % 4 == 1) {
-				word_store_rlx(&b->slot[LINK_SLOT], v % (h.map.n_overflow_max + 5));
+				word_store_rlx(&b->slot[LINK_SLOT], slot_make_link(v % (h.map.n_overflow_max + 5), (r >> 20 & 0xffff) << LINK_IDX_BITS));
 			} else {
 				word_store_rlx(&h.map.arena[r % (h.map.arena_bytes / 8)], v);
 			}
