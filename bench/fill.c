@@ -220,7 +220,8 @@ static double
 overhead(const struct fill *f, const struct store_stats *st)
 {
 	uint64_t lines = st->n_buckets + st->n_overflow_used;
-	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) + f->segment.map.n_segments * sizeof(struct segment_record);
+	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
+	    f->segment.map.n_segments * sizeof(struct segment_record);
 
 	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items : 0;
 }

@@ -18,12 +18,12 @@
 	X(peekd, "peekd", "left out of this program")                                                                                           \
 	X(peekd_small, "peekd-4k", "left out of this program")                                                                                  \
 	X(engine, "engine", "left out of this program")                                                                                         \
-	X(rte_hash, "rte_hash", "libdpdk-dev was not installed when this was built")                                                                          \
-	X(ck_ht, "ck_ht", "libck-dev was not installed when this was built")                                                                                  \
-	X(lfht, "lfht", "liburcu-dev was not installed when this was built")                                                                                  \
-	X(boost, "boost", "libboost-dev was not installed when this was built")                                                                               \
-	X(tkrzw, "tkrzw", "libtkrzw-dev was not installed when this was built")                                                                               \
-	X(lmdb, "lmdb", "liblmdb-dev was not installed when this was built")                                                                                  \
+	X(rte_hash, "rte_hash", "libdpdk-dev was not installed when this was built") \
+	X(ck_ht, "ck_ht", "libck-dev was not installed when this was built") \
+	X(lfht, "lfht", "liburcu-dev was not installed when this was built") \
+	X(boost, "boost", "libboost-dev was not installed when this was built") \
+	X(tkrzw, "tkrzw", "libtkrzw-dev was not installed when this was built") \
+	X(lmdb, "lmdb", "liblmdb-dev was not installed when this was built") \
 	X(memcached, "memcached", "")                                                                          \
 	X(redis, "redis", "")
 

@@ -63,7 +63,8 @@ check_segment(struct findings *f, struct ctl *c)
 	case -EPERM:
 		what = !S_ISREG(st.st_mode) ? "is no plain file" : st.st_nlink > 1 ? "has another name too" :
 		    (st.st_mode & 022) != 0 ? "may be written by others" : "belongs to neither root, nor you, nor whom you were told";
-		snprintf(advice, sizeof(advice), "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid in /etc/peekd/owner. If "
+		snprintf(advice, sizeof(advice),
+		    "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid in /etc/peekd/owner. If "
 		    "not: remove it and start the daemon again.", (unsigned)st.st_uid);
 		break;
 	default:
@@ -75,7 +76,8 @@ check_segment(struct findings *f, struct ctl *c)
 	if (!ok)
 		return false;
 	if (error == -EPROTO)
-		finding(f, FINDING_BAD, "layout", "Install the same version of peekd, peekctl and libpeek, and start the daemon again: readers follow.",
+		finding(f, FINDING_BAD, "layout",
+		    "Install the same version of peekd, peekctl and libpeek, and start the daemon again: readers follow.",
 		    "the daemon that wrote the segment is of another build than peekctl %s", peek_version());
 	else if (error == -EBADMSG)
 		finding(f, FINDING_BAD, "layout", "A daemon that starts sets it aside and makes a new one.", "the segment is damaged");
@@ -134,7 +136,8 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 	else if (state == '?')
 		snprintf(advice, sizeof(advice), "Reads go on. No process %" PRIu64 " is to be seen from here: start the daemon again.", pid);
 	else
-		snprintf(advice, sizeof(advice), "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
+		snprintf(advice, sizeof(advice),
+		    "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
 		    pid, state);
 	finding(f, FINDING_BAD, "heartbeat", advice, "silent for %u.%u s", silent / 1000, silent % 1000 / 100);
 	return false;
@@ -200,7 +203,8 @@ check_refusals(struct findings *f, const struct look *l)
 	} rows[] = {
 		{SHM_STAT_STORE_NO_MEMORY, "values refused for lack of room", "Raise memory_limit, or let it evict (disable_evictions)."},
 		{SHM_STAT_STORE_TOO_LARGE, "values refused for their size", "Raise max_item_size."},
-		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused", "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves connections open."},
+		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused",
+		    "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves connections open."},
 		{SHM_STAT_SNAPSHOT_FAILURES, "snapshots failed", "The daemon's log says why."},
 		{SHM_STAT_CHAIN_EVICTIONS, "items evicted since their bucket's chain was full", "Somebody may choose keys that collide."},
 	};

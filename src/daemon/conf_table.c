@@ -153,7 +153,8 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " bytes", s->min, s->max);
 		return;
 	case CONF_KIND_NAME:
-		snprintf(buf, cap, "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot nor ending in .new or .lock",
+		snprintf(buf, cap,
+		    "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot nor ending in .new or .lock",
 		    s->min, s->max);
 		return;
 	default:

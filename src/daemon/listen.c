@@ -71,7 +71,8 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 		n = snprintf(path, LISTEN_PATH_BYTES, "%s/%s.sock", dir, conf->name);
 	}
 	if (status == 0 && n >= LISTEN_PATH_BYTES) {
-		log_error("unix_socket (-s): the path \"%s%s%s\" is too long; allowed: at most %d bytes from the root", cwd, cwd[0] != '\0' ? "/" : "",
+		log_error("unix_socket (-s): the path \"%s%s%s\" is too long; allowed: at most %d bytes from the root", cwd,
+		    cwd[0] != '\0' ? "/" : "",
 		    conf->unix_socket[0] != '\0' ? conf->unix_socket : conf->name, LISTEN_PATH_BYTES - 1);
 		return EX_USAGE;
 	}

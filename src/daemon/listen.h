@@ -30,8 +30,8 @@ struct listeners {
 };
 
 /*
- * The control socket's absolute path, by the settings or by default; makes the default's directory, owned by uid where that is not this user. EX_USAGE: too
- * long; EX_CANTCREAT, EX_NOPERM: the directory is not to be had.
+ * The control socket's absolute path, by the settings or by default; makes the default's directory, owned by uid where that is not this user.
+ * EX_USAGE: too long; EX_CANTCREAT, EX_NOPERM: the directory is not to be had.
  */
 int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path);
 

@@ -122,7 +122,8 @@ static void
 set_cutoff(struct store *s, uint64_t cutoff)
 {
 	s->evict.cutoff = cutoff;
-	word_store_rlx(&s->map->header->cutoff, cutoff | (s->flush_at_s != 0 ? CUTOFF_PENDING : 0)); /* relaxed: readers may see it late, never half */
+	/* relaxed: readers may see it late, never half */
+	word_store_rlx(&s->map->header->cutoff, cutoff | (s->flush_at_s != 0 ? CUTOFF_PENDING : 0));
 	CRASH_POINT("flush:cut-off stored");
 }
 

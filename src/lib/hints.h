@@ -20,8 +20,8 @@ int hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms);
 void hints_retire(struct peek *p, const struct attached *a);
 
 /*
- * Attaches from within a read, if the daemon is another than the one that was attached to: never waits. One look asks, a later one takes the answer; at
- * most one look a tick of the coarse clock enters the kernel, and none for a daemon that doesn't run.
+ * Attaches from within a read, if the daemon is another than the one that was attached to: never waits. One look asks, a later one takes the answer;
+ * at most one look a tick of the coarse clock enters the kernel, and none for a daemon that doesn't run.
  */
 void hints_look_after(struct peek *p, const struct attached *a);
 

@@ -213,7 +213,8 @@ lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_pla
 
 /* Whether an item is the key's and lives, and its value lies in one piece behind the key; where the key does. */
 static inline bool
-lookup_quick_where_any(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift, uint64_t *ret_key_at)
+lookup_quick_where_any(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift,
+    uint64_t *ret_key_at)
 {
 	uint64_t word0 = word_load_rlx(&item[0]), word1 = word_load_rlx(&item[1]); /* relaxed: validated by the caller */
 	uint64_t state = item_state(word1);
@@ -306,7 +307,8 @@ lookup_quick_read(const struct map *m, const struct lookup_place *at, const stru
 
 /* As lookup_quick_where_any, with what most items are tried first. */
 static inline bool
-lookup_quick_where(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift, uint64_t *ret_key_at)
+lookup_quick_where(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift,
+    uint64_t *ret_key_at)
 {
 #ifdef SHM_X86_WIDE
 	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX) && LOOKUP_LIKELY(copy_is_plain(item, key, key_len)) &&

@@ -53,7 +53,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		g.ended[i] = lookup_quick_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
-		if (g.at[i].match != 0 && lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) { /* which fetches the lines behind the first */
+		/* which fetches the lines behind the first */
+		if (g.at[i].match != 0 && lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) {
 			PREFETCH(g.item[i]);
 			if (a->hints != NULL)
 				__builtin_prefetch(&a->hints[lookup_hint_at(&g.at[i])], 1);

@@ -27,7 +27,8 @@
 #define CHANGES_MAX 64
 #define SEG_SHIFT   9
 
-enum region { REGION_HEADER, REGION_SEGMENTS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN, N_REGIONS };
+enum region { REGION_HEADER, REGION_SEGMENTS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN,
+    N_REGIONS };
 
 struct change {
 	struct word *at;
@@ -171,7 +172,8 @@ parse(const uint8_t *b)
 		const uint64_t *at = slot_of[b[1] % N_KEYS];
 		struct bucket *line = at[0] < map.n_buckets_max ? &map.buckets[at[0]] : &map.overflow[at[0] - map.n_buckets_max];
 		uint64_t unit = word_load_rlx(&line->slot[at[1]]) & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
-		c.at = r == REGION_SLOT_OF_KEY ? &line->slot[b[2] % 16 == 0 ? LINK_SLOT : at[1]] : &map.arena[(unit + b[2] % 12) % (map.arena_bytes / 8)];
+		c.at = r == REGION_SLOT_OF_KEY ? &line->slot[b[2] % 16 == 0 ? LINK_SLOT : at[1]]
+		                               : &map.arena[(unit + b[2] % 12) % (map.arena_bytes / 8)];
 	} else {
 		c.at = &region[r][place % n_words[r]];
 	}

@@ -77,7 +77,8 @@ main(int argc, char **argv)
 		if (store_open(&map, &conf, 100, &s, &rec) != 0)
 			return 1;
 		double took = now_s() - begun;
-		printf("%-26s %10" PRIu64 " %8.3f %12.0f %10" PRIu64 "\n", fresh ? "mapped anew, as at a start" : "mapped and touched", rec.items, took,
+		printf("%-26s %10" PRIu64 " %8.3f %12.0f %10" PRIu64 "\n", fresh ? "mapped anew, as at a start" : "mapped and touched", rec.items,
+		    took,
 		    (double)rec.items / took, arena_mib);
 		store_close(s);
 	}

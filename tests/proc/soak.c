@@ -309,7 +309,8 @@ main(int argc, char **argv)
 	}
 	atexit(clean_up);
 	while (peer_now_ns() < begun + total_ns) {
-		static const enum fault loud[] = {KILLED, KILLED, KILLED, KILLED_AND_RESIZED, RESTARTED, STOPPED, READER_KILLED, READER_KILLED, FLUSHED};
+		static const enum fault loud[] = {KILLED, KILLED, KILLED, KILLED_AND_RESIZED, RESTARTED, STOPPED, READER_KILLED, READER_KILLED,
+		    FLUSHED};
 		static const enum fault calm[] = {STOPPED, READER_KILLED, READER_KILLED, READER_KILLED, FLUSHED};
 		usleep(50000 + (unsigned)rand() % 400000);
 		happen(quiet ? calm[rand() % 5] : loud[rand() % 9]);

@@ -1,7 +1,7 @@
 /*
- * test_lib_neighbour.c: I3 and I5 where one bucket is busy all the time. A key is rewritten flat out; a value of 1 MiB lies in the same bucket, and another process
- * reads both. The long copy must not fall to its neighbour: it is pinned by the incarnations of its segments, not by the bucket's sequence.
- * -EAGAIN is for the time that the writer spends off its processor inside a window, and for nothing else.
+ * test_lib_neighbour.c: I3 and I5 where one bucket is busy all the time. A key is rewritten flat out; a value of 1 MiB lies in the same bucket, and
+ * another process reads both. The long copy must not fall to its neighbour: it is pinned by the incarnations of its segments, not by the bucket's
+ * sequence. -EAGAIN is for the time that the writer spends off its processor inside a window, and for nothing else.
  */
 #include "proc/test_lib_harness.h"
 
@@ -105,12 +105,16 @@ a_busy_neighbour_spoils_no_long_read(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(bucket_of(&h, large_key), bucket_of(&h, "hot"));
-	printf("# %llu sets; hot: %llu read, %llu -EAGAIN; large: %llu read, %llu -EAGAIN, %llu tries more\n", (unsigned long long)n_sets, (unsigned long long)r->hot,
-	    (unsigned long long)r->hot_again, (unsigned long long)r->large, (unsigned long long)r->large_again, (unsigned long long)r->large_retries);
+	printf("# %llu sets; hot: %llu read, %llu -EAGAIN; large: %llu read, %llu -EAGAIN, %llu tries more\n", (unsigned long long)n_sets,
+	    (unsigned long long)r->hot, (unsigned long long)r->hot_again, (unsigned long long)r->large, (unsigned long long)r->large_again,
+	    (unsigned long long)r->large_retries);
 	assert_int_equal(r->wrong, 0);
 	assert_int_equal(r->other, 0);
 	assert_int_equal(r->large, N_LARGE);
-	/* A try that its neighbour spoils is one while the item is pinned, which takes no time; one that copies would be spoiled by hundreds of sets. */
+	/*
+	 * A try that its neighbour spoils is one while the item is pinned, which takes no time; one that copies would be spoiled by hundreds
+	 * of sets.
+	 */
 	assert_in_range(r->large_retries, 0, N_LARGE * 5);
 	/* Accidents of scheduling. */
 	assert_in_range(r->large_again, 0, N_LARGE / 10);

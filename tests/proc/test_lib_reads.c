@@ -230,7 +230,8 @@ batches(void **state)
 			op[i].result = 1234;
 		ssize_t r = peek_mget(p, op, n);
 		for (size_t i = 0; i < N_BATCH; i++) {
-			ssize_t want = i >= n ? 1234 : i == 100 || i == 101 ? -EINVAL : i == 103 ? -ENOSPC : i % 3 == 0 ? -ENOENT : (ssize_t)strlen(key[i]);
+			ssize_t want = i >= n ? 1234 : i == 100 || i == 101 ? -EINVAL : i == 103 ? -ENOSPC
+			    : i % 3 == 0 ? -ENOENT : (ssize_t)strlen(key[i]);
 			assert_int_equal(op[i].result, want);
 			if (want > 0 && i < n) {
 				assert_memory_equal(buf[i], key[i], (size_t)want);

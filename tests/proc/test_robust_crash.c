@@ -157,7 +157,8 @@ kill_at_label(struct fault *f, unsigned n_lives)
 	uint64_t reads = sh->reads, wrong = sh->wrong + sh->stale + sh->missed + sh->failed, lost = model.n_lost;
 
 	sh->waits.longest_cpu_ns = 0;
-	for (unsigned i = 0; i < n_lives + 12 * peer_slowness() && (i < n_lives || f->n_killed == 0); i++) { /* a table that evicts has few keys left to delete */
+	/* a table that evicts has few keys left to delete */
+	for (unsigned i = 0; i < n_lives + 12 * peer_slowness() && (i < n_lives || f->n_killed == 0); i++) {
 		unsigned nth = i == 0 ? 1 : 1 + (unsigned)rand() % (i < n_lives ? 60 : 3);
 		bool start = begins_with(f->label, "repair") || begins_with(f->label, "close") || begins_with(f->label, "recover");
 		bool other_size = begins_with(f->label, "handover") || begins_with(f->label, "create") ||
@@ -181,7 +182,8 @@ kill_at_label(struct fault *f, unsigned n_lives)
 		ok = false;
 		snprintf(model.why, sizeof(model.why), "never reached in %u lives", f->n_lives);
 	}
-	snprintf(what, sizeof(what), "%s: killed at %.60s%s%.200s", sh->evicting ? "evicting" : "keeping", f->label, ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "%s: killed at %.60s%s%.200s", sh->evicting ? "evicting" : "keeping", f->label,
+	    ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 }
 

@@ -186,7 +186,8 @@ match_is_a_comparison_of_each(void **state)
 				uint64_t other = tag ^ (UINT64_C(1) << next_random(&random_state) % SLOT_TAG_BITS);
 				uint64_t v = slot_make(other, next_random(&random_state) & 0xffffffffff);
 				if (other == 0 || next_random(&random_state) % 4 == 0)
-					v = next_random(&random_state) % 2 == 0 ? 0 : slot_make_link(next_random(&random_state) % 1000, slot_filter_bit(slot_tag(next_random(&random_state))));
+					v = next_random(&random_state) % 2 == 0 ? 0 : slot_make_link(next_random(&random_state) % 1000,
+					    slot_filter_bit(slot_tag(next_random(&random_state))));
 				if ((set >> i & 1) != 0)
 					v = slot_make(tag, next_random(&random_state) & 0xffffffffff);
 				word_store_rlx(&b.slot[i], v);

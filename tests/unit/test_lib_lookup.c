@@ -398,7 +398,8 @@ random_damage_is_survived(void **state)
 				struct word *slot = &b->slot[(r >> 32) % BUCKET_SLOTS];
 				word_store_rlx(slot, slot_make(slot_tag_of(word_load_rlx(slot)), v & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1)));
 			} else if (i % 4 == 1) {
-				word_store_rlx(&b->slot[LINK_SLOT], slot_make_link(v % (h.map.n_overflow_max + 5), (r >> 20 & 0xffff) << LINK_IDX_BITS));
+				word_store_rlx(&b->slot[LINK_SLOT], slot_make_link(v % (h.map.n_overflow_max + 5),
+				    (r >> 20 & 0xffff) << LINK_IDX_BITS));
 			} else {
 				word_store_rlx(&h.map.arena[r % (h.map.arena_bytes / 8)], v);
 			}

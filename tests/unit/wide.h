@@ -1,5 +1,6 @@
 /*
- * wide.h: for tests that run another test's source in the form that processors with AVX-512 and BMI2 take (src/lib/wide.h). Where there is no such form,
+ * wide.h: for tests that run another test's source in the form that processors with AVX-512 and BMI2 take (src/lib/wide.h). Where there is no such
+ * form,
  * or no such processor, they are skipped.
  */
 #ifndef PEEK_TESTS_UNIT_WIDE_H

@@ -48,7 +48,8 @@ static int
 give_up(const char *what, int error)
 {
 	if (!interrupted)
-		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "", error == -ECHILD ? "see above" : error != 0 ? peek_strerror(error) : "");
+		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "",
+		    error == -ECHILD ? "see above" : error != 0 ? peek_strerror(error) : "");
 	end_children(SIGKILL);
 	daemon_tidy(&the_daemon);
 	corpus_free(&corpus);
@@ -317,7 +318,8 @@ compare_with_socket(const struct corpus *c, double seconds, struct tally t[2])
 	bar_end();
 	printf("one process, the same keys:      reads/s        p50        p99\n");
 	for (unsigned socket = 0; socket < 2; socket++)
-		printf("  through %-20s %10s %10s %10s\n", socket ? "the control socket" : "shared memory", grouped((uint64_t)((double)t[socket].reads / seconds)),
+		printf("  through %-20s %10s %10s %10s\n", socket ? "the control socket" : "shared memory",
+		    grouped((uint64_t)((double)t[socket].reads / seconds)),
 		    duration(tally_quantile(&t[socket], 1, .5)), duration(tally_quantile(&t[socket], 1, .99)));
 	return 0;
 }
