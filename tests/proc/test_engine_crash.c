@@ -349,18 +349,20 @@ judge(void)
 	return sums == NULL;
 }
 
-/* One life of a writer. True: it was killed. */
+/* One life of a writer. True: it was killed. Each writes other keys than those before: where none is new the table has no more cause to grow. */
 static bool
 one_life(const char *label, uint64_t countdown, unsigned usec)
 {
+	static unsigned n_lives;
 	int status;
 
 	snprintf(sh->kill_at, sizeof(sh->kill_at), "%s", label);
 	sh->kill_countdown = countdown;
+	n_lives++;
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
-		srand((unsigned)(countdown * 7919 + usec));
+		srand(n_lives);
 		write_forever(usec != 0);
 	}
 	if (usec != 0) {
