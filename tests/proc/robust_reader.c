@@ -54,6 +54,15 @@ retries(const struct attached *a)
 	return a != NULL && lane_is_own(lane_mine.cell_at) ? word_load_rlx(&lane_cell(a->cells, lane_mine.cell_at)->retries) : 0;
 }
 
+/* Since then. A daemon that ends in good order clears its clients' counters on the way. */
+static uint64_t
+retries_since(const struct begun *b)
+{
+	uint64_t now = retries(b->attached);
+
+	return now >= b->n_retries ? now - b->n_retries : now;
+}
+
 static struct begun
 begin(const struct peek *p)
 {
@@ -85,7 +94,7 @@ judge_time(struct peer_waits *w, const struct peek *p, const struct begun *b, un
 	}
 	raise_to(&w->longest_cpu_ns, cpu);
 	w->over_2ms += cpu > 2000000;
-	w->over_budget += retries(b->attached) - b->n_retries > (uint64_t)LOOKUP_TRIES * n_reads;
+	w->over_budget += retries_since(b) > (uint64_t)LOOKUP_TRIES * n_reads;
 	if (slept > faults) {
 		w->slept++;
 	} else if (slept > 0) {
