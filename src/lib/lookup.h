@@ -214,15 +214,15 @@ lookup_quick_item(const struct map *m, uint64_t off_max, const struct lookup_pla
 /* Whether an item is the key's and lives, and its value lies in one piece behind the key; where the key does. */
 static inline bool
 lookup_quick_where_any(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift,
-    uint64_t *ret_key_at)
+    const char **ret_key)
 {
 	uint64_t word0 = word_load_rlx(&item[0]), word1 = word_load_rlx(&item[1]); /* relaxed: validated by the caller */
 	uint64_t state = item_state(word1);
 
 	/* What has another layout is refused here. */
-	*ret_key_at = ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS);
+	*ret_key = (const char *)item + ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS);
 	return LOOKUP_LIKELY(item_key_bytes(word0) == key_len && (state & (ITEM_COUNTER | ITEM_EXTENTS)) == 0) &&
-	    LOOKUP_LIKELY(copy_key_equal(&item[*ret_key_at / sizeof(struct word)], key, key_len)) &&
+	    LOOKUP_LIKELY(copy_key_equal((const struct word *)(const void *)*ret_key, key, key_len)) &&
 	    LOOKUP_LIKELY(!lookup_past(m, word0, word1, shift));
 }
 
@@ -231,13 +231,14 @@ static inline ssize_t
 lookup_quick_any(const struct map *m, const struct lookup_place *at, const struct word *item, const void *key,
     size_t key_len, void *buf, size_t buf_cap, const struct clock_shift *shift)
 {
-	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])), key_at; /* relaxed: validated below */
+	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed: validated below */
+	const char *item_key;
 
 	if (LOOKUP_UNLIKELY(value_bytes > LOOKUP_QUICK_BYTES || value_bytes > buf_cap))
 		return LOOKUP_ELSE;
-	if (LOOKUP_UNLIKELY(!lookup_quick_where_any(m, item, key, key_len, shift, &key_at)))
+	if (LOOKUP_UNLIKELY(!lookup_quick_where_any(m, item, key, key_len, shift, &item_key)))
 		return LOOKUP_ELSE;
-	copy_out(buf, item, key_at + key_len, value_bytes);
+	copy_out(buf, (const struct word *)(const void *)item_key, key_len, value_bytes);
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return LOOKUP_TORN;
 	return (ssize_t)value_bytes;
@@ -308,16 +309,16 @@ lookup_quick_read(const struct map *m, const struct lookup_place *at, const stru
 /* As lookup_quick_where_any, with what most items are tried first. */
 static inline bool
 lookup_quick_where(const struct map *m, const struct word *item, const void *key, size_t key_len, const struct clock_shift *shift,
-    uint64_t *ret_key_at)
+    const char **ret_key)
 {
 #ifdef SHM_X86_WIDE
 	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX) && LOOKUP_LIKELY(copy_is_plain(item, key, key_len)) &&
 	    LOOKUP_LIKELY(lookup_is_unflushed(m, item))) {
-		*ret_key_at = ITEM_HEADER_BYTES;
+		*ret_key = (const char *)item + ITEM_HEADER_BYTES;
 		return true;
 	}
 #endif
-	return lookup_quick_where_any(m, item, key, key_len, shift, ret_key_at);
+	return lookup_quick_where_any(m, item, key, key_len, shift, ret_key);
 }
 
 /* ---- the pinned form -------------------------------------------------------------------------------------------------- */

@@ -16,13 +16,13 @@ view_place(const struct attached *a, const struct lookup_place *at, const void *
 {
 	const struct map *m = &a->map;
 	const struct word *item;
-	uint64_t key_at;
+	const char *item_key;
 
 	if (LOOKUP_UNLIKELY(!lookup_quick_item(m, a->quick_off_max, at, &item)))
 		return false;
-	if (LOOKUP_UNLIKELY(!lookup_quick_where(m, item, key, key_len, &a->shift, &key_at)))
+	if (LOOKUP_UNLIKELY(!lookup_quick_where(m, item, key, key_len, &a->shift, &item_key)))
 		return false;
-	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena), value_at = key_at + key_len;
+	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena), value_at = (uint64_t)(item_key - (const char *)item) + key_len;
 	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, both of them: validated below */
 	const struct word *incarnation = &m->segments[off >> m->seg_shift].incarnation;
 	uint64_t stands = word_load_rlx(incarnation);
@@ -30,7 +30,7 @@ view_place(const struct attached *a, const struct lookup_place *at, const void *
 		return false;
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return false;
-	*ret = (struct peek_view){(const char *)item + value_at, value_bytes, {(uint64_t)(uintptr_t)incarnation, stands}};
+	*ret = (struct peek_view){item_key + key_len, value_bytes, {(uint64_t)(uintptr_t)incarnation, stands}};
 	return true;
 }
 
