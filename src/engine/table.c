@@ -56,13 +56,16 @@ table_link_of(const struct table *t, const struct chain *c, uint32_t l)
 	return slot_make_link(c->line[l + 1] - t->map->n_buckets_max, filter);
 }
 
-/* Inside the head's window, before an item comes to line l: the links on the way tell of it. More than is true is no harm to a successor. */
+/*
+ * Inside the head's window: each link tells what lies behind it, and nothing else. Where a chain has got a line more, the last of these stores is what
+ * leads there.
+ */
 static void
-tell_links(struct table *t, const struct chain *c, uint32_t l, uint64_t tag)
+tell_links(struct table *t, const struct chain *c)
 {
-	for (uint32_t before = 0; before < l; before++) {
-		struct word *link = slot_at(t, c->line[before], LINK_SLOT);
-		word_store_rlx(link, word_load_rlx(link) | slot_filter_bit(tag));
+	for (uint32_t l = 0; l + 1 < c->n_lines; l++) {
+		word_store_rlx(slot_at(t, c->line[l], LINK_SLOT), table_link_of(t, c, l));
+		CRASH_POINT("chain:told");
 	}
 }
 
@@ -207,10 +210,9 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 			clear_aside(t, ref);
 			seq_enter(seq);
 			CRASH_POINT("link:entered");
-			tell_links(t, &c, l, slot_tag(hash));
-			CRASH_POINT("link:told");
 			word_store_rlx(at, slot);
 			CRASH_POINT("link:stored");
+			tell_links(t, &c);
 			seq_exit(seq);
 			CRASH_POINT("link:left");
 			t->n_items++;
@@ -225,9 +227,7 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 		return -ENOSPC;
 	/* The last slot's item moves to the overflow bucket, and the link takes its place. */
 	uint64_t tail = c.line[c.n_lines - 1];
-	struct word *link = slot_at(t, tail, LINK_SLOT);
-	uint64_t moving = word_load_rlx(link);
-	word_store_rlx(slot_at(t, fresh, 0), moving);
+	word_store_rlx(slot_at(t, fresh, 0), word_load_rlx(slot_at(t, tail, LINK_SLOT)));
 	word_store_rlx(slot_at(t, fresh, 1), slot);
 	for (unsigned i = 2; i < BUCKET_SLOTS; i++)
 		word_store_rlx(slot_at(t, fresh, i), 0);
@@ -236,15 +236,13 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	table_move_aside(t, tail << 3 | LINK_SLOT, fresh << 3);
 	seq_enter(seq);
 	CRASH_POINT("overflow:entered");
-	tell_links(t, &c, c.n_lines - 1, slot_tag(hash)); /* they know of what moves */
-	CRASH_POINT("overflow:told");
-	word_store_rlx(link,
-	    slot_make_link(fresh - t->map->n_buckets_max, slot_filter_bit(slot_tag_of(moving)) | slot_filter_bit(slot_tag(hash))));
+	c.line[c.n_lines++] = fresh;
+	tell_links(t, &c);
 	CRASH_POINT("overflow:linked");
 	seq_exit(seq);
 	CRASH_POINT("overflow:left");
 	t->n_items++;
-	t->n_overflow_items += c.n_lines == 1 ? 2 : 1;
+	t->n_overflow_items += c.n_lines == 2 ? 2 : 1;
 	*ret = (struct table_place){head, fresh << 3 | 1, slot};
 	return 0;
 }
@@ -329,10 +327,7 @@ table_close_up(struct table *t, uint64_t head)
 			break;
 		}
 	}
-	for (uint32_t l = 0; l + 1 < c.n_lines; l++) {
-		word_store_rlx(slot_at(t, c.line[l], LINK_SLOT), table_link_of(t, &c, l));
-		CRASH_POINT("close:told");
-	}
+	tell_links(t, &c);
 }
 
 void

@@ -46,7 +46,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 
 	bool in_range = count - 1 < m->n_buckets_max;
 	for (size_t i = 0; in_range && i < n; i++) {
-		g.hash[i] = hash_key(ops[i].key, ops[i].key_len, m->seed);
+		g.hash[i] = hash_key_by(ops[i].key, ops[i].key_len, m->seed, &a->secret);
 		g.bucket_idx[i] = table_bucket_idx(g.hash[i], count);
 		PREFETCH(&m->buckets[g.bucket_idx[i]]);
 	}

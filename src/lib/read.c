@@ -26,7 +26,7 @@ read_use(struct read *rd)
 	if (rd->a == NULL)
 		return;
 	rd->cell = lane_cell(rd->a->cells, rd->lane);
-	rd->hash = hash_key(rd->key, rd->key_len, rd->a->map.seed);
+	rd->hash = hash_key_by(rd->key, rd->key_len, rd->a->map.seed, &rd->a->secret);
 }
 
 int

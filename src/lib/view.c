@@ -46,8 +46,7 @@ WIDE(peek_view)(struct peek *p, const void *key, size_t key_len, struct peek_vie
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
 	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_max))
 		return view_slow(a->p, key, key_len, ret_view);
-	bool usual = key_len - HASH_USUAL_MIN <= HASH_USUAL_MAX - HASH_USUAL_MIN;
-	uint64_t hash = LOOKUP_LIKELY(usual) ? hash_usual_key(key, key_len, &a->secret) : hash_key(key, key_len, m->seed);
+	uint64_t hash = hash_key_by(key, key_len, m->seed, &a->secret);
 	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
 	bool ended = lookup_quick_follow(m, &at, hash);
 	if (LOOKUP_LIKELY(at.match != 0) && LOOKUP_LIKELY(view_place(a, &at, key, key_len, ret_view)))

@@ -56,4 +56,13 @@ hash_key(const void *key, size_t key_len, uint64_t seed)
 	return XXH3_64bits_withSeed(key, key_len, seed);
 }
 
+/* The same by what is the shorter way for most. secret: of the seed. */
+static inline uint64_t
+hash_key_by(const void *key, size_t key_len, uint64_t seed, const struct hash_secret *secret)
+{
+	if (__builtin_expect(key_len - HASH_USUAL_MIN <= HASH_USUAL_MAX - HASH_USUAL_MIN, 1))
+		return hash_usual_key(key, key_len, secret);
+	return hash_key(key, key_len, seed);
+}
+
 #endif
