@@ -381,7 +381,8 @@ make_segment(void)
 	struct store_recovery rec;
 	struct store *s;
 
-	snprintf(name, sizeof(name), "test-crash-%d-%d", (int)getpid(), evicting);
+	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
+	snprintf(name, sizeof(name), "%.24scrash-%d-%d", prefix != NULL ? prefix : "test-", (int)getpid(), evicting);
 	snprintf(object, sizeof(object), "peekd.%s", name);
 	if (geometry_plan(evicting ? 2 << 20 : 128 << 20, evicting ? 0 : 14, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 4711, 1, "/nowhere", &map) != 0)

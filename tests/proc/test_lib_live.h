@@ -94,7 +94,8 @@ group_setup(void **state)
 	(void)state;
 	if (mkdtemp(dir) == NULL)
 		return -1;
-	snprintf(name, sizeof(name), "test-libd-%d", (int)getpid());
+	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
+	snprintf(name, sizeof(name), "%.24slibd-%d", prefix != NULL ? prefix : "test-", (int)getpid());
 	snprintf(object, sizeof(object), "peekd.%s", name);
 	map_object_path(object, segment_path, sizeof(segment_path));
 	snprintf(sock_path, sizeof(sock_path), "%s/sock", dir);
