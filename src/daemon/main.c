@@ -272,6 +272,7 @@ log_start(const struct daemon *d)
 	const struct segment *s = &d->segment;
 	const struct store_recovery *r = &s->recovery;
 	char found[256], tcp[32] = "";
+	int n;
 
 	switch (s->origin) {
 	case SEGMENT_CREATED:
@@ -283,8 +284,10 @@ log_start(const struct daemon *d)
 		    r->repaired_buckets);
 		break;
 	case SEGMENT_HANDED_OVER:
-		snprintf(found, sizeof(found), "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB, %" PRIu64 " didn't fit",
-		    s->carried, s->old_arena_bytes >> 20, s->not_carried);
+		n = snprintf(found, sizeof(found), "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB", s->carried,
+		    s->old_arena_bytes >> 20);
+		if (s->not_carried > 0)
+			snprintf(found + n, sizeof(found) - (size_t)n, ", %" PRIu64 " didn't fit", s->not_carried);
 		break;
 	}
 	if (d->listeners.n > 1)
@@ -328,6 +331,7 @@ on_hangup(void *arg)
 		conf_apply_live(&d->conf, &fresh, say_fixed);
 		d->access = access;
 		log_set_level((enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR));
+		log_set_time(d->conf.log_time != 0);
 		raise_limits(&d->conf);
 		log_info("the configuration was read again");
 	}
@@ -419,6 +423,7 @@ start(struct daemon *d)
 	int status, n_passed = notify_listen_fds();
 
 	log_open(d->conf.log_to == LOG_TO_SYSLOG, (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
+	log_set_time(d->conf.log_time != 0);
 	signal(SIGPIPE, SIG_IGN);
 	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
 	raise_limits(&d->conf);

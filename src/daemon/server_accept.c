@@ -42,6 +42,7 @@ static bool
 admit(struct server *s, struct conn *c, bool is_unix)
 {
 	static struct log_limit limit;
+	char more[LOG_MORE_BYTES];
 	uint64_t suppressed;
 
 	c->is_unix = is_unix;
@@ -52,8 +53,8 @@ admit(struct server *s, struct conn *c, bool is_unix)
 	if (access_of_peer(s->a.access, c->fd, &c->level, &c->pid, &c->uid, &c->gid))
 		return true;
 	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
-		log_notice("a connection of uid %u, pid %ld is refused: it may not even read (%llu more such lines were not written)",
-		    (unsigned)c->uid, (long)c->pid, (unsigned long long)suppressed);
+		log_notice("a connection of uid %u, pid %ld is refused: it may not even read%s", (unsigned)c->uid, (long)c->pid,
+		    log_more(suppressed, more));
 	return false;
 }
 
