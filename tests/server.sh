@@ -29,7 +29,7 @@ server_start() { # [OPTION...]
 		pids="$pids $!"
 		memcached -u root -l 127.0.0.1 -p "$PORT" -U 0 "$@" 2>>"$tmp/log" &
 	else
-		"$PEEKD" -n "$name" -s "$SOCK" -l 127.0.0.1 -p "$PORT" "$@" >"$tmp/log" 2>&1 &
+		"$PEEKD" -n "$name" -s "$SOCK" -l 127.0.0.1 -p "$PORT" --tcp-access=admin "$@" >"$tmp/log" 2>&1 &
 	fi
 	pids="$pids $!"
 	for i in $(seq 200); do

@@ -11,8 +11,8 @@ allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 		return true;
 	cmd_count(cmd, SHM_STAT_DENIED);
 	if (!req->noreply)
-		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s", wire_verbs[req->verb].name,
-		    wire_access_name(req->access));
+		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s%s", wire_verbs[req->verb].name,
+		    wire_access_name(req->access), cmd->over_tcp ? ", which tcp_access doesn't give" : "");
 	return false;
 }
 

@@ -57,6 +57,7 @@ struct cmd {
 	/* ---- set before each batch ---- */
 	uint32_t now_s;     /* the segment's clock */
 	int64_t now_unix_s;
+	bool over_tcp; /* whose level the setting tcp_access has given: errors name it */
 
 	/* ---- live ---- */
 	unsigned verbosity;  /* `verbosity` writes it; the log reads it */

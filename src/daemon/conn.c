@@ -287,16 +287,17 @@ static void
 log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire_request *req)
 {
 	static struct log_limit limit;
+	char more[LOG_MORE_BYTES];
 	uint64_t suppressed;
 
 	if (!log_allowed(&limit, sh->cmd->now_s, &suppressed))
 		return;
 	if (c->is_unix)
-		log_notice("%s is refused to uid %u, pid %ld, who may only %s (%llu more such lines were not written)", wire_verbs[req->verb].name,
-		    (unsigned)c->uid, (long)c->pid, wire_access_name(c->level), (unsigned long long)suppressed);
+		log_notice("%s is refused to uid %u, pid %ld, who may only %s%s", wire_verbs[req->verb].name,
+		    (unsigned)c->uid, (long)c->pid, wire_access_name(c->level), log_more(suppressed, more));
 	else
-		log_notice("%s is refused to a TCP connection, which may only %s (%llu more such lines were not written)",
-		    wire_verbs[req->verb].name, wire_access_name(c->level), (unsigned long long)suppressed);
+		log_notice("%s is refused to a TCP connection, which may only %s (tcp_access)%s", wire_verbs[req->verb].name,
+		    wire_access_name(c->level), log_more(suppressed, more));
 }
 
 static enum cmd_result
@@ -461,6 +462,7 @@ conn_turn(struct conn *c, struct conn_shared *sh)
 	enum conn_want want = CONN_READ;
 
 	sh->out.failed = false;
+	sh->cmd->over_tcp = !c->is_unix;
 	if (!send_kept(c, sh))
 		return CONN_WRITE;
 	if (c->closing)

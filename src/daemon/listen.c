@@ -183,6 +183,17 @@ is_loopback(const struct sockaddr *sa)
 	return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
 }
 
+/* Tells of an address that others than this host may reach. */
+static void
+warn_if_reachable(const struct conf *conf, const struct sockaddr *sa, const char *shown)
+{
+	static const char *const may[3] = {"read", "read and change", "read, change, list and flush"};
+
+	if (!is_loopback(sa))
+		log_warning("%s is not a loopback address: everybody who reaches it can %s the cache "
+		    "(tcp_access), and nothing is encrypted", shown, may[conf->tcp_access]);
+}
+
 static int
 open_tcp_address(const struct conf *conf, const struct addrinfo *ai, const char *shown, struct listeners *ls)
 {
@@ -203,8 +214,7 @@ open_tcp_address(const struct conf *conf, const struct addrinfo *ai, const char 
 		close(fd);
 		return status;
 	}
-	if (!is_loopback(ai->ai_addr))
-		log_warning("%s is not a loopback address: everybody who reaches it can read and change the cache, and nothing is encrypted", shown);
+	warn_if_reachable(conf, ai->ai_addr, shown);
 	return add(ls, fd, false);
 }
 

@@ -127,12 +127,28 @@ on_end(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(s->base);
 }
 
+/* TCP connections don't say who they are. Said once, also when a reload brings it about. */
+static void
+warn_of_tcp_admin(struct server *s)
+{
+	bool admin = s->a.conf->tcp_access == WIRE_ACCESS_ADMIN, tcp = false;
+
+	for (unsigned i = 0; i < s->a.listeners->n; i++)
+		tcp = tcp || !s->a.listeners->l[i].is_unix;
+	if (tcp && admin && !s->tcp_admin)
+		log_warning("tcp_access is \"admin\": whoever reaches the TCP port, every user of this host "
+		    "included, can flush the cache, list all keys and change the log's level; \"write\" is enough "
+		    "for memcached's clients");
+	s->tcp_admin = tcp && admin;
+}
+
 static void
 take_settings(struct server *s)
 {
 	const struct conf *conf = s->a.conf;
 	struct peer *p, *next;
 
+	warn_of_tcp_admin(s);
 	s->shared.max_reqs = (uint32_t)conf->max_reqs_per_event;
 	s->shared.output_limit = conf->output_limit;
 	s->a.cmd->reply_bytes_max = conf->output_limit;

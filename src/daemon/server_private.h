@@ -38,6 +38,7 @@ struct server {
 	uint64_t ticks;
 	unsigned verbosity; /* as the log was last told */
 	bool accepting;
+	bool tcp_admin; /* warned of */
 	bool out_of_fds; /* said so */
 	bool retry_accept;
 	struct event huge;  /* while there are pages to be made large */

@@ -341,6 +341,39 @@ def tcp():
     assert "not a loopback" in d.log()
 
 
+@test
+def tcp_is_no_admin():
+    """15.23: over TCP nobody flushes, lists, resets or shuts down unless tcp_access is set, of which start and reload warn"""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    conf = os.path.join(TMP, "tcp.conf")
+    open(conf, "w").close()
+    d = Daemon("-A", "-p", port, "-f", conf)
+    assert "tcp_access" not in d.log(), d.log()
+    c = Client(("127.0.0.1", port))
+    assert c.set("a", b"1") == b"STORED" and c.ask(b"touch a 0") == b"TOUCHED"
+    for ask in (b"flush_all", b"flush_all 10", b"shutdown", b"verbosity 3", b"stats reset", b"peek_dump 0 10", b"peek_save /tmp/x"):
+        answer = c.ask(ask)
+        assert answer.startswith(b"CLIENT_ERROR permission denied: %s needs admin" % ask.split()[0]), (ask, answer)
+        assert b"tcp_access" in answer, answer
+    assert c.get("a") == b"1" and d.client().stats()["denied"] == "7"
+    assert "which may only write (tcp_access)" in d.log(), d.log()
+    assert d.client().ask(b"flush_all") == b"OK"  # the control socket's level is its own
+    with open(conf, "w") as f:
+        f.write("tcp_access = admin\n")
+    for _ in range(2):
+        seen = d.log().count("was read again")
+        d.p.send_signal(signal.SIGHUP)
+        wait_for(lambda: d.log().count("was read again") > seen)
+    wait_for(lambda: d.log().count('tcp_access is "admin"') == 1)
+    assert c.ask(b"flush_all") == b"OK"
+    d.stop()
+    assert 'tcp_access is "admin"' in Daemon("-p", port, "--tcp-access=admin").log()
+    clean = Daemon("--tcp-access=admin", suffix="2")  # nothing listens
+    assert "tcp_access" not in clean.log()
+
+
 def as_nobody(script, path):
     return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "socat", "-t1", "-", "UNIX:" + path],
         input=script, capture_output=True, timeout=10)
