@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptor.h"
 #include "commands.h"
 
 static const struct command {
@@ -26,8 +27,8 @@ usage(void)
 		printf("  %-8s %s\n", commands[i].name, commands[i].help);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 	struct options o;
@@ -52,4 +53,16 @@ main(int argc, char **argv)
 	}
 	fprintf(stderr, "peekbench: there is no command '%s'; peekbench --help lists them\n", name);
 	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	descriptor_fill_standard();
+	int status = run(argc, argv);
+
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	fprintf(stderr, "peekbench: standard output can't be written\n");
+	return status != 0 ? status : 2;
 }

@@ -21,6 +21,7 @@
  *    PEEK_NO_HINTS or PEEK_READ_ONLY); a foreign layout, which is read through the socket.
  *  - An item that expires is looked at with a clock of the vDSO; others with none.
  *  - Seven threads of a process count without an atomic instruction, further ones share a counter.
+ *  - The library's descriptors are above 2 and close-on-exec, also where the application has closed its standard streams.
  *  - The library never logs, aborts or installs a signal handler, and keeps nothing outside the handle but a number for each thread.
  *
  * Errors: 0 or a count, else a negative errno. Each code has one meaning in all functions:

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/descriptor.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
 
@@ -183,6 +184,7 @@ parse(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 int
 main(int argc, char **argv)
 {
+	descriptor_fill_standard();
 	const char *env_name = getenv("PEEK_NAME");
 	struct ctl c = {.name = env_name != NULL ? env_name : "default", .timeout_ms = 5000};
 	char ids[64];
@@ -219,5 +221,5 @@ main(int argc, char **argv)
 	status = cmd->run(&c);
 	conn_close(c.conn);
 	peek_close(c.peek);
-	return status;
+	return status == CTL_ERROR ? status : ctl_flushed(status);
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "daemon/heap.h"
 #include "daemon/lock.h"
 #include "daemon/log.h"
@@ -447,6 +448,7 @@ main(int argc, char **argv)
 	static struct daemon d = {.ready_fd = -1, .lock_fd = -1};
 	int status = 0;
 
+	descriptor_fill_standard();
 	heap_init();
 	CRASH_BY_ENVIRONMENT();
 	log_open(false, LOG_LEVEL_INFO, "peekd");
@@ -479,5 +481,9 @@ main(int argc, char **argv)
 		break;
 	}
 	conf_free(&d.conf);
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
+		log_error("standard output can't be written: %s", strerror(errno));
+		status = EX_IOERR;
+	}
 	return status;
 }

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 int64_t
 conn_now_ms(void)
 {
@@ -129,7 +131,7 @@ conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
 	if (path[0] == '\0' || strlen(path) >= sizeof(un.sun_path))
 		return -ECONNREFUSED;
 	memcpy(un.sun_path, path, strlen(path) + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = descriptor_above(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (fd < 0)
 		return -EIO;
 	while (connect(fd, (const struct sockaddr *)&un, sizeof(un)) != 0) {

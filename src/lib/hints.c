@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "lib/conn.h"
 #include "lib/lookup.h"
 
@@ -52,7 +53,7 @@ take_fd(struct msghdr *msg, int *fd)
 			if (*fd >= 0)
 				close(got);
 			else
-				*fd = got;
+				*fd = descriptor_above(got);
 		}
 	}
 }

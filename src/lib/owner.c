@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "wire/wire.h"
 
 #define OWNER_FILE      "/etc/peekd/owner"
@@ -51,7 +52,8 @@ owner_of_service(void)
 	struct stat st;
 	uint32_t uid;
 	/* Neither waits for a pipe nor follows a link, which may lead to something else of root's; so may a second name. */
-	int fd = open(owner_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = descriptor_above(open(owner_file,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 
 	if (fd < 0)
 		return (uid_t)-1;

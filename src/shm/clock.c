@@ -3,22 +3,29 @@
  */
 #include "shm/clock.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/descriptor.h"
 #include "shm/layout.h"
 
 void
 clock_read_shift(struct clock_shift *ret)
 {
-	char line[128], which[32];
+	char text[256], which[32];
 	long long s, ns;
-	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	int fd = descriptor_above(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
 
 	*ret = (struct clock_shift){0};
-	if (f == NULL)
-		return;
-	while (fgets(line, sizeof(line), f) != NULL) {
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
 		if (sscanf(line, "%31s %lld %lld", which, &s, &ns) != 3)
 			continue;
 		/* The namespace shows the host's clock plus its offset. */
@@ -27,7 +34,6 @@ clock_read_shift(struct clock_shift *ret)
 		else if (which[0] == 'b')
 			ret->boottime_ns = -(s * 1000000000LL + ns);
 	}
-	fclose(f);
 }
 
 static int64_t

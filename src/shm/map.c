@@ -3,7 +3,6 @@
  */
 #include "shm/map.h"
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "shm/seq.h"
 
 #define SHM_DIR "/dev/shm/"
@@ -246,7 +246,7 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		return r;
 	if (strlen(socket_path) >= LAYOUT_SOCKET_WORDS * 8)
 		return -EINVAL;
-	m.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	m.fd = descriptor_above(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((gid != (gid_t)-1 && fchown(m.fd, (uid_t)-1, gid) != 0) || fchmod(m.fd, mode) != 0 ||
@@ -350,7 +350,8 @@ map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret)
 
 	if (r != 0)
 		return r;
-	m.fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	m.fd = descriptor_above(open(path,
+	    (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((r = check_object(m.fd, owner_uid, &st)) != 0 ||
@@ -379,7 +380,7 @@ map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
 		return r;
 	if (buf_cap < LAYOUT_SOCKET_WORDS * 8)
 		return -EINVAL;
-	m.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	m.fd = descriptor_above(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((r = check_object(m.fd, owner_uid, &st)) == 0 && (r = map_object(m.fd, LAYOUT_SEGTAB_OFF, false, &m)) == 0) {

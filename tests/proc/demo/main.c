@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "demo.h"
 
 #define ITEM_MAX_BYTES (UINT32_C(16) << 20)
@@ -379,6 +380,7 @@ main(int argc, char **argv)
 	double seconds = 8;
 	int got;
 
+	descriptor_fill_standard();
 	while ((got = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (got) {
 		case 'p': program = optarg; break;
@@ -401,5 +403,9 @@ main(int argc, char **argv)
 	int error = daemon_prepare(&the_daemon, program);
 	if (error != 0)
 		return give_up("no private folder", error);
-	return demo(dir, (unsigned)n_readers, seconds);
+	int status = demo(dir, (unsigned)n_readers, seconds);
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	fprintf(stderr, "demo: standard output can't be written\n");
+	return 1;
 }
