@@ -1,8 +1,9 @@
 /*
- * main.c: peekd's start and end, in this order, because each step needs the ones before it:
+ * main.c: peekd's start and end, in this order, because each step needs the
+ * ones before it:
  *
- *   settings; limits; the control socket's directory; privileges dropped; background; lock; sockets, so that clients wait rather than fail;
- *   segment, taken over or handed over; hint page; loop.
+ *   settings; limits; the control socket's directory; privileges dropped;
+ *   background; then the instance (instance.h).
  *
  * Every step that fails has said why and gives the exit status (sysexits.h).
  */
@@ -14,49 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "daemon/ending.h"
 #include "daemon/heap.h"
-#include "daemon/lock.h"
+#include "daemon/instance.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
-#include "daemon/segment.h"
-#include "daemon/server.h"
-#include "daemon/warm.h"
 #include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
-
-struct daemon {
-	struct conf conf;
-	struct conf_result given;
-	struct access access;
-	struct listeners listeners;
-	struct clock_shift shift;
-	struct segment segment;
-	struct hints *hints;
-	struct huge huge;
-	struct snapshot *snapshot;
-	struct cmd cmd;
-	struct server *server;
-	uint64_t start_us; /* monotonic */
-	gid_t gid;
-	int lock_fd;
-	int ready_fd; /* -d: the parent waits for a byte on it */
-};
-
-static uint64_t
-monotonic_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* ---- before the lock -------------------------------------------------------------------------------------------------- */
 
@@ -168,147 +138,7 @@ tell_parent(struct daemon *d, int status)
 	d->ready_fd = -1;
 }
 
-static int
-write_pidfile(const struct conf *conf)
-{
-	FILE *f;
-
-	if (conf->pidfile[0] == '\0')
-		return 0;
-	f = fopen(conf->pidfile, "we");
-	if (f == NULL || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0) {
-		log_error("pidfile (-P): %s can't be written: %s", conf->pidfile, strerror(errno));
-		return EX_CANTCREAT;
-	}
-	return 0;
-}
-
-/* ---- the segment -------------------------------------------------------------------------------------------------------- */
-
-/* Whoever may connect may read, unless the setting says otherwise. */
-static mode_t
-segment_mode(const struct conf *conf, mode_t unix_mode)
-{
-	mode_t mode = 0600;
-
-	if (conf->shm_mask != 0)
-		return ((mode_t)conf->shm_mask & 0644) | 0600;
-	if ((unix_mode & 0070) != 0)
-		mode |= 0040;
-	if ((unix_mode & 0007) != 0)
-		mode |= 0004;
-	return mode;
-}
-
-/* One page at once where they are required; the others come in the background. */
-static int
-begin_huge(struct daemon *d)
-{
-	uint64_t n_bytes;
-
-	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map,
-	    d->hints != NULL ? hints_bytes(d->hints, &n_bytes) : NULL);
-	if (d->conf.huge_pages != HUGE_PAGES_REQUIRE)
-		return 0;
-	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
-		return 0;
-	log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does without", strerror(errno));
-	return EX_OSERR;
-}
-
-static int
-open_segment(struct daemon *d)
-{
-	const struct segment_conf sc = {
-	    .name = d->conf.name,
-	    .arena_bytes = d->conf.memory_limit,
-	    .mode = segment_mode(&d->conf, d->listeners.unix_mode),
-	    .gid = d->gid,
-	    .socket_path = d->listeners.unix_path,
-	    .store = {.evict = d->conf.disable_evictions == 0, .item_max_bytes = (uint32_t)d->conf.max_item_size},
-	};
-	struct segment *s = &d->segment;
-	struct byte *bytes;
-	uint64_t n_bytes, word;
-	int status;
-
-	word = clock_word_now(&d->shift);
-	status = segment_open(&sc, clock_word_s(word), (int64_t)time(NULL), s);
-	if (status != 0)
-		return status;
-	/* readers take the clock for the heartbeat: it must not be the dead writer's */
-	store_tick(s->store, clock_word_now(&d->shift));
-	if (hints_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
-		bytes = hints_bytes(d->hints, &n_bytes);
-		store_set_hints(s->store, bytes, n_bytes);
-	} else
-		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
-	return begin_huge(d);
-}
-
-static void
-fill_cmd(struct daemon *d)
-{
-	struct cmd *cmd = &d->cmd;
-
-	cmd->name = d->conf.name;
-	cmd->store = d->segment.store;
-	cmd->limit_maxbytes = d->segment.map.arena_bytes;
-	cmd->item_max_bytes = (uint32_t)d->conf.max_item_size;
-	cmd->flush_allowed = d->conf.disable_flush_all == 0;
-	cmd->shutdown_allowed = d->conf.enable_shutdown != 0;
-	cmd->started_unix_s = (int64_t)time(NULL);
-	cmd->pid = (long)getpid();
-	cmd->stat[SHM_STAT_RECOVERED_ITEMS] = word_load_rlx(&d->segment.map.header->recovered_items); /* relaxed: own store */
-	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged + d->segment.recovery.dropped_expired +
-	    d->segment.recovery.dropped_double + d->segment.not_carried;
-	cmd->stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
-	cmd->stat[SHM_STAT_RECOVERY_US] = monotonic_us() - d->start_us;
-}
-
-/* One line with everything that matters. */
-static void
-log_start(const struct daemon *d)
-{
-	const struct segment *s = &d->segment;
-	const struct store_recovery *r = &s->recovery;
-	char found[256], tcp[32] = "";
-	int n;
-
-	switch (s->origin) {
-	case SEGMENT_CREATED:
-		snprintf(found, sizeof(found), "new segment");
-		break;
-	case SEGMENT_TAKEN_OVER:
-		snprintf(found, sizeof(found), "took over %" PRIu64 " items (dropped: %" PRIu64 " expired, %" PRIu64 " damaged, %" PRIu64
-		    " double; %" PRIu64 " buckets repaired)", r->items, r->dropped_expired, r->dropped_damaged, r->dropped_double,
-		    r->repaired_buckets);
-		break;
-	case SEGMENT_HANDED_OVER:
-		n = snprintf(found, sizeof(found), "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB", s->carried,
-		    s->old_arena_bytes >> 20);
-		if (s->not_carried > 0)
-			snprintf(found + n, sizeof(found) - (size_t)n, ", %" PRIu64 " didn't fit", s->not_carried);
-		break;
-	}
-	if (d->listeners.n > 1)
-		snprintf(tcp, sizeof(tcp), " and %u more", d->listeners.n - 1);
-	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
-	    ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld", d->conf.name, s->map.arena_bytes >> 20,
-	    1u << (s->map.seg_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
-	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->listeners.unix_mode, d->conf.conn_limit,
-	    (long)getpid());
-}
-
 /* ---- while it runs -------------------------------------------------------------------------------------------------------- */
-
-static void
-on_tick(void *arg, uint32_t now_ms)
-{
-	const struct daemon *d = arg;
-
-	segment_give_back(d->conf.name, now_ms);
-}
 
 static void
 say_fixed(const char *name)
@@ -325,7 +155,7 @@ on_hangup(void *arg)
 	struct conf_result given;
 	struct access access;
 
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_us());
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, instance_now_us());
 	if (conf_reload(&fresh, &given) != 0 || access_resolve(&fresh, &access, given.error) != 0)
 		log_error("%s; nothing is changed", given.error);
 	else {
@@ -340,82 +170,13 @@ on_hangup(void *arg)
 	notify_send("READY=1");
 }
 
-/* ---- all together --------------------------------------------------------------------------------------------------------- */
-
-static int
-serve(struct daemon *d)
+static void
+on_ready(struct daemon *d)
 {
-	struct server_args args = {
-	    .conf = &d->conf,
-	    .access = &d->access,
-	    .listeners = &d->listeners,
-	    .cmd = &d->cmd,
-	    .map = &d->segment.map,
-	    .hints = d->hints,
-	    .epoch = d->segment.epoch,
-	    .shift = &d->shift,
-	    .on_tick = on_tick,
-	    .on_hangup = on_hangup,
-	    .arg = d,
-	};
-
-	if (snapshot_new(d->segment.store, d->conf.snapshot_compress != 0, &d->snapshot) != 0) {
-		log_error("no memory for snapshots");
-		return EX_OSERR;
-	}
-	if (d->conf.snapshot_path[0] != '\0' && d->segment.origin == SEGMENT_CREATED)
-		warm_start(&d->conf, d->segment.store, d->snapshot, &d->shift);
-	fill_cmd(d);
-	args.snapshot = d->snapshot;
-	args.huge = &d->huge;
-	if (server_create(&args, &d->server) != 0) {
-		log_error("no memory for the event loop");
-		return EX_OSERR;
-	}
-	log_start(d);
-	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(), d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
 	tell_parent(d, 0);
-	server_run(d->server);
-	notify_send("STOPPING=1");
-	server_free(d->server);
-	if (d->conf.snapshot_path[0] != '\0')
-		warm_end(&d->conf, d->segment.store, d->snapshot, &d->shift);
-	return 0;
 }
 
-/* From the lock on; undoes what it did. */
-static int
-run(struct daemon *d, const char *unix_path, int n_passed)
-{
-	bool remove = d->conf.unlink != 0;
-	int status;
-
-	if ((status = lock_take(d->conf.name, &d->lock_fd)) != 0)
-		return status;
-	d->start_us = monotonic_us();
-	if ((status = listen_open(&d->conf, unix_path, d->gid, n_passed, &d->listeners)) != 0)
-		return status;
-	if ((status = open_segment(d)) == 0) {
-		if ((status = write_pidfile(&d->conf)) == 0)
-			status = serve(d);
-		snapshot_free(d->snapshot);
-		if (d->hints != NULL) {
-			store_set_hints(d->segment.store, NULL, 0);
-			hints_destroy(d->hints);
-		}
-		segment_close(&d->segment, d->conf.name, remove);
-		if (remove)
-			segment_drop_aside(d->conf.name);
-		if (d->conf.pidfile[0] != '\0' && status == 0)
-			unlink(d->conf.pidfile);
-	}
-	listen_close(&d->listeners);
-	if (remove && status == 0)
-		lock_remove(d->conf.name, d->lock_fd);
-	if (status == 0)
-		log_info("ended; the segment %s", remove ? "is removed" : "stays for the next start");
-	return status;
-}
+/* ---- all together --------------------------------------------------------------------------------------------------------- */
 
 static int
 start(struct daemon *d)
@@ -426,6 +187,8 @@ start(struct daemon *d)
 	log_open(d->conf.log_to == LOG_TO_SYSLOG, (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
 	log_set_time(d->conf.log_time != 0);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that would grow too large is an error, with words */
+	ending_begin();
 	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
 	raise_limits(&d->conf);
 	if ((status = find_group(&d->conf, &d->gid)) != 0 || (status = become_user(&d->conf, unix_path)) != 0)
@@ -435,17 +198,24 @@ start(struct daemon *d)
 		log_error("%s", d->given.error);
 		return EX_USAGE;
 	}
+	if ((status = warm_check(&d->conf)) != 0)
+		return status;
 	if (d->conf.daemon != 0 && (status = go_to_background(d)) != 0)
 		return status;
-	status = run(d, unix_path, n_passed);
-	tell_parent(d, status);
+	status = instance_run(d, unix_path, n_passed);
+	tell_parent(d, status != 0 ? status : EX_TEMPFAIL); /* it ended before it served */
 	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct daemon d = {.ready_fd = -1, .lock_fd = -1};
+	static struct daemon d = {
+	    .ready_fd = -1,
+	    .lock_fd = -1,
+	    .on_hangup = on_hangup,
+	    .on_ready = on_ready,
+	};
 	int status = 0;
 
 	descriptor_fill_standard();
@@ -473,7 +243,7 @@ main(int argc, char **argv)
 		if (access_resolve(&d.conf, &d.access, d.given.error) != 0) {
 			log_error("%s", d.given.error);
 			status = EX_USAGE;
-		} else
+		} else if ((status = warm_check(&d.conf)) == 0)
 			printf("the configuration is right\n");
 		break;
 	case CONF_RUN:

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/snapshot_file.h"
 #include "daemon/snapshot_pipe.h"
@@ -79,25 +80,36 @@ snapshot_result(const struct snapshot *s)
 /* ---- jobs ------------------------------------------------------------------------------------------------------------ */
 
 static int64_t
-begin(struct snapshot *s, const char *path, enum snapshot_state state)
+begin(struct snapshot *s, const struct snapshot_source *file, const struct snapshot_pipe *pipe,
+    enum snapshot_state state)
 {
-	int r;
+	int r = 0;
 
 	if (snapshot_is_busy(s))
-		return -EBUSY;
-	if (path[0] != '/')
-		return -EINVAL;
-	s->pipe.path = strdup(path);
-	if (s->pipe.path == NULL)
-		return -ENOMEM;
-	s->cursor = 0;
-	s->walked = s->is_bad = false;
-	s->n_keys = s->n_done = 0;
-	s->at = 0;
-	r = state == SNAPSHOT_SAVING ? snapshot_pipe_write(&s->pipe) : snapshot_pipe_read(&s->pipe);
+		r = -EBUSY;
+	else if (file->fd < 0 && file->path[0] != '/')
+		r = -EINVAL;
+	else {
+		s->pipe = *pipe;
+		s->pipe.fd = file->fd;
+		s->pipe.path = strdup(file->path);
+		if (s->pipe.path == NULL)
+			r = -ENOMEM;
+	}
+	if (r == 0) {
+		s->cursor = 0;
+		s->walked = s->is_bad = false;
+		s->n_keys = s->n_done = 0;
+		s->at = 0;
+		r = state == SNAPSHOT_SAVING ? snapshot_pipe_write(&s->pipe) : snapshot_pipe_read(&s->pipe);
+		if (r != 0) {
+			free(s->pipe.path);
+			s->pipe = (struct snapshot_pipe){.path = NULL};
+		}
+	}
 	if (r != 0) {
-		free(s->pipe.path);
-		s->pipe = (struct snapshot_pipe){.path = NULL};
+		if (file->fd >= 0)
+			close(file->fd);
 		return r;
 	}
 	s->result = (struct snapshot_result){.job = s->result.job + 1, .state = state};
@@ -105,25 +117,31 @@ begin(struct snapshot *s, const char *path, enum snapshot_state state)
 }
 
 int64_t
-snapshot_save(struct snapshot *s, const char *path, int64_t now_unix_s)
+snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_unix_s)
 {
 	struct store_stats stats;
 
-	if (snapshot_is_busy(s))
-		return -EBUSY;
 	store_stats(s->store, &stats);
-	s->pipe = (struct snapshot_pipe){.compress = s->compress, .now_unix_s = (uint64_t)now_unix_s, .n_items = stats.curr_items};
-	return begin(s, path, SNAPSHOT_SAVING);
+	const struct snapshot_pipe pipe = {
+	    .compress = s->compress,
+	    .now_unix_s = (uint64_t)now_unix_s,
+	    .n_items = stats.curr_items,
+	};
+	return begin(s, to, &pipe, SNAPSHOT_SAVING);
 }
 
 int64_t
-snapshot_load(struct snapshot *s, const char *path, unsigned how)
+snapshot_load(struct snapshot *s, const struct snapshot_source *from, unsigned how, int64_t now_unix_s)
 {
-	if (snapshot_is_busy(s))
-		return -EBUSY;
-	s->how = how;
-	s->pipe = (struct snapshot_pipe){.partial = (how & SNAPSHOT_PARTIAL) != 0};
-	return begin(s, path, SNAPSHOT_LOADING);
+	const struct snapshot_pipe pipe = {
+	    .partial = (how & SNAPSHOT_PARTIAL) != 0,
+	    .now_unix_s = (uint64_t)now_unix_s,
+	    .max_age_s = from->max_age_s,
+	};
+
+	if (!snapshot_is_busy(s))
+		s->how = how;
+	return begin(s, from, &pipe, SNAPSHOT_LOADING);
 }
 
 static enum snapshot_pace
@@ -135,6 +153,7 @@ end(struct snapshot *s)
 	r->error = s->is_bad ? -EBADMSG : s->pipe.error;
 	r->file_bytes = s->pipe.file_bytes;
 	r->whole_items = s->pipe.whole_items;
+	r->saved_unix_s = s->pipe.saved_unix_s;
 	snapshot_pipe_close(&s->pipe);
 	if (r->error != 0 && !(partial && (r->error == -EBADMSG || r->error == -ENODATA) && r->items + r->expired + r->kept + r->refused > 0))
 		r->state = SNAPSHOT_FAILED;

@@ -36,6 +36,7 @@ struct snapshot_result {
 	uint64_t expired, kept, refused; /* of a load: not stored, because ... (refused: no room) */
 	uint64_t whole_items;/* of a damaged file: items before the damage */
 	uint64_t file_bytes; /* of a save */
+	uint64_t saved_unix_s; /* of a load: when the file was saved; 0: not known */
 	int error;           /* SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut short, or the kernel's */
 };
 
@@ -50,9 +51,19 @@ int snapshot_new(struct store *store, bool compress, struct snapshot **ret);
 /* Cancels, and frees. NULL is allowed. */
 void snapshot_free(struct snapshot *s);
 
-/* Begins a job: its number. -EBUSY: one is under way. -EINVAL: path isn't absolute. -ENOMEM. Errors of the file come with the result. */
-int64_t snapshot_save(struct snapshot *s, const char *path, int64_t now_unix_s);
-int64_t snapshot_load(struct snapshot *s, const char *path, unsigned how);
+struct snapshot_source {
+	const char *path;   /* absolute; with a descriptor, for messages only */
+	int fd;             /* -1: path is opened. It is the job's, also on failure */
+	uint64_t max_age_s; /* of a load: an older file is -ESTALE; 0: any age */
+};
+
+/*
+ * Begins a job: its number. -EBUSY: one is under way. -EINVAL: path isn't
+ * absolute. -ENOMEM. Errors of the file come with the result.
+ */
+int64_t snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_unix_s);
+int64_t snapshot_load(struct snapshot *s, const struct snapshot_source *from, unsigned how,
+    int64_t now_unix_s);
 
 /* Whether a job is under way. */
 bool snapshot_is_busy(const struct snapshot *s);

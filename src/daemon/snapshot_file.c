@@ -4,17 +4,19 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include "daemon/snapshot_place.h"
 #include "shm/hash.h"
 
-#define MAGIC        "\x89peeks\r\n"
 #define VERSION      1
 #define HEADER_BYTES 40
 #define BLOCK_BYTES  24
@@ -117,46 +119,76 @@ write_all(struct snapshot_writer *w, const char *bytes, size_t n)
 	return 0;
 }
 
-/* Whether what is there may be replaced: nothing, an empty file, or a snapshot. */
 static bool
 may_replace(const char *path)
 {
-	char magic[8];
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool may = fd < 0 && errno == ENOENT;
+	enum snapshot_place place = snapshot_place(path);
 
-	if (fd < 0)
-		return may;
-	may = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_size == 0 || (read(fd, magic, 8) == 8 && memcmp(magic, MAGIC, 8) == 0));
-	close(fd);
-	return may;
+	return place == SNAPSHOT_PLACE_FREE || place == SNAPSHOT_PLACE_SNAPSHOT;
+}
+
+/*
+ * PATH.new, which a killed save may have left. Where somebody else has that
+ * name, a random one that nobody can take before.
+ */
+static int
+make_fresh(struct snapshot_writer *w)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	uint64_t random;
+
+	w->fd = -1;
+	if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new", w->path) >= (int)sizeof(w->fresh_path))
+		return -ENAMETOOLONG;
+	if (may_replace(w->fresh_path)) {
+		unlink(w->fresh_path);
+		w->fd = open(w->fresh_path, flags, 0600);
+	} else
+		errno = EEXIST;
+	for (int i = 0; w->fd < 0 && errno == EEXIST && i < 4; i++) {
+		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return -EIO;
+		if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new-%016" PRIx64, w->path, random) >=
+		    (int)sizeof(w->fresh_path))
+			return -ENAMETOOLONG;
+		w->fd = open(w->fresh_path, flags, 0600);
+	}
+	return w->fd < 0 ? -errno : 0;
+}
+
+/* Where the bytes go: a new file beside path, or the descriptor. */
+static int
+begin_file(struct snapshot_writer *w, const char *path, int fd)
+{
+	struct stat st;
+
+	w->fd = fd;
+	if (fd >= 0)
+		return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path))
+		return -ENAMETOOLONG;
+	if (!may_replace(path))
+		return -EEXIST;
+	return make_fresh(w);
 }
 
 int
-snapshot_create(const char *path, bool compress, uint64_t now_unix_s, uint64_t n_items, struct snapshot_writer **ret)
+snapshot_create(const char *path, int fd, bool compress, uint64_t now_unix_s, uint64_t n_items,
+    struct snapshot_writer **ret)
 {
 	struct snapshot_writer *w = calloc(1, sizeof(*w));
-	char header[HEADER_BYTES] = MAGIC;
+	char header[HEADER_BYTES] = SNAPSHOT_MAGIC;
 	int r = -ENOMEM;
 
-	if (w == NULL)
+	if (w == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
-	w->fd = -1;
+	}
+	if ((r = begin_file(w, path, fd)) != 0)
+		goto fail;
+	r = -ENOMEM;
 	if (compress && (w->zstd = ZSTD_createCCtx()) == NULL)
-		goto fail;
-	r = -ENAMETOOLONG;
-	if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path) ||
-	    snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new", path) >= (int)sizeof(w->fresh_path))
-		goto fail;
-	r = -EEXIST;
-	if (!may_replace(path) || !may_replace(w->fresh_path))
-		goto fail;
-	unlink(w->fresh_path);
-	w->fd = open(w->fresh_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = -errno;
-	if (w->fd < 0)
 		goto fail;
 	put_u32(header + 8, VERSION);
 	put_u32(header + 12, 0);
@@ -251,15 +283,16 @@ snapshot_commit(struct snapshot_writer *w, uint64_t *ret_file_bytes)
 	r = write_block(w, KIND_END, total, sizeof(total), sizeof(total), 0);
 	if (r == 0 && fsync(w->fd) != 0)
 		r = -errno;
-	if (r == 0 && rename(w->fresh_path, w->path) != 0)
+	if (r == 0 && w->fresh_path[0] != '\0' && rename(w->fresh_path, w->path) != 0)
 		r = -errno;
 	if (r != 0) {
 		snapshot_abandon(w);
 		return r;
 	}
 	*ret_file_bytes = w->file_bytes;
+	if (w->fresh_path[0] != '\0')
+		r = sync_directory_of(w->path);
 	w->fresh_path[0] = '\0';
-	r = sync_directory_of(w->path);
 	snapshot_abandon(w);
 	return r;
 }
@@ -284,7 +317,7 @@ snapshot_abandon(struct snapshot_writer *w)
 struct snapshot_reader {
 	int fd;
 	uint64_t first_checksum, checksum;
-	uint64_t n_items;
+	uint64_t n_items, saved_unix_s;
 	ZSTD_DCtx *zstd;
 	char *stored, *raw;
 	size_t stored_cap, raw_cap;
@@ -311,16 +344,19 @@ read_all(int fd, char *to, size_t n)
 }
 
 int
-snapshot_open(const char *path, struct snapshot_reader **ret)
+snapshot_open(const char *path, int fd, struct snapshot_reader **ret)
 {
 	struct snapshot_reader *r = calloc(1, sizeof(*r));
 	char header[HEADER_BYTES];
 	struct stat st;
 	int error = -ENOMEM;
 
-	if (r == NULL)
+	if (r == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
-	r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	r->fd = fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (r->fd < 0) {
 		error = -errno;
 		goto fail;
@@ -330,17 +366,24 @@ snapshot_open(const char *path, struct snapshot_reader **ret)
 		goto fail;
 	error = -EBADMSG;
 	if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode) || read_all(r->fd, header, sizeof(header)) != 1 ||
-	    memcmp(header, MAGIC, 8) != 0 || hash_key(header, 32, 0) != get_u64(header + 32))
+	    memcmp(header, SNAPSHOT_MAGIC, 8) != 0 || hash_key(header, 32, 0) != get_u64(header + 32))
 		goto fail;
 	error = -EPROTO;
 	if (get_u32(header + 8) != VERSION)
 		goto fail;
 	r->checksum = r->first_checksum = get_u64(header + 32);
+	r->saved_unix_s = get_u64(header + 16);
 	*ret = r;
 	return 0;
 fail:
 	snapshot_close(r);
 	return error;
+}
+
+uint64_t
+snapshot_saved_unix_s(const struct snapshot_reader *r)
+{
+	return r->saved_unix_s;
 }
 
 static bool

@@ -37,6 +37,7 @@
 
 #include "shm/layout.h"
 
+#define SNAPSHOT_MAGIC       "\x89peeks\r\n"
 #define SNAPSHOT_ITEM_BYTES  18
 #define SNAPSHOT_RAW_MAX     (SNAPSHOT_ITEM_BYTES + ITEM_KEY_MAX + ITEM_VALUE_MAX)
 #define SNAPSHOT_KEY_B64     1
@@ -62,25 +63,39 @@ uint32_t snapshot_get_item(const char *from, uint32_t n, struct snapshot_item *r
 struct snapshot_writer;
 
 /*
- * Begins PATH.new, mode 0600. -EEXIST: PATH is something else than a snapshot, and is left alone. -ENAMETOOLONG, -ENOMEM, or as open has it.
+ * fd -1: begins PATH.new, mode 0600; a PATH.new that isn't ours stays, and the
+ * name gets a random ending. Else writes to fd, which is open for writing and
+ * belongs to the writer from here on, also on failure.
+ * -EEXIST: PATH is something else than a snapshot, and is left alone. -EINVAL:
+ * fd is no plain file. -ENAMETOOLONG, -ENOMEM, or as open has it.
  */
-int snapshot_create(const char *path, bool compress, uint64_t now_unix_s, uint64_t n_items, struct snapshot_writer **ret);
+int snapshot_create(const char *path, int fd, bool compress, uint64_t now_unix_s, uint64_t n_items,
+    struct snapshot_writer **ret);
 
 /* Appends a block. As write has it. */
 int snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, uint32_t n_items);
 
-/* The end block; to the disk; then PATH.new becomes PATH. On failure PATH is what it was. Frees w either way. */
+/*
+ * The end block; to the disk; then PATH.new becomes PATH. On failure PATH is
+ * what it was. Frees w either way. Of a descriptor, the name is its giver's.
+ */
 int snapshot_commit(struct snapshot_writer *w, uint64_t *ret_file_bytes);
 
-/* Removes PATH.new. Frees w. NULL is allowed. */
+/* Removes what snapshot_create made. Frees w. NULL is allowed. */
 void snapshot_abandon(struct snapshot_writer *w);
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
 struct snapshot_reader;
 
-/* -EBADMSG: not a snapshot, or its header is damaged. -EPROTO: of another version. -ENOMEM, or as open has it. */
-int snapshot_open(const char *path, struct snapshot_reader **ret);
+/*
+ * fd: as in snapshot_create. -EBADMSG: not a snapshot, or its header is
+ * damaged. -EPROTO: of another version. -ENOMEM, or as open has it.
+ */
+int snapshot_open(const char *path, int fd, struct snapshot_reader **ret);
+
+/* When its saving began, Unix time. */
+uint64_t snapshot_saved_unix_s(const struct snapshot_reader *r);
 
 /*
  * The next block: 1; its bytes are valid until the next call. 0: the end, all was there. -EBADMSG: damaged here. -ENODATA: cut short

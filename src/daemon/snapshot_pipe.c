@@ -69,8 +69,9 @@ write_file(void *arg)
 	struct snapshot_writer *w = NULL;
 	struct snapshot_block *b;
 	uint64_t file_bytes = 0;
-	int r = snapshot_create(p->path, p->compress, p->now_unix_s, p->n_items, &w);
+	int r = snapshot_create(p->path, p->fd, p->compress, p->now_unix_s, p->n_items, &w);
 
+	p->fd = -1;
 	while (r == 0 && (b = wait_full(p)) != NULL) {
 		r = snapshot_write(w, b->bytes, b->len, b->n_items);
 		snapshot_pipe_got(p);
@@ -128,8 +129,17 @@ read_file(void *arg)
 	uint64_t whole_items = 0, passed_items = 0;
 	const char *raw;
 	uint32_t raw_bytes, n_items;
-	int r = snapshot_open(p->path, &reader);
+	int r = snapshot_open(p->path, p->fd, &reader);
 
+	p->fd = -1;
+	if (r == 0) {
+		pthread_mutex_lock(&p->lock);
+		p->saved_unix_s = snapshot_saved_unix_s(reader);
+		pthread_mutex_unlock(&p->lock);
+		if (p->max_age_s > 0 && p->now_unix_s > p->saved_unix_s &&
+		    p->now_unix_s - p->saved_unix_s > p->max_age_s)
+			r = -ESTALE;
+	}
 	if (r == 0 && !p->partial) {
 		r = check_file(p, reader, &whole_items);
 		if (r == 0)

@@ -30,11 +30,13 @@ struct snapshot_pipe {
 	bool cancelled;        /* by the loop's side */
 	bool done;             /* the file's thread has ended; what follows is its result */
 	int error;
-	uint64_t file_bytes, whole_items;
+	uint64_t file_bytes, whole_items, saved_unix_s;
 	/* of the file's thread; set before it starts */
 	char *path;
+	int fd; /* -1: path is opened */
 	bool reading, compress, partial;
 	uint64_t now_unix_s, n_items;
+	uint64_t max_age_s; /* of a file that is read; 0: any. An older one: -ESTALE */
 };
 
 /* Starts the file's thread: a writer that gets blocks, or a reader that puts them. -ENOMEM, -EAGAIN. */

@@ -18,6 +18,8 @@ explain(int error)
 		return "it is cut short";
 	case -EPROTO:
 		return "it is a snapshot of another version";
+	case -ESTALE:
+		return "it is older than snapshot_max_age allows";
 	case -EEXIST:
 		return "the file that is there is no snapshot, and is left alone";
 	default:
@@ -54,6 +56,7 @@ void
 snapshot_request(struct snapshot *s, const struct wire_request *req, int64_t now_unix_s, struct wire_out *out)
 {
 	unsigned char path[WIRE_LINE_MAX + 1];
+	struct snapshot_source file = {.path = (const char *)path, .fd = -1};
 	size_t len;
 	int64_t job;
 
@@ -64,9 +67,10 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int64_t now
 	path[len] = '\0';
 	log_info("%s %s", wire_verbs[req->verb].name, (const char *)path);
 	if (req->verb == WIRE_PEEK_SAVE)
-		job = snapshot_save(s, (const char *)path, now_unix_s);
+		job = snapshot_save(s, &file, now_unix_s);
 	else
-		job = snapshot_load(s, (const char *)path, SNAPSHOT_KEEP | (req->verb == WIRE_PEEK_LOAD_PART ? SNAPSHOT_PARTIAL : 0u));
+		job = snapshot_load(s, &file,
+		    SNAPSHOT_KEEP | (req->verb == WIRE_PEEK_LOAD_PART ? SNAPSHOT_PARTIAL : 0u), now_unix_s);
 	if (job > 0)
 		wire_put_linef(out, "%" PRId64, job);
 	else if (job == -EBUSY)

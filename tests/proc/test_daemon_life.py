@@ -362,6 +362,24 @@ def background():
 
 
 @test
+def pidfile_in_the_way():
+    """-P writes to no file that holds something else, nor through a link, and removes only what is its own"""
+    precious, link = os.path.join(TMP, "precious"), os.path.join(TMP, "link")
+    open(precious, "w").write("12 precious data")
+    os.symlink(precious, link)
+    for path in (precious, link, TMP):
+        status, log = refused("-P", path, "-m", "2")
+        assert status == 73 and path in log, (status, log)
+        assert open(precious).read() == "12 precious data"
+    pid = os.path.join(TMP, "pid")
+    open(pid, "w").write("99999999\n")  # of a dead one
+    d = Daemon("-P", pid, "-m", "2")
+    assert open(pid).read() == "%d\n" % d.pid
+    open(pid, "w").write("1\n")
+    assert d.stop() == 0 and open(pid).read() == "1\n"
+
+
+@test
 def heartbeat():
     """the clock word and the counters in the segment go on while it runs; pid and epoch are the writer's; pid is 0 after a clean end"""
     def word(off):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Snapshots: saved and loaded whole, in slices, by command and over a reboot; damage, full disks, and who may."""
 import base64
+import glob
 import os
 import random
 import re
@@ -188,6 +189,139 @@ def over_a_reboot():
         assert (count(g) > 0) == bool(n) or len(data) < 300000, g.log()
         g.kill()
         os.unlink(shm())
+
+
+@test
+def last_save_fails():
+    """15.10: a last save that fails is exit status 74, and --unlink removes nothing"""
+    gone = os.path.join(TMP, "gone")
+    os.mkdir(gone)
+    args = ("-m", "16", "--snapshot-path", os.path.join(gone, "f"))
+    for more in (("--unlink",), ()):
+        d = Daemon(*args, *more)
+        fill(d, 500)
+        os.rmdir(gone)
+        assert d.stop() == 74, d.log()
+        assert "can't be saved" in d.log() and os.path.exists(shm()), d.log()
+        assert not more or "nothing is removed" in d.log(), d.log()
+        os.mkdir(gone)
+        e = Daemon(*args, *more)
+        check(e, 500)
+        assert e.stop() == 0 and os.path.exists(shm()) == (not more), e.log()
+        os.unlink(os.path.join(gone, "f"))
+    lib.clean()
+
+
+@test
+def foreign_path():
+    """15.11: a snapshot_path that leads to a directory, a link or another's file is refused at the start and by --check; nothing is moved"""
+    letter, link, folder = (os.path.join(TMP, n) for n in ("letter", "link", "folder"))
+    os.mkdir(folder)
+    open(os.path.join(folder, "in it"), "w").close()
+    with open(letter, "w") as f:
+        f.write("precious data")
+    os.symlink(letter, link)
+    for path in (letter, link, folder, "/dev/null", PEEKCTL):
+        before = os.lstat(path)
+        status, log = lib.refused("-m", "16", "--snapshot-path", path)
+        assert status == 64 and path in log and "snapshot_path" in log, (status, log)
+        assert not glob.glob(shm() + "*"), "something is left"
+        r = subprocess.run([lib.PEEKD, "--check", "--snapshot-path", path], stderr=subprocess.PIPE)
+        assert r.returncode == 64 and path.encode() in r.stderr, r
+        after = os.lstat(path)
+        assert (before.st_ino, before.st_size, before.st_mode) == (after.st_ino, after.st_size, after.st_mode)
+    assert {"folder", "letter", "link"} <= set(os.listdir(TMP)) and not glob.glob(TMP + "/*.damaged*")
+    assert open(letter).read() == "precious data" and os.listdir(folder) == ["in it"]
+    open(FILE, "w").close()  # as a reservation it is as good as none
+    d = Daemon("-m", "16", "--snapshot-path", FILE)
+    fill(d, 10)
+    assert d.stop() == 0 and "10 items saved" in d.log(), d.log()
+
+
+@test
+def kept_beside():
+    """a file that was not loaded whole is never replaced, nor what was kept of an earlier one: a passing error, too old, no room"""
+    def files():
+        return sorted(n for n in os.listdir(TMP) if n.startswith("a file"))
+    args = ("-m", "16", "--snapshot-path", FILE)
+    d = Daemon(*args)
+    fill(d, 3000)
+    d.stop()
+    good = open(FILE, "rb").read()
+    for path in glob.glob(shm() + "*"):
+        os.unlink(path)
+    # it was saved a second ago, and may not be older than that
+    time.sleep(2.2)
+    d = Daemon(*args, "--snapshot-max-age", "1")
+    assert "older than snapshot_max_age" in d.log() and count(d) == 0, d.log()
+    assert d.client().stats()["snapshot_age"] == "0"
+    fill(d, 5)
+    assert d.stop() == 0 and files() == ["a file.snap", "a file.snap.old"], files()
+    assert open(FILE + ".old", "rb").read() == good
+    # no room for all of it, where nothing may go
+    os.replace(FILE + ".old", FILE)
+    os.unlink(shm())
+    big = random.Random(1).randbytes(900000)
+    d = Daemon(*args)
+    for i in range(12):
+        assert d.client().set("big%d" % i, big) == b"STORED"
+    d.stop()
+    os.unlink(shm())
+    second = open(FILE, "rb").read()
+    with open(FILE + ".old", "wb") as f:
+        f.write(b"an older one")
+    d = Daemon("-m", "4", "-M", "--snapshot-path", FILE)
+    assert "for which there is no room" in d.log() and "kept as %s.old-2 too" % FILE in d.log(), d.log()
+    age = int(d.client().stats()["snapshot_age"])
+    assert 0 <= age < 100 and "saved %d s ago" % age in d.log(), d.log()
+    d.kill()  # and what a later life saves doesn't replace it either
+    d = Daemon("-m", "4", "-M", "--snapshot-path", FILE)
+    assert d.stop() == 0
+    assert files() == ["a file.snap", "a file.snap.old", "a file.snap.old-2"], files()
+    assert open(FILE + ".old", "rb").read() == b"an older one" and open(FILE + ".old-2", "rb").read() == second
+    # all nine names taken: not saved, and said so
+    os.unlink(shm())
+    os.replace(FILE + ".old-2", FILE)
+    for i in range(2, 10):
+        open(FILE + ".old-%d" % i, "w").close()
+    d = Daemon("-m", "4", "-M", "--snapshot-path", FILE)
+    assert d.stop() == 74 and "is not saved" in d.log() and open(FILE, "rb").read() == second, d.log()
+    lib.clean()
+
+
+@test
+def damaged_twice():
+    """a second damaged file doesn't replace the first one that was kept"""
+    args = ("-m", "16", "--snapshot-path", FILE)
+    for n in range(2):
+        d = Daemon(*args)
+        fill(d, 100 + n)
+        assert d.stop() == 0
+        os.unlink(shm())
+        with open(FILE, "r+b") as f:
+            f.seek(60)
+            f.write(b"%d" % n)
+        Daemon(*args).kill()
+        os.unlink(shm())
+    kept = sorted(n for n in os.listdir(TMP) if "damaged" in n)
+    assert kept == ["a file.snap.damaged", "a file.snap.damaged-2"], kept
+
+
+@test
+def new_is_taken():
+    """somebody else's PATH.new doesn't stand in a save's way, and stays"""
+    d = Daemon()
+    fill(d, 10)
+    other = os.path.join(TMP, "precious")
+    with open(other, "w") as f:
+        f.write("precious data")
+    os.symlink(other, FILE + ".new")
+    status, out = ctl(d, "save", FILE)
+    assert status == 0 and "10 items saved" in out, out
+    assert os.path.islink(FILE + ".new") and open(other).read() == "precious data"
+    assert sorted(os.listdir(TMP))[:2] == ["a file.snap", "a file.snap.new"], os.listdir(TMP)
+    e = Daemon(suffix="2")
+    assert ctl(e, "load", FILE)[1].startswith("10 items loaded")
 
 
 @test

@@ -1,0 +1,276 @@
+/*
+ * instance.c: from the lock to the end (instance.h), in this order:
+ *
+ *   lock; sockets; segment, taken over or handed over; hint page; snapshot; loop.
+ */
+#include "daemon/instance.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/ending.h"
+#include "daemon/lock.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/pidfile.h"
+
+uint64_t
+instance_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* ---- the segment -------------------------------------------------------------------------------------------------------- */
+
+/* Whoever may connect may read, unless the setting says otherwise. */
+static mode_t
+segment_mode(const struct conf *conf, mode_t unix_mode)
+{
+	mode_t mode = 0600;
+
+	if (conf->shm_mask != 0)
+		return ((mode_t)conf->shm_mask & 0644) | 0600;
+	if ((unix_mode & 0070) != 0)
+		mode |= 0040;
+	if ((unix_mode & 0007) != 0)
+		mode |= 0004;
+	return mode;
+}
+
+/* One page at once where they are required; the others come in the background. */
+static int
+begin_huge(struct daemon *d)
+{
+	uint64_t n_bytes;
+
+	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map,
+	    d->hints != NULL ? hints_bytes(d->hints, &n_bytes) : NULL);
+	if (d->conf.huge_pages != HUGE_PAGES_REQUIRE)
+		return 0;
+	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
+		return 0;
+	log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does without", strerror(errno));
+	return EX_OSERR;
+}
+
+static int
+open_segment(struct daemon *d)
+{
+	const struct segment_conf sc = {
+	    .name = d->conf.name,
+	    .arena_bytes = d->conf.memory_limit,
+	    .mode = segment_mode(&d->conf, d->listeners.unix_mode),
+	    .gid = d->gid,
+	    .socket_path = d->listeners.unix_path,
+	    .store = {.evict = d->conf.disable_evictions == 0, .item_max_bytes = (uint32_t)d->conf.max_item_size},
+	};
+	struct segment *s = &d->segment;
+	struct byte *bytes;
+	uint64_t n_bytes, word;
+	int status;
+
+	word = clock_word_now(&d->shift);
+	status = segment_open(&sc, clock_word_s(word), (int64_t)time(NULL), s);
+	if (status != 0)
+		return status;
+	/* readers take the clock for the heartbeat: it must not be the dead writer's */
+	store_tick(s->store, clock_word_now(&d->shift));
+	if (hints_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
+		bytes = hints_bytes(d->hints, &n_bytes);
+		store_set_hints(s->store, bytes, n_bytes);
+	} else
+		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
+	return begin_huge(d);
+}
+
+static void
+fill_cmd(struct daemon *d)
+{
+	struct cmd *cmd = &d->cmd;
+
+	cmd->name = d->conf.name;
+	cmd->store = d->segment.store;
+	cmd->limit_maxbytes = d->segment.map.arena_bytes;
+	cmd->item_max_bytes = (uint32_t)d->conf.max_item_size;
+	cmd->flush_allowed = d->conf.disable_flush_all == 0;
+	cmd->shutdown_allowed = d->conf.enable_shutdown != 0;
+	cmd->started_unix_s = (int64_t)time(NULL);
+	cmd->pid = (long)getpid();
+	cmd->stat[SHM_STAT_RECOVERED_ITEMS] = word_load_rlx(&d->segment.map.header->recovered_items); /* relaxed: own store */
+	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged + d->segment.recovery.dropped_expired +
+	    d->segment.recovery.dropped_double + d->segment.not_carried;
+	cmd->stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
+	cmd->stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
+	cmd->stat[SHM_STAT_RECOVERY_US] = instance_now_us() - d->start_us;
+}
+
+/* One line with everything that matters. */
+static void
+log_start(const struct daemon *d)
+{
+	const struct segment *s = &d->segment;
+	const struct store_recovery *r = &s->recovery;
+	char found[256], tcp[32] = "";
+	int n;
+
+	switch (s->origin) {
+	case SEGMENT_CREATED:
+		snprintf(found, sizeof(found), "new segment");
+		break;
+	case SEGMENT_TAKEN_OVER:
+		snprintf(found, sizeof(found), "took over %" PRIu64 " items (dropped: %" PRIu64 " expired, %" PRIu64 " damaged, %" PRIu64
+		    " double; %" PRIu64 " buckets repaired)", r->items, r->dropped_expired, r->dropped_damaged, r->dropped_double,
+		    r->repaired_buckets);
+		break;
+	case SEGMENT_HANDED_OVER:
+		n = snprintf(found, sizeof(found), "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB", s->carried,
+		    s->old_arena_bytes >> 20);
+		if (s->not_carried > 0)
+			snprintf(found + n, sizeof(found) - (size_t)n, ", %" PRIu64 " didn't fit", s->not_carried);
+		break;
+	}
+	if (d->listeners.n > 1)
+		snprintf(tcp, sizeof(tcp), " and %u more", d->listeners.n - 1);
+	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
+	    ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld", d->conf.name, s->map.arena_bytes >> 20,
+	    1u << (s->map.seg_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
+	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->listeners.unix_mode, d->conf.conn_limit,
+	    (long)getpid());
+}
+
+/* ---- while it runs -------------------------------------------------------------------------------------------------------- */
+
+static void
+on_tick(void *arg, uint32_t now_ms)
+{
+	const struct daemon *d = arg;
+
+	segment_give_back(d->conf.name, now_ms);
+}
+
+/* ---- all together --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Loads the snapshot into a new segment, or into one that a start before this
+ * one was filling. False: a signal ended it, and the segment stays a part.
+ */
+static bool
+fill(struct daemon *d)
+{
+	bool is_new = d->segment.origin == SEGMENT_CREATED;
+
+	d->warm = (struct warm){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
+	if (d->conf.snapshot_path[0] != '\0' && is_new && !warm_start(&d->warm, 0))
+		return false;
+	return ending_signal() == 0;
+}
+
+static int
+loop(struct daemon *d)
+{
+	struct server_args args = {
+	    .conf = &d->conf,
+	    .access = &d->access,
+	    .listeners = &d->listeners,
+	    .cmd = &d->cmd,
+	    .map = &d->segment.map,
+	    .hints = d->hints,
+	    .snapshot = d->snapshot,
+	    .huge = &d->huge,
+	    .epoch = d->segment.epoch,
+	    .shift = &d->shift,
+	    .on_tick = on_tick,
+	    .on_hangup = d->on_hangup,
+	    .arg = d,
+	};
+
+	fill_cmd(d);
+	if (server_create(&args, &d->server) != 0) {
+		log_error("no memory for the event loop");
+		return EX_OSERR;
+	}
+	if (ending_hangup())
+		d->on_hangup(d);
+	log_start(d);
+	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(), d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
+	d->on_ready(d);
+	if (ending_signal() == 0)
+		server_run(d->server);
+	notify_send("STOPPING=1");
+	server_free(d->server);
+	return 0;
+}
+
+/* EX_IOERR: the last save failed. */
+static int
+serve(struct daemon *d)
+{
+	int status;
+
+	if (snapshot_new(d->segment.store, d->conf.snapshot_compress != 0, &d->snapshot) != 0) {
+		log_error("no memory for snapshots");
+		return EX_OSERR;
+	}
+	if (!fill(d))
+		return 0; /* what is there is no whole: it must not be saved */
+	if ((status = loop(d)) != 0)
+		return status;
+	return d->conf.snapshot_path[0] == '\0' || warm_end(&d->warm) ? 0 : EX_IOERR;
+}
+
+/* The segment with all that serves it; undoes what it did. */
+static int
+use_segment(struct daemon *d)
+{
+	bool remove = d->conf.unlink != 0;
+	int status = open_segment(d);
+
+	if (status != 0)
+		return status;
+	if ((status = pidfile_write(d->conf.pidfile)) == 0) {
+		status = serve(d);
+		pidfile_remove(d->conf.pidfile);
+	}
+	if (remove && status == EX_IOERR) {
+		log_notice("--unlink: nothing is removed, since the items are not saved");
+		remove = false;
+	}
+	snapshot_free(d->snapshot);
+	if (d->hints != NULL) {
+		store_set_hints(d->segment.store, NULL, 0);
+		hints_destroy(d->hints);
+	}
+	segment_close(&d->segment, d->conf.name, remove);
+	if (remove)
+		segment_drop_aside(d->conf.name);
+	return status;
+}
+
+/* From the lock on; undoes what it did. */
+int
+instance_run(struct daemon *d, const char *unix_path, int n_passed)
+{
+	int status;
+
+	if ((status = lock_take(d->conf.name, &d->lock_fd)) != 0)
+		return status;
+	d->start_us = instance_now_us();
+	if ((status = listen_open(&d->conf, unix_path, d->gid, n_passed, &d->listeners)) != 0)
+		return status;
+	status = use_segment(d);
+	listen_close(&d->listeners);
+	if (status == 0 && d->conf.unlink != 0)
+		lock_remove(d->conf.name, d->lock_fd);
+	if (status == 0)
+		log_info("ended; the segment %s", d->conf.unlink != 0 ? "is removed" : "stays for the next start");
+	return status;
+}
+

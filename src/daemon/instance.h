@@ -1,0 +1,52 @@
+/*
+ * instance.h: one instance, from its lock to its end.
+ */
+#ifndef PEEKD_INSTANCE_H
+#define PEEKD_INSTANCE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/access.h"
+#include "daemon/cmd.h"
+#include "daemon/conf.h"
+#include "daemon/hints.h"
+#include "daemon/huge.h"
+#include "daemon/listen.h"
+#include "daemon/segment.h"
+#include "daemon/server.h"
+#include "daemon/snapshot.h"
+#include "daemon/warm.h"
+#include "shm/clock.h"
+
+struct daemon {
+	struct conf conf;
+	struct conf_result given;
+	struct access access;
+	struct listeners listeners;
+	struct clock_shift shift;
+	struct segment segment;
+	struct hints *hints;
+	struct huge huge;
+	struct snapshot *snapshot;
+	struct warm warm;
+	struct cmd cmd;
+	struct server *server;
+	uint64_t start_us; /* monotonic */
+	gid_t gid;
+	int lock_fd;
+	int ready_fd; /* -d: the parent waits for a byte on it */
+	void (*on_hangup)(void *arg); /* the settings are to be read again */
+	void (*on_ready)(struct daemon *d);
+};
+
+/*
+ * Takes the lock, opens the sockets and the segment, serves until it is ended,
+ * and undoes what it did. Returns the exit status, having logged why.
+ */
+int instance_run(struct daemon *d, const char *unix_path, int n_passed);
+
+/* CLOCK_MONOTONIC. */
+uint64_t instance_now_us(void);
+
+#endif
