@@ -190,15 +190,22 @@ PROGRAM_TESTS = $(call rehook,$(call ordered,$(ALL_TESTS)))
 programs = $(foreach d,$(1),$(foreach t,$(PROGRAM_TESTS),$(if $(findstring /tests/$(d)/,$(t)),$(t))))
 TESTS    = $(foreach d,unit regress proc wire ctl clients docs demo,$(call programs,$(d)) $(call SCRIPTS,$(d)))
 
-.PHONY: check check-long tests hooked
+.PHONY: check check-long quick tests hooked
 tests: $(PROGRAMS) $(B)/demo $(ALL_TESTS)
 hooked: $(B)/peekd $(B)/peekctl $(B)/libpeek.so $(addprefix $(B)/,$(HOOKED))
 
-check: ## install what the tests need, build, run every test; ends with `N passed, N failed`
+check: ## install what the tests need, build, run every test (T=pattern: those of that name); ends with `N passed, N failed`
 	@.ci/deps install build test
 	@$(MAKE) --no-print-directory -s tests
 	@$(if $(filter-out $(B),$(HOOKS_B)),$(MAKE) --no-print-directory -s MODE=hooks B=$(HOOKS_B) hooked)
-	@B=$(B) HOOKS_B=$(HOOKS_B) MODE=$(MODE) tests/run $(TESTS)
+	@B=$(B) HOOKS_B=$(HOOKS_B) MODE=$(MODE) T='$(T)' tests/run $(TESTS)
+
+# Tests that need test points are left out, since these are compiled into another build.
+QUICK := $(filter-out $(addprefix $(B)/,$(HOOKED)),$(call tests_in,unit regress wire))
+
+quick: ## the tests of the units, the regressions and the wire alone: half a minute
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekctl $(QUICK)
+	@B=$(B) MODE=$(MODE) T='$(T)' tests/run $(call ordered,$(QUICK)) $(call SCRIPTS,unit regress wire)
 
 check-long: export PEEK_TEST_LONG := 1
 check-long: check ## the same with long runs
@@ -266,6 +273,15 @@ install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, l
 
 .PHONY: model codegen check-aarch64 fuzz crash soak bench
 -include $(sort $(wildcard tests/*/*.mk bench/*.mk))
+
+# One command line of the compiler for each source, as clangd and other editors read them.
+.PHONY: compile_commands.json
+compile_commands.json: ## how each file is compiled, for editors
+	@$(MAKE) --no-print-directory -Bnk all tests 2>/dev/null | awk -v dir="$$PWD" ' \
+	    / -c -o / { file = $$NF; gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); \
+	        printf "%s\n {\"directory\": \"%s\", \"file\": \"%s\", \"command\": \"%s\"}", n++ ? "," : "[", dir, file, $$0 } \
+	    END { print "\n]" }' >$@
+	@echo "$@: $$(grep -c '"file"' $@) files"
 
 .PHONY: clean help
 clean: ## remove build/
