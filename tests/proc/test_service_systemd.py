@@ -71,6 +71,20 @@ def security():
 
 
 @test
+def socket_first():
+    """each service brings its socket unit, which makes the socket with the modes that the package promises, before the daemon could"""
+    for service, sock in (("peekd.service", "peekd.socket"), ("peekd@.service", "peekd@%i.socket")):
+        lines = open(os.path.join(ROOT, "systemd", service)).read().split("\n")
+        assert "Wants=" + sock in lines and "After=" + sock in lines, service
+        assert not [line for line in lines if line.startswith("ExecStartPre=")], "RestartPreventExitStatus doesn't cover it"
+        reloads = [line for line in lines if line.startswith("ExecReload=")]
+        assert "--check" in reloads[0] and "HUP" in reloads[1], reloads
+    for sock in ("peekd.socket", "peekd@.socket"):
+        lines = open(os.path.join(ROOT, "systemd", sock)).read().split("\n")
+        assert "SocketMode=0660" in lines and "SocketGroup=peekd" in lines, sock
+
+
+@test
 def verify():
     """systemd-analyze verify finds no mistake in the units"""
     units = installed()
