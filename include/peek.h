@@ -96,7 +96,8 @@ void peek_close(struct peek *p);
  */
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
-/* The value as a number: a counter's own word, or decimal digits (and blanks behind them). Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
+/* The value as a number: a counter's own word, or text that strtoull would take and incr counts on ("5", " 5", "+5", "5\n", padded to
+ * any length; through the socket up to 4,096 bytes). Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
 int peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value);
 
 struct peek_info {

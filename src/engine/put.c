@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "engine/crash.h"
 #include "engine/record.h"
 #include "engine/store_private.h"
@@ -160,23 +161,20 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 
 /* ---- counters -------------------------------------------------------------------------------------------------------------- */
 
-/* A decimal of at most 64 bits, padded with spaces on the right or not. */
+/* The value as a number, however long it is padded. */
 static bool
-parse_decimal(const char *text, uint32_t n, uint64_t *ret)
+read_decimal(const struct store *s, const struct store_item *item, uint64_t *ret)
 {
-	uint64_t v = 0;
-	uint32_t i = 0;
+	char piece[64];
+	struct number n = {0};
 
-	for (; i < n && text[i] >= '0' && text[i] <= '9'; i++)
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
-			return false;
-	if (i == 0)
-		return false;
-	for (; i < n; i++)
-		if (text[i] != ' ')
-			return false;
-	*ret = v;
-	return true;
+	for (uint32_t at = 0; at < item->value_bytes; at += sizeof(piece)) {
+		uint32_t here = item->value_bytes - at < sizeof(piece) ? item->value_bytes - at : sizeof(piece);
+		store_read(s, item, at, here, piece);
+		if (!number_piece(&n, piece, here))
+			break;
+	}
+	return number_unsigned(&n, ret);
 }
 
 /* Replaces a decimal by a counter item. */
@@ -205,16 +203,10 @@ enum store_result
 store_arith(struct store *s, const struct store_key *key, const struct store_item *item, bool decr, uint64_t delta,
     uint64_t explicit_cas, uint32_t now_s, uint64_t *ret_value, uint64_t *ret_cas)
 {
-	char text[VALUE_DECIMAL_MAX + 4];
 	uint64_t value = item->counter;
 
-	if ((item->state & ITEM_COUNTER) == 0) {
-		if (item->value_bytes == 0 || item->value_bytes > sizeof(text))
-			return STORE_NON_NUMERIC;
-		store_read(s, item, 0, item->value_bytes, text);
-		if (!parse_decimal(text, item->value_bytes, &value))
-			return STORE_NON_NUMERIC;
-	}
+	if ((item->state & ITEM_COUNTER) == 0 && !read_decimal(s, item, &value))
+		return STORE_NON_NUMERIC;
 	uint64_t cas = store_next_cas(s, explicit_cas);
 	if (cas == 0)
 		return STORE_BAD_CAS;

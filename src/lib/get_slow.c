@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "lib/fallback.h"
 #include "lib/get.h"
 #include "lib/handle.h"
@@ -13,7 +14,9 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 
-#define U64_TEXT_MAX 32 /* a decimal value may be padded with blanks */
+#define U64_TEXT_MAX      32   /* longer ones, padded with blanks or zeros, are read in pieces */
+#define NUMBER_PIECE      256
+#define FALLBACK_TEXT_MAX 4096 /* through the socket they are not */
 
 /* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length; LOOKUP_TORN: it was overwritten meanwhile. */
 static ssize_t
@@ -102,26 +105,63 @@ peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t
 	return get_any(p, key, key_len, buf, buf_cap, ret_info);
 }
 
-/* Decimal digits, and blanks behind them. */
-static int
-u64_parse(const char *text, size_t len, uint64_t *ret_value)
+/* Reads a pinned value as a number, piece by piece. False: the list of extents was overwritten meanwhile. */
+static bool
+number_pinned(const struct map *m, const struct lookup_pinned *pin, struct number *n)
 {
-	uint64_t v = 0;
-	size_t i = 0;
+	const struct item_shape *shape = &pin->shape;
+	size_t left = item_value_bytes(pin->word0);
+	char piece[NUMBER_PIECE];
 
-	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
-			return -EDOM;
+	for (uint32_t i = 0; i <= shape->n_extents; i++) {
+		bool tail = i == shape->n_extents;
+		uint32_t segment = tail ? 0 : lookup_extent(pin->item, shape, i);
+		size_t end = tail ? shape->tail_bytes : (size_t)1 << m->seg_shift;
+
+		if (!tail && segment >= m->n_segments)
+			return false;
+		end = end < left ? end : left;
+		for (size_t at = 0; at < end; at += sizeof(piece)) {
+			size_t here = end - at < sizeof(piece) ? end - at : sizeof(piece);
+			if (tail)
+				copy_out(piece, pin->item, shape->value_at + at, here);
+			else
+				copy_out(piece, m->arena, ((size_t)segment << m->seg_shift) + at, here);
+			if (!number_piece(n, piece, here))
+				return true;
+		}
+		left -= end;
 	}
-	if (i == 0)
-		return -EDOM;
-	for (; i < len; i++) {
-		if (text[i] != ' ')
-			return -EDOM;
+	return true;
+}
+
+/* A value that is longer than any number is without blanks or zeros. */
+static int
+long_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
+{
+	struct read rd;
+	int r = (int)read_begin(&rd, p, key, key_len);
+	char text[FALLBACK_TEXT_MAX];
+
+	while (r == 0 && (r = read_pin(&rd)) == 0) {
+		struct number n = {0};
+		char digits[INFO_DIGITS_MAX];
+
+		if ((item_state(rd.pin.word1) & ITEM_COUNTER) != 0) /* since the short read */
+			number_piece(&n, digits, info_counter_digits(&rd.pin, digits));
+		else if (!number_pinned(&rd.a->map, &rd.pin, &n))
+			continue;
+		if (!lookup_stands(&rd.a->map, &rd.pin))
+			continue;
+		read_hit(rd.a, rd.pin.hint_at, 0);
+		return number_unsigned(&n, ret_value) ? 0 : -EDOM;
 	}
-	*ret_value = v;
-	return 0;
+	if (r != -EPROTO)
+		return r;
+	ssize_t n = fallback_get(p, key, key_len, text, sizeof(text), NULL);
+	if (n < 0)
+		return n == -ENOSPC ? -EDOM : (int)n;
+	return number_u64(text, (size_t)n, ret_value) ? 0 : -EDOM;
 }
 
 int
@@ -130,7 +170,9 @@ peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_valu
 	char text[U64_TEXT_MAX];
 	ssize_t n = peek_get(p, key, key_len, text, sizeof(text));
 
+	if (n == -ENOSPC)
+		return long_u64(p, key, key_len, ret_value);
 	if (n < 0)
-		return n == -ENOSPC ? -EDOM : (int)n;
-	return u64_parse(text, (size_t)n, ret_value);
+		return (int)n;
+	return number_u64(text, (size_t)n, ret_value) ? 0 : -EDOM;
 }

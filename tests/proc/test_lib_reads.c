@@ -136,14 +136,34 @@ what_an_item_tells(void **state)
 	assert_int_equal(info.ttl_s, -1);
 	assert_int_equal(peek_get_u64(p, "a", 1, &number), -EDOM);
 
-	/* Numbers: text, padded text, a counter's word. */
-	const char *const texts[] = {"0", "18446744073709551615", "42  ", "18446744073709551616", "", " 1", "-1", "4x", "12 3"};
-	const int64_t want[] = {0, -1, 42, -EDOM, -EDOM, -EDOM, -EDOM, -EDOM, -EDOM};
-	for (int i = 0; i < 9; i++) {
+	/* Numbers: text, padded text, a counter's word. As memcached counts them (15.16). */
+	const char *const texts[] = {"0", "18446744073709551615", "42  ", "5\n", " 1", "+7", "12 3", "\t\v8\r\n", "-0",
+	    "0000000000000000000000000000000000000009", "18446744073709551616", "", "-1", "4x", " ", "+", "- 1"};
+	const uint64_t want[] = {0, UINT64_MAX, 42, 5, 1, 7, 12, 8, 0, 9};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		assert_int_equal(harness_set(&h, "n", 1, texts[i], strlen(texts[i])), STORE_OK);
-		number = 0;
+		number = 42;
 		int r = peek_get_u64(p, "n", 1, &number);
-		assert_true(i < 3 ? r == 0 && number == (uint64_t)want[i] : r == want[i]);
+		assert_int_equal(r, i < 10 ? 0 : -EDOM);
+		assert_true(number == (i < 10 ? want[i] : 42));
+	}
+	for (size_t n = 30; n <= 700000; n = n * 3 + n % 2) { /* inline, in extents, with an inline tail or none */
+		char *text = malloc(n);
+		assert_non_null(text);
+		memset(text, ' ', n);
+		text[n - 1] = '6';
+		assert_int_equal(harness_set(&h, "n", 1, text, n), STORE_OK);
+		assert_int_equal(peek_get_u64(p, "n", 1, &number), 0);
+		assert_true(number == 6);
+		memset(text, '0', n);
+		text[n - 2] = '7';
+		assert_int_equal(harness_set(&h, "n", 1, text, n), STORE_OK);
+		assert_int_equal(peek_get_u64(p, "n", 1, &number), 0);
+		assert_true(number == 70);
+		text[n - 1] = 'x';
+		assert_int_equal(harness_set(&h, "n", 1, text, n), STORE_OK);
+		assert_int_equal(peek_get_u64(p, "n", 1, &number), -EDOM);
+		free(text);
 	}
 	assert_int_equal(harness_set(&h, "n", 1, "7", 1), STORE_OK);
 	key = harness_key(&h, "n", 1);

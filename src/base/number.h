@@ -1,0 +1,86 @@
+/*
+ * number.h: decimal numbers out of text, by the rules of strtoull as memcached applies them. Words of requests, values
+ * that incr and decr count on, and peek_get_u64 are all read here, so that a value is a number to all of them or to none.
+ *
+ *   blanks      space, \t, \n, \v, \f, \r; any number of them, leading
+ *   sign        + or -, at most one
+ *   digits      one or more; leading zeros at will
+ *   the end     of the text, or a blank or a NUL: what stands behind that is not looked at
+ *
+ * A value may be longer than a caller's buffer: it is read in pieces. Nothing is cut to a width.
+ */
+#ifndef PEEK_BASE_NUMBER_H
+#define PEEK_BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum number_at { NUMBER_LEADING, NUMBER_SIGNED, NUMBER_DIGITS, NUMBER_DONE, NUMBER_BAD };
+
+struct number {
+	uint64_t magnitude;
+	enum number_at at;
+	char sign; /* '+', '-', or 0 */
+};
+
+static inline bool
+number_is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Reads on; n begins as {0}. False: the rest of the text changes nothing. */
+static inline bool
+number_piece(struct number *n, const char *p, size_t len)
+{
+	for (size_t i = 0; i < len && n->at < NUMBER_DONE; i++) {
+		unsigned digit = (unsigned)(unsigned char)p[i] - '0';
+
+		if (digit <= 9) {
+			n->at = NUMBER_DIGITS;
+			if (__builtin_mul_overflow(n->magnitude, UINT64_C(10), &n->magnitude) ||
+			    __builtin_add_overflow(n->magnitude, (uint64_t)digit, &n->magnitude))
+				n->at = NUMBER_BAD;
+		} else if (n->at == NUMBER_DIGITS) {
+			n->at = number_is_blank(p[i]) || p[i] == '\0' ? NUMBER_DONE : NUMBER_BAD;
+		} else if (n->at == NUMBER_LEADING && (p[i] == '+' || p[i] == '-')) {
+			n->sign = p[i];
+			n->at = NUMBER_SIGNED;
+		} else if (n->at != NUMBER_LEADING || !number_is_blank(p[i])) {
+			n->at = NUMBER_BAD;
+		}
+	}
+	return n->at < NUMBER_DONE;
+}
+
+/* Whether all that was read is a number of any sign. */
+static inline bool
+number_whole(const struct number *n)
+{
+	return n->at == NUMBER_DIGITS || n->at == NUMBER_DONE;
+}
+
+/* The number as an unsigned one. A minus sign wraps, as strtoull has it, and is refused where the top bit shows it. */
+static inline bool
+number_unsigned(const struct number *n, uint64_t *ret)
+{
+	uint64_t v = n->sign == '-' ? -n->magnitude : n->magnitude;
+
+	if (!number_whole(n) || (n->sign == '-' && v >> 63 != 0))
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* False: no number, or one beyond 64 bits; *ret is untouched. */
+static inline bool
+number_u64(const char *p, size_t len, uint64_t *ret)
+{
+	struct number n = {0};
+
+	number_piece(&n, p, len);
+	return number_unsigned(&n, ret);
+}
+
+#endif
