@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/conn_step.h"
 #include "daemon/log.h"
 
 #define OUT_BYTES      (UINT64_C(64) << 10) /* of the shared output buffer, at first and again after a large reply */
@@ -368,12 +369,8 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 
 	c->runnable = false;
 	for (uint32_t n_reqs = 0;; n_reqs++) {
-		if (c->swallow > 0) {
-			size_t n = c->swallow < len - at ? (size_t)c->swallow : len - at;
-
-			at += n;
-			c->swallow -= n;
-		}
+		if (c->swallow > 0)
+			at += conn_step_swallow(c, window + at, len - at);
 		if (at == len || c->closing || c->attaching)
 			break;
 		if (len - at < c->need)
@@ -385,6 +382,8 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 		switch (wire_parse(window + at, len - at, c->scanned, &req)) {
 		case WIRE_OK:
 			c->scanned = 0;
+			if (conn_step_hangs_up(c, sh, &req))
+				break;
 			if (req.data != NULL && sh->now_us != NULL)
 				execute_store(c, sh, &req, &set_us);
 			else if (execute(c, sh, &req) == CMD_AGAIN) {
@@ -400,6 +399,8 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 			return at;
 		case WIRE_DATA:
 			c->scanned = 0;
+			if (conn_step_hangs_up(c, sh, &req))
+				break;
 			if (req.access > c->level)
 				log_denied(c, sh, &req);
 			if (cmd_admit(sh->cmd, c->level, &req, out)) {
@@ -407,12 +408,13 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 				return at;
 			}
 			c->swallow = req.total_bytes;
+			c->swallows_block = false;
 			break;
 		case WIRE_BAD:
 			c->scanned = 0;
 			c->need = 0;
 			cmd_bad(sh->cmd, &req, out);
-			c->swallow = req.total_bytes;
+			conn_step_bad(c, &req);
 			break;
 		case WIRE_CLOSE:
 			c->closing = true;

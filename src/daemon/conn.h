@@ -54,6 +54,8 @@ struct conn {
 	size_t scanned;   /* of these, known to hold no LF */
 	uint64_t need;    /* bytes of the request that has begun; 0: not known */
 	uint64_t swallow; /* bytes to drop before the next request */
+	bool swallows_block; /* they should end in CR LF */
+	bool lost;        /* what comes may be a value, and nobody knows how long */
 	uint32_t cursor;  /* in a multi-get that was interrupted */
 	bool runnable;    /* the bytes kept may hold whole requests */
 	bool closing;     /* once the output is out */

@@ -40,15 +40,21 @@ wire_u32(const char *p, size_t len, uint32_t *ret)
 bool
 wire_exptime(const char *p, size_t len, int64_t *ret)
 {
-	uint64_t v;
-	bool negative = len > 1 && p[0] == '-' && p[1] != '+';
-	bool from_now = len > 1 && p[0] == '+';
+	struct number n = {0};
 
-	if (!wire_u64(p + negative, len - negative, &v))
+	number_piece(&n, p, len);
+	if (!number_whole(&n) || (n.sign == '-' && n.magnitude > UINT64_C(1) << 63) ||
+	    (n.sign == '+' && n.magnitude > UINT32_MAX))
 		return false;
-	if (v > (from_now ? UINT64_C(0xffffffff) : UINT64_C(0x7fffffff) + negative))
-		return false;
-	*ret = from_now ? (int64_t)v | WIRE_FROM_NOW : negative ? -(int64_t)v : (int64_t)v;
+	uint64_t v = n.magnitude < WIRE_EXPTIME_FAR ? n.magnitude : WIRE_EXPTIME_FAR;
+	if (n.sign == '-')
+		*ret = -(int64_t)v;
+	else if (n.sign == '+')
+		*ret = (int64_t)v | WIRE_FROM_NOW;
+	else if (n.magnitude >> 63 != 0 || (n.magnitude >= WIRE_EXPTIME_NEGATIVE && n.magnitude <= UINT32_MAX))
+		*ret = -1; /* a client's signed number that was printed as an unsigned one of 64 or 32 bits */
+	else
+		*ret = (int64_t)v;
 	return true;
 }
 

@@ -5,7 +5,8 @@
  */
 #include "wire/parse.h"
 
-#define WORDS_MAX 7 /* of a classic command without a list of keys: cas k f e n c noreply */
+#define WORDS_MAX     7 /* of a classic command without a list of keys: cas k f e n c noreply */
+#define UNKNOWN_WORDS 5 /* of an unknown verb's line are looked at */
 
 static const char bad_words[] = "ERROR";
 static const char bad_format[] = "CLIENT_ERROR bad command line format";
@@ -31,17 +32,56 @@ line_may_grow(const char *buf, size_t len)
 	return memcmp(buf + lead, "get ", 4) == 0 || memcmp(buf + lead, "gets ", 5) == 0;
 }
 
-/* The line of an unknown verb: a web browser, or a page in one that posts to us, is hung up on. */
+static bool
+is_number(const struct wire_str *word)
+{
+	uint64_t v;
+
+	return number_u64(word->p, word->len, &v);
+}
+
+/*
+ * Whether a value may follow an unknown verb's line: it is a storage verb in capitals, or has numbers where those have
+ * them. word[0] is the verb.
+ */
+static bool
+seems_store(const struct wire_str *word, unsigned n)
+{
+	char lower[16];
+
+	if ((n >= 5 && is_number(&word[4])) || (n >= 3 && word[0].len == 2 && is_number(&word[2])))
+		return true;
+	if (word[0].len >= sizeof(lower))
+		return false;
+	for (uint32_t i = 0; i < word[0].len; i++) {
+		char c = word[0].p[i];
+		lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	}
+	enum wire_verb verb = wire_verb_find(lower, word[0].len, sizeof(lower));
+	return verb != WIRE_N_VERBS && (wire_verbs[verb].shape == WIRE_SHAPE_STORE || verb == WIRE_MS);
+}
+
+/*
+ * The line of an unknown verb. A web browser, or a page in one that posts to us, is hung up on; so is a client of Redis,
+ * whose keys and values would each be a line.
+ */
 static enum wire_status
 unknown_verb(const char *p, const char *end, struct wire_request *ret)
 {
-	struct wire_str word, last = {p, 0};
+	struct wire_str word[UNKNOWN_WORDS], last = {p, 0}, w;
+	unsigned n = 0;
 
-	while (wire_next_word(&p, end, &word))
-		last = word;
+	while (wire_next_word(&p, end, &w)) {
+		if (n < UNKNOWN_WORDS)
+			word[n++] = w;
+		last = w;
+	}
 	if (last.len >= 5 && memcmp(last.p, "HTTP/", 5) == 0)
 		return WIRE_CLOSE;
+	if (n == 1 && last.len >= 2 && last.p[0] == '*' && last.p[1] >= '0' && last.p[1] <= '9')
+		return WIRE_CLOSE;
 	ret->error = bad_words;
+	ret->lost = n > 0 && seems_store(word, n);
 	return WIRE_BAD;
 }
 
@@ -82,20 +122,47 @@ parse_keys(const char *p, const char *end, struct wire_request *ret)
 	return keys_fit(p, end) ? NULL : bad_format;
 }
 
-/* Words behind the verb: word[0 .. n). */
-static const char *
-parse_store(const struct wire_str *word, struct wire_request *ret)
+/* A data block of this length follows. False: it can't be said how long it is. */
+static bool
+take_length(const struct wire_str *word, struct wire_request *ret)
 {
 	uint64_t data_bytes;
 
-	if (!wire_u32(word[1].p, word[1].len, &ret->client_flags) || !wire_exptime(word[2].p, word[2].len, &ret->exptime))
-		return bad_format;
-	if (!wire_u64(word[3].p, word[3].len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
-		return bad_format;
-	if (ret->verb == WIRE_CAS && !wire_u64(word[4].p, word[4].len, &ret->number))
-		return bad_format;
+	if (!number_u64(word->p, word->len, &data_bytes) || data_bytes > WIRE_DATA_MAX) {
+		ret->lost = true;
+		return false;
+	}
 	ret->data_bytes = (uint32_t)data_bytes;
 	ret->total_bytes = ret->line_bytes + data_bytes + 2;
+	return true;
+}
+
+/*
+ * Words behind the verb: word[0 .. n), n at least 4. A value must never be taken for commands. So the length is read
+ * first, and the block is swallowed whatever else is wrong. A key with blanks, or none, moves the other words: then the
+ * length stands elsewhere, which shows by too many words, or by a number or `noreply` where there should be none.
+ */
+static const char *
+parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
+{
+	unsigned n_own = ret->verb == WIRE_CAS ? 5 : 4;
+	bool moved = n > n_own + 1 || (n > n_own && is_number(&word[n_own]));
+
+	if (ret->verb == WIRE_CAS && wire_word_is(&word[4], "noreply", 7)) {
+		ret->lost = true;
+		return bad_format;
+	}
+	bool has_length = take_length(&word[3], ret);
+	if (moved) {
+		ret->lost = true;
+		return bad_words;
+	}
+	if (!has_length || word[0].len > WIRE_KEY_MAX || !wire_u32_word(&word[1], &ret->client_flags) ||
+	    !wire_exptime(word[2].p, word[2].len, &ret->exptime))
+		return bad_format;
+	if (ret->verb == WIRE_CAS && !number_u64(word[4].p, word[4].len, &ret->number))
+		return bad_format;
+	ret->key = ret->key_sent = word[0];
 	return NULL;
 }
 
@@ -105,7 +172,6 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	bool last_is_noreply = ret->noreply;
 
 	switch (wire_verbs[ret->verb].shape) {
-	case WIRE_SHAPE_STORE:
 	case WIRE_SHAPE_DEL:
 	case WIRE_SHAPE_ARITH:
 	case WIRE_SHAPE_TOUCH:
@@ -118,14 +184,14 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	}
 	switch (wire_verbs[ret->verb].shape) {
 	case WIRE_SHAPE_STORE:
-		return parse_store(word, ret);
+		return parse_store(word, n, ret);
 	case WIRE_SHAPE_DEL:
 		if (n > 1 && !(n == 2 && last_is_noreply) &&
 		    !(wire_word_is(&word[1], "0", 1) && (n == 2 || last_is_noreply)))
 			return bad_delete;
 		return NULL;
 	case WIRE_SHAPE_ARITH:
-		return wire_u64(word[1].p, word[1].len, &ret->number) ? NULL : bad_delta;
+		return number_u64(word[1].p, word[1].len, &ret->number) ? NULL : bad_delta;
 	case WIRE_SHAPE_TOUCH:
 		return wire_exptime(word[1].p, word[1].len, &ret->exptime) ? NULL : bad_exptime;
 	case WIRE_SHAPE_FLUSH:
@@ -134,7 +200,7 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 			return NULL;
 		return wire_exptime(word[0].p, word[0].len, &ret->exptime) ? NULL : bad_exptime;
 	case WIRE_SHAPE_VERB:
-		return wire_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX ? NULL : bad_format;
+		return number_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX ? NULL : bad_format;
 	case WIRE_SHAPE_NUMS:
 		if (!wire_u64(word[0].p, word[0].len, &ret->number) ||
 		    (n > 1 && !wire_u64(word[1].p, word[1].len, &ret->number2)))
@@ -155,9 +221,14 @@ parse_classic(const char *p, const char *end, struct wire_request *ret)
 
 	while (n < WORDS_MAX && wire_next_word(&p, end, &word[n]))
 		n++;
-	if (n + 1 < info->words_min || (info->words_max != 0 && (n + 1 > info->words_max ||
-	    (n == WORDS_MAX && wire_next_word(&p, end, &extra)))))
+	bool too_many = info->words_max != 0 &&
+	    (n + 1 > info->words_max || (n == WORDS_MAX && wire_next_word(&p, end, &extra)));
+	if (n + 1 < info->words_min)
+		ret->lost = info->shape == WIRE_SHAPE_STORE && n >= 2; /* an empty key, say */
+	if (n + 1 < info->words_min || (too_many && info->shape != WIRE_SHAPE_STORE))
 		return bad_words;
+	if (too_many)
+		return parse_store(word, n, ret);
 	ret->noreply = info->noreply && n > 0 && wire_word_is(&word[n - 1], "noreply", 7);
 	if (info->shape == WIRE_SHAPE_PLAIN) {
 		ret->word = n > 0 ? word[0] : (struct wire_str){p, 0};
@@ -171,8 +242,6 @@ parse_classic(const char *p, const char *end, struct wire_request *ret)
 enum wire_status
 wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret)
 {
-	bool swallow = false;
-
 	ret->noreply = false;
 	ret->error = NULL;
 	if (len > 0 && (unsigned char)buf[0] == 0x80) /* the binary protocol's first byte: no line will come */
@@ -190,6 +259,7 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 	ret->data = NULL;
 	ret->quiet = false;
 	ret->base64 = false;
+	ret->lost = false;
 	if (!wire_next_word(&p, end, &verb) ||
 	    (ret->verb = wire_verb_find(verb.p, verb.len, len - (size_t)(verb.p - buf))) == WIRE_N_VERBS)
 		return unknown_verb(verb.p, end, ret);
@@ -201,17 +271,14 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 		ret->error = parse_keys(p, end, ret);
 		break;
 	case WIRE_SHAPE_META:
-		ret->error = wire_parse_meta(p, end, ret, &swallow);
+		ret->error = wire_parse_meta(p, end, ret);
 		break;
 	default:
 		ret->error = parse_classic(p, end, ret);
 		break;
 	}
-	if (ret->error != NULL) {
-		if (!swallow)
-			ret->total_bytes = ret->line_bytes;
+	if (ret->error != NULL)
 		return WIRE_BAD;
-	}
 	if (ret->total_bytes == ret->line_bytes)
 		return WIRE_OK;
 	if (len < ret->total_bytes)

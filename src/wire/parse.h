@@ -4,19 +4,37 @@
 #ifndef PEEK_WIRE_PARSE_H
 #define PEEK_WIRE_PARSE_H
 
+#include "base/number.h"
 #include "wire/wire.h"
 
-/* A signed 32-bit number, or with a plus sign an unsigned one (WIRE_FROM_NOW). False: neither; *ret is untouched. */
+/*
+ * An exptime as struct wire_request holds it. The last 30 days below 2^32, and all from 2^63 on, are what a negative
+ * number becomes in a client that prints it without its sign. False: no number; *ret is untouched.
+ */
+#define WIRE_EXPTIME_NEGATIVE UINT64_C(4292375296)
+#define WIRE_EXPTIME_FAR      (UINT64_C(1) << 39) /* later is cut to it, beyond what an item can say */
 bool wire_exptime(const char *p, size_t len, int64_t *ret);
 
 /* The row of a verb's name, or WIRE_N_VERBS. readable: so many bytes may be read at p, at least len. */
 enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 
+/* A word of a request as an unsigned 32-bit number. */
+static inline bool
+wire_u32_word(const struct wire_str *word, uint32_t *ret)
+{
+	uint64_t v;
+
+	if (!number_u64(word->p, word->len, &v) || v > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
 /*
  * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or
- * the error line. *ret_swallow: the data block's length is known and it is to be swallowed although the line is bad.
+ * the error line; total_bytes and lost then say what is to be swallowed.
  */
-const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow);
+const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret);
 
 /* The first blank of [p, end), or end: eight bytes at a time, since keys are long. Little-endian, as everything
  * here. */

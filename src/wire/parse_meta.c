@@ -41,7 +41,7 @@ parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
 	    : letter == 'D'          ? &ret->number
 	                             : &ret->initial;
 
-	if (wire_u64(p, len, to))
+	if (number_u64(p, len, to))
 		return NULL;
 	return letter == 'D' ? bad_delta : letter == 'J' ? bad_initial : bad_token;
 }
@@ -62,7 +62,7 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 	case TOKEN_NUMBER:
 		return parse_number(p, len, letter, ret);
 	case TOKEN_FLAGS:
-		if (!wire_u32(p, len, &ret->client_flags))
+		if (!wire_u32_word(&(struct wire_str){p, (uint32_t)len}, &ret->client_flags))
 			return bad_format;
 		break;
 	case TOKEN_MODE:
@@ -185,8 +185,20 @@ check_flags(struct wire_request *ret)
 	}
 }
 
+/* A key with blanks moves the length of ms among the flags, none of which begins with a digit. */
+static bool
+flag_is_number(const char *p, const char *end)
+{
+	struct wire_str w;
+
+	while (wire_next_word(&p, end, &w))
+		if (*w.p >= '0' && *w.p <= '9')
+			return true;
+	return false;
+}
+
 const char *
-wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *ret_swallow)
+wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 {
 	const char *line = p, *error;
 	struct wire_str w;
@@ -194,18 +206,20 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret, bool *
 	if (!wire_next_word(&p, end, &ret->key_sent))
 		return ret->verb == WIRE_ME ? bad_format : bad_words;
 	ret->key = ret->key_sent;
+	if (ret->verb == WIRE_MS) {
+		uint64_t data_bytes;
+		bool has_word = wire_next_word(&p, end, &w);
+		ret->lost = has_word || number_u64(ret->key.p, ret->key.len, &data_bytes); /* a length, the key empty */
+		if (!has_word || !number_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
+			return bad_format;
+		ret->data_bytes = (uint32_t)data_bytes;
+		ret->total_bytes = ret->line_bytes + data_bytes + 2;
+		ret->lost = flag_is_number(p, end);
+	}
 	if (!key_sent_fits(&ret->key_sent, p, end))
 		return bad_format;
 	if (ret->verb == WIRE_ME)
 		return parse_debug(p, end, ret);
-	if (ret->verb == WIRE_MS) {
-		uint64_t data_bytes;
-		if (!wire_next_word(&p, end, &w) || !wire_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
-			return bad_format;
-		ret->data_bytes = (uint32_t)data_bytes;
-		ret->total_bytes = ret->line_bytes + data_bytes + 2;
-		*ret_swallow = true;
-	}
 	error = parse_flags(p, end, ret);
 	if (error == NULL)
 		error = check_flags(ret);

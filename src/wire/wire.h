@@ -81,9 +81,9 @@ struct wire_flag {
 /* Bits of wire_request.given: which numbers of a meta request were sent. */
 #define WIRE_HAS(letter) (UINT64_C(1) << ((letter) & 63))
 
-/* exptime holds what was sent, a signed 32-bit number: 0 never; negative: has passed; up to 2592000: seconds from
- * now; above: Unix time. Written with a plus sign it counts from now whatever its size, up to 2^32 - 1:
- * WIRE_FROM_NOW is then set. */
+/* exptime holds what was sent: 0 never; negative: has passed; up to 2592000: seconds from now; above: Unix time, to
+ * 2106 and beyond. Written with a plus sign it counts from now whatever its size, up to 2^32 - 1: WIRE_FROM_NOW is
+ * then set. */
 #define WIRE_FROM_NOW (INT64_C(1) << 40)
 
 struct wire_request {
@@ -97,6 +97,7 @@ struct wire_request {
 	uint64_t total_bytes;    /* of the whole request: line, data and CR LF */
 	const char *line;        /* where it begins */
 	const char *error;       /* WIRE_BAD: the error line, without CR LF. Static storage */
+	bool lost;               /* WIRE_BAD: a data block of unknown length may follow: the next lines may be a value */
 
 	struct wire_str key;      /* 1 .. WIRE_KEY_MAX; what is stored and hashed */
 	struct wire_str key_sent; /* as it stood on the line */
@@ -128,7 +129,8 @@ enum wire_status {
 	WIRE_MORE,  /* no LF yet: call again with more bytes, and scanned = len */
 	WIRE_DATA,  /* the line is whole and well formed, its data block isn't here yet: everything but data is filled in. Ask
 	             * cmd_admit whether it is wanted; if so call again once total_bytes are here, else swallow total_bytes */
-	WIRE_BAD,   /* answer `error` unless noreply, and drop total_bytes: they may reach beyond what is here */
+	WIRE_BAD,   /* answer `error` unless noreply, and drop total_bytes: they may reach beyond what is here. A data
+	             * block that is dropped (data is NULL) should end in CR LF: else it was none of that length */
 	WIRE_CLOSE, /* hang up, not a byte is answered */
 };
 

@@ -25,6 +25,11 @@ must($m->set("big", $big) && $m->get("big") === $big, __LINE__);
 must($m->touch("key", 60) && $m->delete("key") && $m->get("key") === false && $m->getResultCode() === Memcached::RES_NOTFOUND, __LINE__);
 must(count($m->getStats()) === 1 && count($m->getVersion()) === 1, __LINE__);
 must($m->set("soon", "x", 1), __LINE__);
+foreach ([-1, 2147483648, 4294967295, 4000000000, 7000000000] as $exptime) {
+	must($m->set("late", "flush_all", $exptime), $exptime);
+	must($m->get("late") === ($exptime == -1 || $exptime == 4294967295 ? false : "flush_all"), $exptime);
+	must($m->get("text") === "abc", __LINE__);
+}
 must($m->flush() && $m->get("text") === false, __LINE__);
 PHP
 cat >"$tmp/client.pl" <<'PERL'

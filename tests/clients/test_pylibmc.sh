@@ -21,6 +21,16 @@ value, cas = c.gets("n")
 assert c.cas("n", 7, cas) and not c.cas("n", 8, cas)
 assert c.touch("n", 60) and c.delete("n") and not c.delete("n") and c.get("n") is None
 assert c.set("expires", 1, time=1)
+# exptimes that a client prints without their sign, and dates that 31 bits don't hold: the value must not run (15.13)
+raw = pylibmc.Client([sys.argv[1]])
+for exptime in (-1, 2**31, 2**31 - 1, 2**32 - 1, 4000000000, int(__import__("time").time()) + 31 * 86400):
+    try:
+        raw.set("flush", b"flush_all", time=exptime)
+    except (pylibmc.Error, OverflowError):
+        pass
+    assert raw.get("key") == "value", exptime
+    live = exptime in (2**31, 2**31 - 1, 4000000000) or 10**9 < exptime < 2**31
+    assert raw.get("flush") == (b"flush_all" if live else None), exptime
 assert c.get_stats()[0][1]
 pipeline = pylibmc.Client([sys.argv[1]], behaviors={"no_block": True})
 for i in range(2000):

@@ -45,6 +45,36 @@ numbers(void **state)
 	}
 }
 
+/* A request's exptime as struct wire_request holds it. */
+static void
+exptimes(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+		int64_t value;
+	} cases[] = {
+	    {"0", true, 0}, {"2592000", true, 2592000}, {"-5", true, -5}, {"-9223372036854775808", true, -(INT64_C(1) << 39)},
+	    {"-9223372036854775809", false, 0}, {"2147483647", true, 2147483647}, {"2147483648", true, 2147483648},
+	    {"4292375295", true, 4292375295}, {"4292375296", true, -1}, {"4294967295", true, -1},
+	    {"4294967296", true, 4294967296}, {"9223372036854775807", true, INT64_C(1) << 39},
+	    {"9223372036854775808", true, -1}, {"18446744073709551615", true, -1}, {"18446744073709551616", false, 0},
+	    {"+9", true, 9 | WIRE_FROM_NOW}, {"+4294967295", true, 4294967295 | WIRE_FROM_NOW}, {"+4294967296", false, 0},
+	    {"", false, 0}, {"x", false, 0}, {"1x", false, 0}, {"\t7", true, 7}, {"7\r", true, 7}, {"--1", false, 0},
+	};
+	static struct wire_request req;
+	char line[80];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int n = snprintf(line, sizeof(line), "touch k %s\n", cases[i].text);
+		enum wire_status status = wire_parse(line, (size_t)n, 0, &req);
+		assert_int_equal(status, cases[i].ok ? WIRE_OK : WIRE_BAD);
+		if (cases[i].ok)
+			assert_true(req.exptime == cases[i].value);
+	}
+}
+
 static void
 base64(void **state)
 {
@@ -258,7 +288,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain_keys_have_neither_blanks_nor_controls),
-		cmocka_unit_test(numbers), cmocka_unit_test(base64), cmocka_unit_test(urls), cmocka_unit_test(keys_of_any_bytes),
+		cmocka_unit_test(numbers), cmocka_unit_test(exptimes), cmocka_unit_test(base64), cmocka_unit_test(urls), cmocka_unit_test(keys_of_any_bytes),
 	    cmocka_unit_test(replies), cmocka_unit_test(a_full_buffer), cmocka_unit_test(access_levels),
 	    cmocka_unit_test(rows),
 	    cmocka_unit_test(a_cursor_survives_a_move),
