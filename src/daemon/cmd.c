@@ -84,6 +84,7 @@ static void
 say_metrics(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
 	(void)req;
+	cmd->work += CMD_STATS_WORK;
 	cmd_metrics(cmd, out);
 }
 

@@ -1,6 +1,6 @@
 /*
- * cmd.h: verbs to store calls: a request value in, reply bytes out. It never sees a connection, an input buffer or
- * an event, and reads no clock.
+ * cmd.h: verbs to store calls: a request value in, reply bytes out. It never
+ * sees a connection, an input buffer or an event, and reads no clock.
  *
  * How a server drives it, for each connection:
  *
@@ -12,9 +12,11 @@
  *   WIRE_CLOSE  close; out that is not yet sent may be dropped
  *   WIRE_OK     cmd_execute(cmd, level, &req, &cursor, out), with cursor 0 at first:
  *     CMD_DONE      consume req.total_bytes; cursor = 0; go on
- *     CMD_AGAIN     out holds more than cmd->reply_bytes_max: send it, and when it is (nearly) empty call again with
- *                   the same request (parsed again, if the buffer moved) and the same cursor. Nothing behind it runs
- *                   before
+ *     CMD_AGAIN     out holds more than cmd->reply_bytes_max: send it, and call
+ *                   again when it is (nearly) empty. Or the batch's work is
+ *                   done: call again when the others had their turn. With the
+ *                   same request, of whose pointers only `line` need be right,
+ *                   and the same cursor. Nothing behind it runs before
  *     CMD_FLUSH     as CMD_DONE, and send what is in out at once (mn)
  *     CMD_CLOSE     close; send out first, nothing pipelined behind runs
  *     CMD_SHUTDOWN  end the daemon: nothing is answered
@@ -22,8 +24,9 @@
  *                   and the hint page's descriptor, or wire_put_line(out, WIRE_NO_HINT_PAGE). Then as CMD_DONE
  *     CMD_SNAPSHOT  peek_save, peek_load, peek_load_part: the server answers. Then as CMD_DONE
  *
- * Values are copied into out at once, so a reply keeps the value it began with. Before a batch of requests the
- * server sets now_s and now_unix_s and calls store_tick. One thread.
+ * Values are copied into out at once, so a reply keeps the value it began with.
+ * Before a batch of requests the server sets now_s, now_unix_s and work (0),
+ * and calls store_tick. One thread.
  */
 #ifndef PEEK_DAEMON_CMD_H
 #define PEEK_DAEMON_CMD_H
@@ -42,6 +45,7 @@ struct cmd {
 	size_t reply_bytes_max; /* a multi-get stops between keys when out holds more; 0: never */
 	uint64_t limit_maxbytes;
 	uint32_t item_max_bytes;
+	uint64_t work_max; /* keys looked up, or what takes as long, in one batch; 0: no limit */
 	bool flush_allowed;     /* not -F */
 	bool shutdown_allowed;  /* -A */
 	int64_t started_unix_s;
@@ -57,6 +61,7 @@ struct cmd {
 	/* ---- set before each batch ---- */
 	uint32_t now_s;     /* the segment's clock */
 	int64_t now_unix_s;
+	uint64_t work; /* done in this batch; a batch ends where it reaches work_max */
 	bool over_tcp; /* whose level the setting tcp_access has given: errors name it */
 
 	/* ---- live ---- */
@@ -71,6 +76,13 @@ struct cmd {
 	/* ---- private ---- */
 	uint64_t base[SHM_STAT_N]; /* the counters' values at `stats reset` */
 };
+
+/* True: the batch has done its work. */
+static inline bool
+cmd_work_done(const struct cmd *cmd)
+{
+	return cmd->work_max != 0 && cmd->work >= cmd->work_max;
+}
 
 enum cmd_result { CMD_DONE, CMD_AGAIN, CMD_FLUSH, CMD_CLOSE, CMD_SHUTDOWN, CMD_ATTACH, CMD_SNAPSHOT };
 

@@ -53,21 +53,23 @@ cmd_get(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struc
 		bool hit = store_find(cmd->store, &key, cmd->now_s, &item, &gone);
 
 		cmd_count(cmd, touch ? SHM_STAT_CMD_TOUCH : SHM_STAT_CMD_GET);
-		if (!hit) {
+		cmd->work++;
+		if (!hit && touch)
+			cmd_count(cmd, SHM_STAT_TOUCH_MISSES);
+		else if (!hit)
+			count_miss(cmd, gone);
+		else {
+			put_value(cmd, &word, &item, with_cas, out);
+			store_bump(cmd->store, &item, cmd->now_s);
 			if (touch)
-				cmd_count(cmd, SHM_STAT_TOUCH_MISSES);
-			else
-				count_miss(cmd, gone);
-			continue;
+				store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
+			cmd_count(cmd, touch ? SHM_STAT_TOUCH_HITS : SHM_STAT_GET_HITS);
+			if (out->failed)
+				return CMD_CLOSE;
+			if (cmd->reply_bytes_max != 0 && out->len > cmd->reply_bytes_max)
+				return CMD_AGAIN;
 		}
-		put_value(cmd, &word, &item, with_cas, out);
-		store_bump(cmd->store, &item, cmd->now_s);
-		if (touch)
-			store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
-		cmd_count(cmd, touch ? SHM_STAT_TOUCH_HITS : SHM_STAT_GET_HITS);
-		if (out->failed)
-			return CMD_CLOSE;
-		if (cmd->reply_bytes_max != 0 && out->len > cmd->reply_bytes_max)
+		if (cmd_work_done(cmd))
 			return CMD_AGAIN;
 	}
 	wire_put_text(out, "END\r\n");

@@ -13,6 +13,8 @@
 
 #define CMD_DELTA_MAX_S 2592000 /* an exptime above is a Unix time */
 
+#define CMD_STATS_WORK 256 /* keys that could be looked up while all counters are printed */
+
 static inline void
 cmd_count(struct cmd *cmd, enum shm_stat stat)
 {

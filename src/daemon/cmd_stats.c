@@ -155,6 +155,7 @@ word_is(const struct wire_request *req, const char *text)
 void
 cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
+	cmd->work += CMD_STATS_WORK;
 	if (req->word.len == 0) {
 		put_general(cmd, out);
 	} else if (word_is(req, "settings")) {
@@ -225,6 +226,7 @@ cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	size_t begin = out->len;
 
 	for (unsigned i = 0; i < DUMP_BUCKETS_MAX; i++) {
+		cmd->work++;
 		cursor = store_walk(cmd->store, cursor, cmd->now_s, dump_item, &d);
 		if (cursor == 0 || d.n_items >= req->number2 || out->failed ||
 		    (cmd->reply_bytes_max != 0 && out->len - begin > cmd->reply_bytes_max))

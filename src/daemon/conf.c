@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/conf_table.h"
+#include "wire/wire.h"
 
 #define CONF_MAX_ARGS 64 /* settings on one command line; each may stand there more than once */
 
@@ -45,25 +46,64 @@ static const struct {
 
 /* ---- putting the sources together -------------------------------------------------------------------------------- */
 
-/* What no row can say alone. */
+/*
+ * Whether memory_limit holds max_item_size; its default follows a small memory.
+ */
 static int
-check_together(struct conf *conf, struct conf_result *ret)
+check_item_size(struct conf *conf, struct conf_result *ret)
 {
 	uint64_t half = conf->memory_limit / 2;
 	char have[32], most[32];
 
-	if (conf->max_item_size > half) {
-		if (!ret->given[CONF_ROW_max_item_size]) { /* the default follows a small memory */
-			conf->max_item_size = half;
-			return 0;
-		}
-		conf_format_number(&conf_table[CONF_ROW_max_item_size], conf->max_item_size, have, sizeof(have));
-		conf_format_number(&conf_table[CONF_ROW_max_item_size], half, most, sizeof(most));
-		snprintf(ret->error, CONF_ERROR_BYTES, "max_item_size (-I) is %s; allowed: at most half of memory_limit (-m), here %s",
-		    have, most);
-		return -EINVAL;
+	if (conf->max_item_size <= half)
+		return 0;
+	if (!ret->given[CONF_ROW_max_item_size]) {
+		conf->max_item_size = half;
+		return 0;
 	}
-	return 0;
+	conf_format_number(
+	    &conf_table[CONF_ROW_max_item_size], conf->max_item_size, have, sizeof(have));
+	conf_format_number(&conf_table[CONF_ROW_max_item_size], half, most, sizeof(most));
+	snprintf(ret->error, CONF_ERROR_BYTES,
+	    "max_item_size (-I) is %s; allowed: at most half of memory_limit (-m), here %s", have,
+	    most);
+	return -EINVAL;
+}
+
+/*
+ * conn_memory must hold what one connection can need: a request, and a reply
+ * beyond the limit. Its default follows.
+ */
+static int
+check_conn_memory(struct conf *conf, struct conf_result *ret)
+{
+	uint64_t least = conf->output_limit + 2 * conf->max_item_size + WIRE_GET_LINE_MAX;
+	char have[32], need[32];
+
+	least = (least + (1 << 20) - 1) >> 20 << 20;
+	if (conf->conn_memory >= least)
+		return 0;
+	if (!ret->given[CONF_ROW_conn_memory]) {
+		conf->conn_memory = least;
+		return 0;
+	}
+	conf_format_number(
+	    &conf_table[CONF_ROW_conn_memory], conf->conn_memory, have, sizeof(have));
+	conf_format_number(&conf_table[CONF_ROW_conn_memory], least, need, sizeof(need));
+	snprintf(ret->error, CONF_ERROR_BYTES,
+	    "conn_memory is %s; allowed: at least %s, which one connection can need with this "
+	    "output_limit and max_item_size (-I)",
+	    have, need);
+	return -EINVAL;
+}
+
+/* What no row can say alone. */
+static int
+check_together(struct conf *conf, struct conf_result *ret)
+{
+	int r = check_item_size(conf, ret);
+
+	return r != 0 ? r : check_conn_memory(conf, ret);
 }
 
 static int

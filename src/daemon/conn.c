@@ -1,58 +1,15 @@
 /* conn.c: see conn.h. */
-#include "daemon/conn.h"
+#include "daemon/conn_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/conn_step.h"
 #include "daemon/log.h"
 
-#define OUT_BYTES      (UINT64_C(64) << 10) /* of the shared output buffer, at first and again after a large reply */
-#define OUT_KEPT_BYTES (UINT64_C(2) << 20)
-#define OUT_STEAL_BYTES 16384 /* what is left over of so much is not copied: the buffer itself is kept */
-
-/* ---- shared buffers -------------------------------------------------------------------------------------------------- */
-
-static int
-grow_out(struct wire_out *out, size_t cap_min)
-{
-	size_t cap = out->cap != 0 ? out->cap : OUT_BYTES;
-	char *buf;
-
-	while (cap < cap_min) {
-		if (cap > SIZE_MAX / 2)
-			return -ENOMEM;
-		cap *= 2;
-	}
-	buf = realloc(out->buf, cap);
-	if (buf == NULL)
-		return -ENOMEM;
-	out->buf = buf;
-	out->cap = cap;
-	return 0;
-}
-
-int
-conn_shared_init(struct conn_shared *sh)
-{
-	sh->in = malloc(CONN_INPUT_BYTES);
-	sh->out = (struct wire_out){.grow = grow_out};
-	if (sh->in == NULL || grow_out(&sh->out, OUT_BYTES) != 0) {
-		free(sh->in);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-void
-conn_shared_free(struct conn_shared *sh)
-{
-	free(sh->in);
-	free(sh->out.buf);
-}
+#define IN_AT_ONCE_BYTES (UINT64_C(2) << 20)
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------- */
 
@@ -71,13 +28,20 @@ conn_end(struct conn *c, struct conn_shared *sh)
 		hints_detach(sh->hints, c->client_idx);
 	free(c->in);
 	free(c->out);
+	free(c->resumed);
 	close(c->fd);
 }
 
 size_t
 conn_kept_bytes(const struct conn *c)
 {
-	return c->in_cap + (c->out_end - c->out_at);
+	return c->in_end + c->out_cap;
+}
+
+bool
+conn_is_mid_reply(const struct conn *c)
+{
+	return c->out != NULL;
 }
 
 /* ---- input ----------------------------------------------------------------------------------------------------------- */
@@ -111,11 +75,26 @@ reserve_in(struct conn *c, size_t cap)
 	return true;
 }
 
+/*
+ * Room for the input that has begun, n bytes of it being here: at once for what
+ * most values need, beyond that doubled as it comes. So who announces much and
+ * sends little makes the daemon take little.
+ */
+static size_t
+cap_for(const struct conn *c, size_t n)
+{
+	size_t cap = 2 * n > IN_AT_ONCE_BYTES ? 2 * n : IN_AT_ONCE_BYTES;
+
+	if (c->need <= n)
+		return 2 * n; /* a line without end */
+	return c->need < cap ? (size_t)c->need : cap;
+}
+
 /* Keeps n bytes of the shared buffer for the next turn. */
 static bool
 keep_in(struct conn *c, const char *bytes, size_t n)
 {
-	size_t cap = c->need > n ? (size_t)c->need : (n | 255) + 1;
+	size_t cap = c->need > n ? cap_for(c, n) : (n | 255) + 1;
 
 	if (c->in_cap < cap || c->in_cap / 4 > cap) { /* nor is what a large request needed kept for a small one */
 		drop_in(c);
@@ -143,8 +122,7 @@ fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
 	ssize_t n;
 
 	if (own) {
-		/* a line without end grows; a data block is read exactly to its end */
-		cap = c->need > kept ? (size_t)c->need : 2 * kept;
+		cap = cap_for(c, kept); /* a data block is read exactly to its end */
 		if (!reserve_in(c, cap))
 			return -ENOMEM;
 		window = c->in;
@@ -163,123 +141,6 @@ fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
 	*ret_window = window;
 	*ret_len = kept + (size_t)n;
 	return 1;
-}
-
-/* ---- output ---------------------------------------------------------------------------------------------------------- */
-
-/* Sends what was kept. True: nothing is left. A failed connection's output is dropped, and it is closing. */
-static bool
-send_kept(struct conn *c, struct conn_shared *sh)
-{
-	ssize_t n;
-
-	if (c->out == NULL)
-		return true;
-	n = write(c->fd, c->out + c->out_at, c->out_end - c->out_at);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n < 0)
-		c->closing = true;
-	else {
-		*sh->bytes_written += (uint64_t)n;
-		c->last_active_s = sh->cmd->now_s;
-		c->out_at += (size_t)n;
-		if (c->out_at < c->out_end)
-			return false;
-	}
-	free(c->out);
-	c->out = NULL;
-	c->out_at = c->out_end = 0;
-	return true;
-}
-
-/* Sends the turn's replies with one write, and keeps the rest. False: no memory. */
-static bool
-send_replies(struct conn *c, struct conn_shared *sh)
-{
-	struct wire_out *out = &sh->out;
-	size_t len = out->len, sent = 0;
-	ssize_t n;
-
-	if (len == 0)
-		return true;
-	n = write(c->fd, out->buf, len);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		c->closing = true;
-		sent = len;
-	} else if (n > 0) {
-		*sh->bytes_written += (uint64_t)n;
-		sent = (size_t)n;
-	}
-	out->len = 0;
-	if (sent < len && len - sent >= OUT_STEAL_BYTES) {
-		c->out = out->buf;
-		c->out_at = sent;
-		c->out_end = len;
-		*out = (struct wire_out){.grow = grow_out};
-		return grow_out(out, OUT_BYTES) == 0;
-	}
-	if (sent < len) {
-		c->out = malloc(len - sent);
-		if (c->out == NULL)
-			return false;
-		memcpy(c->out, out->buf + sent, len - sent);
-		c->out_at = 0;
-		c->out_end = len - sent;
-	}
-	if (out->cap > OUT_KEPT_BYTES) {
-		free(out->buf);
-		*out = (struct wire_out){.grow = grow_out};
-		return grow_out(out, OUT_BYTES) == 0;
-	}
-	return true;
-}
-
-/* Sends ATTACHED with the hint page's descriptor on its first byte. True: done, or refused with a line in the shared output. */
-static bool
-send_attached(struct conn *c, struct conn_shared *sh)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov;
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *cmsg;
-	struct wire_out *out = &sh->out;
-	int fd = hints_fd(sh->hints);
-	ssize_t n;
-
-	if (c->client_idx == HINTS_NO_CLIENT && hints_attach(sh->hints, &c->client_idx) != 0) {
-		c->attaching = false;
-		wire_put_line(out, WIRE_NO_HINT_PAGE);
-		return true;
-	}
-	wire_put_attached(out, c->client_idx, hints_total_bytes(sh->hints), hints_clients_max(sh->hints), sh->epoch);
-	memset(&control, 0, sizeof(control));
-	cmsg = CMSG_FIRSTHDR(&msg);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	iov = (struct iovec){out->buf, out->len};
-	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		out->len = 0;
-		return false;
-	}
-	c->attaching = false;
-	if (n < 0)
-		c->closing = true;
-	else
-		*sh->bytes_written += (uint64_t)n;
-	if (n < 0 || (size_t)n == out->len)
-		out->len = 0;
-	else { /* the descriptor went with the first byte */
-		memmove(out->buf, out->buf + n, out->len - (size_t)n);
-		out->len -= (size_t)n;
-	}
-	return true;
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------------- */
@@ -335,8 +196,11 @@ execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 	case CMD_AGAIN:
 		break;
 	}
-	if (r != CMD_AGAIN)
+	if (r != CMD_AGAIN) {
 		c->cursor = 0;
+		free(c->resumed);
+		c->resumed = NULL;
+	}
 	return r;
 }
 
@@ -353,6 +217,34 @@ execute_store(struct conn *c, struct conn_shared *sh, const struct wire_request 
 	*mark_us = sh->now_us();
 	if (*mark_us - begin_us > *sh->longest_set_us)
 		*sh->longest_set_us = *mark_us - begin_us;
+}
+
+/*
+ * The request at p. One that was interrupted was read before: a line of
+ * millions of keys is not read again at each of its turns.
+ */
+static enum wire_status
+next_request(struct conn *c, const char *p, size_t len, struct wire_request *ret)
+{
+	if (c->resumed == NULL)
+		return wire_parse(p, len, c->scanned, ret);
+	*ret = *c->resumed;
+	ret->line = p;
+	return WIRE_OK;
+}
+
+/*
+ * Keeps what was read of a get's line, for its next turn. Without memory the
+ * line is read again.
+ */
+static void
+interrupt(struct conn *c, const struct wire_request *req)
+{
+	c->runnable = true;
+	if (c->resumed == NULL)
+		c->resumed = malloc(sizeof(*req));
+	if (c->resumed != NULL)
+		*c->resumed = *req;
 }
 
 /*
@@ -375,11 +267,12 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 			break;
 		if (len - at < c->need)
 			return at;
-		if (n_reqs == sh->max_reqs || out->len > sh->output_limit) {
+		if (n_reqs == sh->max_reqs || out->len > sh->output_limit ||
+		    cmd_work_done(sh->cmd)) {
 			c->runnable = true;
 			return at;
 		}
-		switch (wire_parse(window + at, len - at, c->scanned, &req)) {
+		switch (next_request(c, window + at, len - at, &req)) {
 		case WIRE_OK:
 			c->scanned = 0;
 			if (conn_step_hangs_up(c, sh, &req))
@@ -387,7 +280,7 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 			if (req.data != NULL && sh->now_us != NULL)
 				execute_store(c, sh, &req, &set_us);
 			else if (execute(c, sh, &req) == CMD_AGAIN) {
-				c->runnable = true;
+				interrupt(c, &req);
 				return at;
 			} else
 				set_us = 0;
@@ -465,18 +358,19 @@ conn_turn(struct conn *c, struct conn_shared *sh)
 
 	sh->out.failed = false;
 	sh->cmd->over_tcp = !c->is_unix;
-	if (!send_kept(c, sh))
+	sh->cmd->work = 0;
+	if (!conn_send_kept(c, sh))
 		return CONN_WRITE;
 	if (c->closing)
 		return CONN_CLOSE;
 	if (c->attaching) {
-		if (!send_attached(c, sh))
+		if (!conn_send_attached(c, sh))
 			return CONN_WRITE;
 	} else if (!take_input(c, sh, &want)) {
 		sh->out.len = 0;
 		return CONN_CLOSE;
 	}
-	if (!send_replies(c, sh))
+	if (!conn_send_replies(c, sh))
 		return CONN_CLOSE;
 	if (c->out != NULL)
 		return CONN_WRITE;

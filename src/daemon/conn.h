@@ -1,12 +1,18 @@
 /*
- * conn.h: one connection: bytes in, requests to cmd.h, bytes out. No event, no clock: the server says when to go on, and is told what is awaited.
+ * conn.h: one connection: bytes in, requests to cmd.h, bytes out. No event, no
+ * clock: the server says when to go on, and is told what is awaited.
  *
- * Memory. An idle connection is its struct conn and nothing else: requests are read into a buffer that all connections share, and answered
- * from there; replies gather in another one and leave with one write. What is left over of either is kept by the connection, input no longer than
- * the request that was announced, output no longer than output_limit and one value. While output is left over no input is read, and none
- * of what is pipelined runs.
+ * Memory. An idle connection is its struct conn and nothing else: requests are
+ * read into a buffer that all connections share, and answered from there;
+ * replies gather in another one and leave with one write. What is left over of
+ * either is kept by the connection, input no longer than the request that was
+ * announced, output no longer than output_limit and one value. While output is
+ * left over no input is read, and none of what is pipelined runs.
+ * server_share.c bounds the sum over all connections.
  *
- * A turn does at most max_reqs requests, or until replies exceed output_limit; then the others have their turn.
+ * A turn does at most max_reqs requests, or until replies exceed output_limit,
+ * or until so many keys were looked up (cmd.h, work_max): a long get goes on in
+ * its next turn. Then the others have their turn.
  */
 #ifndef PEEKD_CONN_H
 #define PEEKD_CONN_H
@@ -57,11 +63,12 @@ struct conn {
 	bool swallows_block; /* they should end in CR LF */
 	bool lost;        /* what comes may be a value, and nobody knows how long */
 	uint32_t cursor;  /* in a multi-get that was interrupted */
+	struct wire_request *resumed; /* that get, whose line was read once; or NULL */
 	bool runnable;    /* the bytes kept may hold whole requests */
 	bool closing;     /* once the output is out */
 	bool attaching;   /* the next bytes out are ATTACHED and a descriptor */
 	char *out;
-	size_t out_at, out_end;
+	size_t out_at, out_end, out_cap;
 };
 
 enum conn_want {
@@ -83,7 +90,16 @@ enum conn_want conn_turn(struct conn *c, struct conn_shared *sh);
 /* Frees what it keeps, gives its cells of the hint page back, closes it. */
 void conn_end(struct conn *c, struct conn_shared *sh);
 
-/* Bytes that it keeps, input and output. */
+/*
+ * Bytes that it keeps, input and output. Input that was announced and isn't
+ * here takes no memory yet.
+ */
 size_t conn_kept_bytes(const struct conn *c);
+
+/*
+ * True while replies are left over: a line of another kind would be taken for
+ * a part of them.
+ */
+bool conn_is_mid_reply(const struct conn *c);
 
 #endif

@@ -20,6 +20,9 @@ server_now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+#define KEYS_A_REQUEST \
+	16 /* of a get: so many take a turn as long as a request does, with its parse and its reply */
+
 /* ---- ten times a second ---------------------------------------------------------------------------------------------- */
 
 static void
@@ -152,6 +155,7 @@ take_settings(struct server *s)
 	s->shared.max_reqs = (uint32_t)conf->max_reqs_per_event;
 	s->shared.output_limit = conf->output_limit;
 	s->a.cmd->reply_bytes_max = conf->output_limit;
+	s->a.cmd->work_max = conf->max_reqs_per_event * KEYS_A_REQUEST;
 	s->a.cmd->stat[SHM_STAT_MAX_CONNECTIONS] = conf->conn_limit;
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		struct conn *c = &p->conn;
@@ -189,6 +193,7 @@ server_create(const struct server_args *args, struct server **ret)
 	s->a = *args;
 	TAILQ_INIT(&s->peers);
 	TAILQ_INIT(&s->again);
+	TAILQ_INIT(&s->owners);
 	s->shared.cmd = args->cmd;
 	s->shared.hints = args->hints;
 	s->shared.snapshot = args->snapshot;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,7 +12,6 @@
 #include "daemon/server_private.h"
 
 #define ACCEPTS_A_TURN 32
-#define TOO_MANY       "ERROR Too many open connections\r\n" /* memcached's words */
 
 void
 server_accept(struct server *s, bool on)
@@ -58,11 +58,15 @@ admit(struct server *s, struct conn *c, bool is_unix)
 	return false;
 }
 
+/* line: without CR LF, of less than SERVER_LINE_BYTES */
 static void
 refuse(struct server *s, int fd, const char *line)
 {
+	char text[SERVER_LINE_BYTES + 2];
+	int len = snprintf(text, sizeof(text), "%s\r\n", line);
+
 	/* if it can't be said, closing says it */
-	(void)!send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
 	s->a.cmd->stat[SHM_STAT_REJECTED_CONNECTIONS]++;
 }
@@ -71,15 +75,21 @@ static void
 begin_peer(struct server *s, int fd, bool is_unix)
 {
 	struct peer *p = calloc(1, sizeof(*p));
+	char line[SERVER_LINE_BYTES];
 	int one = 1;
 
 	if (p == NULL) {
-		refuse(s, fd, "SERVER_ERROR out of memory\r\n");
+		refuse(s, fd, "SERVER_ERROR out of memory");
 		return;
 	}
 	conn_begin(&p->conn, fd);
 	if (!admit(s, &p->conn, is_unix)) {
-		refuse(s, fd, "SERVER_ERROR this user may not connect\r\n");
+		refuse(s, fd, "SERVER_ERROR this user may not connect");
+		free(p);
+		return;
+	}
+	if (!server_share_begin(s, p, line)) {
+		refuse(s, fd, line);
 		free(p);
 		return;
 	}
@@ -141,10 +151,7 @@ server_on_accept(evutil_socket_t listening_fd, short what, void *arg)
 			log_info("connections are accepted again");
 			s->out_of_fds = false;
 		}
-		if (full)
-			refuse(s, fd, TOO_MANY);
-		else
-			begin_peer(s, fd, is_unix);
+		begin_peer(s, fd, is_unix);
 	}
 }
 

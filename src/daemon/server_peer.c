@@ -29,6 +29,7 @@ server_free_peer(struct server *s, struct peer *p)
 	TAILQ_REMOVE(&s->peers, p, all);
 	if (p->conn.client_idx != HINTS_NO_CLIENT)
 		stat[SHM_STAT_SHM_CLIENTS]--;
+	server_share_end(s, p);
 	conn_end(&p->conn, &s->shared);
 	free(p);
 	stat[SHM_STAT_CURR_CONNECTIONS]--;
@@ -47,6 +48,7 @@ wait_turn(struct server *s, struct peer *p)
 	/* a timer, since an event that is activated by its own callback would run before others that became ready */
 	if (TAILQ_EMPTY(&s->again))
 		evtimer_add(&s->turns, &at_once);
+	p->queued_round = s->round;
 	TAILQ_INSERT_TAIL(&s->again, p, again);
 }
 
@@ -66,6 +68,7 @@ turn(struct server *s, struct peer *p)
 {
 	bool was_attached = p->conn.client_idx != HINTS_NO_CLIENT;
 	enum conn_want want;
+	struct peer *victim;
 
 	server_tell_time(s);
 	want = conn_turn(&p->conn, &s->shared);
@@ -90,6 +93,9 @@ turn(struct server *s, struct peer *p)
 		}
 	}
 	p->want = want;
+	server_share_count(s, p);
+	while ((victim = server_share_victim(s)) != NULL)
+		server_free_peer(s, victim); /* maybe p */
 }
 
 void
@@ -107,17 +113,22 @@ server_turn_of(evutil_socket_t fd, short what, void *arg)
 void
 server_on_turns(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval at_once = {0, 0};
 	struct server *s = arg;
-	struct peer_queue now = TAILQ_HEAD_INITIALIZER(now);
+	struct peer *p;
 
 	(void)fd;
 	(void)what;
-	TAILQ_CONCAT(&now, &s->again, again);
-	while (!TAILQ_EMPTY(&now)) {
-		struct peer *p = TAILQ_FIRST(&now);
-
-		TAILQ_REMOVE(&now, p, again);
+	s->round++;
+	/*
+	 * a turn may close any other connection, so the queue is looked at anew for
+	 * each; those that wait again stand behind
+	 */
+	while ((p = TAILQ_FIRST(&s->again)) != NULL && p->queued_round != s->round) {
+		TAILQ_REMOVE(&s->again, p, again);
 		p->waits_turn = false;
 		turn(s, p);
 	}
+	if (!TAILQ_EMPTY(&s->again))
+		evtimer_add(&s->turns, &at_once);
 }
