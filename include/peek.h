@@ -10,6 +10,11 @@
  *    return -EAGAIN until it goes on or another takes over; all others go on.
  *  - One handle serves any number of threads at once, for reads and for writes (writes take turns). peek_close must be
  *    the last call on a handle.
+ *  - A thread that is cancelled ends its call first: no lock, descriptor or half-sent request is left. Callbacks (failed, visit) run without a
+ *    lock and with the application's own cancellation; they may be left by returning, longjmp, a C++ exception or the end of their thread.
+ *  - No function may be called from a signal handler but peek_view_valid, peek_strerror and peek_version, and a handler must not longjmp out of
+ *    a call that it interrupted: the locks that the call held would stay taken. Who then needs one gets -ETIMEDOUT after its time, and a
+ *    read that has to attach anew waits for ever.
  *  - After fork() the child goes on using the parent's handle: it reads the same mapping, counts for itself, and
  *    connects anew at its first read (for the hints) and its first write. What the parent had queued stays the parent's.
  *  - A segment that was retired stays mapped until peek_close, so that no reader ever touches memory that went away.
@@ -38,7 +43,7 @@
  *   -EPROTO        a segment of another layout, and no daemon that could be asked instead
  *   -EBADMSG       a damaged segment; a reply that is not in the protocol
  *   -ECONNREFUSED  no daemon listens on the control socket
- *   -ETIMEDOUT     the daemon didn't take the request in time; nothing was changed
+ *   -ETIMEDOUT     the daemon didn't take the request in time, or other threads' requests took all of it; nothing was changed
  *   -EINPROGRESS   the request was sent and its reply was lost: it may or may not have been carried out
  *   -ENOMEM        no memory
  *   -ENOTSUP       a view of a value that has no single place
@@ -181,16 +186,18 @@ int peek_flush(struct peek *p, uint32_t delay_s);
 /*
  * Pipelined sets: queued here and sent in batches. peek_set_flush sends the rest and waits until the daemon has answered for all; failed is
  * called for each key that was refused, with its errno, from within either call; it may read and write by this handle, but not use the
- * queue. Memory is bounded (two times 64 KiB); a value too large for that waits for its answer. Not carried across a broken
+ * queue. If it doesn't return (see the caveats), the set that peek_set_async was called for is not queued, and the next call on the queue tells
+ * the other refusals. Memory is bounded (two times 64 KiB); a value too large for that waits for its answer. Not carried across a broken
  * connection or a daemon that takes nothing for the timeout: either call then returns -EINPROGRESS, and everything that was
- * queued is of unknown fate; -ECONNREFUSED: it was dropped unsent. One thread at a time uses a handle's queue.
+ * queued is of unknown fate; -ECONNREFUSED, -EACCES, -EIO: it was dropped unsent. One thread at a time uses a handle's queue: a second one that
+ * comes meanwhile waits, and gets -ETIMEDOUT when its time is over; nothing of the queue is lost by that.
  */
 typedef void (*peek_failed_fn)(void *arg, const void *key, size_t key_len, int error);
 int peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
     peek_failed_fn failed, void *arg);
 int peek_set_flush(struct peek *p);
 
-/* Milliseconds that a write, or a read through the socket, may take (default 1000). Errors: -EINVAL (0). */
+/* Milliseconds that a write, or a read through the socket, may take, its wait for other threads' included (default 1000). Errors: -EINVAL (0). */
 int peek_set_timeout(struct peek *p, unsigned timeout_ms);
 
 /* ---- the handle's state -------------------------------------------------------------------------------------------- */

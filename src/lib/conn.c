@@ -24,6 +24,12 @@ conn_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t
+conn_deadline_ms(const struct peek *p)
+{
+	return conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms); /* relaxed: a number */
+}
+
 void
 conn_socket_path(struct peek *p, char *buf)
 {

@@ -13,6 +13,9 @@
 
 int64_t conn_now_ms(void);
 
+/* When a call that begins now has to be back: peek_set_timeout. */
+int64_t conn_deadline_ms(const struct peek *p);
+
 /* The control socket that this handle uses: PEEK_SOCKET, else as the segment names it. buf holds 128 bytes. */
 void conn_socket_path(struct peek *p, char *buf);
 

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/segment.h"
 
 #define COME_HOME_CADENCE 256 /* reads between two looks whether the segment can be read again */
 
 static int
-ask(struct peek *p, const char *line, size_t line_len, struct wire_reply *ret, char **ret_heap)
+ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
 {
-	int64_t deadline_ms = conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms);
 	int r = -ECONNRESET;
 
 	for (int i = 0; i < 2 && r == -ECONNRESET; i++) { /* once more: the daemon may have been started anew */
@@ -64,26 +64,37 @@ take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_i
 	return (ssize_t)re->data_bytes;
 }
 
+/* Whatever keeps the daemon from answering in time is the same to a read. */
+static ssize_t
+error_of_ask(int error)
+{
+	return error == -EBADMSG || error == -ENOMEM ? error : -EPROTO;
+}
+
 ssize_t
 fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
 {
 	char line[WIRE_KEY_B64_MAX + 64], *heap = NULL;
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	struct wire_reply re;
+	int64_t deadline_ms = conn_deadline_ms(p);
 	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1]; /* the shared lane: this is no place to be quick */
 
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 || seq_load_ptr(&p->own.foreign) == NULL)
 		return -EPROTO;
 	wire_put_meta(&out, WIRE_MG, key, key_len, -1, "v f t c");
 	word_add_rlx(&cell->slow, 1);
-	pthread_mutex_lock(&p->own.conn_lock);
-	ssize_t r = ask(p, out.buf, out.len, &re, &heap);
-	if (r == 0)
-		r = take_value(&re, buf, buf_cap, ret_info);
-	else
-		r = r == -EBADMSG || r == -ENOMEM ? r : -EPROTO;
-	pthread_mutex_unlock(&p->own.conn_lock);
+	int cancel = guard_enter();
+	ssize_t r = guard_lock(&p->own.conn_lock, deadline_ms);
+	if (r == 0) {
+		r = ask(p, out.buf, out.len, deadline_ms, &re, &heap);
+		r = r == 0 ? take_value(&re, buf, buf_cap, ret_info) : error_of_ask((int)r);
+		pthread_mutex_unlock(&p->own.conn_lock);
+	} else {
+		r = error_of_ask((int)r);
+	}
 	free(heap);
+	guard_leave(cancel);
 	if (r >= 0 || r == -ENOSPC)
 		word_add_rlx(&cell->hits, 1);
 	else if (r == -ENOENT)

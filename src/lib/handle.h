@@ -78,6 +78,7 @@ struct queue_entry {
 	uint32_t key_at; /* of the key as it was sent, in the half's bytes */
 	uint16_t key_len;
 	bool base64;
+	int error;       /* once it is answered: why it was refused, or 0 */
 };
 
 struct queue_half {
@@ -88,6 +89,8 @@ struct queue_half {
 struct queue_state {
 	uint32_t n_entries[2], n_bytes[2]; /* of each half */
 	uint32_t n_answered;               /* of the half in flight */
+	uint32_t n_told;                   /* of these: looked through for refusals, which were told */
+	uint32_t n_untold;                 /* refusals among the others */
 	uint32_t n_sent_bytes;
 	uint32_t filling;                  /* 0 or 1 */
 };

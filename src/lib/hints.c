@@ -16,6 +16,7 @@
 
 #include "base/descriptor.h"
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/lookup.h"
 
 #define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
@@ -202,13 +203,14 @@ hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
 {
 	if ((p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY)) != 0)
 		return -ENOTSUP;
-	if (pthread_mutex_trylock(&p->own.hint_lock) != 0)
-		return -EAGAIN;
-	int64_t deadline_ms = conn_now_ms() + timeout_ms;
-	int r = ask(p, a, deadline_ms);
-	if (r == 0)
-		r = take(p, a, deadline_ms);
-	pthread_mutex_unlock(&p->own.hint_lock);
+	int r = -EAGAIN, cancel = guard_enter();
+	if (pthread_mutex_trylock(&p->own.hint_lock) == 0) {
+		int64_t deadline_ms = conn_now_ms() + timeout_ms;
+		if ((r = ask(p, a, deadline_ms)) == 0)
+			r = take(p, a, deadline_ms);
+		pthread_mutex_unlock(&p->own.hint_lock);
+	}
+	guard_leave(cancel);
 	return r;
 }
 
@@ -245,12 +247,16 @@ hints_look_after(struct peek *p, const struct attached *a)
 	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 || !hints_writer_runs(a))
 		return;
 	uint32_t now_ms = (uint32_t)clock_coarse_ms(&a->shift);
-	if (now_ms == (uint32_t)word_load_rlx(&p->own.looked_at_ms) || pthread_mutex_trylock(&p->own.hint_lock) != 0)
+	if (now_ms == (uint32_t)word_load_rlx(&p->own.looked_at_ms))
 		return;
-	word_store_rlx(&p->own.looked_at_ms, now_ms); /* relaxed: others only skip by it */
-	if (epoch == word_load_rlx(&p->own.tried_epoch) && conn_is_open(p, CONN_HINTS))
-		take(p, a, 0);
-	else if (may_ask(p, epoch, now_ms))
-		ask(p, a, 0);
-	pthread_mutex_unlock(&p->own.hint_lock);
+	int cancel = guard_enter();
+	if (pthread_mutex_trylock(&p->own.hint_lock) == 0) {
+		word_store_rlx(&p->own.looked_at_ms, now_ms); /* relaxed: others only skip by it */
+		if (epoch == word_load_rlx(&p->own.tried_epoch) && conn_is_open(p, CONN_HINTS))
+			take(p, a, 0);
+		else if (may_ask(p, epoch, now_ms))
+			ask(p, a, 0);
+		pthread_mutex_unlock(&p->own.hint_lock);
+	}
+	guard_leave(cancel);
 }

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/guard.h"
+
 #define N_OWN (HINT_CELLS_PER_CLIENT - 1) /* lanes of one thread each */
 #define N_LEFT_FIRST 128                 /* as many as come to a sample on average */
 
@@ -53,6 +55,7 @@ lane_forget_key(void)
 unsigned
 lane_take(void)
 {
+	int cancel = guard_enter();
 	unsigned i = 0;
 
 	pthread_mutex_lock(&lanes_lock);
@@ -66,6 +69,7 @@ lane_take(void)
 	else
 		i = N_OWN;
 	pthread_mutex_unlock(&lanes_lock);
+	guard_leave(cancel);
 	lane_mine = (struct lane){.cell_at = lane_of(i), .n_left = N_LEFT_FIRST - (i < N_OWN ? 0 : LANE_SHARED_LEFT)};
 	return lane_mine.cell_at;
 }

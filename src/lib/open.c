@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/handle.h"
 #include "lib/hints.h"
 #include "lib/segment.h"
@@ -35,13 +36,9 @@ read_environment(struct peek *p)
 	return 0;
 }
 
-int
-peek_open(const char *name, unsigned flags, struct peek **ret_peek)
+static int
+open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 {
-	if (name == NULL)
-		name = "default";
-	if (!map_name_ok(name) || (flags & ~HANDLE_FLAGS) != 0)
-		return -EINVAL;
 	struct peek *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
@@ -65,13 +62,27 @@ peek_open(const char *name, unsigned flags, struct peek **ret_peek)
 	return 0;
 }
 
+int
+peek_open(const char *name, unsigned flags, struct peek **ret_peek)
+{
+	if (name == NULL)
+		name = "default";
+	if (!map_name_ok(name) || (flags & ~HANDLE_FLAGS) != 0)
+		return -EINVAL;
+	int cancel = guard_enter(), r = open_handle(name, flags, ret_peek);
+	guard_leave(cancel);
+	return r;
+}
+
 void
 peek_close(struct peek *p)
 {
 	if (p == NULL)
 		return;
+	int cancel = guard_enter();
 	for (unsigned i = 0; i < CONN_N; i++)
 		conn_close(p, (enum conn_of)i);
 	segment_close_all(p);
 	munmap(p, sizeof(*p));
+	guard_leave(cancel);
 }

@@ -11,28 +11,20 @@
 #include <string.h>
 
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/request.h"
 
-static int64_t
-deadline_of(const struct peek *p)
-{
-	return conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms);
-}
+/* What a call on the queue works for. */
+struct set {
+	struct queue_entry e;
+	const char *line; /* of the request */
+	size_t line_len;
+	const void *value;
+	size_t value_len;
+	int error;        /* of one that was sent alone: why it was refused, or 0 */
+};
 
-static void
-report(const struct queue_entry *e, const char *bytes, int error)
-{
-	unsigned char key[WIRE_KEY_B64_MAX];
-	size_t key_len = e->key_len;
-
-	if (e->failed == NULL)
-		return;
-	if (!e->base64)
-		memcpy(key, bytes + e->key_at, key_len);
-	else if (!wire_unbase64(bytes + e->key_at, e->key_len, key, &key_len))
-		return;
-	e->failed(e->arg, key, key_len, error);
-}
+#define QUEUE_AGAIN 1 /* refusals have to be told first; then the same step again */
 
 static bool
 in_flight(const struct queue_state *q)
@@ -48,23 +40,27 @@ take_answers(struct peek *p)
 	struct wire_reply re;
 
 	while (in_flight(q)) {
-		const struct queue_half *half = &p->half[!q->filling];
+		struct queue_half *half = &p->half[!q->filling];
 		int r = conn_reply_ready(p, CONN_QUEUE, &re);
 		if (r <= 0)
 			return r;
-		const struct queue_entry *e = &half->entry[q->n_answered++];
-		if ((r = request_verdict(&re, 'S')) != 0)
-			report(e, half->bytes, r);
+		struct queue_entry *e = &half->entry[q->n_answered++];
+		e->error = request_verdict(&re, 'S');
+		q->n_untold += e->error != 0 && e->failed != NULL;
 	}
 	return 0;
 }
 
-/* Drops everything that was queued: it was not answered and will not be. */
+/* Drops everything that was queued and is not answered: it will not be. Refusals that came before are still to be told. */
 static int
 broken(struct peek *p, int error)
 {
+	struct queue_state *q = &p->own.queue;
+
 	conn_close(p, CONN_QUEUE);
-	p->own.queue = (struct queue_state){0};
+	q->n_entries[q->filling] = q->n_bytes[q->filling] = 0;
+	q->n_entries[!q->filling] = q->n_answered;
+	q->n_bytes[!q->filling] = q->n_sent_bytes;
 	return error;
 }
 
@@ -73,7 +69,7 @@ static int
 push(struct peek *p, bool until_answered)
 {
 	struct queue_state *q = &p->own.queue;
-	int64_t deadline_ms = deadline_of(p);
+	int64_t deadline_ms = conn_deadline_ms(p);
 
 	for (;;) {
 		unsigned flying = !q->filling;
@@ -91,7 +87,7 @@ push(struct peek *p, bool until_answered)
 		if (r == 0 && !to_send && (!until_answered || !in_flight(q)))
 			return 0;
 		if (q->n_sent_bytes != sent_before || q->n_answered != answered_before)
-			deadline_ms = deadline_of(p); /* the time is for one step: a daemon that goes on is not late */
+			deadline_ms = conn_deadline_ms(p); /* the time is for one step: a daemon that goes on is not late */
 		if (r == 0)
 			r = conn_wait(p, CONN_QUEUE, to_send, deadline_ms);
 		if (r != 0)
@@ -99,7 +95,7 @@ push(struct peek *p, bool until_answered)
 	}
 }
 
-/* Sends off the half that was filled. When this returns 0 the other is free, and being filled. */
+/* Sends off the half that was filled. When this returns 0 the other is free, and being filled. QUEUE_AGAIN: its keys are still needed. */
 static int
 turn(struct peek *p)
 {
@@ -110,25 +106,27 @@ turn(struct peek *p)
 		r = push(p, true);
 	else
 		conn_drop_if_stale(p, CONN_QUEUE);
+	if (r == 0 && q->n_untold > 0)
+		r = QUEUE_AGAIN;
 	if (r != 0)
 		return r;
-	if ((r = conn_open(p, CONN_QUEUE, deadline_of(p))) != 0)
+	if ((r = conn_open(p, CONN_QUEUE, conn_deadline_ms(p))) != 0)
 		return broken(p, r);
 	q->filling = !q->filling;
 	q->n_entries[q->filling] = 0;
 	q->n_bytes[q->filling] = 0;
-	q->n_answered = 0;
+	q->n_answered = q->n_told = 0;
 	q->n_sent_bytes = 0;
 	return push(p, false);
 }
 
 /* A value that is too long for a half: by itself, behind all others. */
 static int
-set_alone(struct peek *p, const struct queue_entry *e, const char *line, size_t line_len, const void *value, size_t value_len)
+set_alone(struct peek *p, struct set *s)
 {
 	struct iovec iov[3] = {
-		{(void *)(uintptr_t)line, line_len},
-		{(void *)(uintptr_t)value, value_len},
+		{(void *)(uintptr_t)s->line, s->line_len},
+		{(void *)(uintptr_t)s->value, s->value_len},
 		{(void *)(uintptr_t)"\r\n", 2},
 	};
 	struct wire_reply re;
@@ -138,36 +136,122 @@ set_alone(struct peek *p, const struct queue_entry *e, const char *line, size_t 
 		r = push(p, true);
 	if (r != 0)
 		return r;
-	if ((r = conn_send(p, CONN_QUEUE, iov, 3, deadline_of(p))) != 0 ||
-	    (r = conn_reply(p, CONN_QUEUE, deadline_of(p), &re, NULL)) != 0)
+	int64_t deadline_ms = conn_deadline_ms(p);
+	if ((r = conn_send(p, CONN_QUEUE, iov, 3, deadline_ms)) != 0 ||
+	    (r = conn_reply(p, CONN_QUEUE, deadline_ms, &re, NULL)) != 0)
 		return broken(p, r == -EBADMSG ? r : -EINPROGRESS);
-	if ((r = request_verdict(&re, 'S')) != 0)
-		report(e, line, r);
+	s->error = request_verdict(&re, 'S');
 	return 0;
 }
 
 static int
-set_queued(struct peek *p, struct queue_entry *e, const char *line, size_t line_len, const void *value, size_t value_len)
+set_queued(struct peek *p, struct set *s)
 {
 	struct queue_state *q = &p->own.queue;
-	size_t total = line_len + value_len + 2;
+	size_t total = s->line_len + s->value_len + 2;
 	int r;
 
 	if (total > QUEUE_HALF_BYTES)
-		return set_alone(p, e, line, line_len, value, value_len);
+		return set_alone(p, s);
 	if ((q->n_bytes[q->filling] + total > QUEUE_HALF_BYTES || q->n_entries[q->filling] == QUEUE_HALF_ENTRIES) &&
 	    (r = turn(p)) != 0)
 		return r;
 	struct queue_half *half = &p->half[q->filling];
 	char *to = half->bytes + q->n_bytes[q->filling];
-	e->key_at += q->n_bytes[q->filling];
-	half->entry[q->n_entries[q->filling]++] = *e;
-	memcpy(to, line, line_len);
-	if (value_len > 0)
-		memcpy(to + line_len, value, value_len);
-	memcpy(to + line_len + value_len, "\r\n", 2);
+	s->e.key_at += q->n_bytes[q->filling];
+	half->entry[q->n_entries[q->filling]++] = s->e;
+	memcpy(to, s->line, s->line_len);
+	if (s->value_len > 0)
+		memcpy(to + s->line_len, s->value, s->value_len);
+	memcpy(to + s->line_len + s->value_len, "\r\n", 2);
 	q->n_bytes[q->filling] += (uint32_t)total;
 	return 0;
+}
+
+static int
+send_rest(struct peek *p, struct set *s)
+{
+	const struct queue_state *q = &p->own.queue;
+	int r = 0;
+
+	(void)s;
+	if (q->n_entries[q->filling] > 0)
+		r = turn(p);
+	if (r == 0 && in_flight(q))
+		r = push(p, true);
+	return r;
+}
+
+/* With queue_lock: the next refusal that is to be told, and its key. */
+static bool
+next_untold(struct peek *p, struct queue_entry *ret, unsigned char *key, size_t *ret_key_len)
+{
+	struct queue_state *q = &p->own.queue;
+	const struct queue_half *half = &p->half[!q->filling];
+
+	while (q->n_untold > 0 && q->n_told < q->n_answered) {
+		const struct queue_entry *e = &half->entry[q->n_told++];
+		if (e->error == 0 || e->failed == NULL)
+			continue;
+		q->n_untold--;
+		*ret = *e;
+		*ret_key_len = e->key_len;
+		if (!e->base64)
+			memcpy(key, half->bytes + e->key_at, e->key_len);
+		else if (!wire_unbase64(half->bytes + e->key_at, e->key_len, key, ret_key_len))
+			continue;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Tells all refusals that are known, each without the lock and with
+ * cancellation as the application has it: a callback that leaves by longjmp, by
+ * an exception or with its thread leaves nothing behind, and the next call tells
+ * the rest.
+ */
+static void
+tell_refusals(struct peek *p)
+{
+	unsigned char key[WIRE_KEY_B64_MAX];
+	struct queue_entry e;
+	size_t key_len;
+
+	for (;;) {
+		int cancel = guard_enter();
+		bool found = false;
+		if (guard_lock(&p->own.queue_lock, conn_deadline_ms(p)) == 0) {
+			found = next_untold(p, &e, key, &key_len);
+			pthread_mutex_unlock(&p->own.queue_lock);
+		}
+		guard_leave(cancel);
+		if (!found)
+			return;
+		e.failed(e.arg, key, key_len, e.error);
+	}
+}
+
+/* A call on the queue: its step with the lock, and what came of it told without. */
+static int
+in_steps(struct peek *p, int (*step)(struct peek *p, struct set *s), struct set *s)
+{
+	int64_t deadline_ms = conn_deadline_ms(p);
+	int r;
+
+	do {
+		int cancel = guard_enter();
+		bool untold = false;
+		if ((r = guard_lock(&p->own.queue_lock, deadline_ms)) == 0) {
+			r = step(p, s);
+			untold = p->own.queue.n_untold > 0;
+			pthread_mutex_unlock(&p->own.queue_lock);
+		}
+		guard_leave(cancel);
+		if (untold)
+			tell_refusals(p);
+	} while (r == QUEUE_AGAIN);
+	return r;
 }
 
 int
@@ -187,30 +271,22 @@ peek_set_async(struct peek *p, const void *key, size_t key_len, const void *valu
 	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
 	/* "ms <key> ..." */
 	const char *key_end = memchr(line + 3, ' ', out.len - 3);
-	struct queue_entry e = {
-		.failed = failed,
-		.arg = arg,
-		.key_at = 3,
-		.key_len = (uint16_t)(key_end - (line + 3)),
+	struct set s = {
+		.e = {.failed = failed, .arg = arg, .key_at = 3, .key_len = (uint16_t)(key_end - (line + 3))},
+		.line = line,
+		.line_len = out.len,
+		.value = value,
+		.value_len = value_len,
 	};
-	e.base64 = e.key_len != key_len; /* which makes a key longer */
-	pthread_mutex_lock(&p->own.queue_lock);
-	int r = set_queued(p, &e, line, out.len, value, value_len);
-	pthread_mutex_unlock(&p->own.queue_lock);
+	s.e.base64 = s.e.key_len != key_len; /* which makes a key longer */
+	int r = in_steps(p, set_queued, &s);
+	if (s.error != 0 && failed != NULL)
+		failed(arg, key, key_len, s.error);
 	return r;
 }
 
 int
 peek_set_flush(struct peek *p)
 {
-	struct queue_state *q = &p->own.queue;
-	int r = 0;
-
-	pthread_mutex_lock(&p->own.queue_lock);
-	if (q->n_entries[q->filling] > 0)
-		r = turn(p);
-	if (r == 0 && in_flight(q))
-		r = push(p, true);
-	pthread_mutex_unlock(&p->own.queue_lock);
-	return r;
+	return in_steps(p, send_rest, &(struct set){0});
 }

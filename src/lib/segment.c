@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "lib/guard.h"
 #include "lib/hints.h"
 #include "lib/lookup.h"
 #include "lib/owner.h"
@@ -97,7 +98,7 @@ segment_first(struct peek *p)
 int
 segment_ready(struct peek *p)
 {
-	int r = 0;
+	int r = 0, cancel = guard_enter();
 
 	pthread_mutex_lock(&p->own.attach_lock);
 	if (seq_load_ptr(&p->own.now) == NULL && seq_load_ptr(&p->own.foreign) == NULL) {
@@ -119,6 +120,7 @@ segment_ready(struct peek *p)
 	}
 	const struct attached *now = seq_load_ptr(&p->own.now);
 	pthread_mutex_unlock(&p->own.attach_lock);
+	guard_leave(cancel);
 	if (r == 0 && now == NULL)
 		return -EPROTO;
 	if (r == 0 && (p->flags & PEEK_NO_FOLLOW) == 0 && now->epoch == 0)
@@ -130,7 +132,7 @@ int
 segment_follow(struct peek *p, const struct attached *from)
 {
 	struct attached *a = NULL;
-	int r = 0;
+	int r = 0, cancel = guard_enter();
 
 	seq_follow();
 	pthread_mutex_lock(&p->own.attach_lock);
@@ -145,6 +147,7 @@ segment_follow(struct peek *p, const struct attached *from)
 	pthread_mutex_unlock(&p->own.attach_lock);
 	if (first && r == 0)
 		hints_retire(p, from);
+	guard_leave(cancel);
 	return r;
 }
 
@@ -152,11 +155,13 @@ void
 segment_come_home(struct peek *p)
 {
 	struct attached *a = NULL;
+	int cancel = guard_enter();
 
 	pthread_mutex_lock(&p->own.attach_lock);
 	if (seq_load_ptr(&p->own.now) == NULL && open_named(p, &a) == 0)
 		publish(p, a);
 	pthread_mutex_unlock(&p->own.attach_lock);
+	guard_leave(cancel);
 }
 
 void

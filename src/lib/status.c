@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/handle.h"
 #include "lib/hints.h"
 #include "lib/segment.h"
@@ -40,6 +41,7 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 
 	if (p == NULL || ret_status == NULL)
 		return -EINVAL;
+	int cancel = guard_enter();
 	if (seq_load_ptr(&p->own.now) == NULL)
 		segment_ready(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
@@ -61,6 +63,7 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 	s.fallback = seq_load_ptr(&p->own.foreign) != NULL;
 	add_counts(p, a, &s);
 	conn_socket_path(p, s.socket_path);
+	guard_leave(cancel);
 	*ret_status = s;
 	return 0;
 }
@@ -96,7 +99,7 @@ peek_strerror(int error)
 	case ECONNREFUSED:
 		return "no daemon listens on the control socket";
 	case ETIMEDOUT:
-		return "the daemon did not take the request in time; nothing was changed";
+		return "the daemon did not take the request in time, or other threads' took it; nothing was changed";
 	case EINPROGRESS:
 		return "the reply was lost: the request may or may not have been carried out";
 	case ENOMEM:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/conn.h"
+#include "lib/guard.h"
 #include "lib/request.h"
 
 /*
@@ -13,10 +14,8 @@
  */
 static int
 exchange(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    struct wire_reply *ret)
+    int64_t deadline_ms, struct wire_reply *ret)
 {
-	int64_t deadline_ms = conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms);
-
 	for (unsigned n_left = 2;;) {
 		bool stale = conn_is_open(p, CONN_WRITES); /* it may have been closed since it was last used */
 		int r = conn_open(p, CONN_WRITES, deadline_ms);
@@ -43,23 +42,39 @@ exchange(struct peek *p, const char *line, size_t line_len, const void *value, s
 	}
 }
 
+/* With conn_lock: a request, and the errno that its reply means. */
 static int
-request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    char mode, uint64_t *ret_value)
+ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+    char mode, int64_t deadline_ms, uint64_t *ret_value)
 {
 	struct wire_reply re;
+	int r = exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
 
-	if ((p->flags & PEEK_READ_ONLY) != 0)
-		return -EACCES;
-	pthread_mutex_lock(&p->own.conn_lock);
-	int r = exchange(p, line, line_len, value, value_len, has_value, twice, &re);
 	if (r == 0)
 		r = request_verdict(&re, mode);
 	if (r == 0 && ret_value != NULL && (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
 		r = -EBADMSG;
 	if (r == -EBADMSG)
 		conn_close(p, CONN_WRITES);
-	pthread_mutex_unlock(&p->own.conn_lock);
+	return r;
+}
+
+/* The deadline bounds the wait for the lock too: threads that take turns end together. */
+static int
+request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+    char mode, uint64_t *ret_value)
+{
+	int64_t deadline_ms = conn_deadline_ms(p);
+
+	if ((p->flags & PEEK_READ_ONLY) != 0)
+		return -EACCES;
+	int cancel = guard_enter();
+	int r = guard_lock(&p->own.conn_lock, deadline_ms);
+	if (r == 0) {
+		r = ask(p, line, line_len, value, value_len, has_value, twice, mode, deadline_ms, ret_value);
+		pthread_mutex_unlock(&p->own.conn_lock);
+	}
+	guard_leave(cancel);
 	return r;
 }
 
