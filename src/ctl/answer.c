@@ -6,27 +6,45 @@
 
 #include "ctl/ctl.h"
 
-int
-ctl_unhoped(const struct wire_reply *re, const char *key)
+#define TOO_MANY "Too many open connections"
+
+bool
+ctl_is_full(const struct wire_reply *re)
 {
-	const char *subject = key != NULL ? key : "", *colon = key != NULL ? ": " : "";
+	return re->code == WIRE_RE_ERROR && re->rest.len >= strlen(TOO_MANY) &&
+	    memcmp(re->rest.p, TOO_MANY, strlen(TOO_MANY)) == 0;
+}
+
+int
+ctl_unhoped(const struct wire_reply *re, const struct wire_str *key)
+{
+	struct shown subject = key != NULL ? ctl_shown(key) : (struct shown){""};
+	const char *of = subject.text, *colon = key != NULL ? ": " : "";
 
 	switch (re->code) {
 	case WIRE_RE_EN:
 	case WIRE_RE_NF:
 	case WIRE_RE_NOT_FOUND:
-		return ctl_refused(NULL, "%s%sno such key", subject, colon);
+		return ctl_refused(NULL, "%s%sno such key", of, colon);
 	case WIRE_RE_NS:
 	case WIRE_RE_NOT_STORED:
-		return ctl_refused(NULL, "%s%snot stored, since the condition of the mode doesn't hold", subject, colon);
+		return ctl_refused(NULL, "%s%snot stored, since the condition of the mode doesn't hold", of, colon);
 	case WIRE_RE_EX:
 	case WIRE_RE_EXISTS:
-		return ctl_refused("get --json shows the present one.", "%s%snot stored, since the item has another CAS id", subject, colon);
+		return ctl_refused("get --json shows the present one.",
+		    "%s%snot stored, since the item has another CAS id", of, colon);
 	case WIRE_RE_CLIENT_ERROR:
 	case WIRE_RE_SERVER_ERROR:
-		return ctl_refused(NULL, "%s%sthe daemon says: %.*s", subject, colon, (int)re->rest.len, re->rest.p);
+		return ctl_refused(NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
+	case WIRE_RE_ERROR:
+		if (ctl_is_full(re))
+			return ctl_error(FULL_ADVICE, "the daemon has as many connections as its conn_limit admits");
+		if (re->rest.len > 0)
+			return ctl_error(NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
+		/* fall through */
 	default:
-		return ctl_error(NULL, "the daemon doesn't know this command; is it peekd, and of this version?");
+		return ctl_error("peekctl version shows both versions.",
+		    "the daemon doesn't know this command; is it peekd, and of this version?");
 	}
 }
 

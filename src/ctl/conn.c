@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -39,8 +40,12 @@ conn_open(const char *path, unsigned timeout_ms, struct conn **ret)
 	if (c == NULL)
 		return -ENOMEM;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Of a daemon that hangs the queue may be full: connect waits for so long. */
+	const struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+	if (c->fd >= 0)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		int error = -errno;
+		int error = errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (c->fd >= 0)
 			close(c->fd);
 		free(c);
@@ -156,5 +161,8 @@ conn_ask(struct conn *c, struct wire_reply *ret, const char *fmt, ...)
 		return -EINVAL;
 	memcpy(line + n, "\r\n", 2);
 	int error = conn_send(c, line, (size_t)n + 2);
-	return error != 0 ? error : conn_reply(c, ret);
+	if (error != 0 && error != -EPIPE)
+		return error;
+	int answered = conn_reply(c, ret); /* a daemon that hung up may have said why */
+	return answered != 0 && error != 0 ? error : answered;
 }

@@ -17,7 +17,7 @@ struct conn {
 	size_t in_at, in_len, in_cap;
 };
 
-/* -EINVAL: the path is too long. -ENOENT, -ECONNREFUSED, -EACCES ... as connect has them. */
+/* -EINVAL: the path is too long. -ETIMEDOUT: nobody accepts. -ENOENT, -ECONNREFUSED, -EACCES ... as connect has them. */
 int conn_open(const char *path, unsigned timeout_ms, struct conn **ret);
 void conn_close(struct conn *c);
 

@@ -12,6 +12,7 @@
 
 #define OBJECT_DIR    "/dev/shm"
 #define OBJECT_PREFIX "peekd."
+#define NAMES_BYTES   512
 
 /* What a daemon keeps beside its segment: the lock, a segment being built, retired ones. */
 static bool
@@ -54,13 +55,16 @@ append_name(void *arg, const char *name, struct peek *p, int error)
 
 	(void)p;
 	(void)error;
-	snprintf(names + len, 512 - len, "%s%s", len > 0 ? ", " : "", name);
+	if (len + strlen(name) + 8 < NAMES_BYTES)
+		snprintf(names + len, NAMES_BYTES - len, "%s%s", len > 0 ? ", " : "", name);
+	else if (len > 3 && strcmp(names + len - 3, "...") != 0)
+		snprintf(names + len, NAMES_BYTES - len, ", ...");
 }
 
 static void
 explain_absent(const struct ctl *c)
 {
-	char names[512] = "", advice[768];
+	char names[NAMES_BYTES] = "", advice[768];
 
 	each_instance(append_name, names);
 	if (names[0] != '\0')
@@ -149,6 +153,9 @@ ctl_connect(struct ctl *c)
 	case -EINVAL:
 		ctl_error("A socket's path has at most 107 bytes.", "\"%s\" can't be a socket", path);
 		break;
+	case -ETIMEDOUT:
+		ctl_error("It is stopped or hangs: peekctl doctor says more.", "the daemon doesn't accept connections on %s", path);
+		break;
 	default:
 		ctl_error(NULL, "can't connect to %s: %s", path, strerror(-error));
 	}
@@ -200,7 +207,7 @@ cmd_status(struct ctl *c)
 		return CTL_ERROR;
 	int error = peek_status(c->peek, &status);
 	if (error != 0)
-		return ctl_error(NULL, "no status: %s", peek_strerror(error));
+		return ctl_error("peekctl doctor says more.", "no status: %s", peek_strerror(error));
 	record_begin(&r, c->json, 16);
 	print_status(&r, c->name, &status);
 	record_end(&r);
@@ -239,9 +246,13 @@ list_one(void *arg, const char *name, struct peek *p, int error)
 	if (error != 0)
 		printf("%s\n", peek_strerror(error));
 	else if (s.writer_present)
-		printf("%8llu MiB  pid %-8lld %s\n", (unsigned long long)(s.arena_bytes >> 20), (long long)s.writer_pid, s.socket_path);
+		printf("%8llu MiB  pid %-8lld ", (unsigned long long)(s.arena_bytes >> 20), (long long)s.writer_pid);
 	else
-		printf("%8llu MiB  no daemon    %s\n", (unsigned long long)(s.arena_bytes >> 20), s.socket_path);
+		printf("%8llu MiB  no daemon    ", (unsigned long long)(s.arena_bytes >> 20));
+	if (error == 0) {
+		print_text(stdout, s.socket_path, strlen(s.socket_path));
+		putchar('\n');
+	}
 }
 
 int

@@ -14,25 +14,14 @@
 /* A number of seconds beyond this counts as a date unless it is sent with a sign. */
 #define RELATIVE_MAX_S 2592000u
 
-static bool
-key_ok(const char *key)
-{
-	size_t len = strlen(key);
-
-	if (len >= 1 && len <= PEEK_KEY_MAX_BYTES)
-		return true;
-	ctl_error(NULL, "a key has 1 to %d bytes; this one has %zu", PEEK_KEY_MAX_BYTES, len);
-	return false;
-}
-
 /* A meta request and its reply. 0, or the exit status of an error that was explained. */
 static int
-ask_meta(struct ctl *c, enum wire_verb verb, const char *key, const void *value, int64_t value_len, const char *flags,
-    struct wire_reply *re)
+ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *value, int64_t value_len,
+    const char *flags, struct wire_reply *re)
 {
-	if (!key_ok(key) || ctl_connect(c) != 0)
+	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	wire_put_meta(&c->conn->out, verb, key, strlen(key), value_len, flags);
+	wire_put_meta(&c->conn->out, verb, key.p, key.len, value_len, flags);
 	int error = conn_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
 	if (error == 0 && value_len >= 0)
 		error = conn_send(c->conn, "\r\n", 2);
@@ -48,9 +37,10 @@ static int
 write_value(const struct ctl *c, const void *value, size_t len)
 {
 	if (c->output == NULL) {
-		fwrite(value, 1, len, stdout);
-		if (isatty(STDOUT_FILENO) && (len == 0 || ((const char *)value)[len - 1] != '\n'))
-			putchar('\n');
+		if (isatty(STDOUT_FILENO))
+			print_value(value, len);
+		else
+			fwrite(value, 1, len, stdout);
 		return ctl_flushed(CTL_OK);
 	}
 	FILE *to = fopen(c->output, "we");
@@ -60,14 +50,14 @@ write_value(const struct ctl *c, const void *value, size_t len)
 }
 
 static int
-show(const struct ctl *c, const char *key, const void *value, const struct peek_info *info)
+show(const struct ctl *c, struct wire_str key, const void *value, const struct peek_info *info)
 {
 	struct record r;
 
 	if (!c->json || c->output != NULL)
 		return write_value(c, value, info->value_len);
 	record_begin(&r, true, 0);
-	record_bytes(&r, "key", key, strlen(key));
+	record_key(&r, c, key);
 	record_u64(&r, "length", info->value_len);
 	record_u64(&r, "flags", info->flags);
 	record_i64(&r, "ttl_s", info->ttl_s);
@@ -79,7 +69,7 @@ show(const struct ctl *c, const char *key, const void *value, const struct peek_
 }
 
 static int
-get_by_socket(struct ctl *c, const char *key)
+get_by_socket(struct ctl *c, struct wire_str key)
 {
 	struct wire_reply re;
 	struct peek_info info = {0};
@@ -89,7 +79,7 @@ get_by_socket(struct ctl *c, const char *key)
 	if (status != CTL_OK)
 		return status;
 	if (re.code != WIRE_RE_VA)
-		return ctl_unhoped(&re, key);
+		return ctl_unhoped(&re, &key);
 	info.value_len = re.data_bytes;
 	info.stale = wire_reply_flag(&re, 'X', &token);
 	if (wire_reply_flag(&re, 'f', &token))
@@ -106,11 +96,11 @@ get_by_socket(struct ctl *c, const char *key)
 int
 cmd_get(struct ctl *c)
 {
-	const char *key = c->args[0];
 	struct peek_info info;
+	struct wire_str key;
 	size_t cap = 1 << 16;
 
-	if (!key_ok(key))
+	if (ctl_key(c, c->args[0], &key) != CTL_OK)
 		return CTL_ERROR;
 	if (c->socket != NULL)
 		return get_by_socket(c, key);
@@ -120,7 +110,7 @@ cmd_get(struct ctl *c)
 		char *buf = malloc(cap);
 		if (buf == NULL)
 			return ctl_error(NULL, "no memory for a value of %zu bytes", cap);
-		ssize_t n = peek_get_info(c->peek, key, strlen(key), buf, cap, &info);
+		ssize_t n = peek_get_info(c->peek, key.p, key.len, buf, cap, &info);
 		if (n >= 0) {
 			int status = show(c, key, buf, &info);
 			free(buf);
@@ -132,11 +122,11 @@ cmd_get(struct ctl *c)
 			cap = info.value_len > cap ? info.value_len : cap * 2;
 			continue;
 		case -ENOENT:
-			return ctl_refused(NULL, "%s: no such key", key);
+			return ctl_refused(NULL, "%s: no such key", ctl_shown(&key).text);
 		case -EAGAIN:
 			return get_by_socket(c, key);
 		default:
-			return ctl_error(NULL, "%s: %s", key, peek_strerror((int)n));
+			return ctl_error(NULL, "%s: %s", ctl_shown(&key).text, peek_strerror((int)n));
 		}
 	}
 }
@@ -193,9 +183,9 @@ int
 cmd_set(struct ctl *c)
 {
 	static const char *const modes[] = {"set", "add", "replace", "append", "prepend"};
-	const char *key = c->args[0];
 	char flags[128], ttl[32], *read = NULL;
 	struct wire_reply re;
+	struct wire_str key;
 	size_t len = 0, mode = 0;
 
 	while (c->mode != NULL && strcmp(c->mode, modes[mode]) != 0)
@@ -203,7 +193,7 @@ cmd_set(struct ctl *c)
 			return ctl_error("Modes are set, add, replace, append and prepend.", "there is no mode \"%s\"", c->mode);
 	if (c->n_args == 2 && c->file != NULL)
 		return ctl_error(NULL, "the value is given twice: as a word and by -f");
-	if (!key_ok(key) || ctl_connect(c) != 0)
+	if (ctl_key(c, c->args[0], &key) != CTL_OK || ctl_connect(c) != 0)
 		return CTL_ERROR;
 	const char *value = c->n_args == 2 ? c->args[1] : NULL;
 	if (value != NULL)
@@ -222,60 +212,57 @@ cmd_set(struct ctl *c)
 	free(read);
 	if (status != CTL_OK)
 		return status;
-	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, key);
+	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, &key);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------- */
 
 int
-cmd_delete(struct ctl *c)
-{
-	int worst = CTL_OK;
-
-	for (int i = 0; i < c->n_args; i++) {
-		struct wire_reply re;
-		int status = ask_meta(c, WIRE_MD, c->args[i], NULL, -1, "", &re);
-		if (status == CTL_OK && re.code != WIRE_RE_HD)
-			status = ctl_unhoped(&re, c->args[i]);
-		if (status == CTL_ERROR)
-			return status;
-		worst = status > worst ? status : worst;
-	}
-	return worst;
-}
-
-int
 cmd_touch(struct ctl *c)
 {
 	struct wire_reply re;
+	struct wire_str key;
 	uint64_t ttl_s;
 	char flags[32];
 
+	if (ctl_key(c, c->args[0], &key) != CTL_OK)
+		return CTL_ERROR;
 	if (!ctl_duration(c->args[1], &ttl_s))
 		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[1]);
 	put_ttl(flags, sizeof(flags), ttl_s);
-	int status = ask_meta(c, WIRE_MG, c->args[0], NULL, -1, flags, &re);
+	int status = ask_meta(c, WIRE_MG, key, NULL, -1, flags, &re);
 	if (status != CTL_OK)
 		return status;
-	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, c->args[0]);
+	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, &key);
 }
 
 static int
 arithmetic(struct ctl *c, char mode)
 {
 	struct wire_reply re;
+	struct wire_str key;
+	struct record r;
 	uint64_t delta = 1;
 	char flags[48];
 
+	if (ctl_key(c, c->args[0], &key) != CTL_OK)
+		return CTL_ERROR;
 	if (c->n_args == 2 && !ctl_number(c->args[1], UINT64_MAX, &delta))
 		return ctl_error(NULL, "\"%s\" is not a number from 0 to 18446744073709551615", c->args[1]);
 	snprintf(flags, sizeof(flags), "v D%llu M%c", (unsigned long long)delta, mode);
-	int status = ask_meta(c, WIRE_MA, c->args[0], NULL, -1, flags, &re);
+	int status = ask_meta(c, WIRE_MA, key, NULL, -1, flags, &re);
 	if (status != CTL_OK)
 		return status;
 	if (re.code != WIRE_RE_VA)
-		return ctl_unhoped(&re, c->args[0]);
-	printf("%.*s\n", (int)re.data_bytes, re.data);
+		return ctl_unhoped(&re, &key);
+	if (c->json) {
+		record_begin(&r, true, 0);
+		record_guess(&r, "value", re.data, re.data_bytes);
+		record_end(&r);
+	} else {
+		print_text(stdout, re.data, re.data_bytes);
+		putchar('\n');
+	}
 	return ctl_flushed(CTL_OK);
 }
 

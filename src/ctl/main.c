@@ -2,7 +2,7 @@
  * main.c: peekctl's command line: options and commands from their tables.
  */
 #include <getopt.h>
-#include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,13 +60,34 @@ find_command(const char *name)
 	return NULL;
 }
 
-int
-ctl_help(const char *name)
+/* The commands, or one of them; an object each. */
+static int
+help_json(const struct command *only)
 {
-	if (name != NULL) {
-		const struct command *cmd = find_command(name);
-		if (cmd == NULL)
-			return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+	struct record r;
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (only != NULL && only != &commands[i])
+			continue;
+		record_begin(&r, true, 0);
+		record_text(&r, "command", commands[i].name);
+		record_text(&r, "args", commands[i].args);
+		record_text(&r, "help", commands[i].help);
+		record_end(&r);
+	}
+	return ctl_flushed(CTL_OK);
+}
+
+int
+ctl_help(const char *name, bool json)
+{
+	const struct command *cmd = name != NULL ? find_command(name) : NULL;
+
+	if (name != NULL && cmd == NULL)
+		return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+	if (json)
+		return help_json(cmd);
+	if (cmd != NULL) {
 		printf("usage: peekctl [options] %s %s\n\n%s\n", cmd->name, cmd->args, cmd->help);
 		if (cmd->options[0] != '\0')
 			printf("\n");
@@ -92,7 +113,7 @@ ctl_help(const char *name)
 int
 cmd_help(struct ctl *c)
 {
-	return ctl_help(c->n_args > 0 ? c->args[0] : NULL);
+	return ctl_help(c->n_args > 0 ? c->args[0] : NULL, c->json);
 }
 
 /* ---- the command line ------------------------------------------------------------------------------------------------- */
@@ -104,7 +125,7 @@ bad_value(const char *option, const char *value, const char *allowed)
 }
 
 static int
-take_option(struct ctl *c, char id, const char *value)
+take_option(struct ctl *c, char id, char *value)
 {
 	uint64_t number;
 
@@ -117,6 +138,9 @@ take_option(struct ctl *c, char id, const char *value)
 	case 'M': c->mode = value; return CTL_OK;
 	case '<': c->from = value; return CTL_OK;
 	case '>': c->to = value; return CTL_OK;
+	case 'p': c->prefix = value; return CTL_OK;
+	case 'x': c->escape = true; return CTL_OK;
+	case 'D': c->dry_run = true; return CTL_OK;
 	case 'S': c->sort = true; return CTL_OK;
 	case 'P': c->partial = true; return CTL_OK;
 	case '0': c->null = true; return CTL_OK;
@@ -146,15 +170,32 @@ take_option(struct ctl *c, char id, const char *value)
 	}
 }
 
+/* What getopt_long has refused. */
+static int
+bad_option(int got, const char *word)
+{
+	const char *advice = "peekctl help lists the commands, peekctl help COMMAND its options. "
+	    "Behind -- everything is a word.";
+
+	if (strncmp(word, "--", 2) != 0)
+		return ctl_error(advice, got == ':' ? "option -%c needs a value" : "there is no option -%c", optopt);
+	if (got == ':')
+		return ctl_error(advice, "option \"%s\" needs a value", word);
+	if (strchr(word, '=') != NULL && optopt != 0)
+		return ctl_error(advice, "option \"%.*s\" takes no value", (int)strcspn(word, "="), word);
+	return ctl_error(advice, "there is no option \"%s\", or it is short for several", word);
+}
+
 /* Fills c and ids (of the options that were given, at most cap - 1). Returns CTL_OK, or the status to exit with. */
 static int
 parse(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 {
 	struct option longs[N_OPTIONS + 1] = {0};
-	char shorts[64] = "";
-	size_t n_ids = 0, n_shorts = 0;
+	char shorts[64] = ":";
+	size_t n_ids = 0, n_shorts = 1;
 	int got;
 
+	opterr = 0;
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option_row *o = &options[i];
 		longs[i] = (struct option){o->name, o->arg != NULL ? required_argument : no_argument, NULL, o->id};
@@ -165,10 +206,8 @@ parse(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 		}
 	}
 	while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		if (got == '?') {
-			fprintf(stderr, "  peekctl help lists the commands, peekctl help COMMAND its options.\n");
-			return CTL_ERROR;
-		}
+		if (got == '?' || got == ':')
+			return bad_option(got, argv[optind - 1]);
 		if (n_ids < cap - 1)
 			ids[n_ids++] = (char)got;
 		if (got == 'h' || got == 'V')
@@ -190,18 +229,17 @@ main(int argc, char **argv)
 	char ids[64];
 	int status = parse(&c, argc, argv, ids, sizeof(ids));
 
-	signal(SIGPIPE, SIG_IGN);
 	if (status != CTL_OK)
 		return status;
 	const char *name = optind < argc ? argv[optind] : NULL;
 	if (strchr(ids, 'h') != NULL)
-		return ctl_help(name);
+		return ctl_help(name, c.json);
 	if (strchr(ids, 'V') != NULL) {
-		printf("peekctl %s\n", peek_version());
+		printf(c.json ? "{\"peekctl\":\"%s\"}\n" : "peekctl %s\n", peek_version());
 		return ctl_flushed(CTL_OK);
 	}
 	if (name == NULL) {
-		ctl_help(NULL);
+		fputs("usage: peekctl [-n NAME | -s PATH] [options] COMMAND ...\n  peekctl help lists the commands.\n", stderr);
 		return CTL_ERROR;
 	}
 	const struct command *cmd = find_command(name);

@@ -1,5 +1,5 @@
 /*
- * output.c: records as lines or as JSON, and bytes that may be anything.
+ * output.c: records as lines or as JSON.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -10,24 +10,14 @@
 #include "ctl/ctl.h"
 #include "wire/wire.h"
 
-/* Well-formed UTF-8: no surrogates, nothing overlong, nothing above U+10FFFF. */
 static bool
 is_utf8(const unsigned char *p, size_t n)
 {
-	for (size_t i = 0; i < n;) {
-		unsigned char b = p[i];
-		unsigned more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : 9;
+	size_t bytes;
 
-		if (more == 9 || n - i <= more)
+	for (size_t i = 0; i < n; i += bytes)
+		if ((bytes = utf8_bytes(p + i, n - i)) == 0)
 			return false;
-		for (unsigned k = 1; k <= more; k++)
-			if ((p[i + k] & 0xc0) != 0x80)
-				return false;
-		if ((b == 0xe0 && p[i + 1] < 0xa0) || (b == 0xed && p[i + 1] >= 0xa0) || (b == 0xf0 && p[i + 1] < 0x90) ||
-		    (b == 0xf4 && p[i + 1] >= 0x90))
-			return false;
-		i += more + 1;
-	}
 	return true;
 }
 
@@ -42,23 +32,12 @@ json_string(const void *bytes, size_t n)
 			printf("\\%c", p[i]);
 		else if (p[i] < 0x20 || p[i] == 0x7f)
 			printf("\\u%04x", p[i]);
+		else if (utf8_is_control(p + i, n - i))
+			printf("\\u%04x", p[++i]);
 		else
 			putchar(p[i]);
 	}
 	putchar('"');
-}
-
-void
-print_escaped(const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] < 0x20 || p[i] > 0x7e || p[i] == '\\')
-			printf("\\x%02x", p[i]);
-		else
-			putchar(p[i]);
-	}
 }
 
 void
@@ -115,6 +94,14 @@ record_bool(struct record *r, const char *field, bool value)
 }
 
 void
+record_null(struct record *r, const char *field)
+{
+	record_field(r, field);
+	fputs("null", stdout);
+	record_line_end(r);
+}
+
+void
 record_text(struct record *r, const char *field, const char *value)
 {
 	record_bytes(r, field, value, strlen(value));
@@ -125,7 +112,7 @@ record_bytes(struct record *r, const char *field, const void *bytes, size_t n)
 {
 	if (!r->json) {
 		record_field(r, field);
-		print_escaped(bytes, n);
+		print_escaped(stdout, bytes, n);
 		record_line_end(r);
 		return;
 	}
@@ -137,13 +124,22 @@ record_bytes(struct record *r, const char *field, const void *bytes, size_t n)
 	char name[64];
 	char *encoded = malloc((n + 2) / 3 * 4 + 1);
 	snprintf(name, sizeof(name), "%s_base64", field);
-	record_field(r, name);
 	if (encoded == NULL) {
-		fputs("null", stdout);
+		record_null(r, name);
 		return;
 	}
+	record_field(r, name);
 	json_string(encoded, (size_t)(wire_base64(encoded, bytes, n) - encoded));
 	free(encoded);
+}
+
+void
+record_key(struct record *r, const struct ctl *c, struct wire_str key)
+{
+	if (c->escape)
+		record_text(r, "key", ctl_shown(&key).text);
+	else
+		record_bytes(r, "key", key.p, key.len);
 }
 
 void

@@ -1,20 +1,30 @@
 /*
  * say.c: errors, with what to do about them; and that standard output arrived.
  */
+#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ctl/ctl.h"
 
 static int
 say(int status, const char *advice, const char *fmt, va_list ap)
 {
+	char *text;
+
 	fflush(stdout);
 	fputs("peekctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) >= 0) {
+		print_text(stderr, text, strlen(text));
+		free(text);
+	}
 	fputc('\n', stderr);
-	if (advice != NULL)
-		fprintf(stderr, "  %s\n", advice);
+	if (advice != NULL) {
+		fputs("  ", stderr);
+		print_text(stderr, advice, strlen(advice));
+		fputc('\n', stderr);
+	}
 	return status;
 }
 
@@ -43,7 +53,9 @@ ctl_refused(const char *advice, const char *fmt, ...)
 int
 ctl_flushed(int status)
 {
+	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	return ctl_error(NULL, "can't write to standard output");
+	return ctl_error(NULL, "can't write to standard output%s%s", errno != 0 ? ": " : "",
+	    errno != 0 ? strerror(errno) : "");
 }

@@ -66,25 +66,6 @@ cmd_stats(struct ctl *c)
 }
 
 int
-cmd_metrics(struct ctl *c)
-{
-	struct wire_reply re;
-
-	if (ctl_connect(c) != 0)
-		return CTL_ERROR;
-	int error = conn_ask(c->conn, &re, "peek_metrics");
-	if (error != 0)
-		return ctl_broken(error);
-	if (re.code != WIRE_RE_VALUE)
-		return ctl_unhoped(&re, NULL);
-	fwrite(re.data, 1, re.data_bytes, stdout);
-	error = conn_reply(c->conn, &re);
-	if (error != 0)
-		return ctl_broken(error);
-	return ctl_flushed(re.code == WIRE_RE_END ? CTL_OK : ctl_unhoped(&re, NULL));
-}
-
-int
 cmd_ping(struct ctl *c)
 {
 	struct wire_reply re;

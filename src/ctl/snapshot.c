@@ -48,6 +48,7 @@ run(struct ctl *c, const char *verb, const char *doing)
 	char cwd[4096] = "", path[8192], word[3 * sizeof(path) + 1];
 	bool shown = false;
 	struct wire_reply re;
+	struct record r;
 	struct progress now = {.job = 0};
 	uint64_t job;
 
@@ -75,7 +76,8 @@ run(struct ctl *c, const char *verb, const char *doing)
 		if (strcmp(now.state, "saving") != 0 && strcmp(now.state, "loading") != 0)
 			break;
 		if (isatty(STDERR_FILENO)) {
-			fprintf(stderr, "\r%s: %s", doing, now.words);
+			fprintf(stderr, "\r%s: ", doing);
+			print_text(stderr, now.words, strlen(now.words));
 			shown = true;
 		}
 		nanosleep(&pause, NULL);
@@ -85,7 +87,15 @@ run(struct ctl *c, const char *verb, const char *doing)
 	if (strcmp(now.state, "failed") == 0)
 		return ctl_refused("The daemon opens the file itself: its user, its file system and its sandbox decide what it can reach.", "%s: %s",
 		    path, now.words);
-	printf("%s\n", now.words);
+	if (c->json) {
+		record_begin(&r, true, 0);
+		record_text(&r, "path", path);
+		record_text(&r, "words", now.words);
+		record_end(&r);
+	} else {
+		print_text(stdout, now.words, strlen(now.words));
+		putchar('\n');
+	}
 	return ctl_flushed(CTL_OK);
 }
 

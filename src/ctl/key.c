@@ -1,0 +1,65 @@
+/*
+ * key.c: keys as words of the command line: bytes of any kind.
+ *
+ * The form is that of print_escaped: \xHH stands for any byte, and for the
+ * backslash itself, so that what is printed can be read back.
+ */
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte that \xHH at p stands for; -1: it is none. */
+static int
+escaped_byte(const char *p)
+{
+	int high = p[1] == 'x' ? hex_digit(p[2]) : -1, low = high >= 0 ? hex_digit(p[3]) : -1;
+
+	return low >= 0 ? high * 16 + low : -1;
+}
+
+/* Decodes in place. The length; SIZE_MAX: a backslash begins no \xHH, and nothing was changed. */
+static size_t
+decode(char *word)
+{
+	size_t len = 0;
+
+	for (const char *p = word; *p != '\0'; p++)
+		if (*p == '\\' && escaped_byte(p) < 0)
+			return SIZE_MAX;
+	for (const char *p = word; *p != '\0';) {
+		bool escaped = *p == '\\';
+		word[len++] = escaped ? (char)escaped_byte(p) : *p;
+		p += escaped ? 4 : 1;
+	}
+	return len;
+}
+
+int
+ctl_word(const struct ctl *c, char *word, struct wire_str *ret)
+{
+	size_t len = c->escape ? decode(word) : strlen(word);
+
+	if (len == SIZE_MAX)
+		return ctl_error("With -x a backslash begins \\xHH, two hexadecimal digits; itself it is \\x5c.",
+		    "\"%s\" is not in the form that -x reads", word);
+	if (len > PEEK_KEY_MAX_BYTES)
+		return ctl_error(NULL, "a key has 1 to %d bytes; this one has %zu", PEEK_KEY_MAX_BYTES, len);
+	*ret = (struct wire_str){word, (uint32_t)len};
+	return CTL_OK;
+}
+
+int
+ctl_key(const struct ctl *c, char *word, struct wire_str *ret)
+{
+	int status = ctl_word(c, word, ret);
+
+	if (status == CTL_OK && ret->len == 0)
+		return ctl_error(NULL, "a key has 1 to %d bytes; this one has 0", PEEK_KEY_MAX_BYTES);
+	return status;
+}
