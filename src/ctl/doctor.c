@@ -13,6 +13,9 @@
 
 #include "ctl/conn.h"
 #include "ctl/doctor.h"
+#include "ctl/orphan.h"
+
+#define REFUSALS_MANY 10 /* fewer are no warning, whatever their share */
 
 /* ---- may it be opened, and believed? ---------------------------------------------------------------------------------------- */
 
@@ -43,8 +46,14 @@ check_segment(struct findings *f, struct ctl *c)
 	}
 	snprintf(path, sizeof(path), "/dev/shm/peekd.%s", c->name);
 	if (lstat(path, &st) != 0) {
+		int error = errno;
+		char how[320];
+		if (error == ENOENT && orphan_find(c, how, sizeof(how))) {
+			finding(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
+			return false;
+		}
 		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: peekd -n %s", c->name);
-		finding(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(errno));
+		finding(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
 		return false;
 	}
 	names_of(&st, names, sizeof(names));
@@ -178,6 +187,13 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 		return;
 	}
 	error = conn_ask(c->conn, &re, "version");
+	if (error == 0 && (re.code == WIRE_RE_ERROR || re.code == WIRE_RE_SERVER_ERROR) && re.rest.len > 0) {
+		bool full = ctl_is_full(&re);
+		finding(f, full ? FINDING_WARN : FINDING_BAD, "socket",
+		    full ? FULL_ADVICE : "The daemon's settings access_* say who may what.",
+		    "%s: the daemon says: %.*s", path, (int)re.rest.len, re.rest.p);
+		return;
+	}
 	if (error != 0 || re.code != WIRE_RE_VERSION) {
 		finding(f, FINDING_BAD, "socket", "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
 		    error != 0 ? strerror(-error) : "another answer than a version");
@@ -192,29 +208,101 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 			*ret_huge_pages_off = re.arg[1].len == 3 && memcmp(re.arg[1].p, "off", 3) == 0;
 }
 
+/* Whether the last one failed. */
+static void
+check_snapshot(struct findings *f, struct ctl *c)
+{
+	struct wire_reply re;
+	char words[256] = "";
+	bool failed = false;
+
+	if (c->conn == NULL)
+		return;
+	int error = conn_ask(c->conn, &re, "stats snapshot");
+	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = conn_reply(c->conn, &re)) {
+		const struct wire_str *name = &re.arg[0], *value = &re.arg[1];
+		if (name->len == 5 && memcmp(name->p, "state", 5) == 0)
+			failed = value->len == 6 && memcmp(value->p, "failed", 6) == 0;
+		else if (name->len == 5 && memcmp(name->p, "words", 5) == 0)
+			snprintf(words, sizeof(words), "%.*s", (int)(re.rest.p + re.rest.len - value->p), value->p);
+	}
+	if (failed)
+		finding(f, FINDING_WARN, "snapshot", "The daemon's log says more. Mend it, and peekctl save FILE once.",
+		    "the last one failed: %s", words);
+}
+
 /* ---- what it had to refuse -------------------------------------------------------------------------------------------------- */
+
+/* Requests over the socket, as far as they are counted by their kinds. */
+static uint64_t
+requests(const struct look *l)
+{
+	static const enum shm_stat kinds[] = {SHM_STAT_CMD_GET, SHM_STAT_CMD_SET, SHM_STAT_CMD_TOUCH,
+	    SHM_STAT_DELETE_HITS, SHM_STAT_DELETE_MISSES, SHM_STAT_INCR_HITS, SHM_STAT_INCR_MISSES,
+	    SHM_STAT_DECR_HITS, SHM_STAT_DECR_MISSES, SHM_STAT_DENIED, SHM_STAT_BAD_REQUESTS};
+	uint64_t sum = 0, shm_gets = look_stat(l, SHM_STAT_SHM_GETS);
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		sum += look_stat(l, kinds[i]);
+	return sum > shm_gets ? sum - shm_gets : 0;
+}
+
+static uint64_t
+stores(const struct look *l)
+{
+	/* those that are too large are refused before they are counted */
+	return look_stat(l, SHM_STAT_CMD_SET) + look_stat(l, SHM_STAT_STORE_TOO_LARGE);
+}
+
+static uint64_t
+connections(const struct look *l)
+{
+	return look_stat(l, SHM_STAT_TOTAL_CONNECTIONS) + look_stat(l, SHM_STAT_REJECTED_CONNECTIONS);
+}
+
+/*
+ * Since the start: what happens now and then is a note, a hundredth of all is a
+ * warning. It goes when the share falls, or with stats reset.
+ */
+static const struct refusal {
+	enum shm_stat stat;
+	uint64_t (*all)(const struct look *l); /* NULL: a note, however many */
+	const char *what, *of, *advice;
+} refusal_rows[] = {
+	{SHM_STAT_STORE_NO_MEMORY, stores, "values refused for lack of room", "stores",
+	    "Raise memory_limit, or let it evict (disable_evictions)."},
+	{SHM_STAT_STORE_TOO_LARGE, stores, "values refused for their size", "stores", "Raise max_item_size."},
+	{SHM_STAT_REJECTED_CONNECTIONS, connections, "connections refused", "connections",
+	    "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves "
+	    "connections open (peekctl stats conns)."},
+	{SHM_STAT_DENIED, requests, "requests denied for the peer's level", "requests",
+	    "Settings access_read, access_write and access_admin say who may what."},
+	{SHM_STAT_BAD_REQUESTS, requests, "malformed requests", "requests",
+	    "A client speaks another protocol than memcached's text, or has a key or value that it can't send."},
+	{SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
+	    "idle_timeout is shorter than their pauses; they connect anew."},
+	{SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
+	    "The daemon's log says why; peekctl stats snapshot how the last one ended."},
+	{SHM_STAT_CHAIN_EVICTIONS, stores, "items evicted since their bucket's chain was full", "stores",
+	    "Somebody may choose keys that collide."},
+};
 
 static void
 check_refusals(struct findings *f, const struct look *l)
 {
-	static const struct {
-		enum shm_stat stat;
-		const char *what, *advice;
-	} rows[] = {
-		{SHM_STAT_STORE_NO_MEMORY, "values refused for lack of room", "Raise memory_limit, or let it evict (disable_evictions)."},
-		{SHM_STAT_STORE_TOO_LARGE, "values refused for their size", "Raise max_item_size."},
-		{SHM_STAT_REJECTED_CONNECTIONS, "connections refused",
-		    "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves connections open."},
-		{SHM_STAT_SNAPSHOT_FAILURES, "snapshots failed", "The daemon's log says why."},
-		{SHM_STAT_CHAIN_EVICTIONS, "items evicted since their bucket's chain was full", "Somebody may choose keys that collide."},
-	};
 	unsigned n = 0;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		uint64_t value = look_stat(l, rows[i].stat);
+	for (size_t i = 0; i < sizeof(refusal_rows) / sizeof(*refusal_rows); i++) {
+		const struct refusal *row = &refusal_rows[i];
+		uint64_t value = look_stat(l, row->stat), all = row->all != NULL ? row->all(l) : 0;
+		bool much = row->all != NULL && value >= REFUSALS_MANY && value >= all / 100;
+		char of[64] = "";
 		if (value == 0)
 			continue;
-		finding(f, FINDING_WARN, "refusals", rows[i].advice, "%" PRIu64 " %s since the start", value, rows[i].what);
+		if (row->all != NULL)
+			snprintf(of, sizeof(of), " (%" PRIu64 " %s)", all, row->of);
+		finding(f, much ? FINDING_WARN : FINDING_NOTE, "refusals", row->advice, "%" PRIu64 " %s since the start%s",
+		    value, row->what, of);
 		n++;
 	}
 	if (n == 0)
@@ -232,15 +320,16 @@ cmd_doctor(struct ctl *c)
 		int error = look_open(c, &l);
 		if (error != 0) {
 			finding(&f, FINDING_BAD, "layout", "It was replaced this very moment: ask again.", "%s", peek_strerror(error));
-			return ctl_flushed((int)f.worst);
+			return ctl_flushed(findings_status(&f));
 		}
 		check_layout(&f, &l);
 		if (check_heartbeat(&f, c, &l))
 			check_clock(&f, &l);
 		check_socket(&f, c, &huge_pages_off);
+		check_snapshot(&f, c);
 		check_refusals(&f, &l);
 		doctor_host(&f, &l, huge_pages_off);
 		look_close(&l);
 	}
-	return ctl_flushed((int)f.worst);
+	return ctl_flushed(findings_status(&f));
 }

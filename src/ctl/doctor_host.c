@@ -172,14 +172,14 @@ check_huge(struct findings *f, const struct look *l, bool off)
 		return;
 	}
 	if (huge < all / 2) {
-		finding(f, FINDING_WARN, "huge pages",
+		finding(f, FINDING_NOTE, "huge pages",
 		    strcmp(kernel, "deny") == 0
 		        ? "echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, and start the daemon again: reads get faster."
 		        : "They need Linux 6.1 and free memory in one piece. Start the daemon again when there is: reads get faster.",
 		    "%" PRIu64 " of %" PRIu64 " MiB are on 2 MiB pages; the kernel's shmem_enabled is \"%s\"", MIB(huge), MIB(all), kernel);
 		return;
 	}
-	finding(f, mapped == 0 ? FINDING_WARN : FINDING_OK, "huge pages",
+	finding(f, mapped == 0 ? FINDING_NOTE : FINDING_OK, "huge pages",
 	    "They may have been split since, under want of memory: start the daemon again.",
 	    "%" PRIu64 " of %" PRIu64 " MiB were put on 2 MiB pages; a reader that touched the first 128 MiB got %" PRIu64 " so", MIB(huge), MIB(all),
 	    MIB(mapped));

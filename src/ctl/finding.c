@@ -5,13 +5,20 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/ctl.h"
+
+int
+findings_status(const struct findings *f)
+{
+	return f->worst == FINDING_BAD ? 2 : f->worst == FINDING_WARN ? 1 : 0;
+}
 
 void
 finding(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
 {
-	static const char *const words[] = {"ok", "warn", "bad"};
+	static const char *const words[] = {"ok", "note", "warn", "bad"};
 	struct record r;
 	char found[512];
 	va_list ap;
@@ -22,9 +29,14 @@ finding(struct findings *f, enum finding state, const char *check, const char *a
 	if (state > f->worst)
 		f->worst = state;
 	if (!f->json) {
-		printf("%-5s %-12s %s\n", words[state], check, found);
-		if (advice != NULL && state != FINDING_OK)
-			printf("%-18s > %s\n", "", advice);
+		printf("%-5s %-12s ", words[state], check);
+		print_text(stdout, found, strlen(found));
+		putchar('\n');
+		if (advice != NULL && state != FINDING_OK) {
+			printf("%-18s > ", "");
+			print_text(stdout, advice, strlen(advice));
+			putchar('\n');
+		}
 		return;
 	}
 	record_begin(&r, true, 0);

@@ -9,6 +9,7 @@
 
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
+#include "ctl/orphan.h"
 
 #define OBJECT_DIR    "/dev/shm"
 #define OBJECT_PREFIX "peekd."
@@ -66,6 +67,10 @@ explain_absent(const struct ctl *c)
 {
 	char names[NAMES_BYTES] = "", advice[768];
 
+	if (orphan_find(c, advice, 320)) {
+		ctl_error(ORPHAN_ADVICE, "the name of instance \"%s\" was removed, and %s", c->name, advice);
+		return;
+	}
 	each_instance(append_name, names);
 	if (names[0] != '\0')
 		snprintf(advice, sizeof(advice), "These are there: %s (choose with -n). To start this one: peekd -n %s", names, c->name);

@@ -58,7 +58,10 @@ broken(struct probe *p, int error)
 	hang_up(p);
 	p->state.answered = p->state.silent = false;
 	snprintf(p->state.why, sizeof(p->state.why), "%s",
-	    error == ENOENT || error == ECONNREFUSED ? "no daemon listens" : error == EACCES ? "doesn't admit you" : strerror(error));
+	    error == ENOENT || error == ECONNREFUSED ? "no daemon listens"
+	    : error == EACCES ? "doesn't admit you"
+	    : error == EAGAIN ? "the daemon accepts no connections"
+	                      : strerror(error));
 	if (p->hints == NULL)
 		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "%.60s", p->state.why);
 }
@@ -141,6 +144,11 @@ take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, i
 			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon's hint page doesn't fit its table");
 		else
 			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s", (int)re->rest.len, re->rest.p);
+		if (re->code == WIRE_RE_ERROR) { /* and hangs up */
+			snprintf(s->why, sizeof(s->why), "%s", s->no_hints);
+			hang_up(p);
+			s->answered = s->silent = false;
+		}
 		return true;
 	}
 	p->waits_for = PROBE_IDLE;
@@ -223,7 +231,7 @@ probe_step(struct probe *p, const struct look *l, const char *socket_path, unsig
 		return changed;
 	if (p->waits_for != PROBE_IDLE && !await(p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
 		return changed;
-	if (p->waits_for == PROBE_IDLE && ask(p, "mn\r\n", PROBE_ASKED))
+	if (p->fd >= 0 && p->waits_for == PROBE_IDLE && ask(p, "mn\r\n", PROBE_ASKED))
 		await(p, l, wait_ms, &changed);
 	return changed;
 }
