@@ -4,6 +4,7 @@
 #include "ctl/screen.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct screen {
 	const struct sample *before, *now;
 	const struct sights *sights;
 	double seconds; /* between them; 0: no rates */
+	bool alive; /* counters go on: the daemon had a heartbeat of late */
 	int width, height;
 	bool bare; /* no room for bars and blank lines */
 	void (*put)(void *arg, enum line_kind kind, const char *line);
@@ -38,6 +40,8 @@ line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(buf, s->width < WIDTH_MAX ? (size_t)s->width + 1 : sizeof(buf), fmt, ap);
 	va_end(ap);
+	for (char *p = buf; *p != '\0'; p++) /* nothing that a terminal obeys */
+		*p = *p >= ' ' && *p <= '~' ? *p : '?';
 	s->put(s->arg, kind, buf);
 }
 
@@ -56,19 +60,33 @@ value(const struct screen *s, enum shm_stat stat)
 	return s->now->value[stat];
 }
 
-/* What a counter grew by; 0 after a restart or `stats reset`. */
+/* There are two samples, and counters went on between them. */
+static bool
+has_rates(const struct screen *s)
+{
+	return s->seconds > 0 && s->alive;
+}
+
+/* By which a counter grew; 0 after a restart or `stats reset`, and where there are no rates. */
 static uint64_t
 grown(const struct screen *s, enum shm_stat stat)
 {
 	uint64_t before = s->before->value[stat], now = s->now->value[stat];
 
-	return s->seconds > 0 && now > before ? now - before : 0;
+	return has_rates(s) && now > before ? now - before : 0;
+}
+
+/* So many by the second; unknown: not a number, shown as "-". */
+static double
+per_second(const struct screen *s, uint64_t n)
+{
+	return has_rates(s) ? (double)n / s->seconds : NAN;
 }
 
 static double
 rate(const struct screen *s, enum shm_stat stat)
 {
-	return s->seconds > 0 ? (double)grown(s, stat) / s->seconds : 0;
+	return per_second(s, grown(s, stat));
 }
 
 static uint64_t
@@ -81,14 +99,16 @@ struct words {
 	char w[24];
 };
 
-/* 12, 3.4k, 56M */
+/* 12, 3.4k, 56M; "-": unknown */
 static struct words
 short_number(double v)
 {
 	static const char units[] = " kMGTP";
-	struct words ret;
+	struct words ret = {"-"};
 	int i = 0;
 
+	if (isnan(v))
+		return ret;
 	for (; v >= 999.5 && i < 5; i++)
 		v /= 1000;
 	if (i == 0)
@@ -102,9 +122,11 @@ static struct words
 short_bytes(double v)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	struct words ret;
+	struct words ret = {"-"};
 	int i = 0;
 
+	if (isnan(v))
+		return ret;
 	for (; v >= 1024 && i < 4; i++)
 		v /= 1024;
 	snprintf(ret.w, sizeof(ret.w), v < 9.95 && i > 0 ? "%.1f %s" : "%.0f %s", v, units[i]);
@@ -121,6 +143,17 @@ short_time(uint64_t ns)
 		snprintf(ret.w, sizeof(ret.w), "%" PRIu64 " ns", ns);
 	else
 		snprintf(ret.w, sizeof(ret.w), "%.1f %s", (double)ns / (ns < 1000000 ? 1e3 : 1e6), ns < 1000000 ? "us" : "ms");
+	return ret;
+}
+
+/* With so many decimals; "-" of nothing. */
+static struct words
+quotient(int decimals, double part, double whole)
+{
+	struct words ret = {"-"};
+
+	if (whole > 0)
+		snprintf(ret.w, sizeof(ret.w), "%.*f", decimals, part / whole);
 	return ret;
 }
 
@@ -178,8 +211,13 @@ put_daemon(const struct screen *s, const char *name)
 {
 	const struct sample *n = s->now;
 
-	line(s, LINE_HEAD, "peekd %s   process %" PRIu64 "   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64, name,
-	    n->writer_pid, n->writer_pid != 0 ? duration(n->now_unix_s - n->started_unix_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
+	struct words pid = {"-"};
+	if (n->writer_pid != 0)
+		snprintf(pid.w, sizeof(pid.w), "%" PRIu64, n->writer_pid);
+	/* up: until its last word */
+	int64_t up_s = n->now_unix_s - n->started_unix_s - (s->alive ? 0 : n->silent_ms / 1000);
+	line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
+	    name, pid.w, n->writer_pid != 0 ? duration(up_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
 	    value(s, SHM_STAT_MAX_CONNECTIONS), value(s, SHM_STAT_SHM_CLIENTS));
 	if (n->retired)
 		line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
@@ -199,13 +237,13 @@ put_reads(const struct screen *s)
 	/* cmd_get and its like count the reads through shared memory too */
 	uint64_t gets = grown(s, SHM_STAT_CMD_GET), shm_gets = grown(s, SHM_STAT_SHM_GETS), shm_hits = grown(s, SHM_STAT_SHM_HITS);
 	uint64_t all_gets = less(value(s, SHM_STAT_CMD_GET), value(s, SHM_STAT_SHM_GETS));
-	double per_s = s->seconds > 0 ? 1 / s->seconds : 0;
 
 	line(s, LINE_PLAIN, "%-14s%10s%10s%14s", "", "reads/s", "hits", "hits, all");
-	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %.3f per 1000", "shared memory", short_number((double)shm_gets * per_s).w,
+	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %s per 1000", "shared memory",
+	    short_number(per_second(s, shm_gets)).w,
 	    percent(shm_hits, shm_gets).w, percent(value(s, SHM_STAT_SHM_HITS), value(s, SHM_STAT_SHM_GETS)).w,
-	    shm_gets > 0 ? 1000.0 * (double)grown(s, SHM_STAT_SHM_RETRIES) / (double)shm_gets : 0);
-	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number((double)less(gets, shm_gets) * per_s).w,
+	    quotient(3, 1000.0 * (double)grown(s, SHM_STAT_SHM_RETRIES), (double)shm_gets).w);
+	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number(per_second(s, less(gets, shm_gets))).w,
 	    percent(less(grown(s, SHM_STAT_GET_HITS), shm_hits), less(gets, shm_gets)).w,
 	    percent(less(value(s, SHM_STAT_GET_HITS), value(s, SHM_STAT_SHM_HITS)), all_gets).w, short_bytes(rate(s, SHM_STAT_BYTES_READ)).w,
 	    short_bytes(rate(s, SHM_STAT_BYTES_WRITTEN)).w);
@@ -238,9 +276,11 @@ put_latency(const struct screen *s)
 		line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "", d->silent_ms / 1000, d->silent_ms % 1000 / 100);
 	else
 		line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
-	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %.3f ms, at most %.3f ms", "",
-	    (double)value(s, SHM_STAT_LONGEST_SET_US) / 1000, (double)value(s, SHM_STAT_LOOP_LAG_US) / 1000,
-	    (double)value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
+	struct words late = {"-"}; /* of a daemon that is silent it is unknown */
+	if (s->alive)
+		snprintf(late.w, sizeof(late.w), "%.3f ms", (double)value(s, SHM_STAT_LOOP_LAG_US) / 1000);
+	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %s, at most %.3f ms", "",
+	    (double)value(s, SHM_STAT_LONGEST_SET_US) / 1000, late.w, (double)value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
 }
 
 static void
@@ -267,9 +307,9 @@ put_memory(const struct screen *s)
 	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s", s->bare ? "huge pages" : "",
 	    percent(huge, segment).w, short_bytes((double)segment).w,
 	    short_bytes((double)value(s, SHM_STAT_HINT_PAGE_BYTES)).w, short_bytes((double)value(s, SHM_STAT_PRIVATE_BYTES)).w);
-	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%.2f a bucket)   beyond a bucket's line %s", "items",
+	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s", "items",
 	    short_number((double)value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)value(s, SHM_STAT_N_BUCKETS)).w,
-	    value(s, SHM_STAT_N_BUCKETS) > 0 ? (double)value(s, SHM_STAT_CURR_ITEMS) / (double)value(s, SHM_STAT_N_BUCKETS) : 0,
+	    quotient(2, (double)value(s, SHM_STAT_CURR_ITEMS), (double)value(s, SHM_STAT_N_BUCKETS)).w,
 	    percent(value(s, SHM_STAT_OVERFLOW_ITEMS), value(s, SHM_STAT_CURR_ITEMS)).w);
 }
 
@@ -282,10 +322,10 @@ put_going(const struct screen *s)
 	    short_number(rate(s, SHM_STAT_EVICTIONS)).w, short_number(rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
 	    short_number(rate(s, SHM_STAT_CHAIN_EVICTIONS)).w, short_number(rate(s, SHM_STAT_RECLAIMED)).w,
 	    short_number(rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
-	line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %.2f bytes for each written", "freed",
+	line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each written", "freed",
 	    short_number(rate(s, SHM_STAT_SEGMENTS_EVICTED)).w, short_number(rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
 	    short_number(rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
-	    written > 0 ? (double)grown(s, SHM_STAT_LOG_BYTES_COPIED) / (double)written : 0);
+	    quotient(2, (double)grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written).w);
 	line(s, LINE_PLAIN, "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64 "   not allowed %" PRIu64
 	    "   malformed %" PRIu64, "refused, all", value(s, SHM_STAT_STORE_TOO_LARGE), value(s, SHM_STAT_STORE_NO_MEMORY),
 	    value(s, SHM_STAT_REJECTED_CONNECTIONS), value(s, SHM_STAT_DENIED), value(s, SHM_STAT_BAD_REQUESTS));
@@ -299,10 +339,9 @@ put_key(const struct screen *s, const struct hot_key *k)
 	char text[4 * ITEM_KEY_MAX + 1];
 	size_t at = 0;
 
-	for (unsigned i = 0; i < k->key_len; i++) {
-		bool plain = k->key[i] > ' ' && k->key[i] < 0x7f && k->key[i] != '\\';
-		at += (size_t)snprintf(text + at, sizeof(text) - at, plain ? "%c" : "\\x%02x", k->key[i]);
-	}
+	for (unsigned i = 0; i < k->key_len; i++)
+		at += escape_byte(text + at, k->key[i]);
+	text[at] = '\0';
 	line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share, short_number(k->hits_s).w, k->n_samples, text);
 }
 
@@ -317,8 +356,8 @@ put_keys(const struct screen *s)
 		line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
 		return;
 	}
-	line(s, LINE_PLAIN, "%-14ssampled: one in %.0f of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
-	    "hottest keys", h->n_samples > 0 ? h->hits / h->n_samples : 0, short_number(h->hits_s).w, h->n_samples);
+	line(s, LINE_PLAIN, "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
+	    "hottest keys", quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w, h->n_samples);
 	line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
 	for (unsigned i = 0; i < h->n && i < n; i++)
 		put_key(s, &h->row[i]);
@@ -333,6 +372,7 @@ screen_lines(const char *name, const struct sample *before, const struct sample 
 	    .now = now,
 	    .sights = sights,
 	    .seconds = (double)(now->taken_ms - before->taken_ms) / 1000,
+	    .alive = !now->retired && now->writer_pid != 0 && now->silent_ms <= CLOCK_SILENT_MS,
 	    .width = width,
 	    .height = height,
 	    .bare = height != 0 && height < HEIGHT_FULL,

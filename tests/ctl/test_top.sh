@@ -41,12 +41,18 @@ kill -STOP "$pid"
 sleep 2.1
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
 shows "beside a stopped daemon" '^NO HEARTBEAT for [34]\.' '^items +401 '
+# 15.42: what nobody counts is unknown, and not 0.
+shows "rates that are unknown are no 0" '^shared memory +- +- ' 'retries - per 1000' '^socket +- +- .* -/s in, -/s out' \
+    'sets -/s   deletes -/s' 'event loop late by -,' 'evicted -/s' 'copied - bytes'
+! grep -qE ' 0(\.0+)?( B)?/s| nan' "$tmp/out"
+result $? "nowhere" "$tmp/out"
 shows "which it asked in vain, and reads all the same" 'socket: SILENT for [0-9]+\.[0-9] s' 'get: median [0-9.]+ [nu]s .*\(256 keys' \
     "hottest keys +none to be had: the daemon doesn't answer"
 kill -CONT "$pid"
 kill "$pid"
 wait "$pid" 2>/dev/null
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
+shows "no process" "^peekd $name +process - +up - "
 shows "after a daemon's end" '^NO DAEMON: it ended cleanly' '^items +401 ' 'socket: no daemon listens' 'get: median ' \
     'hottest keys +none to be had: no daemon listens'
 
