@@ -167,8 +167,10 @@ conf_print_manual(FILE *out)
 		}
 		fprintf(out, "default %s", s->dflt[0] != '\0' ? s->dflt : "empty");
 		if (s->short_opt != 0)
-			fprintf(out, "; also\n.Fl %c", s->short_opt);
-		fputs(s->live ? "; live\n" : "\n", out);
+			fprintf(out, "; also\n.Fl %c%s", s->short_opt, s->live ? " ;\nlive" : "");
+		else
+			fputs(s->live ? "; live" : "", out);
+		fputc('\n', out);
 	}
 	fputs(".El\n.Sh WHO MAY DO WHAT\n"
 	    "The mode and group of the control socket decide who may connect, those of the segment who may read it.\n"
@@ -178,6 +180,13 @@ conf_print_manual(FILE *out)
 	    "What a level doesn't hold is answered with an error and logged with uid and pid.\n"
 	    ".Bl -column -offset indent \"write\" \"x\"\n.It read Ta get, mg without changes, stats, version\n"
 	    ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, verbosity, shutdown, stats reset, dumps of keys, snapshots\n.El\n"
+	    ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/peekd/peekd.conf\n"
+	    "The file of the service peekd, for the instance \"default\".\n"
+	    "A daemon that is started otherwise reads the file that\n.Fl f\nnames, and none without it.\n"
+	    ".It Pa /etc/peekd/ Ns Ar NAME Ns Pa .conf\nThat of the service peekd@NAME.\n"
+	    ".It Pa /etc/peekd/owner\n"
+	    "User ids, besides root and the reader itself, whose segments readers believe:\n.Xr libpeek 3 .\n.El\n"
 	    ".Sh EXAMPLES\n.Bd -literal -offset indent\nmemory_limit = 1g\nunix_mask = 0770\ngroup = www\n"
-	    "access_write = \"@www-admin, deploy\"\n.Ed\n.Sh SEE ALSO\n.Xr peekd 8\n", out);
+	    "access_write = \"@www-admin, deploy\"\n.Ed\n"
+	    ".Sh SEE ALSO\n.Xr peekd 8\n", out);
 }

@@ -28,4 +28,16 @@ for f in $(sed -n 's/^\t\(peek_[a-z0-9_]*\);/\1/p' src/lib/libpeek.map); do
 	grep -q "^\.Fn $f\b" src/lib/*.3
 	result $? "$f has a manual"
 done
+# 15.42: a word behind an option's macro must not become an option itself.
+if command -v mandoc >/dev/null; then
+	for page in src/*/*.[13578]; do
+		mandoc "$page" | col -b | grep -E -- '; -[a-z]{2,}' | sed "s|^|$page: |"
+	done >"$tmp/options"
+	[ ! -s "$tmp/options" ]
+	result $? "no page shows an option that is none" "$tmp/options"
+fi
+for section in NAME DESCRIPTION FILES EXAMPLES 'SEE ALSO'; do
+	grep -qx "\.Sh $section" src/daemon/peekd.conf.5
+	result $? "peekd.conf(5) has $section"
+done
 plan
