@@ -305,12 +305,27 @@ is_plausible(const struct map *m)
 	return reserved <= ITEM_CAS_MAX && cutoff <= reserved;
 }
 
+/* Readers that the rights from before admitted may not be able to follow. */
+static void
+say_rights(const char *path, const struct stat *was, int fd)
+{
+	struct stat is;
+
+	if (fstat(fd, &is) != 0 || (was->st_mode == is.st_mode && was->st_gid == is.st_gid))
+		return;
+	log_notice("%s had mode %04o and group %u, and has mode %04o and group %u now: "
+	    "these decide who may read it from here on",
+	    path, (unsigned)(was->st_mode & 07777), (unsigned)was->st_gid,
+	    (unsigned)(is.st_mode & 07777), (unsigned)is.st_gid);
+}
+
 /* Builds a new segment from nothing or from `old`, and brings it to its name. */
 static int
 replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s, struct map *old, struct segment *s)
 {
 	struct store_recovery old_recovery;
 	struct store *old_store = NULL;
+	struct stat was;
 	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s, old_bytes = old != NULL ? old->arena_bytes : 0;
 	int status;
 
@@ -342,11 +357,26 @@ replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, 
 	if ((status = take_the_name(n)) != 0) {
 		store_close(s->store);
 		map_close(&s->map);
-	}
+	} else if (old != NULL && fstat(old->fd, &was) == 0)
+		say_rights(n->path, &was, s->map.fd);
 out:
 	if (old_store != NULL)
 		store_close(old_store);
 	return status;
+}
+
+/* Sets mode and group as configured. */
+static void
+set_rights(const struct segment_conf *conf, const char *path, int fd)
+{
+	struct stat was = {.st_mode = 0};
+
+	fstat(fd, &was);
+	if ((conf->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, conf->gid) != 0) ||
+	    fchmod(fd, conf->mode) != 0)
+		log_warning("%s: mode or group can't be set: %s", path, strerror(errno));
+	else
+		say_rights(path, &was, fd);
 }
 
 static int
@@ -370,8 +400,7 @@ open_existing(const struct segment_conf *conf, const struct names *n, uint32_t n
 	if (status == 0) {
 		s->origin = SEGMENT_TAKEN_OVER;
 		map_set_socket_path(m, conf->socket_path);
-		if ((conf->gid != (gid_t)-1 && fchown(m->fd, (uid_t)-1, conf->gid) != 0) || fchmod(m->fd, conf->mode) != 0)
-			log_warning("%s: mode or group can't be set: %s", n->path, strerror(errno));
+		set_rights(conf, n->path, m->fd);
 		return 0;
 	}
 	if (status == EX_DATAERR) {

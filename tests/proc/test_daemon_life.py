@@ -226,6 +226,28 @@ def modes():
 
 
 @test
+def changed_modes():
+    """a segment that is taken over with another mode than before, at the same size or another: the log says both; with the same mode it says nothing"""
+    d = Daemon("-a", "0770")
+    d.stop()
+    d = Daemon("-a", "0770")
+    assert "had mode" not in d.log(), d.log()
+    d.stop()
+    d = Daemon("-a", "0700")
+    assert "%s had mode 0640" % shm() in d.log() and "has mode 0600 and" in d.log(), d.log()
+    d.kill()
+    d = Daemon("-a", "0777")
+    assert "had mode 0600" in d.log() and "has mode 0644 and" in d.log(), d.log()
+    d.stop()
+    d = Daemon("-a", "0777", "-m", "8")
+    assert "handed over" in d.log() or "carried" in d.log(), d.log()
+    assert "had mode" not in d.log(), d.log()
+    d.stop()
+    d = Daemon("-a", "0770", "-m", "16")
+    assert "had mode 0644" in d.log() and "has mode 0640 and" in d.log(), d.log()
+
+
+@test
 def socket_places():
     """a live socket and a file that is none are refused; a path that is too long too; a dead daemon's socket is replaced"""
     d = Daemon()
