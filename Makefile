@@ -47,7 +47,7 @@ NO_JEMALLOC := $(filter asan tsan aarch64,$(MODE))
 HEAP_LIBS  := $(if $(NO_JEMALLOC),,-ljemalloc)
 HEAP_DEFS  := $(if $(NO_JEMALLOC),-DPEEKD_NO_JEMALLOC)
 EVENT_LIBS := $(if $(CROSS),-l:libevent-2.1.so.7,-levent)
-EVENT_DEFS := $(if $(CROSS),-idirafter /usr/include/$(shell gcc -print-multiarch))
+EVENT_DEFS := $(if $(CROSS),-idirafter /usr/include/$(shell gcc -print-multiarch 2>/dev/null))
 
 # All cores, unless -j says otherwise.
 ifeq ($(MAKELEVEL),0)
@@ -56,7 +56,7 @@ endif
 
 room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
 # What the second form of the reads may use: wide.c asks the processor for the same.
-WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
+WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
 LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view,$(B)/src/lib/$(f)_wide.o))
@@ -130,6 +130,7 @@ comma := ,
 .PHONY: $(B)/libpeek.pc # what it says depends on prefix and libdir
 $(B)/libpeek.pc:
 	@mkdir -p $(@D)
+	@rm -f $@ # it may be root's, of an earlier install
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: libpeek' \
 	    'Description: lock-free reader of the peekd shared-memory cache' 'Version: $(VERSION)' \
 	    'Libs: -L$${libdir} -lpeek' 'Libs.private: -lpthread' 'Cflags: -I$${includedir}' >$@
@@ -140,6 +141,7 @@ run: $(B)/peekd ## run the daemon in the foreground, as instance "default"
 
 demo: ## load /usr/include, read it from many processes, kill the daemon on the way (under 60 s)
 	@.ci/deps install build
+	@.ci/deps writable build $(B)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/demo
 	@$(B)/demo --peekd $(B)/peekd
 
@@ -196,6 +198,7 @@ hooked: $(B)/peekd $(B)/peekctl $(B)/libpeek.so $(addprefix $(B)/,$(HOOKED))
 
 check: ## install what the tests need, build, run every test (T=pattern: those of that name); ends with `N passed, N failed`
 	@.ci/deps install build test
+	@.ci/deps writable build $(B)
 	@$(MAKE) --no-print-directory -s tests
 	@$(if $(filter-out $(B),$(HOOKS_B)),$(MAKE) --no-print-directory -s MODE=hooks B=$(HOOKS_B) hooked)
 	@B=$(B) HOOKS_B=$(HOOKS_B) MODE=$(MODE) T='$(T)' tests/run $(TESTS)
@@ -249,8 +252,8 @@ dest     = $(DESTDIR)$(1)
 .PHONY: install
 install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, libdir ...)
 	$(INSTALL) -d $(foreach d,$(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir) $(compdir),$(call dest,$(d)))
-	$(INSTALL) -m 755 $(B)/peekd $(call dest,$(sbindir))
-	$(INSTALL) -m 755 $(B)/peekctl $(B)/peekbench $(call dest,$(bindir))
+	$(INSTALL) -m 755 $(B)/peekd $(B)/peekctl $(B)/peekbench $(call dest,$(bindir))
+	[ $(call dest,$(sbindir)) -ef $(call dest,$(bindir)) ] || ln -sf $(bindir)/peekd $(call dest,$(sbindir))/peekd
 	$(INSTALL) -m 644 include/peek.h $(call dest,$(includedir))
 	$(INSTALL) -m 644 $(B)/libpeek.a $(call dest,$(libdir))
 	$(INSTALL) -m 755 $(B)/libpeek.so $(call dest,$(libdir))/libpeek.so.$(VERSION)
@@ -263,11 +266,19 @@ install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, l
 	set -e; for conf in $(wildcard conf/*.conf); do \
 	    $(INSTALL) -D -m 644 $$conf $(call dest,$(sysconfdir))/peekd/$${conf##*/}; done
 	set -e; for unit in $(wildcard systemd/*.service systemd/*.socket); do $(INSTALL) -d $(call dest,$(unitdir)); \
-	    sed 's|@sbindir@|$(sbindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit >$(call dest,$(unitdir))/$${unit##*/}; done
+	    sed 's|@bindir@|$(bindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit >$(call dest,$(unitdir))/$${unit##*/}; done
 	set -e; for f in $(wildcard systemd/*.sysusers); do \
 	    $(INSTALL) -D -m 644 $$f $(call dest,$(sysusersdir))/$$(basename $$f .sysusers).conf; done
 	set -e; for f in $(wildcard systemd/*.tmpfiles); do \
 	    $(INSTALL) -D -m 644 $$f $(call dest,$(tmpfilesdir))/$$(basename $$f .tmpfiles).conf; done
+	$(if $(DESTDIR),,[ "$$(id -u)" != 0 ] || ! PATH=$$PATH:/usr/sbin:/sbin command -v ldconfig >/dev/null || PATH=$$PATH:/usr/sbin:/sbin ldconfig)
+
+.PHONY: install-service
+install-service: ## after make install, as root: the service's user, who may own segments, and its units known to systemd
+	systemd-sysusers $(sysusersdir)/peekd.conf
+	systemd-tmpfiles --create $(tmpfilesdir)/peekd.conf
+	[ -e /etc/peekd/owner ] || (umask 022 && mkdir -p /etc/peekd && id -u peekd >/etc/peekd/owner)
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 # ---- the rest: each of these brings the targets of its own job ---------------------------------------------------------
 

@@ -44,6 +44,17 @@ make_dir(const char *dir, mode_t mode, uid_t uid, gid_t gid)
 	return 0;
 }
 
+/* Root's place, or one beside it where the user that the daemon will be may not make a socket. */
+static void
+root_dir(uid_t uid, char *dir, size_t dir_cap)
+{
+	struct stat st;
+
+	snprintf(dir, dir_cap, "/run/peekd");
+	if (lstat(dir, &st) == 0 && st.st_uid != uid)
+		snprintf(dir, dir_cap, "/run/peekd-%u", (unsigned)uid);
+}
+
 int
 listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 {
@@ -62,7 +73,7 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 		if (service != NULL && service[0] == '/' && strlen(service) < sizeof(dir))
 			snprintf(dir, sizeof(dir), "%.107s", service);
 		else if (geteuid() == 0)
-			snprintf(dir, sizeof(dir), "/run/peekd");
+			root_dir(uid, dir, sizeof(dir));
 		else if (session != NULL && session[0] == '/' && strlen(session) < sizeof(dir) - 8)
 			snprintf(dir, sizeof(dir), "%.99s/peekd", session);
 		else

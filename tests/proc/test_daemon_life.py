@@ -248,6 +248,20 @@ def changed_modes():
 
 
 @test
+def root_beside_a_service():
+    """root's daemon where /run/peekd is the service's user's, and a user's where it is root's: the socket has a directory of its own"""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("needs root and mount namespaces")
+    for owner, args, place in ((12345, (), "peekd-0"), (65534, ("-u", "nobody"), "peekd"), (0, (), "peekd"), (0, ("-u", "nobody"), "peekd-65534")):
+        d = Daemon(*args, socket_path="", env={"RUNTIME_DIRECTORY": "", "XDG_RUNTIME_DIR": ""}, prefix=(
+            "unshare", "-m", "sh", "-c", 'mount -t tmpfs run /run && mkdir -m 755 /run/peekd && chown %d /run/peekd && exec "$@"' % owner, "sh"))
+        assert "socket /run/%s/%s.sock" % (place, d.name) in d.log(), d.log()
+        d.stop()
+        os.unlink(shm())
+        os.unlink(shm(ext=".lock"))
+
+
+@test
 def socket_places():
     """a live socket and a file that is none are refused; a path that is too long too; a dead daemon's socket is replaced"""
     d = Daemon()

@@ -46,7 +46,7 @@ def installed():
     os.makedirs(units, exist_ok=True)
     for unit in UNITS:
         text = open(os.path.join(ROOT, "systemd", unit)).read()
-        text = text.replace("@sbindir@/peekd", PEEKD).replace("@sysconfdir@/peekd", os.path.join(ROOT, "conf"))
+        text = text.replace("@bindir@/peekd", PEEKD).replace("@sysconfdir@/peekd", os.path.join(ROOT, "conf"))
         with open(os.path.join(units, unit), "w") as f:
             f.write(text)
     return units
