@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "ctl/ctl.h"
 #include "shm/item.h"
@@ -182,6 +183,29 @@ read_words(const struct ctl *c, struct sizes *s, uint64_t *n_items)
 	return CTL_OK;
 }
 
+/*
+ * The daemon allocates the memory for items at its start, and finds out about
+ * the table's later.
+ */
+static void
+say_room(uint64_t shm_bytes)
+{
+	struct statvfs vfs;
+
+	if (statvfs("/dev/shm", &vfs) != 0)
+		return;
+	uint64_t size = (uint64_t)vfs.f_blocks * vfs.f_frsize,
+		 left = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (left >= shm_bytes)
+		return;
+	fflush(stdout);
+	fprintf(stderr,
+	    "peekctl: /dev/shm has %" PRIu64 " MiB, %" PRIu64
+	    " of them free, and this takes %" PRIu64
+	    " with its table: mount -o remount,size=... /dev/shm, or docker run --shm-size\n",
+	    size / MIB, left / MIB, shm_bytes / MIB + 1);
+}
+
 int
 cmd_size(struct ctl *c)
 {
@@ -215,5 +239,6 @@ cmd_size(struct ctl *c)
 	record_u64(&r, "shm_bytes", shm);
 	record_text(&r, "options", options);
 	record_end(&r);
+	say_room(shm);
 	return ctl_flushed(CTL_OK);
 }

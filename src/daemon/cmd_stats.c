@@ -43,6 +43,7 @@ collect_raw(const struct cmd *cmd, uint64_t *v)
 	v[SHM_STAT_SPLITS] = st.splits;
 	v[SHM_STAT_GROWTH_REFUSED] = st.growth_refused;
 	v[SHM_STAT_CHAIN_EVICTIONS] = st.chain_evictions;
+	v[SHM_STAT_TABLE_REFUSED] = st.table_refused;
 	v[SHM_STAT_N_SEGMENTS] = st.n_segments;
 	v[SHM_STAT_N_SEGMENTS_FREE] = st.n_segments_free;
 	v[SHM_STAT_SMALL_SEGMENTS] = st.small_segments;

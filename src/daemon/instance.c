@@ -151,9 +151,10 @@ log_start(const struct daemon *d)
 static void
 on_tick(void *arg, uint32_t now_ms)
 {
-	const struct daemon *d = arg;
+	struct daemon *d = arg;
 
 	segment_give_back(d->conf.name, now_ms);
+	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
 }
 
 /* ---- all together --------------------------------------------------------------------------------------------------------- */
@@ -200,6 +201,7 @@ loop(struct daemon *d)
 	if (ending_hangup())
 		d->on_hangup(d);
 	log_start(d);
+	room_check(&d->segment.map, d->segment.store);
 	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(), d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
 	d->on_ready(d);
 	if (ending_signal() == 0)

@@ -13,6 +13,7 @@
 #include "daemon/hints.h"
 #include "daemon/huge.h"
 #include "daemon/listen.h"
+#include "daemon/room.h"
 #include "daemon/segment.h"
 #include "daemon/server.h"
 #include "daemon/snapshot.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct segment segment;
 	struct hints *hints;
 	struct huge huge;
+	struct room_watch room;
 	struct snapshot *snapshot;
 	struct warm warm;
 	struct cmd cmd;

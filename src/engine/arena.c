@@ -5,7 +5,7 @@
  * take(), which raises its incarnation: from then on no pinned copy of what it held before stands [S3]. Every record in it was
  * unlinked before it was freed.
  */
-#include "engine/arena.h"
+#include "engine/arena_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,13 +13,6 @@
 
 #include "engine/crash.h"
 #include "shm/seq.h"
-
-/* The role word, for a successor: what the segment was, and when it was opened. */
-#define ROLE(kind, log, ttl_class, birth) ((uint64_t)(birth) << 16 | (uint64_t)(ttl_class) << 8 | (uint64_t)(log) << 4 | (kind))
-#define ROLE_KIND(w)  ((unsigned)(w) & 0xf)
-#define ROLE_LOG(w)   ((unsigned)((w) >> 4) & 0xf)
-#define ROLE_CLASS(w) ((unsigned)((w) >> 8) & 0xff)
-#define ROLE_BIRTH(w) ((w) >> 16)
 
 int
 arena_init(struct arena *a, struct map *map)
@@ -78,8 +71,8 @@ arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
 
 /* ---- queues ---------------------------------------------------------------------------------------------------------- */
 
-static void
-queue_push(struct arena *a, enum arena_log log, uint32_t i)
+void
+arena_queue_push(struct arena *a, enum arena_log log, uint32_t i)
 {
 	struct arena_queue *q = &a->queue[log];
 
@@ -116,8 +109,8 @@ level_of(const struct arena *a, const struct segment *s)
 	return (uint8_t)(((uint64_t)arena_net_bytes(a, s) * (ARENA_LEVELS - 1)) >> a->seg_shift);
 }
 
-static void
-level_enter(struct arena *a, uint32_t i)
+void
+arena_level_enter(struct arena *a, uint32_t i)
 {
 	struct segment *s = &a->seg[i];
 
@@ -152,7 +145,7 @@ level_again(struct arena *a, uint32_t i)
 	if (a->seg[i].level == level_of(a, &a->seg[i]))
 		return;
 	level_leave(a, i);
-	level_enter(a, i);
+	arena_level_enter(a, i);
 }
 
 uint32_t
@@ -169,6 +162,15 @@ arena_take_victim(struct arena *a, uint32_t seg_idx)
 {
 	level_leave(a, seg_idx);
 	a->seg[seg_idx].kind = SEG_VICTIM;
+}
+
+void
+arena_leave_victim(struct arena *a, uint32_t seg_idx)
+{
+	a->seg[seg_idx].kind = SEG_SEALED;
+	arena_level_enter(a, seg_idx);
+	if (a->seg[seg_idx].n_live == 0)
+		arena_free(a, seg_idx);
 }
 
 static uint32_t
@@ -188,8 +190,8 @@ take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_cla
 	return i;
 }
 
-static void
-give_back(struct arena *a, uint32_t i)
+void
+arena_give_back(struct arena *a, uint32_t i)
 {
 	struct segment *s = &a->seg[i];
 
@@ -206,7 +208,7 @@ arena_free(struct arena *a, uint32_t seg_idx)
 		level_leave(a, seg_idx);
 	queue_remove(a, a->seg[seg_idx].log, seg_idx);
 	a->queue[a->seg[seg_idx].log].n_segments--;
-	give_back(a, seg_idx);
+	arena_give_back(a, seg_idx);
 }
 
 void
@@ -218,7 +220,7 @@ arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
 		return;
 	a->open[log][ttl_class] = ARENA_NONE;
 	a->seg[i].kind = SEG_SEALED;
-	level_enter(a, i);
+	arena_level_enter(a, i);
 	CRASH_POINT("seal:sealed");
 	if (a->seg[i].n_live == 0)
 		arena_free(a, i);
@@ -241,13 +243,25 @@ arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t r
 		arena_seal(a, log, ttl_class);
 		uint32_t fresh = take(a, SEG_OPEN, log, ttl_class);
 		a->open[log][ttl_class] = fresh;
-		queue_push(a, log, fresh);
+		arena_queue_push(a, log, fresh);
 		a->queue[log].n_segments++;
 	}
 	uint32_t i = a->open[log][ttl_class];
 	uint64_t off = ((uint64_t)i << a->seg_shift) + a->seg[i].used_bytes;
 	a->seg[i].used_bytes += (uint32_t)record_bytes;
 	return off;
+}
+
+uint64_t
+arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes)
+{
+	if (a->n_free <= 1 && !arena_open_fits(a, log, ttl_class, record_bytes))
+		for (unsigned l = 0; l < ARENA_LOGS; l++)
+			for (uint32_t c = 0; c < a->n_classes; c++)
+				if (arena_open_fits(a, (enum arena_log)l, c, record_bytes))
+					return arena_append(
+					    a, (enum arena_log)l, c, record_bytes, 0);
+	return arena_append(a, log, ttl_class, record_bytes, 0);
 }
 
 uint32_t
@@ -377,7 +391,7 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 		uint32_t e = arena_extent(a, item_off, shape, i);
 		if (e < a->n_segments && a->seg[e].kind == SEG_EXTENT) {
 			a->n_extent_segments--;
-			give_back(a, e);
+			arena_give_back(a, e);
 		}
 	}
 }
@@ -415,80 +429,4 @@ arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *
 	*ret_item_off = base + *cursor;
 	*cursor += (uint32_t)shape_at(a, *ret_item_off).record_bytes;
 	return true;
-}
-
-/* ---- recovery ---------------------------------------------------------------------------------------------------------------- */
-
-bool
-arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape)
-{
-	uint32_t self = arena_seg_of(a, item_off), i;
-
-	for (i = 0; i < shape->n_extents; i++) {
-		uint32_t e = arena_extent(a, item_off, shape, i);
-		if (e >= a->n_segments || e == self || a->seg[e].kind != SEG_FREE || a->seg[e].n_live != 0)
-			break;
-		a->seg[e].kind = SEG_EXTENT;
-	}
-	if (i == shape->n_extents)
-		return true;
-	while (i-- > 0)
-		a->seg[arena_extent(a, item_off, shape, i)].kind = SEG_FREE;
-	return false;
-}
-
-struct aged {
-	uint64_t birth;
-	uint32_t seg_idx;
-};
-
-static int
-by_birth(const void *x, const void *y)
-{
-	const struct aged *a = x, *b = y;
-
-	return (a->birth > b->birth) - (a->birth < b->birth);
-}
-
-int
-arena_recovered(struct arena *a)
-{
-	struct aged *order = calloc(a->n_segments, sizeof(*order));
-	uint32_t n = 0;
-
-	if (order == NULL)
-		return -ENOMEM;
-	a->free_head = ARENA_NONE;
-	a->n_free = 0;
-	a->n_extent_segments = 0;
-	for (uint32_t i = a->n_segments; i-- > 0;) {
-		uint64_t role = word_load_rlx(&a->map->segments[i].role); /* relaxed: wrong values cost order only */
-		struct segment *s = &a->seg[i];
-		if (ROLE_BIRTH(role) > a->births)
-			a->births = ROLE_BIRTH(role);
-		if (s->n_live > 0) {
-			s->kind = SEG_SEALED;
-			level_enter(a, i);
-			s->ttl_class = (uint8_t)(ROLE_CLASS(role) < a->n_classes ? ROLE_CLASS(role) : 0);
-			order[n++] = (struct aged){ROLE_BIRTH(role), i};
-		} else if (s->kind == SEG_EXTENT) {
-			a->n_extent_segments++;
-		} else {
-			give_back(a, i);
-		}
-	}
-	qsort(order, n, sizeof(*order), by_birth);
-	a->queue[ARENA_SMALL].n_extents = a->queue[ARENA_MAIN].n_extents = 0;
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t i = order[k].seg_idx;
-		unsigned log = ROLE_LOG(word_load_rlx(&a->map->segments[i].role)) == ARENA_SMALL ? ARENA_SMALL : ARENA_MAIN;
-		a->seg[i].log = (uint8_t)log;
-		a->seg[i].used_bytes = a->seg_bytes;
-		a->seg[i].opened_s = a->now_s;
-		queue_push(a, log, i);
-		a->queue[log].n_segments++;
-		a->queue[log].n_extents += a->seg[i].n_extents;
-	}
-	free(order);
-	return 0;
 }

@@ -86,6 +86,15 @@ bool arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_cla
  */
 uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve);
 
+/*
+ * Takes record_bytes for a copy, of the reserve too. While a segment is cleaned
+ * this finds a place for each of its records if one segment was free at the
+ * beginning: into the last free one goes all that is left, of whatever log and
+ * class. ARENA_NO_ROOM: there was none.
+ */
+uint64_t arena_append_copy(
+    struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
+
 /* Takes a whole segment for an extent. ARENA_NONE: no free segment beyond ARENA_RESERVE. */
 uint32_t arena_take_extent(struct arena *a);
 
@@ -114,6 +123,12 @@ uint32_t arena_emptiest(const struct arena *a);
 /* Begins to empty a sealed segment: it is freed by arena_free, not by itself. */
 void arena_take_victim(struct arena *a, uint32_t seg_idx);
 
+/*
+ * Leaves a victim as it is: a sealed segment again, or a free one if nothing in
+ * it lives.
+ */
+void arena_leave_victim(struct arena *a, uint32_t seg_idx);
+
 /* Frees a segment that has no live record. */
 void arena_free(struct arena *a, uint32_t seg_idx);
 
@@ -134,7 +149,12 @@ arena_memory(const struct arena *a, const struct item_shape *shape)
 	return shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
 }
 
-/* What copying the segment's live records would cost at most; and what it would leave of it, less the extents that it frees. */
+/*
+ * What copying the segment's live records would cost at most; and what it would
+ * leave of it, less the extents that it frees. The end of a segment into which
+ * no further record of its usual size would fit counts as taken: copying
+ * doesn't win it back.
+ */
 static inline uint32_t
 arena_copy_bytes(const struct segment *s)
 {
@@ -146,6 +166,11 @@ arena_net_bytes(const struct arena *a, const struct segment *s)
 {
 	uint64_t freed = (uint64_t)s->spans.expired.extents << a->seg_shift, copied = arena_copy_bytes(s);
 
+	/* larger than a sixteenth of a segment */
+	if (s->live_bytes / 16 > (uint64_t)s->n_live << a->seg_shift >> 8) {
+		uint32_t each = s->live_bytes / s->n_live;
+		copied += a->seg_bytes % each;
+	}
 	return (uint32_t)(copied > freed ? copied - freed : 0);
 }
 

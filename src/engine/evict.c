@@ -1,7 +1,7 @@
 /*
  * evict.c: victims, and what becomes of their items.
  */
-#include "engine/evict.h"
+#include "engine/evict_private.h"
 
 #include "engine/crash.h"
 #include "engine/record.h"
@@ -10,16 +10,18 @@
 #define TARGET_FIRST(bytes) ((bytes) / 10)      /* of the arena: the small log's share at the start */
 #define TARGET_MIN(bytes)   ((bytes) / 50)      /* 2 % */
 #define TARGET_MAX(bytes)   ((bytes) / 10 * 9)  /* 90 % */
-/* A fuller one would give back less than an eighth of what was copied; up to there the credit says how much cleaning is done. */
-#define CLEAN_LIVE_MAX(seg) ((seg) / 8 * 7)
-#define CLEAN_CREDIT_MAX(seg) ((uint64_t)(seg) * 4)
-#define EXPIRY_SCAN_STEP    8                   /* segments looked at for each SET */
-#define AHEAD_SEGMENTS      2                   /* free beyond the reserve: below it, work is done ahead */
 
 void
 evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabled)
 {
-	*e = (struct evict){.arena = arena, .table = table, .enabled = enabled, .victim = ARENA_NONE, .usual_bytes = 1};
+	*e = (struct evict){.arena = arena,
+	    .table = table,
+	    .enabled = enabled,
+	    .usual_bytes = 1,
+	    .sweep = UINT64_MAX,
+	    .fresh_off = ARENA_NO_ROOM,
+	    .dead = {.seg = ARENA_NONE},
+	    .oldest = {{.seg = ARENA_NONE}, {.seg = ARENA_NONE}}};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
 	/* A successor may find little free and much that is dead: without credit its first SETs would evict what is live. */
@@ -155,48 +157,81 @@ set_hint(const struct evict *e, uint64_t ref, uint8_t hint)
 		byte_store_rlx(b, hint); /* relaxed: hints order nothing */
 }
 
-/* Copies a record to the end of a log; its extents stay where they are. False: there is no free segment for it. */
-static bool
-move_record(struct evict *e, const struct record *r, struct table_place *place, enum arena_log log, uint32_t now_s)
+/*
+ * Copies a record to a place that was taken for it; its extents stay where they
+ * are.
+ */
+static void
+move_record(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
+    uint64_t to)
 {
 	struct arena *a = e->arena;
-	uint32_t expiry_s = item_expiry_s(r->word0);
-	uint64_t to = arena_append(a, log, arena_class(a, expiry_s, now_s), r->shape.record_bytes, 0);
-
-	if (to == ARENA_NO_ROOM)
-		return false;
 	struct word *src = arena_word(a, r->off), *dst = arena_word(a, to);
+
 	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
 		word_store_rlx(&dst[i], word_load_rlx(&src[i])); /* relaxed: the switch that follows guards it */
 	CRASH_POINT("clean:copied");
 	table_switch(e->table, place, to);
 	arena_drop_live(a, r->off, &r->shape, true);
-	arena_add_live(a, to, &r->shape, expiry_s);
+	arena_add_live(a, to, &r->shape, item_expiry_s(r->word0));
 	e->n.bytes_copied += r->shape.record_bytes;
-	e->victim_kept += (uint32_t)r->shape.record_bytes;
-	return true;
+	v->kept += (uint32_t)r->shape.record_bytes;
+	if (e->fresh_off == r->off)
+		e->fresh_off = to;
 }
 
-/* What becomes of a live item of a victim. */
-static bool
-keep(struct evict *e, const struct record *r, struct table_place *place, uint32_t now_s)
-{
-	enum arena_log log = e->arena->seg[e->victim].log;
-	uint8_t hint = hint_of(e, place->ref), due;
+enum fate { KEPT, GOES, NO_PLACE };
 
-	if (e->kind == VICTIM_CLEAN) {
+/*
+ * What becomes of a live item of a victim. NO_PLACE: it may not go, and there
+ * is no memory to copy it to.
+ */
+static enum fate
+keep(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
+    uint32_t now_s)
+{
+	enum arena_log log = e->arena->seg[v->seg].log;
+	uint32_t ttl_class = arena_class(e->arena, item_expiry_s(r->word0), now_s);
+	uint8_t hint = hint_of(e, place->ref), due;
+	uint64_t to;
+
+	if (v->kind != VICTIM_EVICT) {
+		to = arena_append_copy(e->arena, log, ttl_class, r->shape.record_bytes);
+		if (to == ARENA_NO_ROOM)
+			return NO_PLACE;
 		e->n.bytes_cleaned += r->shape.record_bytes;
-		return move_record(e, r, place, log, now_s);
+		move_record(e, v, r, place, to);
+		return KEPT;
 	}
 	due = price(e, log, record_memory(e->arena, r));
-	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due || !move_record(e, r, place, ARENA_MAIN, now_s))
-		return false;
+	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due)
+		return GOES;
+	/*
+	 * The last free segment is left to cleaning, which must come to an end.
+	 */
+	to = arena_append(e->arena, ARENA_MAIN, ttl_class, r->shape.record_bytes, 1);
+	if (to == ARENA_NO_ROOM)
+		return GOES;
+	move_record(e, v, r, place, to);
 	set_hint(e, place->ref, log == ARENA_SMALL ? change(hint, due) : hint - due);
-	return true;
+	return KEPT;
 }
 
-static void
-examine(struct evict *e, uint64_t off, uint32_t now_s)
+/* Why an item's memory may be taken back, counted; false: it lives. */
+bool
+evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
+{
+	bool flushed = item_cas(r->word1) <= e->cutoff,
+	     expired = item_expired(item_expiry_s(r->word0), now_s);
+
+	e->n.flushed += flushed;
+	e->n.expired += !flushed && expired;
+	return flushed || expired;
+}
+
+/* False: a live item has no place to be copied to. */
+static bool
+examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 {
 	struct record r = record_load(e->arena, off);
 	uint64_t hash = record_hash(e->arena, &r);
@@ -204,37 +239,35 @@ examine(struct evict *e, uint64_t off, uint32_t now_s)
 
 	e->n.examined++;
 	if (!table_find_item(e->table, hash, off, &place))
-		return;
-	if (item_cas(r.word1) <= e->cutoff) {
-		e->n.flushed++;
-	} else if (item_expired(item_expiry_s(r.word0), now_s)) {
-		e->n.expired++;
-	} else {
-		if (keep(e, &r, &place, now_s))
-			return;
+		return true;
+	if (!evict_dead_already(e, &r, now_s)) {
+		enum fate fate = keep(e, v, &r, &place, now_s);
+		if (fate != GOES)
+			return fate == KEPT;
 		e->n.evicted++;
 		e->n.evicted_unfetched += (item_state(r.word1) & ITEM_FETCHED) == 0 && hint_of(e, place.ref) == 0;
-		ghost_put(&e->ghost, e->arena->seg[e->victim].log, hash, e->table->n_items);
+		ghost_put(&e->ghost, e->arena->seg[v->seg].log, hash, e->table->n_items);
 	}
 	evict_unlink(e, &place);
+	return true;
 }
 
 /* ---- victims ------------------------------------------------------------------------------------------------------------ */
 
 static void
-take_victim(struct evict *e, uint32_t seg_idx, enum victim_kind kind)
+take_victim(struct evict *e, struct victim *v, uint32_t seg_idx, enum victim_kind kind)
 {
 	arena_take_victim(e->arena, seg_idx);
-	e->victim = seg_idx;
-	e->kind = kind;
-	e->cursor = 0;
-	e->victim_kept = 0;
+	*v = (struct victim){.seg = seg_idx, .kind = kind};
 	measure_usual(e);
 }
 
-/* Looks at the next few segments: what of them has expired, and, if there is no victim yet, whether it is all of one. */
-static bool
-choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
+/*
+ * Looks at the next few segments: what of them has expired, and, if nothing is
+ * being cleaned yet, whether it is all of one.
+ */
+bool
+evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 {
 	for (; n > 0; n--) {
 		uint32_t i = e->expiry_scan++ % e->arena->n_segments;
@@ -242,32 +275,37 @@ choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 		arena_look(e->arena, i, now_s);
 		if (s->latest_s > now_s || s->n_live == 0)
 			continue;
-		if (e->victim != ARENA_NONE) {
+		if (e->dead.seg != ARENA_NONE) {
 			e->n_to_scan = e->arena->n_segments; /* it has to be found again */
 			continue;
 		}
 		if (s->kind == SEG_OPEN)
 			arena_seal(e->arena, s->log, s->ttl_class);
 		if (s->kind == SEG_SEALED) {
-			take_victim(e, i, VICTIM_EXPIRED);
+			take_victim(e, &e->dead, i, VICTIM_EXPIRED);
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool
-choose_clean(struct evict *e)
+bool
+evict_choose_clean(struct evict *e)
 {
 	uint32_t i = arena_emptiest(e->arena);
 
 	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
 	uint32_t copy_bytes = arena_copy_bytes(&e->arena->seg[i]);
-	if (arena_net_bytes(e->arena, &e->arena->seg[i]) >= CLEAN_LIVE_MAX(e->arena->seg_bytes) || copy_bytes > e->clean_credit)
+	if (arena_net_bytes(e->arena, &e->arena->seg[i]) >= CLEAN_LIVE_MAX(e->arena->seg_bytes))
 		return false;
-	e->clean_credit -= copy_bytes;
-	take_victim(e, i, VICTIM_CLEAN);
+	if (copy_bytes <= e->clean_credit)
+		e->clean_credit -= copy_bytes;
+	else if (e->clean_left > 0)
+		e->clean_left--;
+	else
+		return false;
+	take_victim(e, &e->dead, i, VICTIM_CLEAN);
 	return true;
 }
 
@@ -281,164 +319,107 @@ oldest_sealed(const struct evict *e, enum arena_log log)
 	return i;
 }
 
-/* The oldest open segment of a log, sealed for want of an older one. ARENA_NONE: there is none, or it was empty and is free now. */
+/*
+ * The oldest open segment of a log, sealed for want of an older one.
+ * ARENA_NONE: there is none. One that was empty is free now, and the next is
+ * looked at.
+ */
 static uint32_t
-seal_one(struct evict *e, enum arena_log log, bool *ret_freed)
+seal_oldest(struct evict *e, enum arena_log log)
 {
-	for (uint32_t c = 0; c < e->arena->n_classes; c++) {
-		uint32_t i = e->arena->open[log][c];
-		if (i == ARENA_NONE)
+	uint32_t i, next;
+
+	for (i = e->arena->queue[log].oldest; i != ARENA_NONE; i = next) {
+		next = e->arena->seg[i].next;
+		if (e->arena->seg[i].kind != SEG_OPEN)
 			continue;
-		arena_seal(e->arena, log, c);
-		*ret_freed = e->arena->seg[i].kind != SEG_SEALED;
-		return *ret_freed ? ARENA_NONE : i;
+		arena_seal(e->arena, log, e->arena->seg[i].ttl_class);
+		if (e->arena->seg[i].kind == SEG_SEALED)
+			return i;
 	}
 	return ARENA_NONE;
 }
 
+/*
+ * Goes on with the segment of a log that is being evicted, or takes its oldest;
+ * `ahead`: an open one isn't sealed, nor what was just written touched.
+ */
 static bool
-choose_evict(struct evict *e)
+choose_oldest(struct evict *e, enum arena_log log, bool may_seal, bool ahead)
 {
-	enum arena_log first = log_bytes(e, ARENA_SMALL) > e->small_target >> 8 ? ARENA_SMALL : ARENA_MAIN;
-	enum arena_log second = first == ARENA_SMALL ? ARENA_MAIN : ARENA_SMALL;
-	bool freed = false;
-	uint32_t i = oldest_sealed(e, first);
+	struct victim *v = &e->oldest[log];
 
-	if (i == ARENA_NONE)
-		i = oldest_sealed(e, second);
-	if (i == ARENA_NONE)
-		i = seal_one(e, first, &freed);
-	if (i == ARENA_NONE && !freed)
-		i = seal_one(e, second, &freed);
-	if (i != ARENA_NONE)
-		take_victim(e, i, VICTIM_EVICT);
-	return i != ARENA_NONE || freed;
+	if (v->seg != ARENA_NONE)
+		return true;
+	uint32_t i = oldest_sealed(e, log);
+	if (i == ARENA_NONE && may_seal && !ahead)
+		i = seal_oldest(e, log);
+	if (i == ARENA_NONE ||
+	    (ahead && e->fresh_off != ARENA_NO_ROOM && i == arena_seg_of(e->arena, e->fresh_off)))
+		return false;
+	take_victim(e, v, i, VICTIM_EVICT);
+	return true;
 }
 
-static bool
-choose_victim(struct evict *e, bool may_evict, uint32_t now_s)
+/*
+ * The log that an item is evicted from next. Asked anew for each: a segment's
+ * records may own most of the cache. A log that owns extents gives, although it
+ * may have no sealed segment.
+ */
+struct victim *
+evict_choose_oldest(struct evict *e, bool ahead)
 {
-	return choose_expired(e, EXPIRY_SCAN_STEP, now_s) || choose_clean(e) || (may_evict && e->enabled && choose_evict(e));
+	enum arena_log first =
+	    log_bytes(e, ARENA_SMALL) > e->small_target >> 8 ? ARENA_SMALL : ARENA_MAIN;
+	enum arena_log second = first == ARENA_SMALL ? ARENA_MAIN : ARENA_SMALL;
+
+	if (choose_oldest(e, first, e->arena->queue[first].n_extents > 0, ahead))
+		return &e->oldest[first];
+	if (choose_oldest(e, second, e->arena->queue[second].n_extents > 0, ahead))
+		return &e->oldest[second];
+	if (choose_oldest(e, first, true, ahead))
+		return &e->oldest[first];
+	return choose_oldest(e, second, true, ahead) ? &e->oldest[second] : NULL;
 }
 
 static void
-finish_victim(struct evict *e)
+finish_victim(struct evict *e, struct victim *v)
 {
-	if (e->kind == VICTIM_EVICT) {
+	if (v->kind == VICTIM_EVICT) {
 		e->n.segments_evicted++;
 		e->hot_left -= e->hot_left > 0;
-		if (e->hot_run >= EVICT_HOT_RUN_MAX || e->victim_kept < e->arena->seg_bytes / 8 * 7)
+		if (e->hot_run >= EVICT_HOT_RUN_MAX || v->kept < e->arena->seg_bytes / 8 * 7)
 			e->hot_run = 0;
 		else
 			e->hot_run++;
-	} else if (e->kind == VICTIM_CLEAN) {
+	} else if (v->kind == VICTIM_CLEAN) {
 		e->n.segments_cleaned++;
 	} else {
 		e->n.segments_expired++;
 	}
-	arena_free(e->arena, e->victim);
+	arena_free(e->arena, v->seg);
 	CRASH_POINT("evict:freed");
-	e->victim = ARENA_NONE;
+	v->seg = ARENA_NONE;
 }
 
-/* Examines up to n items. Returns false when there is no victim to be had. */
-static bool
-step(struct evict *e, uint32_t n, bool may_evict, uint32_t now_s)
+/*
+ * One step with a victim. False: there is no memory to copy it to, and it is a
+ * sealed segment as before.
+ */
+bool
+evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 {
 	uint64_t off;
 
-	if (e->victim == ARENA_NONE && !choose_victim(e, may_evict, now_s))
-		return false;
-	for (; n > 0 && e->victim != ARENA_NONE; n--) {
-		if (arena_walk(e->arena, e->victim, &e->cursor, &off))
-			examine(e, off, now_s);
-		else
-			finish_victim(e);
+	if (!arena_walk(e->arena, v->seg, &v->cursor, &off)) {
+		finish_victim(e, v);
+		return true;
 	}
-	return true;
-}
-
-/* ---- room --------------------------------------------------------------------------------------------------------------- */
-
-static bool
-has_room(const struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t n_extents)
-{
-	uint32_t need = n_extents + !arena_open_fits(e->arena, log, ttl_class, record_bytes);
-
-	return e->arena->n_free >= ARENA_RESERVE + need;
-}
-
-bool
-evict_room(struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t n_extents,
-    uint32_t now_s)
-{
-	bool scanned = false;
-
-	e->arena->now_s = now_s;
-	/* What is kept of a victim may take up as much elsewhere, for the waste at segments' ends: hot_run alone doesn't end this. */
-	e->hot_left = EVICT_HOT_RUN_MAX * (1 + n_extents);
-	while (!has_room(e, log, ttl_class, record_bytes, n_extents)) {
-		if (step(e, EVICT_AHEAD_ITEMS, true, now_s))
-			continue;
-		/* Without eviction, what has expired must be found before a SET is refused. */
-		if (scanned || !choose_expired(e, e->arena->n_segments, now_s))
-			return false;
-		scanned = false;
-	}
-	return true;
-}
-
-void
-evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s)
-{
-	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->seg_bytes);
-
-	e->hot_left = EVICT_HOT_RUN_MAX;
-	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
-	if (e->clean_credit > credit_max)
-		e->clean_credit = credit_max;
-	/* A second in which all segments were looked at brings nothing new. */
-	if (now_s != e->scanned_s) {
-		e->scanned_s = now_s;
-		e->n_to_scan = e->arena->n_segments;
-	}
-	if (e->n_to_scan > 0) {
-		uint32_t n = e->n_to_scan < EXPIRY_SCAN_STEP ? e->n_to_scan : EXPIRY_SCAN_STEP;
-		e->n_to_scan -= n;
-		choose_expired(e, n, now_s);
-	}
-	if (e->victim != ARENA_NONE || e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS)
-		step(e, EVICT_AHEAD_ITEMS, e->arena->n_free < ARENA_RESERVE + AHEAD_SEGMENTS, now_s);
-}
-
-/* ---- a chain that is too long --------------------------------------------------------------------------------------------- */
-
-struct chain_pick {
-	const struct arena *arena;
-	struct table_place oldest;
-	uint64_t cas;
-};
-
-static void
-pick_oldest(void *arg, const struct table_place *place)
-{
-	struct chain_pick *pick = arg;
-	uint64_t cas = item_cas(record_load(pick->arena, table_item_off(place->slot)).word1);
-
-	if (cas <= pick->cas) {
-		pick->cas = cas;
-		pick->oldest = *place;
-	}
-}
-
-void
-evict_from_chain(struct evict *e, uint64_t head)
-{
-	struct chain_pick pick = {.arena = e->arena, .cas = UINT64_MAX};
-
-	table_visit(e->table, head, pick_oldest, &pick);
-	if (pick.cas != UINT64_MAX) {
-		e->n.evicted++;
-		evict_unlink(e, &pick.oldest);
-	}
+	if (examine(e, v, off, now_s))
+		return true;
+	arena_leave_victim(e->arena, v->seg);
+	v->seg = ARENA_NONE;
+	e->clean_credit = 0; /* nor for any other, until something was written */
+	e->clean_left = 0;
+	return false;
 }

@@ -22,6 +22,11 @@
 #define EVICT_HOT_RUN_MAX   8  /* victims kept for the most part in a row; the next one is dropped without a look at its hints */
 #define EVICT_HINT_MIN      2  /* hints that take an item of usual size from the small log to the main log */
 #define EVICT_COPY_PER_BYTE 2  /* bytes that cleaning may copy for each byte that a client writes */
+/*
+ * Without eviction a SET is refused only where each segment but the reserve is
+ * so live that cleaning it would give back less than an eighth of it.
+ */
+#define EVICT_CLEAN_EIGHTHS 7
 
 struct evict_counts {
 	uint64_t evicted, evicted_unfetched, expired, flushed; /* items */
@@ -34,15 +39,42 @@ struct evict_counts {
 
 enum victim_kind { VICTIM_EVICT, VICTIM_CLEAN, VICTIM_EXPIRED };
 
+/* A segment that is being emptied. */
+struct victim {
+	uint32_t seg;    /* ARENA_NONE: there is none */
+	uint32_t cursor; /* into it */
+	enum victim_kind kind;
+	uint32_t kept;   /* bytes of it that were copied */
+};
+
 struct evict {
 	struct arena *arena;
 	struct table *table;
 	struct ghost ghost;
 	bool enabled;             /* false: only what is dead already may go */
-	uint32_t victim;          /* a segment that is being emptied, or ARENA_NONE */
-	uint32_t cursor;          /* into it */
-	enum victim_kind kind;
-	uint32_t victim_kept;     /* bytes of it that were copied */
+	struct victim dead;       /* is cleaned, or all of it has expired */
+	/* is evicted item by item, and left as soon as there is room */
+	struct victim oldest[ARENA_LOGS];
+	/*
+	 * the item that this request has written: nothing ahead of need evicts
+	 * it
+	 */
+	uint64_t fresh_off;
+	/*
+	 * without eviction: victims that this SET may still have cleaned beyond
+	 * the credit
+	 */
+	uint32_t clean_left;
+	/*
+	 * the second in which cleaning brought nothing, and how much lived then
+	 */
+	uint32_t futile_s;
+	uint64_t futile_live_bytes;
+	/*
+	 * the next bucket to look at for flushed items; UINT64_MAX: none are
+	 * left
+	 */
+	uint64_t sweep;
 	uint32_t hot_run;
 	uint32_t hot_left;        /* victims that may still be kept from for this SET; then they are dropped without a look at hints */
 	uint32_t expiry_scan;     /* the next segment to look at for expiry */
@@ -65,18 +97,39 @@ void evict_fini(struct evict *e);
  */
 enum arena_log evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint);
 
+/* What a SET takes: a record at the end of a log, and whole segments. */
+struct evict_need {
+	enum arena_log log;
+	uint32_t ttl_class;
+	uint64_t record_bytes;
+	uint32_t n_extents;
+	uint32_t reserve; /* segments that stay free for copying: ARENA_RESERVE, or 1 */
+};
+
 /*
- * Makes room for one record of this log and class and for n_extents whole segments. false: there is none to be had (eviction is off
- * and nothing is dead).
+ * Makes room for it, and for no more than it: an item is evicted only while
+ * there is none. false: there is none to be had (eviction is off and nothing is
+ * dead). With eviction off nothing that lives goes.
  */
-bool evict_room(struct evict *e, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t n_extents,
-    uint32_t now_s);
+bool evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s);
 
-/* A bounded step ahead of need, after a client wrote written_bytes. */
-void evict_ahead(struct evict *e, uint64_t written_bytes, uint32_t now_s);
+/*
+ * A bounded step ahead of need, after a client wrote written_bytes at item_off.
+ */
+void evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t now_s);
 
-/* Drops one item of a chain that is as long as it may be. */
-void evict_from_chain(struct evict *e, uint64_t head);
+/*
+ * Everything stored until now is flushed: its memory is taken back step by
+ * step.
+ */
+void evict_flush(struct evict *e, uint64_t cutoff);
+
+/*
+ * Makes sure that a key that isn't there can be linked: dead items of its chain
+ * go first; with eviction on the oldest goes if there is no other way (counted
+ * in *n_evicted). false: the key can't be linked; eviction is off.
+ */
+bool evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *n_evicted);
 
 /* Unlinks one item, whatever the reason, and takes its memory back. */
 void evict_unlink(struct evict *e, const struct table_place *place);

@@ -37,10 +37,8 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		s->payload_bytes -= item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
 		arena_drop_live(&s->arena, gone.off, &gone.shape, false);
 	} else {
-		while (table_link(&s->table, key->hash, w->item_off, &place) != 0) {
-			evict_from_chain(&s->evict, table_bucket_idx(key->hash, s->table.n_buckets));
-			s->chain_evictions++;
-		}
+		/* take_memory made sure of it */
+		(void)table_link(&s->table, key->hash, w->item_off, &place);
 	}
 	arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	s->payload_bytes += w->key_bytes + w->value_bytes;
@@ -55,15 +53,28 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 			break;
 }
 
-/* Takes memory for a record and writes all of it but what comes from the caller's pieces. False: no room. */
+/*
+ * Makes room for a record, and for a slot that leads to it. False: there is
+ * none, and nothing was changed.
+ */
 static bool
-take_memory(struct store *s, const struct store_key *key, struct value_write *w, uint32_t now_s)
+take_memory(struct store *s, const struct store_key *key, struct value_write *w, uint32_t reserve,
+    uint32_t now_s)
 {
-	uint32_t ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
+	struct table_place place;
 
 	w->log = evict_log_for(&s->evict, key->hash, arena_memory(&s->arena, &w->shape), &w->hint);
-	w->ttl_class = ttl_class;
-	return evict_room(&s->evict, w->log, ttl_class, w->shape.record_bytes, w->shape.n_extents, now_s);
+	w->ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
+	struct evict_need need = {
+	    w->log, w->ttl_class, w->shape.record_bytes, w->shape.n_extents, reserve};
+	if (!evict_room(&s->evict, &need, now_s))
+		return false;
+	if (!table_find(&s->table, key->hash, key->bytes, key->len, &place) &&
+	    !evict_chain_room(&s->evict, key->hash, now_s, &s->chain_evictions)) {
+		s->table_refused++;
+		return false;
+	}
+	return true;
 }
 
 static void
@@ -76,6 +87,27 @@ note_work(struct store *s, const struct evict_counts *before)
 		s->longest_set_items = items;
 	if (copied > s->longest_set_copied_bytes)
 		s->longest_set_copied_bytes = copied;
+}
+
+/*
+ * A number as a counter shows it. With eviction off it is stored as a counter
+ * from the beginning, so that an incr needs no memory when there is none.
+ */
+static bool
+is_counter_text(const struct store *s, const struct store_put *put, uint64_t *ret)
+{
+	const char *text = put->value;
+	uint64_t v = 0;
+
+	if (s->conf.evict || put->value_bytes == 0 || put->value_bytes > VALUE_DECIMAL_MAX ||
+	    (text[0] == '0' && put->value_bytes > 1))
+		return false;
+	for (uint32_t i = 0; i < put->value_bytes; i++)
+		if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+			return false;
+	*ret = v;
+	return true;
 }
 
 /* Whether the mode and the CAS id admit the store; what the new item takes over from the old one. */
@@ -131,8 +163,12 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	if (cas == 0)
 		return STORE_BAD_CAS;
 	w.value_bytes = joined + put->value_bytes;
+	if (!join && is_counter_text(s, put, &w.counter)) {
+		state |= ITEM_COUNTER;
+		w.value_bytes = 0;
+	}
 	value_plan(&s->arena, &w, state);
-	if (!take_memory(s, &put->key, &w, now_s))
+	if (!take_memory(s, &put->key, &w, ARENA_RESERVE, now_s))
 		return STORE_NO_MEMORY;
 	/* Making room may have moved or dropped the old item; from here on nothing does. */
 	struct record joined_record = {0};
@@ -147,13 +183,14 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	value_begin(&s->arena, &w, cas);
 	if (put->mode == STORE_APPEND)
 		value_append_record(&s->arena, &w, &joined_record);
-	value_append(&s->arena, &w, put->value, put->value_bytes);
+	if ((w.state & ITEM_COUNTER) == 0)
+		value_append(&s->arena, &w, put->value, put->value_bytes);
 	if (put->mode == STORE_PREPEND)
 		value_append_record(&s->arena, &w, &joined_record);
 	value_end(&s->arena, &w);
 	CRASH_POINT("append:written");
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, arena_memory(&s->arena, &w.shape), now_s);
+	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, &before);
 	*ret_cas = cas;
 	return STORE_OK;
@@ -188,13 +225,13 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 	struct table_place place;
 
 	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON)) | ITEM_COUNTER);
-	if (!take_memory(s, key, &w, now_s))
+	if (!take_memory(s, key, &w, ARENA_RESERVE - 1, now_s))
 		return STORE_NO_MEMORY;
 	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);
 	value_begin(&s->arena, &w, cas);
 	value_end(&s->arena, &w);
 	link_record(s, key, linked ? &place : NULL, &w, now_s);
-	evict_ahead(&s->evict, arena_memory(&s->arena, &w.shape), now_s);
+	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, &before);
 	return STORE_OK;
 }

@@ -40,6 +40,7 @@ store_stats(const struct store *s, struct store_stats *ret)
 		.splits = s->table.n_splits,
 		.growth_refused = s->table.n_refused,
 		.chain_evictions = s->chain_evictions,
+		.table_refused = s->table_refused,
 		.bytes_written = s->bytes_written,
 		.bytes_copied = n->bytes_copied,
 		.small_segments = a->queue[ARENA_SMALL].n_segments,

@@ -121,7 +121,7 @@ store_next_cas(struct store *s, uint64_t explicit_cas)
 static void
 set_cutoff(struct store *s, uint64_t cutoff)
 {
-	s->evict.cutoff = cutoff;
+	evict_flush(&s->evict, cutoff);
 	/* relaxed: readers may see it late, never half */
 	word_store_rlx(&s->map->header->cutoff, cutoff | (s->flush_at_s != 0 ? CUTOFF_PENDING : 0));
 	CRASH_POINT("flush:cut-off stored");
@@ -152,7 +152,7 @@ store_tick(struct store *s, uint64_t clock_word)
 		s->flush_at_s = 0;
 		set_cutoff(s, s->cas_last);
 	}
-	evict_ahead(&s->evict, 0, now_s);
+	evict_ahead(&s->evict, ARENA_NO_ROOM, 0, now_s);
 }
 
 /* ---- finding and reading -------------------------------------------------------------------------------------------------- */

@@ -151,6 +151,7 @@ struct store_stats {
 	uint64_t n_buckets, n_overflow_used, n_segments, n_segments_free;
 	uint64_t overflow_items;       /* items on a chain's second or later line */
 	uint64_t splits, growth_refused, chain_evictions;
+	uint64_t table_refused;        /* with eviction off: sets that the table had no place for */
 	uint64_t bytes_written, bytes_copied; /* by clients; by cleaning and eviction */
 	uint64_t small_segments, main_segments, extent_segments;
 	uint64_t small_target_segments;

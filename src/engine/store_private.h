@@ -20,6 +20,7 @@ struct store {
 	uint64_t cas_last, cas_reserved;
 	uint32_t flush_at_s;
 	uint64_t total_items, payload_bytes, bytes_written, chain_evictions;
+	uint64_t table_refused; /* sets that a chain had no place for, with eviction off */
 	uint64_t longest_set_items, longest_set_copied_bytes;
 };
 

@@ -25,6 +25,7 @@ table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_
 	t->n_buckets = word_load_rlx(&map->header->count) & COUNT_MASK; /* relaxed, here and below: own stores */
 	uint64_t made = word_load_rlx(&map->header->n_overflow);
 	t->n_overflow_made = made < map->n_overflow_max ? made : map->n_overflow_max;
+	t->n_overflow_memory = t->n_overflow_made;
 }
 
 /* The lines of a chain. Links are clamped: a damaged one ends the chain. */
@@ -158,6 +159,24 @@ table_visit(const struct table *t, uint64_t head, table_visit_fn visit, void *ar
 
 /* ---- overflow buckets ---------------------------------------------------------------------------------------------------- */
 
+#define TRIES_WITHOUT 64 /* refusals after the kernel's until it is asked again */
+
+bool
+table_overflow_memory(struct table *t, uint64_t n)
+{
+	if (n <= t->n_overflow_memory)
+		return true;
+	if (t->n_without > 0 && t->n_without-- > 0)
+		return false;
+	/* One step after another: only the end of the region is asked for. */
+	if (n > t->n_overflow_memory + OVERFLOW_STEP || map_allocate_overflow(t->map, n) != 0) {
+		t->n_without = TRIES_WITHOUT;
+		return false;
+	}
+	t->n_overflow_memory = n;
+	return true;
+}
+
 /* Returns the line, or 0 if there is no memory. */
 uint64_t
 table_overflow_take(struct table *t)
@@ -169,7 +188,7 @@ table_overflow_take(struct table *t)
 		t->overflow_free = word_load_rlx(&t->map->overflow[idx].slot[0]);
 	} else {
 		idx = t->n_overflow_made;
-		if (map_allocate_overflow(t->map, idx + 1) != 0)
+		if (!table_overflow_memory(t, idx + 1))
 			return 0;
 		t->n_overflow_made = idx + 1;
 		word_store_rlx(&t->map->header->n_overflow, idx + 1); /* relaxed: a successor clamps links by it; see seq_crash_order */
@@ -188,6 +207,20 @@ table_overflow_give(struct table *t, uint64_t line)
 	word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free); /* relaxed: who still reads it will not validate */
 	t->overflow_free = idx + 1;
 	t->n_overflow_used--;
+}
+
+bool
+table_can_link(struct table *t, uint64_t hash)
+{
+	struct chain c;
+
+	table_chain_of(t, table_bucket_idx(hash, t->n_buckets), &c);
+	for (uint32_t l = 0; l < c.n_lines; l++)
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+			if (word_load_rlx(slot_at(t, c.line[l], i)) == 0)
+				return true;
+	return c.n_lines < CHAIN_LINES_MAX &&
+	       (t->overflow_free != 0 || table_overflow_memory(t, t->n_overflow_made + 1));
 }
 
 /* ---- link, switch, unlink ------------------------------------------------------------------------------------------------- */

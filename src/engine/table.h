@@ -29,7 +29,9 @@ struct table {
 	uint64_t n_overflow_used;    /* overflow buckets in chains */
 	uint64_t n_overflow_made;    /* overflow buckets ever handed out: [0, n) have memory */
 	uint64_t overflow_free;      /* list through slot[0] of free overflow buckets; index + 1, 0: none */
+	uint64_t n_overflow_memory;  /* overflow buckets that have memory */
 	uint64_t n_splits, n_refused;
+	uint32_t n_without;          /* tries to come until memory is asked for again */
 	uint64_t refused_at_items;   /* growth is tried again when there are more */
 };
 
@@ -47,6 +49,13 @@ bool table_find(const struct table *t, uint64_t hash, const void *key, uint32_t 
 
 /* Finds the slot that leads to this very item: what tells a live record from a dead one. */
 bool table_find_item(const struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);
+
+/*
+ * Whether a key that isn't there can be linked: its chain has an empty slot, or
+ * may have one line more and there is memory for that. What is found stands
+ * until the next mutation of the table.
+ */
+bool table_can_link(struct table *t, uint64_t hash);
 
 /* Links a key that is not there. -ENOSPC: its chain is as long as it may be, or there is no memory for an overflow bucket. */
 int table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);

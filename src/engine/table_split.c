@@ -13,6 +13,12 @@
 #define OVERFLOW_MAX(items) ((items) * 49 / 1000)
 #define GROW_MIN_ITEMS(n)  ((n) * 2)
 #define GROW_MAX_ITEMS(n)  ((n) * 9 / 2)
+/*
+ * Overflow buckets that have memory beyond those ever handed out. Growth takes
+ * care of them first: where shared memory ends, the last of it is theirs, and
+ * the chains go on while growth is refused.
+ */
+#define OVERFLOW_SPARE(n)  ((n) / 16)
 
 bool
 table_due(const struct table *t)
@@ -98,6 +104,21 @@ fill_overflow(struct table *t, uint64_t head, const struct moving *m, struct cha
 	return true;
 }
 
+static bool
+spare_overflow(struct table *t)
+{
+	uint64_t want = t->n_overflow_made + OVERFLOW_SPARE(t->n_buckets);
+
+	want = want < t->map->n_overflow_max ? want : t->map->n_overflow_max;
+	while (t->n_overflow_memory < want) {
+		uint64_t left = want - t->n_overflow_memory;
+		if (!table_overflow_memory(
+			t, t->n_overflow_memory + (left < OVERFLOW_STEP ? left : OVERFLOW_STEP)))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Splits the next bucket b into itself and the new bucket b'. The count is published inside both windows: a reader with
  * the old count finds b rewritten and looks again; one with the new count finds b' odd until it is whole. What a successor
@@ -110,7 +131,7 @@ table_split(struct table *t)
 	struct chain c;
 	struct moving m;
 
-	if (map_allocate_buckets(t->map, to + 1) != 0)
+	if (!spare_overflow(t) || map_allocate_buckets(t->map, to + 1) != 0)
 		goto refused;
 	plan_split(t, from, &m);
 	if (!fill_overflow(t, to, &m, &c))

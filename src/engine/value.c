@@ -39,7 +39,8 @@ begin_piece(struct arena *a, struct value_write *w)
 void
 value_begin(struct arena *a, struct value_write *w, uint64_t cas)
 {
-	w->item_off = arena_append(a, w->log, w->ttl_class, w->shape.record_bytes, ARENA_RESERVE);
+	w->item_off =
+	    arena_append(a, w->log, w->ttl_class, w->shape.record_bytes, ARENA_RESERVE - 1);
 	w->to = (struct copy_in){.at = arena_word(a, w->item_off)};
 	copy_in_word(&w->to, item_word0(w->expiry_s, w->value_bytes, w->key_bytes));
 	copy_in_word(&w->to, item_word1(cas, w->state));

@@ -30,6 +30,12 @@ robust: ## every test of robustness, each with its table, and the time that reco
 	@B=build/hooks MODE=hooks tests/run -v build/hooks/tests/proc/test_robust_crash tests/proc/test_robust_stopped.py
 	@$(B)/robust_recovery
 
+.PHONY: robust-M
+robust-M: ## -M: whatever was acknowledged is there, full or killed; ROBUST_SEED=n begins at another seed
+	@$(MAKE) --no-print-directory -s tests
+	@B=$(B) MODE=$(MODE) PEEK_TEST_LONG=1 PEEKD_TIMEOUT=1800 tests/run -v $(B)/tests/unit/test_room $(B)/tests/unit/test_room_refuse \
+	    tests/proc/test_robust_refuse.py
+
 .PHONY: valgrind
 valgrind: ## the daemon's start, work and end under valgrind, without jemalloc: no leak, no error
 	@$(MAKE) --no-print-directory -s MODE=debug B=build/valgrind NO_JEMALLOC=1 build/valgrind/peekd

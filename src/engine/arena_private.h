@@ -1,0 +1,29 @@
+/*
+ * arena_private.h: queues, levels and the free list, as arena.c and
+ * arena_recover.c keep them.
+ */
+#ifndef PEEK_ENGINE_ARENA_PRIVATE_H
+#define PEEK_ENGINE_ARENA_PRIVATE_H
+
+#include "engine/arena.h"
+
+/*
+ * The role word, for a successor: what the segment was, and when it was opened.
+ */
+#define ROLE(kind, log, ttl_class, birth) \
+	((uint64_t)(birth) << 16 | (uint64_t)(ttl_class) << 8 | (uint64_t)(log) << 4 | (kind))
+#define ROLE_KIND(w)  ((unsigned)(w) & 0xf)
+#define ROLE_LOG(w)   ((unsigned)((w) >> 4) & 0xf)
+#define ROLE_CLASS(w) ((unsigned)((w) >> 8) & 0xff)
+#define ROLE_BIRTH(w) ((w) >> 16)
+
+/* The segment is the newest of its log. */
+void arena_queue_push(struct arena *a, enum arena_log log, uint32_t i);
+
+/* A sealed segment joins those that are about as live as it is. */
+void arena_level_enter(struct arena *a, uint32_t i);
+
+/* The segment is free. */
+void arena_give_back(struct arena *a, uint32_t i);
+
+#endif

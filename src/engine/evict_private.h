@@ -1,0 +1,55 @@
+/*
+ * evict_private.h: victims, as evict_room.c asks evict.c for them.
+ */
+#ifndef PEEK_ENGINE_EVICT_PRIVATE_H
+#define PEEK_ENGINE_EVICT_PRIVATE_H
+
+#include "engine/evict.h"
+#include "engine/record.h"
+
+/*
+ * A fuller one would give back less than an eighth of what was copied; up to
+ * there the credit says how much cleaning is done.
+ */
+#define CLEAN_LIVE_MAX(seg) ((seg) / 8 * EVICT_CLEAN_EIGHTHS)
+/*
+ * Victims that give back an eighth each: so many are cleaned for one segment.
+ * Twice that, since what they are is known to a sixteenth.
+ */
+#define CLEAN_VICTIMS_MAX(n_segments) (16 * ((n_segments) + 2))
+#define SWEEP_STEP                    16 /* buckets looked at for each SET after a flush */
+#define CLEAN_CREDIT_MAX(seg)         ((uint64_t)(seg)*4)
+#define EXPIRY_SCAN_STEP              8 /* segments looked at for each SET */
+#define AHEAD_SEGMENTS                2 /* free beyond the reserve: below it, work is done ahead */
+
+/*
+ * Whether an item's memory may be taken back, counted as expired or flushed;
+ * false: it lives.
+ */
+bool evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s);
+
+/*
+ * Looks at the next n segments: what of them has expired. True: one has expired
+ * wholly, and is the dead victim now.
+ */
+bool evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s);
+
+/*
+ * Takes a segment as the dead victim that is worth cleaning, if the allowance
+ * covers what lives in it.
+ */
+bool evict_choose_clean(struct evict *e);
+
+/*
+ * The victim that an item is evicted from next. ahead: no open segment is
+ * sealed for it, nor is it what was just written. NULL: there is none.
+ */
+struct victim *evict_choose_oldest(struct evict *e, bool ahead);
+
+/*
+ * One step with a victim. False: there is no memory to copy it to, and it is a
+ * sealed segment as before.
+ */
+bool evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s);
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * evict_room.c: how much is emptied, and when: for a SET, ahead of the next
+ * one, after a flush, and in a chain that is too long.
+ */
+#include "engine/evict_private.h"
+
+/*
+ * ---- room
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static bool
+has_room(const struct evict *e, const struct evict_need *need)
+{
+	uint32_t n = need->n_extents +
+		     !arena_open_fits(e->arena, need->log, need->ttl_class, need->record_bytes);
+
+	return e->arena->n_free >= need->reserve + n;
+}
+
+static bool
+has_ahead(const struct evict *e)
+{
+	return e->arena->n_free >= ARENA_RESERVE + AHEAD_SEGMENTS;
+}
+
+/*
+ * Looks at EVICT_AHEAD_ITEMS items: dead memory first. Of what lives no more
+ * goes than lets `need` in; need NULL: than is wanted ahead of it. False:
+ * nothing is to be had.
+ */
+static bool
+step(struct evict *e, const struct evict_need *need, uint32_t now_s)
+{
+	struct victim *v = NULL;
+	uint32_t n = EVICT_AHEAD_ITEMS;
+
+	if (e->dead.seg != ARENA_NONE || evict_choose_expired(e, EXPIRY_SCAN_STEP, now_s) ||
+	    evict_choose_clean(e)) {
+		while (
+		    n-- > 0 && e->dead.seg != ARENA_NONE && evict_empty_one(e, &e->dead, now_s))
+			;
+		return true;
+	}
+	if (!e->enabled)
+		return false;
+	while (n-- > 0 && !(need != NULL ? has_room(e, need) : has_ahead(e))) {
+		v = evict_choose_oldest(e, need == NULL);
+		if (v == NULL || !evict_empty_one(e, v, now_s))
+			break;
+	}
+	return v != NULL;
+}
+
+struct evict_sweep {
+	struct evict *evict;
+	struct table_place place;
+};
+
+static void
+drop_flushed(void *arg, const struct table_place *place)
+{
+	struct evict_sweep *w = arg;
+	struct record r = record_load(w->evict->arena, table_item_off(place->slot));
+
+	if (item_cas(r.word1) <= w->evict->cutoff)
+		w->place = *place;
+}
+
+/*
+ * Takes back what of the next n buckets was flushed. False: all buckets were
+ * looked at.
+ */
+static bool
+sweep(struct evict *e, uint64_t n)
+{
+	for (; n > 0 && e->sweep < e->table->n_buckets; n--, e->sweep++)
+		for (;;) {
+			struct evict_sweep w = {.evict = e, .place = {.slot = 0}};
+			table_visit(e->table, e->sweep, drop_flushed, &w);
+			if (w.place.slot == 0)
+				break;
+			e->n.flushed++;
+			evict_unlink(e, &w.place);
+		}
+	if (e->sweep >= e->table->n_buckets)
+		e->sweep = UINT64_MAX;
+	return e->sweep != UINT64_MAX;
+}
+
+void
+evict_flush(struct evict *e, uint64_t cutoff)
+{
+	if (cutoff > e->cutoff)
+		e->sweep = 0;
+	e->cutoff = cutoff;
+}
+
+/*
+ * Open segments that are worth it are sealed, so that they are cleaned. False:
+ * there are none.
+ */
+static bool
+seal_for_cleaning(struct evict *e)
+{
+	bool any = false;
+
+	for (unsigned log = 0; log < ARENA_LOGS; log++)
+		for (uint32_t c = 0; c < e->arena->n_classes; c++) {
+			uint32_t i = e->arena->open[log][c];
+			if (i == ARENA_NONE ||
+			    e->arena->seg[i].live_bytes >= CLEAN_LIVE_MAX(e->arena->seg_bytes))
+				continue;
+			arena_seal(e->arena, (enum arena_log)log, c);
+			any = true;
+		}
+	return any;
+}
+
+/*
+ * What is left before a SET is refused. True: something was found, and it is
+ * worth another look.
+ */
+static bool
+last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
+{
+	if (*stage == 0) {
+		*stage = 1;
+		if (e->sweep != UINT64_MAX) {
+			sweep(e, UINT64_MAX);
+			return true;
+		}
+	}
+	if (*stage == 1) {
+		*stage = 2;
+		if (evict_choose_expired(e, e->arena->n_segments, now_s))
+			return true;
+	}
+	if (*stage == 2 && e->clean_left > 0) {
+		*stage = 3;
+		return seal_for_cleaning(e);
+	}
+	return false;
+}
+
+bool
+evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
+{
+	uint64_t live_bytes = e->arena->live_bytes;
+	uint32_t stage = 0;
+
+	e->arena->now_s = now_s;
+	/*
+	 * What is kept of a victim may take up as much elsewhere, for the waste
+	 * at segments' ends: hot_run alone doesn't end this.
+	 */
+	e->hot_left = EVICT_HOT_RUN_MAX * (1 + need->n_extents);
+	/*
+	 * Where nothing may be evicted, dead memory must come back although
+	 * nothing can be stored that would pay for it.
+	 */
+	e->clean_left = 0;
+	if (!e->enabled && (now_s != e->futile_s ||
+			       live_bytes + e->arena->seg_bytes / 2 <= e->futile_live_bytes))
+		e->clean_left = CLEAN_VICTIMS_MAX(need->n_extents);
+	while (!has_room(e, need))
+		if (!step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
+			e->futile_s = now_s;
+			e->futile_live_bytes = live_bytes;
+			e->clean_left = 0;
+			return false;
+		}
+	e->clean_left = 0;
+	return true;
+}
+
+void
+evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t now_s)
+{
+	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->seg_bytes);
+
+	e->hot_left = EVICT_HOT_RUN_MAX;
+	e->fresh_off = item_off;
+	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
+	if (e->clean_credit > credit_max)
+		e->clean_credit = credit_max;
+	/* A second in which all segments were looked at brings nothing new. */
+	if (now_s != e->scanned_s) {
+		e->scanned_s = now_s;
+		e->n_to_scan = e->arena->n_segments;
+	}
+	if (e->n_to_scan > 0) {
+		uint32_t n = e->n_to_scan < EXPIRY_SCAN_STEP ? e->n_to_scan : EXPIRY_SCAN_STEP;
+		e->n_to_scan -= n;
+		evict_choose_expired(e, n, now_s);
+	}
+	if (e->sweep != UINT64_MAX)
+		sweep(e, SWEEP_STEP);
+	if (e->dead.seg != ARENA_NONE || !has_ahead(e))
+		step(e, NULL, now_s);
+}
+
+/*
+ * ---- a chain that is too long
+ * ---------------------------------------------------------------------------------------------
+ */
+
+struct chain_pick {
+	const struct evict *evict;
+	struct table_place oldest;
+	uint64_t cas;
+	uint32_t now_s;
+	bool dead;
+};
+
+static void
+pick_oldest(void *arg, const struct table_place *place)
+{
+	struct chain_pick *pick = arg;
+	struct record r = record_load(pick->evict->arena, table_item_off(place->slot));
+	uint64_t cas = item_cas(r.word1);
+	bool dead =
+	    cas <= pick->evict->cutoff || item_expired(item_expiry_s(r.word0), pick->now_s);
+
+	if (dead > pick->dead || (dead == pick->dead && cas <= pick->cas)) {
+		pick->dead = dead;
+		pick->cas = cas;
+		pick->oldest = *place;
+	}
+}
+
+bool
+evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *n_evicted)
+{
+	while (!table_can_link(e->table, hash)) {
+		struct chain_pick pick = {.evict = e, .cas = UINT64_MAX, .now_s = now_s};
+		table_visit(
+		    e->table, table_bucket_idx(hash, e->table->n_buckets), pick_oldest, &pick);
+		struct record r = record_load(e->arena, table_item_off(pick.oldest.slot));
+		if (!evict_dead_already(e, &r, now_s)) {
+			if (!e->enabled)
+				return false;
+			e->n.evicted++;
+			++*n_evicted;
+		}
+		evict_unlink(e, &pick.oldest);
+	}
+	return true;
+}
