@@ -74,13 +74,14 @@ open_segment(struct daemon *d)
 	};
 	struct segment *s = &d->segment;
 	struct byte *bytes;
-	uint64_t n_bytes, word;
+	uint64_t n_bytes, word, tcp[LAYOUT_TCP_WORDS];
 	int status;
 
 	word = clock_word_now(&d->shift);
 	status = segment_open(&sc, clock_word_s(word), (int64_t)time(NULL), s);
 	if (status != 0)
 		return status;
+	map_set_tcp(&s->map, tcp, listen_tcp(&d->listeners, tcp, LAYOUT_TCP_WORDS));
 	/* readers take the clock for the heartbeat: it must not be the dead writer's */
 	store_tick(s->store, clock_word_now(&d->shift));
 	if (hints_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {

@@ -17,6 +17,7 @@
 
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "shm/layout.h"
 
 #define DEFAULT_TCP_PORT 11211
 
@@ -394,6 +395,37 @@ listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_pas
 	if (status != 0)
 		listen_close(ret);
 	return status;
+}
+
+/* 0: a client on this host can't be sure to reach it by a loopback address. */
+static uint64_t
+tcp_word(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)ss;
+		uint32_t at = ntohl(in->sin_addr.s_addr);
+		return at == 0 || at >> 24 == 127 ? layout_tcp(4, at, ntohs(in->sin_port)) : 0;
+	}
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)ss;
+	if (ss->ss_family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
+		return layout_tcp(6, 1, ntohs(in6->sin6_port));
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? layout_tcp(6, 0, ntohs(in6->sin6_port)) : 0;
+}
+
+size_t
+listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < l->n && n < n_max; i++) {
+		struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof(ss);
+		if (!l->l[i].is_unix && getsockname(l->l[i].fd, (struct sockaddr *)&ss, &len) == 0 && tcp_word(&ss) != 0)
+			words[n++] = tcp_word(&ss);
+	}
+	return n;
 }
 
 void

@@ -41,6 +41,9 @@ int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path);
  */
 int listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_passed, struct listeners *ret);
 
+/* The loopback addresses among them, as layout_tcp has them; at most n_max. Returns how many. */
+size_t listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max);
+
 /* Closes them; removes the control socket if it was made here. */
 void listen_close(struct listeners *l);
 

@@ -235,7 +235,8 @@ carry_item(void *arg, const struct store_item *item, const void *key, uint32_t k
 	    .value_bytes = item->value_bytes,
 	    .flags = item->flags,
 	    .expiry_s = item->expiry_s,
-	    .state = item->state & (ITEM_KEY_B64 | ITEM_STALE | ITEM_WON),
+	    .state = item->state & (ITEM_KEY_B64 | ITEM_STALE | ITEM_WON | ITEM_TAGS),
+	    .tags = item->tags,
 	    .explicit_cas = item->cas,
 	};
 	uint64_t cas;
@@ -292,7 +293,7 @@ same_geometry(const struct map *m, uint64_t arena_bytes)
 	struct geometry g;
 
 	return geometry_plan(arena_bytes, 0, &g) == 0 && g.seg_shift == m->seg_shift && g.n_segments == m->n_segments &&
-	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max;
+	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
 }
 
 /* Words that the engine would believe: a cut-off above every id that was given hides all items, those to come too. */
@@ -460,6 +461,7 @@ segment_close(struct segment *s, const char *name, bool remove)
 
 	make_names(name, 0, &n);
 	store_close(s->store);
+	map_set_tcp(&s->map, NULL, 0); /* another may listen there from now on */
 	word_store_rlx(&s->map.header->writer_pid, 0); /* relaxed: readers only ask whether a writer is there */
 	if (remove) {
 		retire(&s->map);

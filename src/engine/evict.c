@@ -221,7 +221,7 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 bool
 evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 {
-	bool flushed = item_cas(r->word1) <= e->cutoff,
+	bool flushed = record_is_flushed(e->arena, r, e->cutoff),
 	     expired = item_expired(item_expiry_s(r->word0), now_s);
 
 	e->n.flushed += flushed;

@@ -63,7 +63,7 @@ drop_flushed(void *arg, const struct table_place *place)
 	struct evict_sweep *w = arg;
 	struct record r = record_load(w->evict->arena, table_item_off(place->slot));
 
-	if (item_cas(r.word1) <= w->evict->cutoff)
+	if (record_is_flushed(w->evict->arena, &r, w->evict->cutoff))
 		w->place = *place;
 }
 
@@ -219,8 +219,8 @@ pick_oldest(void *arg, const struct table_place *place)
 	struct chain_pick *pick = arg;
 	struct record r = record_load(pick->evict->arena, table_item_off(place->slot));
 	uint64_t cas = item_cas(r.word1);
-	bool dead =
-	    cas <= pick->evict->cutoff || item_expired(item_expiry_s(r.word0), pick->now_s);
+	bool dead = record_is_flushed(pick->evict->arena, &r, pick->evict->cutoff) ||
+	    item_expired(item_expiry_s(r.word0), pick->now_s);
 
 	if (dead > pick->dead || (dead == pick->dead && cas <= pick->cas)) {
 		pick->dead = dead;

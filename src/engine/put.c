@@ -134,7 +134,8 @@ admit(struct store *s, const struct store_put *put, const struct store_item *old
 	if (put->mode == STORE_APPEND || put->mode == STORE_PREPEND) {
 		w->flags = old->flags;
 		w->expiry_s = old->expiry_s;
-		*state |= old->state & ITEM_KEY_B64;
+		*state |= old->state & (ITEM_KEY_B64 | ITEM_TAGS);
+		w->tags = old->tags;
 	}
 	return STORE_OK;
 }
@@ -144,7 +145,8 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 {
 	struct evict_counts before = s->evict.n;
 	struct store_item found, *old = store_find(s, &put->key, now_s, &found, NULL) ? &found : NULL;
-	struct value_write w = {.key = put->key.bytes, .key_bytes = put->key.len, .flags = put->flags, .expiry_s = put->expiry_s};
+	struct value_write w = {.key = put->key.bytes, .key_bytes = put->key.len, .flags = put->flags, .expiry_s = put->expiry_s,
+	    .tags = put->tags};
 	uint32_t state = put->state, joined = 0;
 	bool join = put->mode == STORE_APPEND || put->mode == STORE_PREPEND;
 	struct table_place place;
@@ -221,10 +223,10 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 {
 	struct evict_counts before = s->evict.n;
 	struct value_write w = {.key = key->bytes, .key_bytes = key->len, .flags = item->flags, .expiry_s = item->expiry_s,
-	    .counter = value};
+	    .counter = value, .tags = item->tags};
 	struct table_place place;
 
-	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON)) | ITEM_COUNTER);
+	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON | ITEM_TAGS)) | ITEM_COUNTER);
 	if (!take_memory(s, key, &w, ARENA_RESERVE - 1, now_s))
 		return STORE_NO_MEMORY;
 	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);

@@ -53,6 +53,33 @@ record_flags(const struct arena *a, const struct record *r)
 	return (state & ITEM_FLAGS) != 0 ? (uint32_t)word_load_rlx(arena_word(a, r->off + item_flags_at(state))) : 0;
 }
 
+/* The numbers of its tags, if it has any: else 0. */
+static inline uint64_t
+record_tags(const struct arena *a, const struct record *r)
+{
+	uint32_t state = item_state(r->word1);
+
+	return (state & ITEM_TAGS) != 0 ? word_load_rlx(arena_word(a, r->off + item_tags_at(state))) : 0;
+}
+
+/*
+ * Whether an item is gone for what its state says: one of its tags was
+ * invalidated; or it came from an origin, whose lease this program can't judge.
+ */
+static inline bool
+record_is_cut_off(const struct arena *a, uint32_t state, uint64_t tags, uint64_t cas)
+{
+	return (state & (ITEM_ORIGIN | ITEM_ABSENT)) != 0 ||
+	    ((state & ITEM_TAGS) != 0 && item_is_cut_off(tags, cas, a->map->tags, a->map->n_tag_slots));
+}
+
+/* Whether nothing finds it any more: flushed, by the cut-off of all items or one of its own. */
+static inline bool
+record_is_flushed(const struct arena *a, const struct record *r, uint64_t cutoff)
+{
+	return item_cas(r->word1) <= cutoff || record_is_cut_off(a, item_state(r->word1), record_tags(a, r), item_cas(r->word1));
+}
+
 static inline uint64_t
 record_counter(const struct arena *a, const struct record *r)
 {

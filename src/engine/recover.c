@@ -69,7 +69,7 @@ keep(void *arg, uint64_t head, uint64_t slot)
 		goto damaged;
 	if (table_bucket_idx(hash, w->table->n_buckets) != head)
 		return false; /* the other half of a split that was cut short: it is where it belongs too */
-	if (item_cas(r.word1) <= w->cutoff || item_expired(item_expiry_s(r.word0), w->now_s)) {
+	if (record_is_flushed(w->arena, &r, w->cutoff) || item_expired(item_expiry_s(r.word0), w->now_s)) {
 		w->n->dropped_expired++;
 		return false;
 	}

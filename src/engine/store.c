@@ -166,6 +166,7 @@ store_fill_item(const struct store *s, const struct table_place *place, struct s
 		.cas = item_cas(r.word1),
 		.state = item_state(r.word1),
 		.flags = record_flags(&s->arena, &r),
+		.tags = record_tags(&s->arena, &r),
 		.expiry_s = item_expiry_s(r.word0),
 		.value_bytes = item_value_bytes(r.word0),
 		.item_bytes = (uint32_t)record_memory(&s->arena, &r),
@@ -189,7 +190,7 @@ store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct 
 
 	if (table_find(&s->table, key->hash, key->bytes, key->len, &place)) {
 		store_fill_item(s, &place, ret);
-		if (ret->cas <= s->evict.cutoff)
+		if (ret->cas <= s->evict.cutoff || record_is_cut_off(&s->arena, ret->state, ret->tags, ret->cas))
 			gone = 2;
 		else if (item_expired(ret->expiry_s, now_s))
 			gone = 1;

@@ -58,6 +58,7 @@ struct store_item {
 	uint32_t item_bytes;  /* shared memory that it takes, extents included */
 	uint32_t last_access_s;
 	uint32_t state;       /* ITEM_*, as before store_bump */
+	uint64_t tags;        /* with ITEM_TAGS */
 	/* private to the engine */
 	uint64_t item_off;
 	uint64_t counter;
@@ -102,7 +103,8 @@ struct store_put {
 	uint32_t value_bytes;
 	uint32_t flags;
 	uint32_t expiry_s;
-	uint32_t state;        /* ITEM_KEY_B64, ITEM_STALE, ITEM_WON to store it with */
+	uint32_t state;        /* ITEM_KEY_B64, ITEM_STALE, ITEM_WON, ITEM_TAGS to store it with */
+	uint64_t tags;         /* with ITEM_TAGS: item.h */
 	uint64_t compare_cas;  /* with has_compare */
 	uint64_t explicit_cas; /* 0: the next */
 	bool has_compare;      /* STORE_EXISTS unless the item has compare_cas; STORE_NOT_FOUND if it isn't there (add ignores it) */

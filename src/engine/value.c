@@ -48,6 +48,8 @@ value_begin(struct arena *a, struct value_write *w, uint64_t cas)
 		copy_in_word(&w->to, w->counter);
 	if ((w->state & ITEM_FLAGS) != 0)
 		copy_in_word(&w->to, w->flags);
+	if ((w->state & ITEM_TAGS) != 0)
+		copy_in_word(&w->to, w->tags);
 	copy_in_bytes(&w->to, w->key, w->key_bytes);
 	w->piece = 0;
 	if ((w->state & ITEM_EXTENTS) == 0) {

@@ -21,6 +21,7 @@ struct value_write {
 	uint32_t flags;
 	uint32_t expiry_s;
 	uint64_t counter; /* with ITEM_COUNTER */
+	uint64_t tags;    /* with ITEM_TAGS */
 	enum arena_log log;
 	uint32_t ttl_class;
 	uint8_t hint; /* what its slot begins with */
@@ -34,7 +35,7 @@ struct value_write {
 	uint64_t piece_room; /* bytes that it still takes */
 };
 
-/* state: bits beside the layout's own, and ITEM_COUNTER. */
+/* state: bits beside the layout's own, and ITEM_COUNTER and ITEM_TAGS. */
 void value_plan(const struct arena *a, struct value_write *w, uint32_t state);
 
 /* Room must be there (evict_room). */

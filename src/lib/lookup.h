@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/lookup_past.h"
 #include "shm/clock.h"
 #include "shm/copy.h"
 #include "shm/hint.h"
@@ -27,9 +28,6 @@
 #include "shm/map.h"
 #include "shm/seq.h"
 #include "shm/table.h"
-
-#define LOOKUP_LIKELY(x)   __builtin_expect(!!(x), 1)
-#define LOOKUP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* The largest value that is copied under the sequence: a longer copy is too likely to meet a rewrite of its bucket. */
 #ifndef LOOKUP_QUICK_BYTES
@@ -66,61 +64,6 @@ lookup_pause(void)
 #elif defined(__aarch64__)
 	__asm__ volatile("isb" : : : "memory"); /* yield is no pause on most cores */
 #endif
-}
-
-/* ---- life time ------------------------------------------------------------------------------------------------------ */
-
-/* Whether the daemon's heartbeat has stopped. A moment before the heartbeat is fresh: the clocks are read with different grain. */
-static inline bool
-lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
-{
-	uint32_t slack_ms = 1000;
-
-	return clock_coarse_ms(shift) - clock_word_ms(clock_word) + slack_ms > CLOCK_SILENT_MS + slack_ms;
-}
-
-/*
- * The segment's time in seconds, for an item that expires: the published clock, unless it has stopped; then this process's own. In the
- * daemon's absence nobody raises the cut-off of a delayed flush either.
- */
-static inline uint32_t
-lookup_now_s(const struct map *m, const struct clock_shift *shift)
-{
-	uint64_t clock = word_load_rlx(&m->header->clock); /* relaxed: a word of its own */
-
-	if (LOOKUP_UNLIKELY(lookup_clock_stopped(clock, shift)))
-		clock = clock_word_now(shift);
-	return clock_word_s(clock);
-}
-
-/* Whether an item is past: flushed or expired. Out of line, so that what it needs costs others nothing. */
-static __attribute__((noinline, unused)) bool
-lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff, const struct clock_shift *shift)
-{
-	uint64_t clock = word_load_rlx(&m->header->clock);
-
-	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
-		return true;
-	if ((cutoff & CUTOFF_PENDING) != 0) {
-		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
-		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
-			return true;
-	}
-	/* The published clock first: what it says has expired needs no look at another. */
-	return item_expired(item_expiry_s(word0), clock_word_s(clock)) ||
-	    (item_expiry_s(word0) != 0 && item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
-}
-
-/* The same, at once for one that never expires. To be asked between seq_begin and the validation. */
-static inline bool
-lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
-{
-	uint64_t cutoff = word_load_rlx(&m->header->cutoff); /* relaxed: coherent with what was acknowledged */
-
-	/* A flush to come makes the cut-off larger than any CAS id. */
-	if (LOOKUP_LIKELY(item_cas(word1) > cutoff && item_expiry_s(word0) == 0))
-		return false;
-	return lookup_past_slow(m, word0, word1, cutoff, shift);
 }
 
 /* ---- the quick form ------------------------------------------------------------------------------------------------- */
@@ -221,7 +164,7 @@ lookup_quick_where_any(const struct map *m, const struct word *item, const void 
 
 	/* What has another layout is refused here. */
 	*ret_key = (const char *)item + ITEM_HEADER_BYTES + (state & ITEM_FLAGS) * (sizeof(struct word) / ITEM_FLAGS);
-	return LOOKUP_LIKELY(item_key_bytes(word0) == key_len && (state & (ITEM_COUNTER | ITEM_EXTENTS)) == 0) &&
+	return LOOKUP_LIKELY(item_key_bytes(word0) == key_len && (state & ITEM_UNUSUAL) == 0) &&
 	    LOOKUP_LIKELY(copy_key_equal((const struct word *)(const void *)*ret_key, key, key_len)) &&
 	    LOOKUP_LIKELY(!lookup_past(m, word0, word1, shift));
 }
@@ -385,7 +328,7 @@ lookup_pin_slot(const struct map *m, const struct word *seq, uint64_t begun, uin
 {
 	bool possible = lookup_shape(m, slot, pin);
 
-	*ret_past = possible && lookup_past(m, pin->word0, pin->word1, shift);
+	*ret_past = possible && lookup_past_any(m, pin->item, pin->word0, pin->word1, shift);
 	if (!seq_validate(seq, begun)) /* the check in the middle: from here the item is pinned */
 		return LOOKUP_AGAIN;
 	if (!possible)

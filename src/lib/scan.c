@@ -26,7 +26,7 @@ add_item(const struct attached *a, uint64_t slot, struct chain *chain)
 	const struct map *m = &a->map;
 	struct lookup_pinned pin;
 
-	if (!lookup_shape(m, slot, &pin) || lookup_past(m, pin.word0, pin.word1, &a->shift))
+	if (!lookup_shape(m, slot, &pin) || lookup_past_any(m, pin.item, pin.word0, pin.word1, &a->shift))
 		return;
 	uint32_t key_len = item_key_bytes(pin.word0);
 	size_t value_len = item_value_bytes(pin.word0);

@@ -5,6 +5,7 @@
  *   word 1      CAS id (48) | state (16)                                          stored in place by marks and counters
  *   [word]      the counter, if ITEM_COUNTER; then value length is 0 and the value is its decimal form
  *   [word]      client flags (low 32 bits), if ITEM_FLAGS
+ *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; those of fewer tags stand in it more than once
  *   key         8-byte aligned
  *   value       right behind the key; or, if ITEM_EXTENTS:
  *   [words]     at the next word: extents, two 32-bit segment numbers a word, low half first
@@ -80,13 +81,45 @@ item_state(uint64_t word1)
 static inline uint32_t
 item_key_at(uint32_t state)
 {
-	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u + ((state & ITEM_FLAGS) != 0) * 8u;
+	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u + ((state & ITEM_FLAGS) != 0) * 8u +
+	    ((state & ITEM_TAGS) != 0) * 8u;
 }
 
 static inline uint32_t
 item_flags_at(uint32_t state)
 {
 	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u;
+}
+
+#define ITEM_TAGS_MAX 4
+
+static inline uint32_t
+item_tags_at(uint32_t state)
+{
+	return item_flags_at(state) + ((state & ITEM_FLAGS) != 0) * 8u;
+}
+
+/* The number of the i-th tag in the word of tags. From shared memory: clamp it before use. */
+static inline uint32_t
+item_tag(uint64_t tags, unsigned i)
+{
+	return (uint32_t)(tags >> (16 * i)) & 0xffff;
+}
+
+/*
+ * Whether an item with these tags was stored before one of them was invalidated.
+ * A number that the table doesn't have says so too: nothing that is alive has
+ * one. relaxed: as the flush cut-off, coherent with what was acknowledged.
+ */
+static inline bool
+item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint64_t n_tag_slots)
+{
+	for (unsigned i = 0; i < ITEM_TAGS_MAX; i++) {
+		uint32_t tag = item_tag(tags, i);
+		if (tag >= n_tag_slots || cas <= word_load_rlx(&tag_slots[tag]))
+			return true;
+	}
+	return false;
 }
 
 /* Whether a value of this length needs whole segments. */

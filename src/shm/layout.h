@@ -9,9 +9,15 @@
  *   0                 4096                    struct header                                             at creation
  *   4096              4096                    struct shm_stats: the daemon's counters, for those who look on    at creation
  *   8192              16 * n_segments         struct segment_record, one for each segment of the arena  at creation
+ *   layout_tags_off   8 * n_tag_slots         struct word, the tag table: a cut-off CAS id a number     at creation
  *   buckets_off       64 * n_buckets_max      struct bucket, the head buckets                           as it grows
  *   overflow_off      64 * n_overflow_max     struct bucket, the overflow buckets                       as it grows
  *   arena_off         n_segments << seg_shift items and extents                                         at creation
+ *
+ * A region that grows is allocated in the steps of layout_grown_bytes, and only
+ * then is the count of its buckets raised: the count says how much of the
+ * region has memory. A reader maps no more than that, so that it can't
+ * make the segment take memory, whatever it does with its mapping.
  *
  * Bucket: one cache line.
  *   word 0     sequence; odd while the bucket or its overflow chain is being rewritten. Unused in an overflow bucket.
@@ -34,7 +40,7 @@
 #include "shm/atomic.h"
 
 #define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089) /* 0x89 "peekd0" LF: a text tool that touched it shows */
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 
 #ifdef PEEK_MODEL
 #define BUCKET_SLOTS 3u /* the model explores every interleaving: fewer slots, the same code */
@@ -55,6 +61,9 @@
 #define LAYOUT_BUCKETS_MIN   64
 #define LAYOUT_STATS_WORDS   512
 #define LAYOUT_SOCKET_WORDS  16 /* 128 bytes: a Unix socket's path is at most 108 */
+#define LAYOUT_ORIGIN_WORDS  32 /* one for each group of an origin's slots */
+#define LAYOUT_TCP_WORDS     8
+#define LAYOUT_TAG_SLOTS_MAX 65536 /* tags have 16-bit numbers */
 
 #define SEG_SHIFT_MIN 12 /* 4 KiB */
 #define SEG_SHIFT_MAX 20 /* 1 MiB */
@@ -74,6 +83,31 @@
  * CLOCK_MONOTONIC in milliseconds, which is the heartbeat.
  */
 #define CLOCK_BASE_S 2
+
+/*
+ * header.filling: a segment that is not SEGMENT_WHOLE was left by a daemon that
+ * was still loading it. The daemon stores the word, relaxed, and nobody but its
+ * successor judges by it; seq_crash_order stands between it and what it is
+ * stored before or after.
+ */
+enum { SEGMENT_WHOLE, SEGMENT_FROM_SNAPSHOT, SEGMENT_FROM_HAND_OVER };
+
+/*
+ * header.tcp: a loopback address that the daemon listens at, or all addresses.
+ * Family (8 bits: 4, 6; 0: no address), 8 bits of 0, port (16), address (32).
+ * The address: of family 4 the number, 0x7f000001 for 127.0.0.1, 0 for all; of
+ * family 6 1 for ::1, 0 for all.
+ */
+static inline uint64_t
+layout_tcp(unsigned family, uint32_t address, uint16_t port)
+{
+	return (uint64_t)family << 56 | (uint64_t)port << 32 | address;
+}
+
+/*
+ * header.origin: one word for each group of an origin's slots: the cut-off CAS
+ * id (48 bits), and over it the end of the lease (16 bits, in units of 16 ms).
+ */
 
 struct header {
 	/* line 0: identity; plain until the magic is published, constant after */
@@ -101,7 +135,7 @@ struct header {
 	struct word overflow_off;
 	struct word n_overflow_max;
 	struct word arena_off;
-	struct word geometry_spare;
+	struct word n_tag_slots;
 
 	/* line 3: the writer */
 	struct word writer_pid;   /* 0: ended cleanly */
@@ -111,10 +145,13 @@ struct header {
 	struct word n_overflow; /* overflow buckets that were ever handed out */
 	struct word writer_started_unix_s;
 	struct word recovered_items;
-	struct word writer_spare;
+	struct word filling; /* SEGMENT_WHOLE, or what it is still being filled from */
 
 	/* the control socket's path, NUL-padded */
 	struct word socket_path[LAYOUT_SOCKET_WORDS];
+
+	struct word origin[LAYOUT_ORIGIN_WORDS]; /* see above; nothing stores it yet */
+	struct word tcp[LAYOUT_TCP_WORDS];       /* see layout_tcp */
 };
 
 struct segment_record {
@@ -133,6 +170,8 @@ struct shm_stats {
 
 _Static_assert(sizeof(struct header) <= LAYOUT_PAGE_BYTES, "the header is one page");
 _Static_assert(offsetof(struct header, count) == 64, "what a get loads is one line");
+_Static_assert(offsetof(struct header, socket_path) == 256, "the path has stood here in every layout");
+_Static_assert(offsetof(struct header, origin) == 384, "origin begins a line");
 _Static_assert(sizeof(struct segment_record) == 16, "two words a segment");
 #ifndef PEEK_MODEL
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
@@ -143,7 +182,10 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define LAYOUT_MIX(h, v) (((h) ^ (uint64_t)(v)) * UINT64_C(0x9e3779b97f4a7c15))
 #define LAYOUT_FINGERPRINT                                                                                             \
 	LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(  \
+	LAYOUT_MIX(LAYOUT_MIX(                                                                                          \
 	    UINT64_C(0xcbf29ce484222325), LAYOUT_VERSION), sizeof(struct header)), sizeof(struct bucket)),              \
+	    offsetof(struct header, origin) << 16 | offsetof(struct header, tcp)),                                      \
+	    (uint64_t)LAYOUT_TAG_SLOTS_MAX << 16 | (LAYOUT_STEP_MIN_BYTES | LAYOUT_STEP_PARTS)),                        \
 	    sizeof(struct segment_record)), offsetof(struct header, count)), offsetof(struct header, seg_shift)),      \
 	    offsetof(struct header, socket_path)), (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS),                              \
 	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
@@ -154,14 +196,53 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define ITEM_VALUE_MAX    ((UINT32_C(1) << 24) - 1)
 #define ITEM_CAS_MAX      ((UINT64_C(1) << 48) - 1)
 
-/* State bits. The first group says how the item is laid out and never changes; the second is stored in place. */
+/* State bits. The first group says how the item is laid out, or what it stands for, and never changes; the second is stored in place. */
 #define ITEM_COUNTER 0x0001u /* a 64-bit counter before the key stands for the value */
 #define ITEM_EXTENTS 0x0002u /* the value's whole segments are listed, its rest follows */
 #define ITEM_FLAGS   0x0004u /* a word with the client's flags stands before the key */
 #define ITEM_KEY_B64 0x0008u /* was stored with an encoded key; meta replies show it so */
-#define ITEM_STATE_LAYOUT_BITS 0x000fu
+#define ITEM_ORIGIN  0x0010u /* came from an origin: lives no longer than the lease of its group */
+#define ITEM_ABSENT  0x0020u /* the origin has no such key */
+#define ITEM_TAGS    0x0040u /* a word with the numbers of up to four tags stands before the key */
+#define ITEM_STATE_LAYOUT_BITS 0x007fu
 #define ITEM_STALE   0x0100u /* marked by an invalidation */
 #define ITEM_WON     0x0200u /* somebody was told to fill it anew */
 #define ITEM_FETCHED 0x0400u /* was read through the socket since it was stored */
+#define ITEM_GROUP   0xf800u /* of an item from an origin: the index of its word in header.origin */
+#define ITEM_GROUP_SHIFT 11
+
+/* What the forms of a read that know header, flags, key and value leave to the form that knows everything. */
+#define ITEM_UNUSUAL (ITEM_COUNTER | ITEM_EXTENTS | ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)
+
+/* ---- what grows, and the tag table --------------------------------------- */
+
+#define LAYOUT_STEP_MIN_BYTES 4096u
+#define LAYOUT_STEP_PARTS     8u
+
+/*
+ * The bytes of a region of n_max buckets that have memory once its first n are
+ * in use: n, rounded up to an eighth of the largest power of two in it, at
+ * least a page. So a reader that follows a table's growth maps 8 times while
+ * the table doubles, and at most an eighth of a table waits to be used. Total:
+ * n may be anything.
+ */
+static inline uint64_t
+layout_grown_bytes(uint64_t n, uint64_t n_max)
+{
+	uint64_t n_used = n == 0 ? 1 : n < n_max ? n : n_max, bytes = n_used * sizeof(struct bucket);
+	uint64_t step = (UINT64_C(1) << (63 - __builtin_clzll(bytes))) / LAYOUT_STEP_PARTS;
+	uint64_t all = (n_max * sizeof(struct bucket) + LAYOUT_PAGE_BYTES - 1) & ~(uint64_t)(LAYOUT_PAGE_BYTES - 1);
+
+	step = step < LAYOUT_STEP_MIN_BYTES ? LAYOUT_STEP_MIN_BYTES : step;
+	bytes = (bytes + step - 1) & ~(step - 1);
+	return bytes < all ? bytes : all;
+}
+
+/* Where the tag table begins. */
+static inline uint64_t
+layout_tags_off(uint64_t n_segments)
+{
+	return (LAYOUT_SEGTAB_OFF + n_segments * sizeof(struct segment_record) + 63) & ~UINT64_C(63);
+}
 
 #endif

@@ -17,9 +17,6 @@
 
 #define SHM_DIR "/dev/shm/"
 
-/* How much of a bucket region is allocated at a time: few calls, and little that is not used yet. */
-#define BUCKETS_CHUNK_BYTES (UINT64_C(64) << 10)
-
 bool
 map_name_ok(const char *name)
 {
@@ -72,6 +69,17 @@ choose_seg_shift(uint64_t arena_bytes)
 	return shift;
 }
 
+/* A word for each 256 bytes of the arena: a thirty-second of it. */
+static uint64_t
+choose_tag_slots(uint64_t arena_bytes)
+{
+	uint64_t n = 64;
+
+	while (n < LAYOUT_TAG_SLOTS_MAX && n * 2 * 256 <= arena_bytes)
+		n *= 2;
+	return n;
+}
+
 int
 geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 {
@@ -89,7 +97,8 @@ geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 	g.n_overflow_max = g.n_buckets_max / 2 + 64;
 	if (g.n_overflow_max >= UINT64_C(1) << LINK_IDX_BITS)
 		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1; /* as many as links can tell apart */
-	g.buckets_off = round_up(LAYOUT_SEGTAB_OFF + g.n_segments * sizeof(struct segment_record), LAYOUT_HUGE_BYTES);
+	g.n_tag_slots = seg_shift != 0 ? 64 : choose_tag_slots(arena);
+	g.buckets_off = round_up(layout_tags_off(g.n_segments) + g.n_tag_slots * sizeof(struct word), LAYOUT_HUGE_BYTES);
 	g.overflow_off = round_up(g.buckets_off + g.n_buckets_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.arena_off = round_up(g.overflow_off + g.n_overflow_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.total_bytes = round_up(g.arena_off + arena, LAYOUT_HUGE_BYTES);
@@ -144,9 +153,11 @@ apply_geometry(struct map *m, const struct geometry *g)
 	m->buckets = (struct bucket *)(void *)(at + g->buckets_off);
 	m->overflow = (struct bucket *)(void *)(at + g->overflow_off);
 	m->arena = (struct word *)(void *)(at + g->arena_off);
+	m->tags = (struct word *)(void *)(at + layout_tags_off(g->n_segments));
 	m->n_buckets_max = g->n_buckets_max;
 	m->n_overflow_max = g->n_overflow_max;
 	m->n_segments = g->n_segments;
+	m->n_tag_slots = g->n_tag_slots;
 	m->seg_shift = g->seg_shift;
 	m->arena_bytes = g->n_segments << g->seg_shift;
 	m->buckets_off = g->buckets_off;
@@ -173,17 +184,13 @@ allocate(int fd, uint64_t off, uint64_t n_bytes)
 	return 0;
 }
 
-/* Allocates the whole chunks that cover the first n buckets; what is there already stays as it is. */
+/* Allocates the step that bucket n is in; those before it were when the buckets in them came. */
 static int
 allocate_buckets(int fd, uint64_t region_off, uint64_t n, uint64_t n_max)
 {
-	uint64_t bytes = round_up(n * sizeof(struct bucket), BUCKETS_CHUNK_BYTES);
-	uint64_t region = round_up(n_max * sizeof(struct bucket), LAYOUT_PAGE_BYTES);
-	uint64_t chunk = bytes > BUCKETS_CHUNK_BYTES ? bytes - BUCKETS_CHUNK_BYTES : 0;
+	uint64_t from = n > 1 ? layout_grown_bytes(n - 1, n_max) : 0, to = layout_grown_bytes(n, n_max);
 
-	if (n == 0)
-		return 0;
-	return allocate(fd, region_off + chunk, (bytes < region ? bytes : region) - chunk);
+	return from == to ? 0 : allocate(fd, region_off + from, to - from);
 }
 
 int
@@ -230,6 +237,7 @@ write_header(struct map *m, const struct geometry *g, uint64_t seed, uint64_t ge
 	word_store_rlx(&h->overflow_off, g->overflow_off);
 	word_store_rlx(&h->n_overflow_max, g->n_overflow_max);
 	word_store_rlx(&h->arena_off, g->arena_off);
+	word_store_rlx(&h->n_tag_slots, g->n_tag_slots);
 	m->seed = seed;
 	m->generation = generation;
 }
@@ -254,8 +262,9 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		r = error_of(errno);
 		goto fail;
 	}
-	if ((r = allocate(m.fd, 0, LAYOUT_SEGTAB_OFF + g->n_segments * sizeof(struct segment_record))) != 0 ||
-	    (r = allocate_buckets(m.fd, g->buckets_off, LAYOUT_BUCKETS_MIN, g->n_buckets_max)) != 0 ||
+	if ((r = allocate(m.fd, 0, layout_tags_off(g->n_segments) + g->n_tag_slots * sizeof(struct word))) != 0 ||
+	    (r = allocate(m.fd, g->buckets_off, layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
+	    (r = allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) != 0 ||
 	    (r = allocate(m.fd, g->arena_off, g->n_segments << g->seg_shift)) != 0 ||
 	    (r = map_object(m.fd, g->total_bytes, true, &m)) != 0)
 		goto fail;
@@ -322,10 +331,12 @@ check_header(struct map *m, uint64_t object_bytes)
 		.overflow_off = word_load_rlx(&h->overflow_off),
 		.arena_off = word_load_rlx(&h->arena_off),
 		.total_bytes = word_load_rlx(&h->total_bytes),
+		.n_tag_slots = word_load_rlx(&h->n_tag_slots),
 	};
 	uint64_t shift = word_load_rlx(&h->seg_shift);
 	if (g.total_bytes != object_bytes || shift < 7 || shift > SEG_SHIFT_MAX || g.n_segments > UINT32_MAX ||
-	    g.buckets_off < LAYOUT_SEGTAB_OFF + g.n_segments * sizeof(struct segment_record) ||
+	    g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
+	    g.buckets_off < layout_tags_off(g.n_segments) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
 	    !region_ok(g.overflow_off, g.n_overflow_max, sizeof(struct bucket), g.arena_off) ||
 	    !region_ok(g.arena_off, g.n_segments, UINT64_C(1) << shift, g.total_bytes))
@@ -418,4 +429,34 @@ map_set_socket_path(const struct map *m, const char *path)
 		memcpy(&v, padded + i * 8, 8);
 		word_store_rlx(&m->header->socket_path[i], v);
 	}
+}
+
+/* ---- other words of the header ---------------------------------------------- */
+
+void
+map_set_tcp(const struct map *m, const uint64_t *words, size_t n)
+{
+	for (size_t i = 0; i < LAYOUT_TCP_WORDS; i++)
+		word_store_rlx(&m->header->tcp[i], i < n ? words[i] : 0); /* relaxed: each stands for itself */
+}
+
+void
+map_tcp(const struct map *m, uint64_t words[LAYOUT_TCP_WORDS])
+{
+	for (size_t i = 0; i < LAYOUT_TCP_WORDS; i++)
+		words[i] = word_load_rlx(&m->header->tcp[i]);
+}
+
+void
+map_set_filling(const struct map *m, uint64_t filling)
+{
+	word_store_rlx(&m->header->filling, filling); /* relaxed: see layout.h */
+}
+
+uint64_t
+map_filling(const struct map *m)
+{
+	uint64_t filling = word_load_rlx(&m->header->filling); /* relaxed: no other writer */
+
+	return filling <= SEGMENT_FROM_HAND_OVER ? filling : SEGMENT_FROM_SNAPSHOT;
 }

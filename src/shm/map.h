@@ -33,10 +33,12 @@ struct map {
 	struct bucket *buckets;
 	struct bucket *overflow;
 	struct word *arena;
+	struct word *tags;
 	uint64_t seed;
 	uint64_t n_buckets_max;
 	uint64_t n_overflow_max;
 	uint64_t n_segments;
+	uint64_t n_tag_slots;
 	uint64_t arena_bytes;
 	unsigned seg_shift;
 	/* of the mapping */
@@ -49,7 +51,7 @@ struct map {
 struct geometry {
 	unsigned seg_shift;
 	uint64_t n_segments;
-	uint64_t n_buckets_max, n_overflow_max;
+	uint64_t n_buckets_max, n_overflow_max, n_tag_slots;
 	uint64_t buckets_off, overflow_off, arena_off, total_bytes;
 };
 
@@ -59,7 +61,8 @@ bool map_name_ok(const char *name);
 /*
  * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). seg_shift 0 chooses:
  * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments; under 16 of a size that
- * was chosen), or too large.
+ * was chosen), or too large. n_tag_slots: a word for each 256 bytes of the
+ * arena, as a power of two of 64 to 65536; 64 where seg_shift was given.
  */
 int geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret);
 
@@ -102,6 +105,14 @@ int map_collapse(const void *page);
 /* The control socket's path as the header has it. buf holds 8 * LAYOUT_SOCKET_WORDS bytes. */
 void map_socket_path(const struct map *m, char *buf);
 void map_set_socket_path(const struct map *m, const char *path);
+
+/* The loopback addresses as layout_tcp has them, for clients that know an instance by its port. Those behind the n-th are cleared. */
+void map_set_tcp(const struct map *m, const uint64_t *words, size_t n);
+void map_tcp(const struct map *m, uint64_t words[LAYOUT_TCP_WORDS]);
+
+/* header.filling. A word that no layout knows counts as SEGMENT_FROM_SNAPSHOT: what was left so is not whole. */
+void map_set_filling(const struct map *m, uint64_t filling);
+uint64_t map_filling(const struct map *m);
 
 /* The path of an object below the shared-memory file system, for rename and unlink. -EINVAL: buf is too small. */
 int map_object_path(const char *object, char *buf, size_t buf_cap);

@@ -35,6 +35,8 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 		.buckets = w->buckets,
 		.overflow = w->overflow,
 		.arena = w->arena,
+		.tags = w->tags,
+		.n_tag_slots = 1,
 		.n_buckets_max = n_buckets_max,
 		.n_overflow_max = WORLD_OVERFLOW,
 		.n_segments = WORLD_SEGMENTS,

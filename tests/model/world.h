@@ -25,6 +25,7 @@ struct world {
 	struct bucket buckets[WORLD_BUCKETS];
 	struct bucket overflow[WORLD_OVERFLOW];
 	struct word arena[WORLD_SEGMENTS * 256 / 8];
+	struct word tags[1];
 };
 
 extern struct world world, next_world; /* next_world: what a hand-over leads to */

@@ -41,8 +41,9 @@ static void
 inline_shape_is_a_row_of_fields(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 8; bits++) {
-		uint32_t s = ((bits & 1) != 0 ? ITEM_COUNTER : 0) | ((bits & 2) != 0 ? ITEM_FLAGS : 0) | ((bits & 4) != 0 ? ITEM_KEY_B64 : 0);
+	for (unsigned bits = 0; bits < 32; bits++) {
+		uint32_t s = ((bits & 1) != 0 ? ITEM_COUNTER : 0) | ((bits & 2) != 0 ? ITEM_FLAGS : 0) | ((bits & 4) != 0 ? ITEM_KEY_B64 : 0) |
+		    ((bits & 8) != 0 ? ITEM_TAGS : 0) | ((bits & 16) != 0 ? ITEM_ORIGIN | ITEM_ABSENT | ITEM_GROUP : 0);
 		for (uint32_t k = 1; k <= ITEM_KEY_MAX; k += 7) {
 			for (uint32_t v = 0; v < 600; v += 13) {
 				struct item_shape shape = item_shape(s, k, v, 16);
@@ -51,6 +52,10 @@ inline_shape_is_a_row_of_fields(void **state)
 					at += 8;
 				if ((s & ITEM_FLAGS) != 0) {
 					assert_int_equal(item_flags_at(s), at);
+					at += 8;
+				}
+				if ((s & ITEM_TAGS) != 0) {
+					assert_int_equal(item_tags_at(s), at);
 					at += 8;
 				}
 				assert_int_equal(shape.key_at, at);
@@ -77,7 +82,7 @@ extents_hold_the_value(void **state)
 		uint64_t seg = UINT64_C(1) << shift;
 		uint32_t key = 1 + (uint32_t)(next_random(&random_state) % ITEM_KEY_MAX);
 		uint32_t value = (uint32_t)(next_random(&random_state) & ITEM_VALUE_MAX) >> (next_random(&random_state) % 16);
-		uint32_t flags = (next_random(&random_state) & 1) != 0 ? ITEM_FLAGS : 0;
+		uint32_t flags = ((next_random(&random_state) & 1) != 0 ? ITEM_FLAGS : 0) | ((next_random(&random_state) & 1) != 0 ? ITEM_TAGS : 0);
 		struct item_shape s = item_shape(ITEM_EXTENTS | flags, key, value, shift);
 
 		assert_true(s.extents_at % 8 == 0 && s.extents_at >= s.key_at + key && s.extents_at < s.key_at + key + 8);

@@ -1,0 +1,93 @@
+/*
+ * lookup_past.h: whether an item that a reader has found is past: flushed, expired, or cut off by one of its tags.
+ */
+#ifndef PEEK_LIB_LOOKUP_PAST_H
+#define PEEK_LIB_LOOKUP_PAST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/clock.h"
+#include "shm/item.h"
+#include "shm/map.h"
+
+#define LOOKUP_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define LOOKUP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Whether the daemon's heartbeat has stopped. A moment before the heartbeat is fresh: the clocks are read with different grain. */
+static inline bool
+lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
+{
+	uint32_t slack_ms = 1000;
+
+	return clock_coarse_ms(shift) - clock_word_ms(clock_word) + slack_ms > CLOCK_SILENT_MS + slack_ms;
+}
+
+/*
+ * The segment's time in seconds, for an item that expires: the published clock, unless it has stopped; then this process's own. In the
+ * daemon's absence nobody raises the cut-off of a delayed flush either.
+ */
+static inline uint32_t
+lookup_now_s(const struct map *m, const struct clock_shift *shift)
+{
+	uint64_t clock = word_load_rlx(&m->header->clock); /* relaxed: a word of its own */
+
+	if (LOOKUP_UNLIKELY(lookup_clock_stopped(clock, shift)))
+		clock = clock_word_now(shift);
+	return clock_word_s(clock);
+}
+
+/* Whether an item is past: flushed or expired. Out of line, so that what it needs costs others nothing. */
+static __attribute__((noinline, unused)) bool
+lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff, const struct clock_shift *shift)
+{
+	uint64_t clock = word_load_rlx(&m->header->clock);
+
+	if (item_cas(word1) <= (cutoff & CUTOFF_MASK))
+		return true;
+	if ((cutoff & CUTOFF_PENDING) != 0) {
+		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
+		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
+			return true;
+	}
+	/* The published clock first: what it says has expired needs no look at another. */
+	return item_expired(item_expiry_s(word0), clock_word_s(clock)) ||
+	    (item_expiry_s(word0) != 0 && item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
+}
+
+/* The same, at once for one that never expires. To be asked between seq_begin and the validation. */
+static inline bool
+lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
+{
+	uint64_t cutoff = word_load_rlx(&m->header->cutoff); /* relaxed: coherent with what was acknowledged */
+
+	/* A flush to come makes the cut-off larger than any CAS id. */
+	if (LOOKUP_LIKELY(item_cas(word1) > cutoff && item_expiry_s(word0) == 0))
+		return false;
+	return lookup_past_slow(m, word0, word1, cutoff, shift);
+}
+
+/*
+ * Whether an item is past for what its state says of it: one of its tags was invalidated; or it came from an origin, whose lease this
+ * program can't judge, so that it says less than it might. item: of a shape that was found to lie in its segment. To be asked as lookup_past.
+ */
+static __attribute__((noinline, unused)) bool
+lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
+{
+	uint32_t state = item_state(word1);
+
+	if ((state & (ITEM_ORIGIN | ITEM_ABSENT)) != 0)
+		return true;
+	/* relaxed: validated by the caller */
+	return item_is_cut_off(word_load_rlx(&item[item_tags_at(state) / sizeof(struct word)]), item_cas(word1), m->tags, m->n_tag_slots);
+}
+
+/* All of it. */
+static inline bool
+lookup_past_any(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
+{
+	return lookup_past(m, word0, word1, shift) ||
+	    (LOOKUP_UNLIKELY((item_state(word1) & (ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)) != 0) && lookup_past_marked(m, item, word1));
+}
+
+#endif
