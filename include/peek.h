@@ -46,8 +46,36 @@
  *   -ETIMEDOUT     the daemon didn't take the request in time, or other threads' requests took all of it; nothing was changed
  *   -EINPROGRESS   the request was sent and its reply was lost: it may or may not have been carried out
  *   -ENOMEM        no memory
- *   -ENOTSUP       a view of a value that has no single place
+ *   -ENOTSUP       a view of a value that has no single place; a walk through a segment of another layout
+ *   -ESTALE        PEEK_NO_FOLLOW: the segment was retired and its memory given back; peek_open finds its successor
  *   -EIO           any other failure of the kernel
+ *
+ * What each function returns of these, and no other (a test compares this table with what is returned). * stands for what a read that
+ * attaches anew, to a segment that replaced its own, can meet: EACCES EPERM ENOMEM EIO.
+ *
+ *   peek_open         EINVAL ENOENT EACCES EPERM EPROTO EBADMSG ENOMEM EIO
+ *   peek_get          ENOENT EAGAIN ESTALE ENOSPC EINVAL EBADMSG EPROTO *
+ *   peek_get_u64      ENOENT EAGAIN ESTALE EDOM EINVAL EBADMSG EPROTO *
+ *   peek_get_info     ENOENT EAGAIN ESTALE ENOSPC EINVAL EBADMSG EPROTO *
+ *   peek_mget         EINVAL; of each operation: as peek_get
+ *   peek_view         ENOENT EAGAIN ESTALE ENOTSUP EINVAL EBADMSG *
+ *   peek_scan         EAGAIN ESTALE ENOTSUP EBADMSG *; or what visit returned
+ *   peek_set          EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_set_flags    EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_add          EEXIST EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_replace      ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_append       ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_prepend      ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_cas          EEXIST ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_delete       ENOENT EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_touch        ENOENT EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_incr         ENOENT EDOM ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_decr         ENOENT EDOM ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_flush        EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_set_async    EMSGSIZE EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_set_flush    EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_set_timeout  EINVAL
+ *   peek_status       EINVAL
  */
 #ifndef PEEK_H
 #define PEEK_H
@@ -69,7 +97,7 @@ extern "C" {
 #define PEEK_VALUE_MAX_BYTES 16777215
 
 /* flags of peek_open */
-#define PEEK_NO_FOLLOW   0x1u /* never attach anew by itself: reads of a retired segment return what it held */
+#define PEEK_NO_FOLLOW   0x1u /* never attach anew by itself: see peek_open */
 #define PEEK_NO_HINTS    0x2u /* read without telling the daemon what is read, and without being counted */
 #define PEEK_NO_FALLBACK 0x4u /* a segment of another layout is -EPROTO, not a slower read through the socket */
 #define PEEK_READ_ONLY   0x8u /* never connect to the control socket; writes are -EACCES */
@@ -84,7 +112,8 @@ struct peek;
  * process's effective user, the uid that PEEK_OWNER names, or whom the file /etc/peekd/owner names: a uid or a user, in a plain file of
  * root's that nobody else may write. (Neither variable is looked at in a set-user-ID program.) If a daemon runs it is told that this process
  * reads: at most 100 ms, and no error if it doesn't answer.
- * Enters the kernel. Errors: -EINVAL -ENOENT -EACCES -EPERM -EPROTO -EBADMSG -ENOMEM -EIO.
+ * With PEEK_NO_FOLLOW reads of a segment that was retired return what it held, for some seconds: then the daemon gives its memory back, and
+ * from then on each is -ESTALE.
  */
 int peek_open(const char *name, unsigned flags, struct peek **ret_peek);
 
@@ -95,14 +124,12 @@ void peek_close(struct peek *p);
 
 /*
  * Copies the value of a key into buf and returns its length. No system call, lock, allocation or wait.
- * -ENOSPC: it is longer than buf_cap; buf's content is undefined. Errors: -ENOENT -EAGAIN -ENOSPC -EINVAL -EBADMSG; and if the
- * segment was replaced and its successor can't be attached, what peek_open would return (a segment that was taken out of use without
- * a successor has no keys: -ENOENT).
+ * -ENOSPC: it is longer than buf_cap; buf's content is undefined. A segment that was taken out of use without a successor has no keys.
  */
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
 /* The value as a number: a counter's own word, or text that strtoull would take and incr counts on ("5", " 5", "+5", "5\n", padded to
- * any length; through the socket up to 4,096 bytes). Errors: -ENOENT -EAGAIN -EDOM -EINVAL -EBADMSG. */
+ * any length; through the socket up to 4,096 bytes). */
 int peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value);
 
 struct peek_info {
@@ -136,7 +163,6 @@ ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n);
  * and the key's own only if peek_view_valid() says so AFTERWARDS. Before that, don't follow anything read from it, and don't let it leave.
  * Values in one piece only; -ENOTSUP says that this one is a counter, lies in several pieces, or in a foreign layout: use peek_get.
  * data stays readable, whatever becomes of the value, until peek_close.
- * Errors: -ENOENT -EAGAIN -ENOTSUP -EINVAL -EBADMSG.
  */
 struct peek_view {
 	const void *data;
@@ -150,9 +176,8 @@ int peek_view_valid(struct peek *p, const struct peek_view *view);
 
 /*
  * Walks all keys without the daemon. Each key that is there throughout is passed at least once, also while the table grows;
- * one that comes, goes or moves meanwhile may be passed twice or not at all. visit returns 0 to go on; anything else ends the walk and is returned.
- * A segment that is replaced meanwhile is walked from its beginning. visit may call anything but peek_close. Errors: -EAGAIN -EBADMSG,
- * -ENOTSUP (a foreign layout), or what visit returned.
+ * one that comes, goes or moves meanwhile may be passed twice or not at all. visit returns 0 to go on; anything else ends the walk and is returned
+ * as it is. A segment that is replaced meanwhile is walked from its beginning. visit may call anything but peek_close.
  */
 struct peek_entry {
 	const void *key; /* valid during the call */
@@ -164,22 +189,21 @@ int peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *e
 /* ---- writes: over the control socket, with the daemon's verdict -------------------------------------------------------
  *
  * ttl_s is always relative, also beyond 30 days; 0: never expires.
- * All writes: -EINVAL -EACCES -ECONNREFUSED -ETIMEDOUT -EINPROGRESS -EBADMSG -EIO, and those named with each.
  * A set, touch, delete or flush whose reply was lost with the connection is sent once more, since twice is as good as once. An add, replace,
  * append, prepend, cas, incr or decr is not, nor anything whose reply is late: it returns -EINPROGRESS.
  */
-int peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -EMSGSIZE -ENOSPC */
+int peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s);
 int peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
     uint32_t flags);
-int peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -EEXIST */
-int peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s); /* -ENOENT */
-int peek_append(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len); /* -ENOENT */
-int peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len); /* -ENOENT */
+int peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s);
+int peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s);
+int peek_append(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len);
+int peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len);
 int peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
-    uint64_t cas); /* -EEXIST: changed meanwhile; -ENOENT */
-int peek_delete(struct peek *p, const void *key, size_t key_len); /* -ENOENT */
-int peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s); /* -ENOENT */
-int peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value); /* -ENOENT -EDOM */
+    uint64_t cas); /* -EEXIST: changed meanwhile */
+int peek_delete(struct peek *p, const void *key, size_t key_len);
+int peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s);
+int peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value);
 int peek_decr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value); /* stops at 0 */
 int peek_flush(struct peek *p, uint32_t delay_s);
 
@@ -197,7 +221,7 @@ int peek_set_async(struct peek *p, const void *key, size_t key_len, const void *
     peek_failed_fn failed, void *arg);
 int peek_set_flush(struct peek *p);
 
-/* Milliseconds that a write, or a read through the socket, may take, its wait for other threads' included (default 1000). Errors: -EINVAL (0). */
+/* Milliseconds that a write, or a read through the socket, may take, its wait for other threads' included (default 1000; 0 is not allowed). */
 int peek_set_timeout(struct peek *p, unsigned timeout_ms);
 
 /* ---- the handle's state -------------------------------------------------------------------------------------------- */
@@ -215,7 +239,7 @@ struct peek_status {
 	char socket_path[128];
 };
 
-/* May attach the hints (a connection). Errors: -EINVAL. */
+/* May attach the hints (a connection). */
 int peek_status(struct peek *p, struct peek_status *ret_status);
 
 /* A sentence for a negative return value. Static storage. */

@@ -3,7 +3,7 @@
  */
 #include "daemon/cmd_meta.h"
 
-/* The reply to ms: what was sent along, and the new CAS id; 0 where nothing was stored. */
+/* The reply to ms: what was sent along, and the CAS id: the new one; 0 where nothing was stored; of what stayed where the sum is too large. */
 static void
 put_stored(const struct wire_request *req, const char *code, uint64_t cas, struct wire_out *out)
 {
@@ -62,6 +62,7 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	    .has_compare = compares,
 	};
+	struct store_item old;
 	bool joins = put.mode == STORE_APPEND || put.mode == STORE_PREPEND;
 
 	put.invalidate = cmd_given(req, 'I') && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
@@ -91,11 +92,11 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		return;
 	case STORE_TOO_LARGE:
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
-		if (!joins) {
+		if (!joins)
 			wire_put_line(out, CMD_TOO_LARGE);
-			return;
-		}
-		break;
+		else /* as memcached; the id tells who asks for it that this was no miss */
+			put_stored(req, "NS", store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0, out);
+		return;
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
 		wire_put_line(out, CMD_NO_MEMORY);

@@ -80,7 +80,9 @@ read_pin(struct read *rd)
 			break;
 		}
 	}
-	return -EAGAIN;
+	/* relaxed: a retired segment stays so. Its memory was given back, and its buckets are left odd for ever. */
+	bool gone = (word_load_rlx(&rd->a->map.header->count) & COUNT_RETIRED) != 0 && rd->a->stay;
+	return gone ? -ESTALE : -EAGAIN;
 }
 
 ssize_t

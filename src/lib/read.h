@@ -35,7 +35,7 @@ int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 
 /*
  * Finds and pins the item, within what is left of the budget of tries. 0: rd->pin is to be read and then confirmed by lookup_stands(&rd->a->map,
- * &rd->pin); if that fails, call again. -ENOENT (counted as a miss), -EAGAIN, -EBADMSG; -EPROTO as read_ready; or, when the segment was
+ * &rd->pin); if that fails, call again. -ENOENT (counted as a miss), -EAGAIN, -ESTALE, -EBADMSG; -EPROTO as read_ready; or, when the segment was
  * replaced and the new one can't be attached, why not.
  */
 int read_pin(struct read *rd);

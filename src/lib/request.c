@@ -43,47 +43,85 @@ request_store_flags(const struct request_store *s, char *buf)
 		buf = wire_digits(buf, s->cas);
 		*buf++ = ' ';
 	}
+	if (s->mode == 'A' || s->mode == 'P')
+		*buf++ = 'c'; /* so that a refusal tells whether there is an item */
 	if (buf > begin && buf[-1] == ' ')
 		buf--;
 	*buf = '\0';
 }
 
+#define STORES "SCERAP"
+
+/* What a reply means to a request of one of these kinds (request.h). Any other pair is not in the protocol. */
+static const struct {
+	enum wire_code code;
+	const char *kinds;
+	int error;
+} verdicts[] = {
+	{WIRE_RE_HD, STORES "DT", 0},
+	{WIRE_RE_VA, "N", 0},
+	{WIRE_RE_OK, "F", 0},
+	{WIRE_RE_NF, "CDN", -ENOENT},
+	{WIRE_RE_EN, "T", -ENOENT},
+	{WIRE_RE_NS, "E", -EEXIST},
+	{WIRE_RE_NS, "RAP", -ENOENT},
+	{WIRE_RE_EX, "C", -EEXIST},
+};
+
+/* Errors in the daemon's words. */
+static const struct {
+	const char *words, *kinds;
+	int error;
+} refusals[] = {
+	{"too large", STORES, -EMSGSIZE},
+	{"out of memory", STORES "N", -ENOSPC},
+	{"non-numeric", "N", -EDOM},
+	{"denied", STORES "DTNF", -EACCES},
+	{"not allowed", STORES "DTNF", -EACCES},
+	{"may not", STORES "DTNF", -EACCES},
+	{"not enabled", STORES "DTNF", -EACCES},
+	{"unauth", STORES "DTNF", -EACCES},
+	{"connections", STORES "DTNF", -ECONNREFUSED}, /* it has as many as it allows */
+};
+
+#define N_OF(table) (sizeof(table) / sizeof((table)[0]))
+
+/* An append that wasn't stored, to a key that is there: the sum is too large. The item's CAS id shows it. */
 static bool
-says(const struct wire_reply *re, const char *words)
+has_item(const struct wire_reply *re)
 {
-	return memmem(re->rest.p, re->rest.len, words, strlen(words)) != NULL;
+	struct wire_str token;
+	uint64_t cas = 0;
+
+	return wire_reply_flag(re, 'c', &token) && wire_u64(token.p, token.len, &cas) && cas != 0;
+}
+
+static int
+refusal(const struct wire_reply *re, char kind)
+{
+	for (size_t i = 0; i < N_OF(refusals); i++) {
+		const char *words = refusals[i].words;
+		if (memmem(re->rest.p, re->rest.len, words, strlen(words)) != NULL && strchr(refusals[i].kinds, kind) != NULL)
+			return refusals[i].error;
+	}
+	return re->code == WIRE_RE_SERVER_ERROR ? -EIO : -EBADMSG;
 }
 
 int
-request_verdict(const struct wire_reply *re, char mode)
+request_verdict(const struct wire_reply *re, char kind)
 {
-	switch (re->code) {
-	case WIRE_RE_HD:
-	case WIRE_RE_VA:
-	case WIRE_RE_OK:
-		return 0;
-	case WIRE_RE_NF:
-	case WIRE_RE_EN:
-		return -ENOENT;
-	case WIRE_RE_NS:
-		return mode == 'E' ? -EEXIST : -ENOENT;
-	case WIRE_RE_EX:
-		return -EEXIST;
-	case WIRE_RE_CLIENT_ERROR:
-	case WIRE_RE_SERVER_ERROR:
-	case WIRE_RE_ERROR:
-		if (says(re, "too large"))
-			return -EMSGSIZE;
-		if (says(re, "out of memory"))
-			return -ENOSPC;
-		if (says(re, "non-numeric"))
-			return -EDOM;
-		if (says(re, "denied") || says(re, "not allowed") || says(re, "not enabled") || says(re, "unauth"))
-			return -EACCES;
-		if (says(re, "connections"))
-			return -ECONNREFUSED; /* it has as many as it allows */
-		return re->code == WIRE_RE_SERVER_ERROR ? -EIO : -EBADMSG;
-	default:
-		return -EBADMSG;
-	}
+	if (re->code == WIRE_RE_CLIENT_ERROR || re->code == WIRE_RE_SERVER_ERROR || re->code == WIRE_RE_ERROR)
+		return refusal(re, kind);
+	if (re->code == WIRE_RE_NS && (kind == 'A' || kind == 'P') && has_item(re))
+		return -EMSGSIZE;
+	for (size_t i = 0; i < N_OF(verdicts); i++)
+		if (re->code == verdicts[i].code && strchr(verdicts[i].kinds, kind) != NULL)
+			return verdicts[i].error;
+	return -EBADMSG;
+}
+
+char
+request_kind(const struct request_store *s)
+{
+	return s->has_cas ? 'C' : s->mode;
 }

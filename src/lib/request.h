@@ -24,7 +24,14 @@ void request_store_flags(const struct request_store *s, char *buf);
 /* "T<ttl>" as the wire has it: relative, whatever its size. Returns the end. */
 char *request_put_ttl(char *buf, uint32_t ttl_s);
 
-/* The result of a write: 0, or the errno that a reply means. `mode` as above for a store, 0 for other requests. */
-int request_verdict(const struct wire_reply *re, char mode);
+/*
+ * The result of a write: 0, or the errno that a reply means; of these only those
+ * that peek.h lists for the function. kind: a store's mode, and C (cas), D
+ * (delete), T (touch), N (incr, decr), F (flush).
+ */
+int request_verdict(const struct wire_reply *re, char kind);
+
+/* The kind of a store. */
+char request_kind(const struct request_store *s);
 
 #endif

@@ -97,8 +97,15 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 		if (idx >= a->map.n_buckets_max)
 			return -EBADMSG;
 		r = scan_bucket(a, idx++, &chain);
-		for (unsigned i = 0; r == 0 && i < chain.n; i++)
-			r = visit(arg, &chain.entry[i]);
+		if (r == -EAGAIN && (word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && a->stay)
+			r = -ESTALE; /* relaxed: a retired segment stays so */
+		for (unsigned i = 0; r == 0 && i < chain.n; i++) {
+			int ended = visit(arg, &chain.entry[i]);
+			if (ended != 0)
+				return ended;
+		}
 	}
+	if (r == -ENOENT) /* taken out of use without a successor: there are no keys */
+		return 0;
 	return r == -EPROTO || a == NULL ? -ENOTSUP : r; /* a foreign layout can't be walked */
 }

@@ -105,7 +105,9 @@ peek_strerror(int error)
 	case ENOMEM:
 		return "out of memory";
 	case ENOTSUP:
-		return "the value does not lie in one piece";
+		return "the value does not lie in one piece, or the segment has another layout";
+	case ESTALE:
+		return "the segment was replaced and its memory given back: open the instance anew";
 	case EIO:
 		return "a system call failed";
 	default:

@@ -45,13 +45,13 @@ exchange(struct peek *p, const char *line, size_t line_len, const void *value, s
 /* With conn_lock: a request, and the errno that its reply means. */
 static int
 ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    char mode, int64_t deadline_ms, uint64_t *ret_value)
+    char kind, int64_t deadline_ms, uint64_t *ret_value)
 {
 	struct wire_reply re;
 	int r = exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
 
 	if (r == 0)
-		r = request_verdict(&re, mode);
+		r = request_verdict(&re, kind);
 	if (r == 0 && ret_value != NULL && (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
 		r = -EBADMSG;
 	if (r == -EBADMSG)
@@ -62,7 +62,7 @@ ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t
 /* The deadline bounds the wait for the lock too: threads that take turns end together. */
 static int
 request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    char mode, uint64_t *ret_value)
+    char kind, uint64_t *ret_value)
 {
 	int64_t deadline_ms = conn_deadline_ms(p);
 
@@ -71,7 +71,7 @@ request(struct peek *p, const char *line, size_t line_len, const void *value, si
 	int cancel = guard_enter();
 	int r = guard_lock(&p->own.conn_lock, deadline_ms);
 	if (r == 0) {
-		r = ask(p, line, line_len, value, value_len, has_value, twice, mode, deadline_ms, ret_value);
+		r = ask(p, line, line_len, value, value_len, has_value, twice, kind, deadline_ms, ret_value);
 		pthread_mutex_unlock(&p->own.conn_lock);
 	}
 	guard_leave(cancel);
@@ -91,12 +91,12 @@ store(struct peek *p, const void *key, size_t key_len, const void *value, size_t
 		return -EMSGSIZE;
 	request_store_flags(s, flags);
 	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
-	return request(p, out.buf, out.len, value, value_len, true, twice, s->mode, NULL);
+	return request(p, out.buf, out.len, value, value_len, true, twice, request_kind(s), NULL);
 }
 
 /* mg, md and ma */
 static int
-meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, bool twice, uint64_t *ret_value)
+meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, char kind, uint64_t *ret_value)
 {
 	char line[REQUEST_LINE_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -104,7 +104,7 @@ meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const
 	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
 		return -EINVAL;
 	wire_put_meta(&out, verb, key, key_len, -1, flags);
-	return request(p, out.buf, out.len, NULL, 0, false, twice, 0, ret_value);
+	return request(p, out.buf, out.len, NULL, 0, false, kind != 'N', kind, ret_value);
 }
 
 int
@@ -154,7 +154,7 @@ peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, siz
 int
 peek_delete(struct peek *p, const void *key, size_t key_len)
 {
-	return meta(p, WIRE_MD, key, key_len, NULL, true, NULL);
+	return meta(p, WIRE_MD, key, key_len, NULL, 'D', NULL);
 }
 
 int
@@ -163,7 +163,7 @@ peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s)
 	char flags[REQUEST_FLAGS_CAP];
 
 	request_put_ttl(flags, ttl_s);
-	return meta(p, WIRE_MG, key, key_len, flags, true, NULL);
+	return meta(p, WIRE_MG, key, key_len, flags, 'T', NULL);
 }
 
 static int
@@ -175,7 +175,7 @@ arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint6
 
 	memcpy(flags, prefix, n);
 	*wire_digits(flags + n, delta) = '\0';
-	int r = meta(p, WIRE_MA, key, key_len, flags, false, &value);
+	int r = meta(p, WIRE_MA, key, key_len, flags, 'N', &value);
 	if (r == 0 && ret_value != NULL)
 		*ret_value = value;
 	return r;
@@ -201,7 +201,7 @@ peek_flush(struct peek *p, uint32_t delay_s)
 	if (delay_s > 2592000u)
 		*end++ = '+'; /* a larger number without a sign would be a date */
 	end = stpcpy(wire_digits(end, delay_s), "\r\n");
-	return request(p, line, (size_t)(end - line), NULL, 0, false, true, 0, NULL);
+	return request(p, line, (size_t)(end - line), NULL, 0, false, true, 'F', NULL);
 }
 
 int
