@@ -38,7 +38,7 @@ $(B)/peekbench-sockets: $(B)/bench/sockets/sockets.o $(B)/bench/peers/support.o
 TRACE_FILES = $(sort $(if $(TRACES),$(or $(wildcard $(TRACES)/*.zst),$(wildcard $(TRACES)/*.bin))))
 BENCH_DEPS  = -@.ci/deps install build bench
 
-.PHONY: bench bench-peers bench-gate traces traces-peer
+.PHONY: bench bench-peers bench-gate traces traces-peer sizes-peer
 bench: ## reads, batches, misses, writes, fill and generated traces, on a table of its own
 	@.ci/deps install build
 	@$(MAKE) --no-print-directory -s $(B)/peekbench
@@ -77,3 +77,8 @@ traces-peer: ## the traces with sizes against a memcached of the same -m, and of
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench
 	@bench/traces-peer.sh $(B)/peekbench $(TRACE_FILES)
+
+sizes-peer: ## items of one size each, 100 bytes to 1 MiB, against a memcached of the same -m: who misses less
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench
+	@bench/sizes-peer.sh $(B)/peekbench

@@ -6,6 +6,7 @@
  *                          loop: the next of loop_keys keys in a circle
  *   else                   a Zipf rank, through a table of ranks that drifts, of one of `shifts` sets of keys that follow each other
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct gen_profile {
 	uint32_t drift_every;           /* requests between two swaps of ranks; 0: none */
 	uint32_t shifts;                /* sets of keys, one after the other */
 	uint8_t with_ttl;
+	uint32_t item_bytes; /* of key and value, of all; 0: as the mix says */
 };
 
 static const struct gen_profile profiles[] = {
@@ -53,9 +55,28 @@ gen_profile_at(unsigned i)
 	return i < sizeof(profiles) / sizeof(profiles[0]) ? &profiles[i] : NULL;
 }
 
+/* The one profile with arguments; there is one of it at a time. */
+static const struct gen_profile *
+find_equal(const char *name)
+{
+	static struct gen_profile equal = {
+	    .name = "equal:KEYS:BYTES", .sizes = "etc", .alpha = 0.9, .shifts = 1};
+	unsigned n_keys, item_bytes;
+	char more;
+
+	if (sscanf(name, "equal:%u:%u%c", &n_keys, &item_bytes, &more) != 2 || n_keys == 0 || n_keys > 1u << 30 ||
+	    item_bytes <= 8 || item_bytes > 1u << 24)
+		return NULL;
+	equal.n_keys = n_keys;
+	equal.item_bytes = item_bytes;
+	return &equal;
+}
+
 const struct gen_profile *
 gen_profile_find(const char *name)
 {
+	if (strncmp(name, "equal:", 6) == 0)
+		return find_equal(name);
 	for (unsigned i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
 		if (strcmp(profiles[i].name, name) == 0)
 			return &profiles[i];
@@ -161,7 +182,7 @@ gen_make(const struct gen_profile *p, uint64_t seed, uint64_t n_requests)
 		if (dense[raw] == UINT32_MAX)
 			dense[raw] = n_dense++;
 		mix->of(raw, &sizes);
-		rec[i] = (struct trace_record){.key = dense[raw], .size = sizes.key_bytes + sizes.value_bytes,
+		rec[i] = (struct trace_record){.key = dense[raw], .size = p->item_bytes != 0 ? p->item_bytes : sizes.key_bytes + sizes.value_bytes,
 		    .time_s = (uint32_t)(i / REQUESTS_PER_SECOND), .ttl_s = p->with_ttl ? ttl_of(raw) : 0};
 	}
 	free(dense);

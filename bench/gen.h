@@ -13,6 +13,7 @@ struct gen_profile;
 /* By number, for a listing; NULL past the end. */
 const struct gen_profile *gen_profile_at(unsigned i);
 const struct gen_profile *gen_profile_find(const char *name);
+/* "equal:KEYS:BYTES" is one too: Zipf 0.9 over so many items of one size, valid until the next is asked for. */
 const char *gen_profile_name(const struct gen_profile *p);
 const char *gen_profile_help(const struct gen_profile *p);
 

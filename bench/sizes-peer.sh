@@ -1,0 +1,66 @@
+#!/bin/bash
+# sizes-peer.sh PEEKBENCH [BYTES...]: Zipf reads (0.9) with a set after each miss over items that all have one size, through a peekd and a
+# memcached of the same -m, by the same client over a Unix socket: who misses less.
+# The keys are four times what -m could hold. peekd is the one beside PEEKBENCH.
+#   MIB=n        -m for all sizes; without it 64, and 256 from 150,000 bytes on
+#   REQUESTS=n   for all sizes
+# The exit status is 1 if peekd misses more at any size.
+set -eu
+
+bench=$1
+shift
+[ $# -gt 0 ] || set -- 100 1000 10000 20000 22000 30000 40000 50000 65000 100000 200000 500000 983040 1048000
+peekd=$(dirname "$bench")/peekd
+instance=${PEEK_TEST_NAME:-}sizes-$$
+dir=$(mktemp -d)
+server=
+finish() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	[ -z "$server" ] || wait "$server" 2>/dev/null || true
+	rm -rf "$dir" "/dev/shm/peekd.$instance" "/dev/shm/peekd.$instance.lock"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+command -v memcached >/dev/null || { echo "sizes-peer: memcached is not installed" >&2; exit 1; }
+user=
+[ "$(id -u)" != 0 ] || user='-u root'
+
+# Sets misses, and requests.
+run() { # PROFILE REQUESTS COMMAND...
+	local profile=$1 n=$2 i=0 json
+	shift 2
+	"$@" >"$dir/log" 2>&1 &
+	server=$!
+	while [ ! -S "$dir/sock" ] && [ $i -lt 200 ]; do
+		sleep 0.05
+		i=$((i + 1))
+	done
+	json=$("$bench" replay --profile "$profile" --requests "$n" --socket "$dir/sock" --json) || { cat "$dir/log" >&2; exit 1; }
+	kill "$server"
+	wait "$server" 2>/dev/null || true
+	server=
+	rm -f "$dir/sock"
+	misses=$(printf '%s\n' "$json" | sed -n 's/.*"misses":\([0-9]*\).*/\1/p')
+	refused=$(printf '%s\n' "$json" | sed -n 's/.*"too_large":\([0-9]*\).*/\1/p')
+	[ "${refused:-0}" = 0 ] || { echo "sizes-peer: $1 refused $refused values" >&2; exit 1; }
+}
+
+echo "| bytes | -m | requests | memcached misses | peekd misses | peekd's are fewer by |"
+echo "|---|---|---|---|---|---|"
+n=0 won=0
+for bytes in "$@"; do
+	mb=${MIB:-$([ "$bytes" -lt 150000 ] && echo 64 || echo 256)}
+	keys=$(((mb << 22) / bytes))
+	requests=${REQUESTS:-$((keys * 20 < 20000 ? 20000 : keys * 20 > 3000000 ? 3000000 : keys * 20))}
+	profile=equal:$keys:$bytes
+	# shellcheck disable=SC2086 # words
+	run "$profile" "$requests" memcached $user -s "$dir/sock" -m "$mb" -t 1
+	peer=$misses
+	run "$profile" "$requests" "$peekd" -n "$instance" -s "$dir/sock" -m "$mb" --unlink
+	echo "$bytes $mb $requests $peer $misses" | awk '{
+		printf "| %d | %d | %d | %.2f %% | %.2f %% | %+.2f %% |\n", $1, $2, $3, 100 * $4 / $3, 100 * $5 / $3, 100 * (1 - $5 / $4) }'
+	n=$((n + 1)) won=$((won + (misses <= peer)))
+done
+printf '\npeekd misses no more than memcached at %d of %d sizes\n' "$won" "$n"
+[ "$won" -eq "$n" ]
