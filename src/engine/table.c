@@ -18,6 +18,15 @@
 #include "shm/item.h"
 #include "shm/seq.h"
 
+/* The overflow buckets that have memory once n of them have. */
+static uint64_t
+with_memory(const struct map *map, uint64_t n)
+{
+	uint64_t all = layout_grown_bytes(n, map->n_overflow_max) / sizeof(struct bucket);
+
+	return all < map->n_overflow_max ? all : map->n_overflow_max;
+}
+
 void
 table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs)
 {
@@ -25,7 +34,7 @@ table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_
 	t->n_buckets = word_load_rlx(&map->header->count) & COUNT_MASK; /* relaxed, here and below: own stores */
 	uint64_t made = word_load_rlx(&map->header->n_overflow);
 	t->n_overflow_made = made < map->n_overflow_max ? made : map->n_overflow_max;
-	t->n_overflow_memory = t->n_overflow_made;
+	t->n_overflow_memory = t->n_overflow_made > 0 ? with_memory(map, t->n_overflow_made) : 0;
 }
 
 /* The lines of a chain. Links are clamped: a damaged one ends the chain. */
@@ -164,16 +173,18 @@ table_visit(const struct table *t, uint64_t head, table_visit_fn visit, void *ar
 bool
 table_overflow_memory(struct table *t, uint64_t n)
 {
-	if (n <= t->n_overflow_memory)
-		return true;
-	if (t->n_without > 0 && t->n_without-- > 0)
-		return false;
-	/* One step after another: only the end of the region is asked for. */
-	if (n > t->n_overflow_memory + OVERFLOW_STEP || map_allocate_overflow(t->map, n) != 0) {
-		t->n_without = TRIES_WITHOUT;
-		return false;
+	while (t->n_overflow_memory < n) {
+		if (t->n_without > 0) {
+			t->n_without--;
+			return false;
+		}
+		/* One step of the region after another. */
+		if (map_allocate_overflow(t->map, t->n_overflow_memory + 1) != 0) {
+			t->n_without = TRIES_WITHOUT;
+			return false;
+		}
+		t->n_overflow_memory = with_memory(t->map, t->n_overflow_memory + 1);
 	}
-	t->n_overflow_memory = n;
 	return true;
 }
 

@@ -17,11 +17,7 @@ void table_chain_of(const struct table *t, uint64_t head, struct chain *ret);
 /* What is kept aside by slot, the hint and the last access, moves with it. */
 void table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref);
 
-/*
- * Makes sure that overflow buckets [0, n) have memory; n is at most
- * OVERFLOW_STEP above what has. false: it isn't to be had.
- */
-#define OVERFLOW_STEP UINT64_C(1024)
+/* Makes sure that overflow buckets [0, n) have memory. false: it isn't to be had. */
 bool table_overflow_memory(struct table *t, uint64_t n);
 
 /* Returns the line of an overflow bucket that no chain leads to, or 0 if there is no memory. */

@@ -110,13 +110,7 @@ spare_overflow(struct table *t)
 	uint64_t want = t->n_overflow_made + OVERFLOW_SPARE(t->n_buckets);
 
 	want = want < t->map->n_overflow_max ? want : t->map->n_overflow_max;
-	while (t->n_overflow_memory < want) {
-		uint64_t left = want - t->n_overflow_memory;
-		if (!table_overflow_memory(
-			t, t->n_overflow_memory + (left < OVERFLOW_STEP ? left : OVERFLOW_STEP)))
-			return false;
-	}
-	return true;
+	return table_overflow_memory(t, want);
 }
 
 /*
