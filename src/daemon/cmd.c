@@ -124,6 +124,12 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	case WIRE_GAT:
 	case WIRE_GATS:
 		return cmd_get(cmd, req, cursor, out);
+	case WIRE_LRU_CRAWLER:
+		return cmd_crawl(cmd, req, cursor, out);
+	case WIRE_STATS:
+		if (*cursor != 0 || (req->word.len == 9 && memcmp(req->word.p, "cachedump", 9) == 0))
+			return cmd_cachedump(cmd, req, cursor, out);
+		break;
 	case WIRE_MG:
 		cmd_mg(cmd, level, req, out);
 		return CMD_DONE;
@@ -156,7 +162,7 @@ cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *
     struct wire_out *out)
 {
 	if (!allowed(cmd, level, req, out))
-		return out->failed ? CMD_CLOSE : CMD_DONE;
+		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE; /* tools wait for END, or the end */
 	enum cmd_result result = execute(cmd, level, req, cursor, out);
 	return out->failed ? CMD_CLOSE : result;
 }

@@ -47,6 +47,7 @@ struct cmd {
 	uint32_t item_max_bytes;
 	uint64_t work_max; /* keys looked up, or what takes as long, in one batch; 0: no limit */
 	bool flush_allowed;     /* not -F */
+	bool evicts;            /* not -M */
 	bool shutdown_allowed;  /* -A */
 	int64_t started_unix_s;
 	long pid;

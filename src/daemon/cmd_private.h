@@ -58,6 +58,10 @@ void cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *ou
 void cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
+/* cmd_crawl.c: CMD_AGAIN after each slice; *cursor as for cmd_get. */
+enum cmd_result cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
+enum cmd_result cmd_cachedump(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
+
 /* metrics.c: calls cmd_stats.c */
 void cmd_metrics(struct cmd *cmd, struct wire_out *out);
 

@@ -1,6 +1,8 @@
 /*
  * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the cache as a whole.
  */
+#include <sys/resource.h>
+
 #include "daemon/cmd_private.h"
 
 #define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
@@ -84,6 +86,17 @@ reset(struct cmd *cmd)
 }
 
 static void
+put_processor_time(struct wire_out *out)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	wire_put_linef(out, "STAT rusage_user %lld.%06ld", (long long)used.ru_utime.tv_sec, (long)used.ru_utime.tv_usec);
+	wire_put_linef(out, "STAT rusage_system %lld.%06ld", (long long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec);
+}
+
+static void
 put_general(const struct cmd *cmd, struct wire_out *out)
 {
 	uint64_t values[SHM_STAT_N];
@@ -95,6 +108,8 @@ put_general(const struct cmd *cmd, struct wire_out *out)
 	wire_put_stat_str(out, "version", PEEKD_VERSION);
 	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);
 	wire_put_stat_u64(out, "threads", 1);
+	put_processor_time(out);
+	wire_put_stat_u64(out, "accepting_conns", 1);
 	cmd_collect(cmd, values);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		wire_put_stat_u64(out, rows[i].name, values[i]);
@@ -111,38 +126,62 @@ put_settings(const struct cmd *cmd, struct wire_out *out)
 	wire_put_stat_str(out, "flush_enabled", cmd->flush_allowed ? "yes" : "no");
 	wire_put_stat_str(out, "shutdown_command", cmd->shutdown_allowed ? "yes" : "no");
 	wire_put_stat_u64(out, "num_threads", 1);
+	wire_put_stat_str(out, "evictions", cmd->evicts ? "on" : "off");
+	wire_put_stat_str(out, "binding_protocol", "ascii");
+	wire_put_stat_str(out, "dump_enabled", "yes");
 	if (cmd->put_settings != NULL)
 		cmd->put_settings(cmd->arg, out);
 }
 
-/* There is one class of items: all sizes share the log. */
+/*
+ * There is one class of items, since all sizes share the log. Its rows have the names that memcached's tools and
+ * exporters read; of what has no meaning here only the rows without which they fail are there, and say 0.
+ */
 static void
 put_items(const struct cmd *cmd, struct wire_out *out)
 {
-	struct store_stats st;
+	uint64_t v[SHM_STAT_N];
 
-	store_stats(cmd->store, &st);
-	if (st.curr_items == 0)
+	cmd_collect(cmd, v);
+	if (v[SHM_STAT_CURR_ITEMS] == 0)
 		return;
-	wire_put_stat_u64(out, "items:1:number", st.curr_items);
-	wire_put_stat_u64(out, "items:1:mem_requested", st.bytes);
-	wire_put_stat_u64(out, "items:1:evicted", st.evictions);
-	wire_put_stat_u64(out, "items:1:evicted_unfetched", st.evicted_unfetched);
-	wire_put_stat_u64(out, "items:1:reclaimed", st.expired);
-	wire_put_stat_u64(out, "items:1:outofmemory", cmd->stat[SHM_STAT_STORE_NO_MEMORY]);
+	wire_put_stat_u64(out, "items:1:number", v[SHM_STAT_CURR_ITEMS]);
+	wire_put_stat_u64(out, "items:1:age", v[SHM_STAT_OLDEST_AGE_S]);
+	wire_put_stat_u64(out, "items:1:mem_requested", v[SHM_STAT_BYTES]);
+	wire_put_stat_u64(out, "items:1:evicted", v[SHM_STAT_EVICTIONS]);
+	wire_put_stat_u64(out, "items:1:evicted_nonzero", 0);
+	wire_put_stat_u64(out, "items:1:evicted_time", 0);
+	wire_put_stat_u64(out, "items:1:outofmemory", v[SHM_STAT_STORE_NO_MEMORY]);
+	wire_put_stat_u64(out, "items:1:tailrepairs", 0);
+	wire_put_stat_u64(out, "items:1:reclaimed", v[SHM_STAT_RECLAIMED]);
+	wire_put_stat_u64(out, "items:1:evicted_unfetched", v[SHM_STAT_EVICTED_UNFETCHED]);
+	wire_put_stat_u64(out, "items:1:hits_to_hot", v[SHM_STAT_GET_HITS]);
 }
 
+/* A chunk, and a page, is a segment of the arena. */
 static void
 put_slabs(const struct cmd *cmd, struct wire_out *out)
 {
-	struct store_stats st;
+	uint64_t v[SHM_STAT_N];
 
-	store_stats(cmd->store, &st);
-	wire_put_stat_u64(out, "1:chunk_size", st.n_segments != 0 ? cmd->limit_maxbytes / st.n_segments : 0);
-	wire_put_stat_u64(out, "1:total_chunks", st.n_segments);
-	wire_put_stat_u64(out, "1:used_chunks", st.n_segments - st.n_segments_free);
-	wire_put_stat_u64(out, "1:free_chunks", st.n_segments_free);
-	wire_put_stat_u64(out, "1:mem_requested", st.bytes);
+	cmd_collect(cmd, v);
+	uint64_t n_segments = v[SHM_STAT_N_SEGMENTS], n_free = v[SHM_STAT_N_SEGMENTS_FREE];
+	wire_put_stat_u64(out, "1:chunk_size", n_segments != 0 ? cmd->limit_maxbytes / n_segments : 0);
+	wire_put_stat_u64(out, "1:chunks_per_page", 1);
+	wire_put_stat_u64(out, "1:total_pages", n_segments);
+	wire_put_stat_u64(out, "1:total_chunks", n_segments);
+	wire_put_stat_u64(out, "1:used_chunks", n_segments - n_free);
+	wire_put_stat_u64(out, "1:free_chunks", n_free);
+	wire_put_stat_u64(out, "1:free_chunks_end", 0);
+	wire_put_stat_u64(out, "1:mem_requested", v[SHM_STAT_BYTES]);
+	wire_put_stat_u64(out, "1:get_hits", v[SHM_STAT_GET_HITS]);
+	wire_put_stat_u64(out, "1:cmd_set", v[SHM_STAT_CMD_SET]);
+	wire_put_stat_u64(out, "1:delete_hits", v[SHM_STAT_DELETE_HITS]);
+	wire_put_stat_u64(out, "1:incr_hits", v[SHM_STAT_INCR_HITS]);
+	wire_put_stat_u64(out, "1:decr_hits", v[SHM_STAT_DECR_HITS]);
+	wire_put_stat_u64(out, "1:cas_hits", v[SHM_STAT_CAS_HITS]);
+	wire_put_stat_u64(out, "1:cas_badval", v[SHM_STAT_CAS_BADVAL]);
+	wire_put_stat_u64(out, "1:touch_hits", v[SHM_STAT_TOUCH_HITS]);
 	wire_put_stat_u64(out, "active_slabs", 1);
 	wire_put_stat_u64(out, "total_malloced", cmd->limit_maxbytes);
 }

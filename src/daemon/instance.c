@@ -102,6 +102,7 @@ fill_cmd(struct daemon *d)
 	cmd->limit_maxbytes = d->segment.map.arena_bytes;
 	cmd->item_max_bytes = (uint32_t)d->conf.max_item_size;
 	cmd->flush_allowed = d->conf.disable_flush_all == 0;
+	cmd->evicts = d->conf.disable_evictions == 0;
 	cmd->shutdown_allowed = d->conf.enable_shutdown != 0;
 	cmd->started_unix_s = (int64_t)time(NULL);
 	cmd->pid = (long)getpid();

@@ -32,7 +32,7 @@ server_put_settings(void *arg, struct wire_out *out)
 
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		conf_row_value(s->a.conf, i, value, sizeof(value));
-		wire_put_stat_str(out, conf_row_name(i), value);
+		wire_put_stat_word(out, conf_row_name(i), value);
 	}
 }
 
@@ -47,7 +47,7 @@ server_put_conns(void *arg, struct wire_out *out)
 		const struct conn *c = &p->conn;
 
 #define ROW(suffix) (snprintf(name, sizeof(name), "%d:" suffix, c->fd), name)
-		wire_put_stat_str(out, ROW("addr"), c->is_unix ? s->a.listeners->unix_path : "tcp");
+		wire_put_stat_word(out, ROW("addr"), c->is_unix ? s->a.listeners->unix_path : "tcp");
 		wire_put_stat_str(out, ROW("level"), wire_access_name(c->level));
 		if (c->is_unix) {
 			wire_put_stat_u64(out, ROW("pid"), (uint64_t)c->pid);

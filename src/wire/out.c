@@ -64,6 +64,21 @@ wire_put_stat_str(struct wire_out *out, const char *name, const char *value)
 }
 
 void
+wire_put_stat_word(struct wire_out *out, const char *name, const char *value)
+{
+	char word[WIRE_REPLY_LINE_MAX], *p = word;
+
+	for (const char *c = value; *c != '\0' && p < word + sizeof(word) - 4; c++) {
+		if ((unsigned char)*c > ' ' && *c != '%' && *c != 0x7f)
+			*p++ = *c;
+		else
+			p += snprintf(p, 4, "%%%02X", (unsigned char)*c);
+	}
+	*p = '\0';
+	wire_put_stat_str(out, name, p == word ? "NULL" : word);
+}
+
+void
 wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
     uint64_t epoch)
 {

@@ -10,6 +10,7 @@
 
 static const char bad_words[] = "ERROR";
 static const char bad_format[] = "CLIENT_ERROR bad command line format";
+static const char bad_line[] = "CLIENT_ERROR bad command line";
 static const char bad_exptime[] = "CLIENT_ERROR invalid exptime argument";
 static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument";
 static const char bad_delete[] = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
@@ -211,6 +212,33 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	}
 }
 
+/* Lists of all keys are the administrator's, whatever they are called. */
+static const char *
+parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wire_request *ret)
+{
+	const struct wire_str none = {end, 0};
+
+	ret->word = n > 0 ? word[0] : none;
+	ret->word2 = n > 1 ? word[1] : none;
+	if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "cachedump", 9)) {
+		if (n != 3)
+			return bad_line;
+		if (!number_u64(word[1].p, word[1].len, &ret->number) ||
+		    !number_u64(word[2].p, word[2].len, &ret->number2))
+			return bad_format;
+		ret->access = WIRE_ACCESS_ADMIN;
+	}
+	if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "reset", 5))
+		ret->access = WIRE_ACCESS_ADMIN;
+	if (ret->verb == WIRE_LRU_CRAWLER) {
+		ret->number = wire_word_is(&ret->word, "metadump", 8) ? WIRE_CRAWL_META
+		    : wire_word_is(&ret->word, "mgdump", 6)       ? WIRE_CRAWL_MG
+		                                                  : WIRE_CRAWL_NONE;
+		ret->access = ret->number != WIRE_CRAWL_NONE ? WIRE_ACCESS_ADMIN : WIRE_ACCESS_READ;
+	}
+	return NULL;
+}
+
 /* Every shape but META, GET and GAT. p: behind the verb. */
 static const char *
 parse_classic(const char *p, const char *end, struct wire_request *ret)
@@ -231,10 +259,7 @@ parse_classic(const char *p, const char *end, struct wire_request *ret)
 		return parse_store(word, n, ret);
 	ret->noreply = info->noreply && n > 0 && wire_word_is(&word[n - 1], "noreply", 7);
 	if (info->shape == WIRE_SHAPE_PLAIN) {
-		ret->word = n > 0 ? word[0] : (struct wire_str){p, 0};
-		if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "reset", 5))
-			ret->access = WIRE_ACCESS_ADMIN;
-		return NULL;
+		return parse_plain(word, n, p, ret);
 	}
 	return parse_words(word, n, ret);
 }

@@ -86,6 +86,8 @@ struct wire_flag {
  * then set. */
 #define WIRE_FROM_NOW (INT64_C(1) << 40)
 
+enum { WIRE_CRAWL_NONE, WIRE_CRAWL_META, WIRE_CRAWL_MG };
+
 struct wire_request {
 	enum wire_verb verb;
 	enum wire_access access; /* what the peer needs for exactly this request */
@@ -107,9 +109,11 @@ struct wire_request {
 	const char *data; /* WIRE_OK only */
 	uint32_t client_flags;
 	int64_t exptime;  /* STORE, TOUCH, GAT, FLUSH; meta T */
-	uint64_t number;  /* cas: the CAS id; incr, decr, ma: the delta; verbosity: the level; NUMS: the first */
+	uint64_t number;  /* cas: the CAS id; incr, decr, ma: the delta; verbosity: the level; NUMS: the first;
+	                  * lru_crawler: which list it asks for, WIRE_CRAWL_* */
 	uint64_t number2; /* NUMS: the second */
-	struct wire_str word; /* stats, shutdown: the first argument; len 0: none */
+	struct wire_str word; /* stats, shutdown, lru_crawler: the first argument; len 0: none */
+	struct wire_str word2; /* ... and the second. stats cachedump: class and count are number and number2 */
 
 	/* meta: the numbers of its flags; which were given is in `given` */
 	uint64_t given;        /* WIRE_HAS(letter) of every flag that was sent */
@@ -232,6 +236,9 @@ bool wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n
 /* "STAT name value" */
 void wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value);
 void wire_put_stat_str(struct wire_out *out, const char *name, const char *value);
+/* A value of any bytes as one word, since tools count the words of a line: blanks and percent signs are escaped as %XX;
+ * an empty one is NULL. */
+void wire_put_stat_word(struct wire_out *out, const char *name, const char *value);
 
 /* "ATTACHED ..." : what the server answers to peek_attach; the descriptor goes with its first byte (SCM_RIGHTS). */
 void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
