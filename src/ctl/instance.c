@@ -10,20 +10,11 @@
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
 #include "ctl/orphan.h"
+#include "shm/map.h"
 
 #define OBJECT_DIR    "/dev/shm"
 #define OBJECT_PREFIX "peekd."
 #define NAMES_BYTES   512
-
-/* What a daemon keeps beside its segment: the lock, a segment being built, retired ones. */
-static bool
-is_aside(const char *name)
-{
-	size_t len = strlen(name);
-
-	return strstr(name, ".aside-") != NULL || (len > 4 && strcmp(name + len - 4, ".new") == 0) ||
-	    (len > 5 && strcmp(name + len - 5, ".lock") == 0);
-}
 
 /* Calls visit for every object that can be opened as a segment or can't be for want of rights. */
 static void
@@ -34,7 +25,7 @@ each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int err
 
 	for (int i = 0; i < n; i++) {
 		const char *object = entries[i]->d_name;
-		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0 && !is_aside(object)) {
+		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0 && !map_name_is_beside(object)) {
 			const char *name = object + strlen(OBJECT_PREFIX);
 			struct peek *p = NULL;
 			int error = peek_open(name, PEEK_READ_ONLY | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p);

@@ -165,16 +165,6 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 	}
 }
 
-/* Instance x's other objects (segment.h) must not be the segment of an instance x.new. */
-static bool
-is_taken(const char *name)
-{
-	size_t len = strlen(name);
-
-	return (len >= 4 && strcmp(name + len - 4, ".new") == 0) || (len >= 5 && strcmp(name + len - 5, ".lock") == 0) ||
-	    strstr(name, ".aside-") != NULL;
-}
-
 int
 conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error)
 {
@@ -208,7 +198,7 @@ conf_set(struct conf *conf, size_t row, const char *text, const char *place, cha
 		break;
 	case CONF_KIND_NAME:
 		v = strlen(text);
-		ok = map_name_ok(text) && !is_taken(text);
+		ok = map_name_ok(text) && !map_name_is_beside(text);
 		break;
 	}
 	if (!ok || v < s->min || v > s->max) {

@@ -89,7 +89,7 @@ open_segment(struct daemon *d)
 		store_set_hints(s->store, bytes, n_bytes);
 	} else
 		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
-	return begin_huge(d);
+	return 0;
 }
 
 static void
@@ -238,15 +238,17 @@ use_segment(struct daemon *d)
 	int status = open_segment(d);
 
 	if (status != 0)
-		return status;
-	if ((status = pidfile_write(d->conf.pidfile)) == 0) {
+		return status == SEGMENT_ENDED ? 0 : status;
+	if ((status = begin_huge(d)) == 0 && (status = pidfile_write(d->conf.pidfile)) == 0) {
 		status = serve(d);
 		pidfile_remove(d->conf.pidfile);
 	}
-	if (remove && status == EX_IOERR) {
-		log_notice("--unlink: nothing is removed, since the items are not saved");
+	if (status == EX_IOERR) {
+		if (remove)
+			log_notice("--unlink: nothing is removed, since the items are not saved");
 		remove = false;
-	}
+	} else if (status != 0 && d->segment.origin == SEGMENT_CREATED)
+		remove = true; /* it never served */
 	snapshot_free(d->snapshot);
 	if (d->hints != NULL) {
 		store_set_hints(d->segment.store, NULL, 0);
@@ -262,16 +264,19 @@ use_segment(struct daemon *d)
 int
 instance_run(struct daemon *d, const char *unix_path, int n_passed)
 {
+	bool made;
 	int status;
 
-	if ((status = lock_take(d->conf.name, &d->lock_fd)) != 0)
+	if ((status = lock_take(d->conf.name, &d->lock_fd, &made)) != 0)
 		return status;
 	d->start_us = instance_now_us();
-	if ((status = listen_open(&d->conf, unix_path, d->gid, n_passed, &d->listeners)) != 0)
-		return status;
-	status = use_segment(d);
-	listen_close(&d->listeners);
-	if (status == 0 && d->conf.unlink != 0)
+	status = listen_open(&d->conf, unix_path, d->gid, n_passed, &d->listeners);
+	if (status == 0) {
+		status = use_segment(d);
+		listen_close(&d->listeners);
+	}
+	/* a start that failed leaves nothing behind that wasn't there before */
+	if ((d->conf.unlink != 0 || (made && status != 0)) && !segment_is_there(d->conf.name))
 		lock_remove(d->conf.name, d->lock_fd);
 	if (status == 0)
 		log_info("ended; the segment %s", d->conf.unlink != 0 ? "is removed" : "stays for the next start");

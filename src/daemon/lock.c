@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/limits.h"
 #include "shm/map.h"
 
 #define OBJECT_BYTES (MAP_NAME_MAX + 16)
@@ -72,7 +76,7 @@ lock_write_pid(int fd)
 }
 
 int
-lock_take(const char *name, int *ret_fd)
+lock_take(const char *name, int *ret_fd, bool *ret_made)
 {
 	char path[PATH_BYTES];
 	struct stat st;
@@ -80,10 +84,13 @@ lock_take(const char *name, int *ret_fd)
 
 	lock_path(name, path);
 	for (;;) {
+		*ret_made = false;
 		/* not O_CREAT at once: the kernel refuses that for another's file in a sticky directory, and says nothing of who holds it */
 		fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-		if (fd < 0 && errno == ENOENT)
+		if (fd < 0 && errno == ENOENT) {
 			fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
+			*ret_made = fd >= 0;
+		}
 		if (fd < 0 && errno == EEXIST)
 			continue; /* another start was faster */
 		if (fd < 0) {
@@ -91,8 +98,7 @@ lock_take(const char *name, int *ret_fd)
 
 			if ((saved == EACCES || saved == ELOOP || saved == EISDIR) && lstat(path, &st) == 0)
 				return lock_not_ours(path, &st);
-			log_error("%s can't be made: %s", path, strerror(saved));
-			return EX_CANTCREAT;
+			return limits_no_file(path, saved);
 		}
 		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 			int status = held(name, fd);
@@ -121,7 +127,93 @@ lock_remove(const char *name, int fd)
 	char path[PATH_BYTES];
 
 	lock_path(name, path);
-	unlink(path);
+	if (is_linked(fd, path))
+		unlink(path);
 	close(fd);
+}
+
+/* ---- the segment's own ------------------------------------------------------ */
+
+#define WATCH_MS 400 /* a heartbeat comes every 100 ms */
+
+struct sign {
+	bool known; /* of this layout: the words are where they are looked for */
+	uint64_t pid, clock;
+};
+
+static struct sign
+read_sign(int fd)
+{
+	struct sign sign = {.known = false};
+	uint64_t word[3];
+
+	if (pread(fd, word, sizeof(word), 0) == (ssize_t)sizeof(word) && word[0] == LAYOUT_MAGIC &&
+	    word[2] == LAYOUT_FINGERPRINT &&
+	    pread(fd, &sign.pid, 8, offsetof(struct header, writer_pid)) == 8 &&
+	    pread(fd, &sign.clock, 8, offsetof(struct header, clock)) == 8)
+		sign.known = true;
+	return sign;
+}
+
+static uint32_t
+monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint32_t)((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
+
+static int
+written_by_other(const char *name, int fd)
+{
+	struct sign sign = read_sign(fd);
+	char words[120] = "";
+
+	if (sign.known)
+		snprintf(words, sizeof(words), ", pid %llu, whose heartbeat is %lu ms old",
+		    (unsigned long long)sign.pid, (unsigned long)(monotonic_ms() - (uint32_t)sign.clock));
+	log_error("instance \"%s\" is in use by a running daemon%s. It holds the segment, though not "
+	    "/dev/shm/peekd.%s.lock: somebody has removed or replaced that file", name, words, name);
+	return EX_TEMPFAIL;
+}
+
+/* Whether the clock in the header goes on. */
+static bool
+has_heartbeat(int fd)
+{
+	const struct timespec pause = {0, 20 * 1000 * 1000};
+	struct sign first = read_sign(fd);
+
+	for (int i = 0; first.known && i < WATCH_MS / 20; i++) {
+		nanosleep(&pause, NULL);
+		if (read_sign(fd).clock != first.clock)
+			return true;
+	}
+	return false;
+}
+
+int
+lock_segment(const char *name, int fd)
+{
+	struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+
+	for (int i = 0; i < 3; i++) {
+		struct flock other = byte;
+
+		if (fcntl(fd, F_OFD_SETLK, &byte) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES) {
+			log_warning("the segment can't be locked: %s", strerror(errno));
+			return 0; /* the lock file holds */
+		}
+		if (fcntl(fd, F_OFD_GETLK, &other) != 0 || other.l_type == F_UNLCK)
+			continue;
+		if (other.l_type == F_WRLCK || has_heartbeat(fd))
+			return written_by_other(name, fd);
+		log_warning("a reader holds a lock of the segment: the writer goes on without its own");
+		return 0;
+	}
+	return written_by_other(name, fd);
 }
 

@@ -1,32 +1,27 @@
-/* segment.c: opening, taking over, creating and handing over (segment.h). Giving memory back is aside.c's. */
+/*
+ * segment.c: opening, taking over, creating (segment.h). How a new segment comes
+ * to its name is succession.c's, carrying items over handover.c's, giving memory
+ * back aside.c's.
+ */
 #include "daemon/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "daemon/ending.h"
+#include "daemon/handover.h"
 #include "daemon/lock.h"
 #include "daemon/log.h"
+#include "daemon/limits.h"
+#include "daemon/succession.h"
 #include "engine/crash.h"
 #include "shm/seq.h"
-
-#define OBJECT_BYTES (MAP_NAME_MAX + 64)
-#define PATH_BYTES   (OBJECT_BYTES + 16)
-
-static void
-object_path(const char *object, char *path)
-{
-	if (map_object_path(object, path, PATH_BYTES) != 0)
-		path[0] = '\0'; /* names were checked */
-}
 
 /* ---- refusals ------------------------------------------------------------------------------------------------------ */
 
@@ -41,248 +36,63 @@ refused(const char *path, int error)
 	return EX_OSERR;
 }
 
-static int
-no_room(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
-{
-	struct statvfs fs;
-	uint64_t free_mib = 0;
-
-	if (statvfs("/dev/shm", &fs) == 0)
-		free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
-	if (old_bytes != 0)
-		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB beside the old segment's %" PRIu64 " (%" PRIu64
-		    " MiB are free): start with the old memory_limit, or make it larger (mount -o remount,size=... /dev/shm)",
-		    path, wanted_bytes >> 20, old_bytes >> 20, free_mib);
-	else
-		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64 " MiB are free): lower memory_limit (-m), or make it "
-		    "larger (mount -o remount,size=... /dev/shm)", path, wanted_bytes >> 20, free_mib);
-	return EX_CANTCREAT;
-}
-
-/* ---- a new segment comes to its name --------------------------------------------------------------------------------- */
-
-struct names {
-	char object[OBJECT_BYTES], path[PATH_BYTES];         /* peekd.NAME */
-	char fresh[OBJECT_BYTES], fresh_path[PATH_BYTES];    /* peekd.NAME.new */
-	char aside_path[PATH_BYTES];
-};
-
-static void
-make_names(const char *name, int64_t now_unix_s, struct names *n)
-{
-	char aside[OBJECT_BYTES];
-
-	snprintf(n->object, sizeof(n->object), "peekd.%s", name);
-	snprintf(n->fresh, sizeof(n->fresh), "peekd.%s.new", name);
-	snprintf(aside, sizeof(aside), "peekd.%s.aside-%" PRId64 "-%ld", name, now_unix_s, (long)getpid());
-	object_path(n->object, n->path);
-	object_path(n->fresh, n->fresh_path);
-	object_path(aside, n->aside_path);
-}
-
-static void
-retire(const struct map *m)
-{
-	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: the writer is this process, or dead */
-
-	seq_hand_over(&m->header->count, count | COUNT_RETIRED);
-}
+/* ---- a new segment -------------------------------------------------------- */
 
 /*
- * Retires what can't be mapped as a segment of ours, if it is one of another layout: magic and count have stood where they are
- * in every layout.
+ * Creates it under its temporary name, locked and unpublished. old_bytes: what
+ * an old segment takes beside it. Sets the names.
  */
-static void
-retire_foreign(const char *path)
-{
-	uint64_t magic = 0, count = 0;
-	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return;
-	if (pread(fd, &magic, 8, offsetof(struct header, magic)) == 8 && magic == LAYOUT_MAGIC &&
-	    pread(fd, &count, 8, offsetof(struct header, count)) == 8) {
-		count |= COUNT_RETIRED;
-		if (pwrite(fd, &count, 8, offsetof(struct header, count)) != 8)
-			log_warning("%s can't be marked retired: %s", path, strerror(errno));
-	}
-	close(fd);
-}
-
-/* Steps 3 and 4 for what stands under the temporary name. */
 static int
-put_aside(const struct names *n)
-{
-	struct map old;
-
-	if (map_open(n->fresh, true, (uid_t)-1, &old) == 0) {
-		retire(&old);
-		map_close(&old);
-	} else
-		retire_foreign(n->fresh_path);
-	CRASH_POINT("handover:old retired");
-	if (rename(n->fresh_path, n->aside_path) != 0) {
-		log_error("%s can't be renamed: %s", n->fresh_path, strerror(errno));
-		return EX_OSERR;
-	}
-	CRASH_POINT("handover:old aside");
-	return 0;
-}
-
-/* Finishes what a start before this one has left half done. */
-static int
-finish_hand_over(const struct names *n)
-{
-	struct map left, now;
-	bool younger;
-	int r = map_open(n->fresh, true, (uid_t)-1, &left);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r == -EPERM || r == -EACCES)
-		return refused(n->fresh_path, r);
-	if (r != 0) { /* not published: nobody has seen it */
-		unlink(n->fresh_path);
-		return 0;
-	}
-	younger = true;
-	if (map_open(n->object, true, (uid_t)-1, &now) == 0) {
-		younger = left.generation > now.generation;
-		map_close(&now);
-	}
-	map_close(&left);
-	if (younger) {
-		log_notice("a hand-over that was not finished begins anew");
-		unlink(n->fresh_path);
-		return 0;
-	}
-	log_notice("a hand-over that was not finished is finished: the old segment is retired");
-	return put_aside(n);
-}
-
-/* Step 2 and what follows. The new segment is complete. */
-static int
-take_the_name(const struct names *n)
-{
-	if (renameat2(AT_FDCWD, n->fresh_path, AT_FDCWD, n->path, RENAME_EXCHANGE) == 0) {
-		CRASH_POINT("handover:exchanged");
-		return put_aside(n);
-	}
-	if (errno == ENOENT && rename(n->fresh_path, n->path) == 0) {
-		CRASH_POINT("create:named");
-		return 0;
-	}
-	log_error("%s can't be renamed to %s: %s", n->fresh_path, n->path, strerror(errno));
-	unlink(n->fresh_path);
-	return EX_OSERR;
-}
-
-/* Creates .new, unpublished. old_bytes: what an old segment takes beside it. */
-static int
-create(const struct segment_conf *conf, const struct names *n, uint64_t generation, uint64_t old_bytes, struct map *ret)
+create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s, uint64_t generation,
+    uint64_t old_bytes, struct map *ret)
 {
 	struct geometry g;
 	uint64_t seed;
-	int r;
+	int r, status;
 
 	if (geometry_plan(conf->arena_bytes, 0, &g) != 0) {
-		log_error("memory_limit (-m) is %" PRIu64 " bytes: no segment can have this size", conf->arena_bytes);
+		log_error("memory_limit (-m) is %" PRIu64 " bytes: no segment can have this size",
+		    conf->arena_bytes);
 		return EX_USAGE;
 	}
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		log_error("no random numbers: %s", strerror(errno));
 		return EX_OSERR;
 	}
+	succession_names(conf->name, now_unix_s, seed, n);
+	if ((status = limits_check(n->path, &g, old_bytes)) != 0)
+		return status;
 	r = map_create(n->fresh, &g, conf->mode, conf->gid, seed, generation, conf->socket_path, ret);
 	CRASH_POINT("create:allocated");
-	if (r == 0)
-		return 0;
-	if (r == -ENOSPC || r == -ENOMEM)
-		return no_room(n->path, g.n_segments << g.seg_shift, old_bytes);
+	if (r == 0) {
+		if ((status = lock_segment(conf->name, ret->fd)) != 0) {
+			map_close(ret);
+			unlink(n->fresh_path);
+		}
+		return status;
+	}
+	if (r == -ENOSPC)
+		return limits_full(n->path, g.n_segments << g.seg_shift, old_bytes);
+	if (r == -ENOMEM) {
+		limits_no_memory("the segment");
+		return EX_CANTCREAT;
+	}
 	log_error("%s can't be made: %s", n->fresh_path, strerror(-r));
 	return EX_CANTCREAT;
 }
 
+/* 0; EX_OSERR, logged; EX_DATAERR: it is damaged. */
 static int
-open_store(const struct segment_conf *conf, uint32_t now_s, struct map *m, struct segment *s)
+open_store(const struct segment_conf *conf, uint32_t now_s, struct map *m, struct store **ret,
+    struct store_recovery *ret_recovery)
 {
-	int r = store_open(m, &conf->store, now_s, &s->store, &s->recovery);
+	int r = store_open(m, &conf->store, now_s, ret, ret_recovery);
 
 	if (r == -ENOMEM) {
-		log_error("no memory for the table's private part");
+		limits_no_memory("the table's private part");
 		return EX_OSERR;
 	}
 	return r == 0 ? 0 : EX_DATAERR;
-}
-
-/* ---- carrying items over --------------------------------------------------------------------------------------------- */
-
-struct carrying {
-	struct store *from, *to;
-	uint32_t now_s;
-	char *value;
-	uint32_t value_cap;
-	uint64_t carried, lost;
-};
-
-static void
-carry_item(void *arg, const struct store_item *item, const void *key, uint32_t key_len)
-{
-	struct carrying *c = arg;
-	struct store_put put = {
-	    .key = {key, key_len, store_hash(c->to, key, key_len)},
-	    .mode = STORE_SET,
-	    .value_bytes = item->value_bytes,
-	    .flags = item->flags,
-	    .expiry_s = item->expiry_s,
-	    .state = item->state & (ITEM_KEY_B64 | ITEM_STALE | ITEM_WON | ITEM_TAGS),
-	    .tags = item->tags,
-	    .explicit_cas = item->cas,
-	};
-	uint64_t cas;
-	enum store_result r;
-
-	if (item->value_bytes > c->value_cap) {
-		char *larger = realloc(c->value, item->value_bytes);
-
-		if (larger == NULL) {
-			c->lost++;
-			return;
-		}
-		c->value = larger;
-		c->value_cap = item->value_bytes;
-	}
-	if (item->value_bytes > 0)
-		store_read(c->from, item, 0, item->value_bytes, c->value);
-	put.value = c->value;
-	r = store_put(c->to, &put, c->now_s, &cas);
-	CRASH_POINT("handover:item carried");
-	if (r == STORE_BAD_CAS) { /* the old id doesn't fit: a new one is as unique */
-		put.explicit_cas = 0;
-		r = store_put(c->to, &put, c->now_s, &cas);
-	}
-	if (r != STORE_OK)
-		c->lost++;
-	else
-		c->carried++;
-}
-
-/* Copies every live item, and a flush that is still to come. */
-static void
-carry_over(struct store *from, const struct map *from_map, struct store *to, uint32_t now_s, struct segment *s)
-{
-	struct carrying c = {.from = from, .to = to, .now_s = now_s};
-	uint64_t cursor = 0, flush = word_load_rlx(&from_map->header->cutoff); /* relaxed: no other writer */
-
-	do
-		cursor = store_walk(from, cursor, now_s, carry_item, &c);
-	while (cursor != 0);
-	if ((flush & CUTOFF_PENDING) != 0)
-		store_flush_at(to, (uint32_t)word_load_rlx(&from_map->header->flush_at_s));
-	CRASH_POINT("handover:all carried");
-	free(c.value);
-	s->carried = c.carried;
-	s->not_carried = c.lost;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -320,47 +130,98 @@ say_rights(const char *path, const struct stat *was, int fd)
 	    (unsigned)(is.st_mode & 07777), (unsigned)is.st_gid);
 }
 
-/* Builds a new segment from nothing or from `old`, and brings it to its name. */
+/*
+ * Carries the items over. Refused, and the old segment stays, where the new
+ * table can't grow: every item that is set later would push out another. And
+ * where nothing may be evicted, but not all fits.
+ */
 static int
-replace(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s, struct map *old, struct segment *s)
+carry(const struct segment_conf *conf, const struct names *n, struct handover *h, struct segment *s)
 {
-	struct store_recovery old_recovery;
-	struct store *old_store = NULL;
-	struct stat was;
-	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s, old_bytes = old != NULL ? old->arena_bytes : 0;
+	if (!handover_carry(h)) {
+		log_notice("%s: ending; the hand-over begins anew at the next start", ending_name());
+		return SEGMENT_ENDED;
+	}
+	s->carried = h->carried;
+	s->not_carried = h->not_carried;
+	if (h->growth_refused) {
+		log_error("%s: the new table can't grow, since /dev/shm is full: start with the old memory_limit "
+		    "(%" PRIu64 " MiB), or make /dev/shm larger (mount -o remount,size=... /dev/shm)", n->path,
+		    s->old_arena_bytes >> 20);
+		return EX_CANTCREAT;
+	}
+	if (!conf->store.evict && h->not_carried > 0) {
+		log_error("%s: %" PRIu64 " of %" PRIu64 " items don't fit into %" PRIu64 " MiB, and "
+		    "disable_evictions (-M) lets none go: start with a larger memory_limit (it was %" PRIu64 " MiB)",
+		    n->path, h->not_carried, h->carried + h->not_carried, s->map.arena_bytes >> 20,
+		    s->old_arena_bytes >> 20);
+		return EX_CANTCREAT;
+	}
+	return 0;
+}
+
+/* Fills the new segment, unpublished: from nothing, or from the old one. */
+static int
+build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, struct map *old,
+    struct store *old_store, struct segment *s)
+{
+	struct handover h = {.from_map = old, .from = old_store, .now_s = now_s};
 	int status;
 
-	if (old != NULL && store_open(old, &conf->store, now_s, &old_store, &old_recovery) != 0) {
-		log_warning("%s is damaged: it is set aside, and the new segment begins empty", n->path);
-		old_store = NULL;
-	}
-	if ((status = create(conf, n, generation, old_bytes, &s->map)) != 0)
-		goto out;
 	if (old != NULL) /* no CAS id that a client may still hold is given again; relaxed: unpublished */
 		word_store_rlx(&s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
-	if ((status = open_store(conf, now_s, &s->map, s)) != 0) {
-		map_close(&s->map);
-		unlink(n->fresh_path);
-		goto out;
-	}
+	if ((status = open_store(conf, now_s, &s->map, &s->store, &s->recovery)) != 0)
+		return status;
 	s->origin = SEGMENT_CREATED;
-	if (old != NULL && old_store != NULL) {
-		carry_over(old_store, old, s->store, now_s, s);
+	if (old_store != NULL) {
+		h.to = s->store;
 		s->origin = SEGMENT_HANDED_OVER;
-		s->old_arena_bytes = old_bytes;
-		s->recovery = old_recovery;
+		s->old_arena_bytes = old->arena_bytes;
+		status = carry(conf, n, &h, s);
 	}
-	/* an epoch is never seen twice by the same reader, whichever segment it has open */
+	/* an epoch is never seen twice by the same reader, whichever segment it has open; relaxed: unpublished */
 	if (old != NULL)
-		word_store_rlx(&s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch)); /* relaxed: unpublished */
-	map_publish(&s->map);
-	CRASH_POINT("create:published");
-	if ((status = take_the_name(n)) != 0) {
+		word_store_rlx(&s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch));
+	if (status != 0)
 		store_close(s->store);
-		map_close(&s->map);
-	} else if (old != NULL && fstat(old->fd, &was) == 0)
-		say_rights(n->path, &was, s->map.fd);
-out:
+	return status;
+}
+
+/* Builds a new segment from nothing or from `old`, and brings it to its name. */
+static int
+replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct map *old,
+    struct segment *s)
+{
+	struct store_recovery old_recovery = {0};
+	struct store *old_store = NULL;
+	struct names n;
+	struct stat was;
+	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s;
+	int status = old != NULL ? open_store(conf, now_s, old, &old_store, &old_recovery) : 0;
+
+	if (status == EX_DATAERR)
+		log_warning("the segment is damaged: it is set aside, and the new one begins empty");
+	else if (status != 0)
+		return status;
+	status = create(conf, &n, now_unix_s, generation, old != NULL ? old->arena_bytes : 0, &s->map);
+	if (status == 0) {
+		status = build(conf, &n, now_s, old, old_store, s);
+		if (status != 0) {
+			map_close(&s->map);
+			unlink(n.fresh_path);
+		}
+	}
+	if (status == 0) {
+		if (s->origin == SEGMENT_HANDED_OVER)
+			s->recovery = old_recovery;
+		map_publish(&s->map);
+		CRASH_POINT("create:published");
+		if ((status = succession_take_name(&n)) != 0) {
+			store_close(s->store);
+			map_close(&s->map);
+		} else if (old != NULL && fstat(old->fd, &was) == 0)
+			say_rights(n.path, &was, s->map.fd);
+	}
 	if (old_store != NULL)
 		store_close(old_store);
 	return status;
@@ -380,66 +241,106 @@ set_rights(const struct segment_conf *conf, const char *path, int fd)
 		say_rights(path, &was, fd);
 }
 
+/* The segment that has the name, locked. */
 static int
-open_existing(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s, struct map *m,
-    struct segment *s)
+open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s, int64_t now_unix_s,
+    struct map *m, struct segment *s)
 {
 	int status;
 
-	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0) { /* --unlink was interrupted: its readers are gone already */
-		status = replace(conf, n, now_s, now_unix_s, NULL, s);
-		map_close(m);
-		return status;
-	}
-	if (is_plausible(m) && !same_geometry(m, conf->arena_bytes)) {
-		status = replace(conf, n, now_s, now_unix_s, m, s);
-		map_close(m);
-		return status;
-	}
-	s->map = *m; /* the store keeps its address */
-	status = is_plausible(m) ? open_store(conf, now_s, &s->map, s) : EX_DATAERR;
-	if (status == 0) {
-		s->origin = SEGMENT_TAKEN_OVER;
-		map_set_socket_path(m, conf->socket_path);
-		set_rights(conf, n->path, m->fd);
-		return 0;
-	}
-	if (status == EX_DATAERR) {
-		log_warning("%s is damaged: it is set aside", n->path);
-		status = replace(conf, n, now_s, now_unix_s, NULL, s);
+	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0) /* --unlink was interrupted: its readers are gone */
+		status = replace(conf, now_s, now_unix_s, NULL, s);
+	else if (is_plausible(m) && !same_geometry(m, conf->arena_bytes))
+		status = replace(conf, now_s, now_unix_s, m, s);
+	else {
+		s->map = *m; /* the store keeps its address */
+		status = is_plausible(m) ? open_store(conf, now_s, &s->map, &s->store, &s->recovery) : EX_DATAERR;
+		if (status == 0) {
+			s->origin = SEGMENT_TAKEN_OVER;
+			map_set_socket_path(m, conf->socket_path);
+			set_rights(conf, path, m->fd);
+			return 0;
+		}
+		if (status == EX_DATAERR) {
+			log_warning("%s is damaged: it is set aside", path);
+			status = replace(conf, now_s, now_unix_s, NULL, s);
+		}
 	}
 	map_close(m);
 	return status;
+}
+
+/*
+ * What has the name is no segment of this layout, or a damaged one: set aside,
+ * unless a daemon still writes it.
+ */
+static int
+replace_foreign(const struct segment_conf *conf, const struct names *n, int why, uint32_t now_s,
+    int64_t now_unix_s, struct segment *s)
+{
+	int fd = open(n->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), status = 0;
+
+	if (fd >= 0)
+		status = lock_segment(conf->name, fd);
+	if (status == 0) {
+		log_warning("%s is %s: it is set aside", n->path,
+		    why == -EPROTO ? "a segment of another layout" : "no segment, or a damaged one");
+		status = replace(conf, now_s, now_unix_s, NULL, s);
+	}
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+/* Whether the name still leads to what is open. */
+static bool
+is_named(int fd, const char *path)
+{
+	struct stat by_fd, by_path;
+
+	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino &&
+	    by_fd.st_dev == by_path.st_dev;
+}
+
+static int
+open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s,
+    struct segment *s)
+{
+	struct map m;
+	int r, status;
+
+	for (;;) {
+		r = map_open(n->object, true, (uid_t)-1, &m);
+		if (r == -ENOENT)
+			return replace(conf, now_s, now_unix_s, NULL, s);
+		if (r == -EPROTO || r == -EBADMSG)
+			return replace_foreign(conf, n, r, now_s, now_unix_s, s);
+		if (r == -ENOMEM) {
+			limits_no_memory("the segment");
+			return EX_OSERR;
+		}
+		if (r != 0)
+			return refused(n->path, r);
+		if ((status = lock_segment(conf->name, m.fd)) != 0) {
+			map_close(&m);
+			return status;
+		}
+		if (is_named(m.fd, n->path))
+			return open_existing(conf, n->path, now_s, now_unix_s, &m, s);
+		map_close(&m); /* another one has taken the name meanwhile */
+	}
 }
 
 int
 segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *s)
 {
 	struct names n;
-	struct map m;
-	int r, status;
+	int status;
 
 	*s = (struct segment){.map = {.fd = -1}};
-	make_names(conf->name, now_unix_s, &n);
-	if ((status = finish_hand_over(&n)) != 0)
-		return status;
-	r = map_open(n.object, true, (uid_t)-1, &m);
-	switch (r) {
-	case 0:
-		status = open_existing(conf, &n, now_s, now_unix_s, &m, s);
-		break;
-	case -EPROTO:
-	case -EBADMSG:
-		log_warning("%s is %s: it is set aside as %s", n.path,
-		    r == -EPROTO ? "a segment of another layout" : "no segment, or a damaged one", n.aside_path);
-		status = replace(conf, &n, now_s, now_unix_s, NULL, s);
-		break;
-	case -ENOENT:
-		status = replace(conf, &n, now_s, now_unix_s, NULL, s);
-		break;
-	default:
-		status = refused(n.path, r);
-	}
+	succession_names(conf->name, now_unix_s, 0, &n);
+	if ((status = succession_finish(conf->name, &n)) == 0)
+		status = open_named(conf, &n, now_s, now_unix_s, s);
 	if (status != 0)
 		return status;
 	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
@@ -454,19 +355,30 @@ segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s
 	return 0;
 }
 
+bool
+segment_is_there(const char *name)
+{
+	struct names n;
+	struct stat st;
+
+	succession_names(name, 0, 0, &n);
+	return lstat(n.path, &st) == 0;
+}
+
 void
 segment_close(struct segment *s, const char *name, bool remove)
 {
 	struct names n;
 
-	make_names(name, 0, &n);
+	succession_names(name, 0, 0, &n);
 	store_close(s->store);
 	map_set_tcp(&s->map, NULL, 0); /* another may listen there from now on */
 	word_store_rlx(&s->map.header->writer_pid, 0); /* relaxed: readers only ask whether a writer is there */
 	if (remove) {
-		retire(&s->map);
+		succession_retire(&s->map);
 		CRASH_POINT("unlink:retired");
-		unlink(n.path);
+		if (is_named(s->map.fd, n.path))
+			unlink(n.path);
 	}
 	map_close(&s->map);
 }

@@ -3,15 +3,20 @@
  *
  *   peekd.NAME                     the segment that readers open
  *   peekd.NAME.lock                who holds a lock on it is the writer; mode 0600
- *   peekd.NAME.new                 a segment being built; between the exchange and the rename, the old one
- *   peekd.NAME.aside-TIME-PID      an old segment, retired, until its memory is given back; or something that was no segment
+ *   peekd.NAME.new-HEX             a segment being built; between the exchange and
+ *                                  the rename, the old one. HEX is a hash of the
+ *                                  new one's random seed (succession.c)
+ *   peekd.NAME.aside-TIME-HEX      an old segment, retired, until its memory is
+ *                                  given back; or something that was no segment
  *
- * A new segment always comes to its name in these steps, after each of which a kill may come:
+ * A new segment always comes to its name in these steps, after each of which a
+ * kill may come:
  *
- *   1  create .new, fill it, publish its magic      left: .new is younger than the segment, or there is none: it is removed
- *   2  exchange .new with the segment (or rename)   left: .new is older than the segment: steps 3 and 4 are done by the next start
+ *   1  create .new, fill it, publish its magic      left: it is removed by the next start
+ *   2  exchange .new with the segment (or rename)   left: steps 3 and 4 are done by the next start
  *   3  retire the old one, which is .new now        left: the same
- *   4  rename it aside                              left: a retired segment aside, whose memory the next start gives back
+ *   4  rename it aside                              left: a retired segment aside, whose memory
+ *                                                   the next start gives back
  *
  * So there is no moment at which the name leads nowhere, and none at which a reader could miss the hand-over.
  *
@@ -49,12 +54,18 @@ struct segment {
 	uint64_t old_arena_bytes;
 };
 
+/* segment_open's status when a signal ended it: nothing is changed. */
+#define SEGMENT_ENDED (-1)
+
 /*
  * Opens, takes over or creates the segment of a locked instance, and marks it as this process's: pid, epoch, socket.
  * now_s: the segment's clock; now_unix_s: for names. After it returned 0 the segment is what readers of the name find,
  * and *s must stay where it is: the store points into it.
  */
 int segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *s);
+
+/* Whether anything has the segment's name. */
+bool segment_is_there(const char *name);
 
 /* A clean end: pid 0. remove: retires it and removes its name. The structure is done with. */
 void segment_close(struct segment *s, const char *name, bool remove);

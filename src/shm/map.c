@@ -27,6 +27,17 @@ map_name_ok(const char *name)
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
 }
 
+bool
+map_name_is_beside(const char *name)
+{
+	size_t len = strlen(name);
+	const char *fresh = len > 21 ? name + len - 21 : ""; /* .new-, 16 digits */
+
+	return strstr(name, ".aside-") != NULL || (len >= 4 && strcmp(name + len - 4, ".new") == 0) ||
+	    (len >= 5 && strcmp(name + len - 5, ".lock") == 0) ||
+	    (strncmp(fresh, ".new-", 5) == 0 && strspn(fresh + 5, "0123456789abcdef") == 16);
+}
+
 int
 map_object_path(const char *object, char *buf, size_t buf_cap)
 {

@@ -59,6 +59,12 @@ struct geometry {
 bool map_name_ok(const char *name);
 
 /*
+ * Whether peekd.NAME is what a daemon keeps beside another segment: its lock, a
+ * segment being built, a retired one.
+ */
+bool map_name_is_beside(const char *name);
+
+/*
  * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). seg_shift 0 chooses:
  * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments; under 16 of a size that
  * was chosen), or too large. n_tag_slots: a word for each 256 bytes of the
