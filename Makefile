@@ -264,7 +264,8 @@ install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, l
 	set -e; for page in $(wildcard src/*/*.[13578]); do \
 	    $(INSTALL) -D -m 644 $$page $(call dest,$(mandir))/man$${page##*.}/$${page##*/}; done
 	set -e; for conf in $(wildcard conf/*.conf); do \
-	    $(INSTALL) -D -m 644 $$conf $(call dest,$(sysconfdir))/peekd/$${conf##*/}; done
+	    to=$(call dest,$(sysconfdir))/peekd/$${conf##*/}; if [ ! -e $$to ] || cmp -s $$conf $$to; then $(INSTALL) -D -m 644 $$conf $$to; \
+	    else $(INSTALL) -m 644 $$conf $$to.new; echo "$$to stays as it is; this release's is $$to.new"; fi; done
 	set -e; for unit in $(wildcard systemd/*.service systemd/*.socket); do $(INSTALL) -d $(call dest,$(unitdir)); \
 	    sed 's|@bindir@|$(bindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit >$(call dest,$(unitdir))/$${unit##*/}; done
 	set -e; for f in $(wildcard systemd/*.sysusers); do \

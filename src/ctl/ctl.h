@@ -79,6 +79,18 @@ int ctl_open_segment(struct ctl *c);
 /* Connects. 0, or a negative errno that has been explained. */
 int ctl_connect(struct ctl *c);
 
+/* ---- start.c ------------------------------------------------------------------------------------------------------- */
+
+struct start_advice {
+	char text[160];
+};
+/*
+ * The command that starts this instance here: the service's where a unit and a
+ * configuration file are for it, and in place of a segment's owner that user's.
+ * Returns ret->text.
+ */
+const char *ctl_how_to_start(const char *name, struct start_advice *ret);
+
 /* ---- answer.c: explained; returns the exit status ----------------------------------------------------------------- */
 
 /* A reply other than the one hoped for. key may be NULL. */

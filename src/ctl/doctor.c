@@ -36,6 +36,7 @@ names_of(const struct stat *st, char *buf, size_t cap)
 static bool
 check_segment(struct findings *f, struct ctl *c)
 {
+	struct start_advice start;
 	struct stat st;
 	char path[128], names[128], advice[256];
 
@@ -52,7 +53,8 @@ check_segment(struct findings *f, struct ctl *c)
 			finding(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
 			return false;
 		}
-		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: peekd -n %s", c->name);
+		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: %s",
+		    ctl_how_to_start(c->name, &start));
 		finding(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
 		return false;
 	}
@@ -128,10 +130,11 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 {
 	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
 	uint32_t silent = look_silent_ms(l);
-	char advice[192];
+	struct start_advice start;
+	char advice[256];
 
 	if (pid == 0) {
-		snprintf(advice, sizeof(advice), "Reads go on. To start it: peekd -n %s, or systemctl start", c->name);
+		snprintf(advice, sizeof(advice), "Reads go on. To start it: %s", ctl_how_to_start(c->name, &start));
 		finding(f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
 		return false;
 	}

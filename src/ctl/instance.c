@@ -57,6 +57,7 @@ static void
 explain_absent(const struct ctl *c)
 {
 	char names[NAMES_BYTES] = "", advice[768];
+	struct start_advice start;
 
 	if (orphan_find(c, advice, 320)) {
 		ctl_error(ORPHAN_ADVICE, "the name of instance \"%s\" was removed, and %s", c->name, advice);
@@ -64,15 +65,18 @@ explain_absent(const struct ctl *c)
 	}
 	each_instance(append_name, names);
 	if (names[0] != '\0')
-		snprintf(advice, sizeof(advice), "These are there: %s (choose with -n). To start this one: peekd -n %s", names, c->name);
+		snprintf(advice, sizeof(advice), "These are there: %s (choose with -n). To start this one: %s", names,
+		    ctl_how_to_start(c->name, &start));
 	else
-		snprintf(advice, sizeof(advice), "There is none on this host. To start one: peekd -n %s", c->name);
+		snprintf(advice, sizeof(advice), "There is none on this host. To start one: %s",
+		    ctl_how_to_start(c->name, &start));
 	ctl_error(advice, "no instance is named \"%s\"", c->name);
 }
 
 int
 ctl_open_segment(struct ctl *c)
 {
+	struct start_advice start;
 	char advice[256];
 	int error;
 
@@ -103,7 +107,8 @@ ctl_open_segment(struct ctl *c)
 		    peek_version());
 		break;
 	case -EBADMSG:
-		snprintf(advice, sizeof(advice), "A daemon that starts sets it aside and makes a new one: peekd -n %s", c->name);
+		snprintf(advice, sizeof(advice), "A daemon that starts sets it aside and makes a new one: %s",
+		    ctl_how_to_start(c->name, &start));
 		break;
 	default:
 		advice[0] = '\0';
@@ -116,6 +121,7 @@ int
 ctl_connect(struct ctl *c)
 {
 	struct peek_status status = {.socket_path = ""};
+	struct start_advice start;
 	char advice[256];
 	const char *path = c->socket;
 	int error;
@@ -139,7 +145,8 @@ ctl_connect(struct ctl *c)
 		if (c->socket != NULL)
 			snprintf(advice, sizeof(advice), "peekctl list shows the instances that there are.");
 		else
-			snprintf(advice, sizeof(advice), "Its items are there to be read. To start the daemon: peekd -n %s", c->name);
+			snprintf(advice, sizeof(advice), "Its items are there to be read. To start the daemon: %s",
+			    ctl_how_to_start(c->name, &start));
 		ctl_error(advice, "no daemon listens on %s", path);
 		break;
 	case -EACCES:
@@ -179,17 +186,19 @@ static int
 no_daemon(const char *name, const struct peek_status *s)
 {
 	unsigned long long silent_s = s->writer_silent_ms / 1000, tenths = s->writer_silent_ms % 1000 / 100;
-	char advice[160];
+	struct start_advice start;
+	char advice[256];
 
 	if (s->fallback)
 		return ctl_refused("A daemon answers on its socket. Install the same version of peekd and peekctl to see more.",
 		    "the segment of \"%s\" has another layout than peekctl %s knows", name, peek_version());
 	if (s->writer_pid == 0) {
-		snprintf(advice, sizeof(advice), "Its items are there to be read. To start it again: peekd -n %s", name);
+		snprintf(advice, sizeof(advice), "Its items are there to be read. To start it again: %s",
+		    ctl_how_to_start(name, &start));
 		return ctl_refused(advice, "the daemon of \"%s\" ended cleanly %llu.%llu s ago", name, silent_s, tenths);
 	}
-	snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: peekd -n %s",
-	    (long long)s->writer_pid, name);
+	snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: %s",
+	    (long long)s->writer_pid, ctl_how_to_start(name, &start));
 	return ctl_refused(advice, "no daemon has written to \"%s\" for %llu.%llu s", name, silent_s, tenths);
 }
 

@@ -12,6 +12,11 @@ for f in /usr/bin/peekd /usr/bin/peekctl /usr/include/peek.h $lib/libpeek.a $lib
 	[ -s "$root$f" ]
 	result $? "$f"
 done
+echo 'memory_limit = 7m' >"$root/etc/peekd/peekd.conf"
+ok "make install once more" make -s B="$B" MODE="${MODE:-release}" install DESTDIR="$root" prefix=/usr libdir=$lib
+same "the administrator's configuration stays" 'memory_limit = 7m' cat "$root/etc/peekd/peekd.conf"
+cmp -s conf/peekd.conf "$root/etc/peekd/peekd.conf.new"
+result $? "the release's lies beside it"
 same "the name in sbin leads to it" /usr/bin/peekd readlink "$root/usr/sbin/peekd"
 make -n B="$B" MODE="${MODE:-release}" install >"$tmp/plan" 2>&1
 make -n B="$B" MODE="${MODE:-release}" install DESTDIR="$root" >"$tmp/plan-dest" 2>&1
