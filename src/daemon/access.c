@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 64 /* supplementary groups of a peer that are looked at */
+#define GROUPS_USUAL 64 /* supplementary groups of a peer; for more memory is taken */
 
 static bool
 is_number(const char *word, unsigned *ret)
@@ -94,36 +94,59 @@ access_resolve(const struct conf *conf, struct access *ret, char *error)
 	return 0;
 }
 
+/* The peer's supplementary groups: in usual, or in *ret_more, which the caller frees. NULL: they can't be told, for lack of memory. */
+static const gid_t *
+peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
+{
+	socklen_t len = GROUPS_USUAL * sizeof(gid_t);
+	gid_t *groups = usual;
+	int r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len);
+
+	*ret_more = NULL;
+	if (r != 0 && errno == ERANGE) { /* len says how many there are; they don't change any more */
+		*ret_more = groups = malloc(len);
+		r = groups != NULL ? getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) : -1;
+	}
+	*ret_n = r == 0 ? len / sizeof(gid_t) : 0;
+	return groups;
+}
+
+static bool
+matches(const struct access_rule *r, const struct ucred *cred, const gid_t *groups, size_t n_groups)
+{
+	if (r->kind == ACCESS_ANYBODY || (r->kind == ACCESS_UID && r->id == cred->uid))
+		return true;
+	if (r->kind != ACCESS_GID)
+		return false;
+	for (size_t g = 0; g < n_groups; g++)
+		if (groups[g] == r->id)
+			return true;
+	return r->id == cred->gid;
+}
+
 bool
 access_of_peer(const struct access *access, int fd, enum wire_access *ret_level, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct ucred cred = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
-	socklen_t len = sizeof(cred), groups_len;
-	gid_t groups[GROUPS_MAX];
-	size_t n_groups = 0;
+	socklen_t len = sizeof(cred);
+	gid_t usual[GROUPS_USUAL], *more;
+	size_t n_groups;
 	bool any = false;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
 		return false;
-	groups_len = sizeof(groups);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len) == 0) /* with more groups than this, the first count */
-		n_groups = groups_len / sizeof(gid_t);
+	const gid_t *groups = peer_groups(fd, usual, &more, &n_groups);
 	*ret_pid = cred.pid;
 	*ret_uid = cred.uid;
 	*ret_gid = cred.gid;
 	for (unsigned level = 0; level < 3; level++) {
 		for (unsigned i = 0; i < access->n_rules[level]; i++) {
-			const struct access_rule *r = &access->rule[level][i];
-			bool match = r->kind == ACCESS_ANYBODY || (r->kind == ACCESS_UID && r->id == cred.uid) ||
-			    (r->kind == ACCESS_GID && r->id == cred.gid);
-
-			for (size_t g = 0; r->kind == ACCESS_GID && g < n_groups; g++)
-				match = match || groups[g] == r->id;
-			if (match) {
+			if (matches(&access->rule[level][i], &cred, groups, n_groups)) {
 				*ret_level = (enum wire_access)level;
 				any = true;
 			}
 		}
 	}
+	free(more);
 	return any;
 }

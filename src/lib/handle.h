@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/owner.h"
 #include "peek.h"
 #include "shm/clock.h"
 #include "shm/hash.h"
@@ -131,7 +132,7 @@ struct peek {
 	unsigned flags;
 	struct word timeout_ms;    /* of writes */
 	struct clock_shift shift;
-	uid_t owner_uid;           /* (uid_t)-1: none was named */
+	struct owner owner;        /* whose segments are believed */
 	char object[80];           /* "peekd.NAME" */
 	char socket_path[128];     /* PEEK_SOCKET; empty: as the segment says */
 	char foreign_socket[128];  /* as a segment of a foreign layout says */

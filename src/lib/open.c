@@ -22,7 +22,7 @@ read_environment(struct peek *p)
 {
 	const char *path = secure_getenv("PEEK_SOCKET"), *owner = secure_getenv("PEEK_OWNER");
 
-	p->owner_uid = (uid_t)-1;
+	p->owner = (struct owner){(uid_t)-1, owner_of_service()};
 	if (path != NULL && strlen(path) >= sizeof(p->socket_path))
 		return -EINVAL;
 	if (path != NULL)
@@ -31,7 +31,7 @@ read_environment(struct peek *p)
 		uint32_t uid;
 		if (!wire_u32(owner, strlen(owner), &uid))
 			return -EINVAL;
-		p->owner_uid = uid;
+		p->owner.named = uid;
 	}
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 
 #define OWNER_FILE      "/etc/peekd/owner"
 #define OWNER_CAP       256
+#define OVERFLOW_UID    65534 /* where /proc doesn't say */
 #define PASSWD_CAP      (16u << 10)
 #define PASSWD_CAP_MAX  (1u << 20)
 
@@ -44,8 +47,41 @@ uid_of_user(const char *name)
 	return uid;
 }
 
-/* (uid_t)-1: nobody, or nobody who is to be believed. */
-static uid_t
+/* A small file's text, NUL-terminated. */
+static bool
+read_text(const char *path, char *text, size_t cap)
+{
+	int fd = descriptor_above(open(path, O_RDONLY | O_CLOEXEC));
+	ssize_t n = fd >= 0 ? read(fd, text, cap - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/*
+ * Whether the number stands for everybody who has none in this process's user namespace. It is the overflow user's, and the map doesn't hold
+ * all 2^32 - 1 users, as the host's does.
+ */
+static bool
+is_anybody(uid_t uid)
+{
+	char text[4096];
+	unsigned long n_users, n_mapped = 0, overflow = OVERFLOW_UID;
+	int at = 0, used;
+
+	if (read_text("/proc/sys/kernel/overflowuid", text, sizeof(text)))
+		overflow = strtoul(text, NULL, 10);
+	if (uid != overflow)
+		return false;
+	read_text("/proc/self/uid_map", text, sizeof(text));
+	for (; sscanf(text + at, "%*u %*u %lu%n", &n_users, &used) == 1; at += used)
+		n_mapped += n_users;
+	return n_mapped != UINT32_MAX;
+}
+
+uid_t
 owner_of_service(void)
 {
 	char word[OWNER_CAP];
@@ -70,23 +106,23 @@ owner_of_service(void)
 	word[n] = '\0';
 	if (strlen(word) != (size_t)n || strpbrk(word, " \t\r\n") != NULL)
 		return (uid_t)-1;
-	return wire_u32(word, (size_t)n, &uid) ? uid : uid_of_user(word);
+	if (!wire_u32(word, (size_t)n, &uid))
+		uid = uid_of_user(word);
+	return is_anybody(uid) ? (uid_t)-1 : uid;
 }
 
 int
-owner_map_open(const char *object, uid_t owner_uid, struct map *ret)
+owner_map_open(const char *object, const struct owner *owner, struct map *ret)
 {
-	int r = map_open(object, false, owner_uid, ret);
-	uid_t named = r == -EPERM ? owner_of_service() : (uid_t)-1;
+	int r = map_open(object, false, owner->named, ret);
 
-	return named != (uid_t)-1 ? map_open(object, false, named, ret) : r;
+	return r == -EPERM && owner->service != (uid_t)-1 ? map_open(object, false, owner->service, ret) : r;
 }
 
 int
-owner_map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
+owner_map_peek_socket(const char *object, const struct owner *owner, char *buf, size_t buf_cap)
 {
-	int r = map_peek_socket(object, owner_uid, buf, buf_cap);
-	uid_t named = r == -EPERM ? owner_of_service() : (uid_t)-1;
+	int r = map_peek_socket(object, owner->named, buf, buf_cap);
 
-	return named != (uid_t)-1 ? map_peek_socket(object, named, buf, buf_cap) : r;
+	return r == -EPERM && owner->service != (uid_t)-1 ? map_peek_socket(object, owner->service, buf, buf_cap) : r;
 }

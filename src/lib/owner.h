@@ -13,12 +13,21 @@
 extern const char *owner_file;
 #endif
 
+/* Whom a handle believes besides root and the process's own user; (uid_t)-1: nobody. */
+struct owner {
+	uid_t named;   /* by PEEK_OWNER */
+	uid_t service; /* by /etc/peekd/owner */
+};
+
 /*
- * map_open and map_peek_socket for a reader, which believe root, the process's own user, owner_uid ((uid_t)-1: none), and whom
- * /etc/peekd/owner names: a uid or a user's name, in a plain file of root's that nobody else may write. The file is looked at only where the
- * others don't do.
+ * Whom /etc/peekd/owner names: a uid or a user's name, in a plain file of root's that nobody else may write. May ask name services, which is
+ * nothing for a read: a handle asks when it is opened. (uid_t)-1: nobody, or nobody who is to be believed; also where the number stands
+ * for all users that this user namespace has none for.
  */
-int owner_map_open(const char *object, uid_t owner_uid, struct map *ret);
-int owner_map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap);
+uid_t owner_of_service(void);
+
+/* map_open and map_peek_socket for a reader. */
+int owner_map_open(const char *object, const struct owner *owner, struct map *ret);
+int owner_map_peek_socket(const char *object, const struct owner *owner, char *buf, size_t buf_cap);
 
 #endif

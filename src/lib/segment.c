@@ -20,7 +20,7 @@ static int
 open_current(const struct peek *p, struct map *ret)
 {
 	for (uint64_t retired = UINT64_MAX;;) {
-		int r = owner_map_open(p->object, p->owner_uid, ret);
+		int r = owner_map_open(p->object, &p->owner, ret);
 		/* relaxed: retired in this very moment is as good as a moment later */
 		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 || (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
 			return r;
@@ -71,7 +71,7 @@ static int
 publish_foreign(struct peek *p)
 {
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||
-	    (owner_map_peek_socket(p->object, p->owner_uid, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
+	    (owner_map_peek_socket(p->object, &p->owner, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
 		return -EPROTO;
 	seq_publish_ptr(&p->own.foreign, p);
 	seq_publish_ptr(&p->own.now, NULL);
@@ -102,6 +102,7 @@ segment_ready(struct peek *p)
 
 	pthread_mutex_lock(&p->own.attach_lock);
 	if (seq_load_ptr(&p->own.now) == NULL && seq_load_ptr(&p->own.foreign) == NULL) {
+		clock_read_shift(&p->shift); /* a child may live in another time namespace */
 		const struct attached *newest = seq_load_ptr(&p->newest);
 		struct attached *a = newest != NULL ? malloc(sizeof(*a)) : NULL;
 		if (a != NULL) {
@@ -111,6 +112,7 @@ segment_ready(struct peek *p)
 			a->hint_addr = NULL;
 			a->epoch = 0;
 			a->cells = p->own.cells;
+			a->shift = p->shift;
 			publish(p, a);
 		} else if (newest != NULL) {
 			r = -ENOMEM;

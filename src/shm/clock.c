@@ -4,6 +4,7 @@
 #include "shm/clock.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,12 +13,26 @@
 #include "base/descriptor.h"
 #include "shm/layout.h"
 
+/*
+ * Whether this process's children are to live in another time namespace than it does: it called unshare. timens_offsets then shows the
+ * children's. It came from the host's namespace, as far as can be told.
+ */
+static bool
+is_between(void)
+{
+	char own[64], of_children[64];
+	ssize_t n = readlink("/proc/self/ns/time", own, sizeof(own));
+
+	return n > 0 && (readlink("/proc/self/ns/time_for_children", of_children, sizeof(of_children)) != n ||
+	    memcmp(own, of_children, (size_t)n) != 0);
+}
+
 void
 clock_read_shift(struct clock_shift *ret)
 {
 	char text[256], which[32];
 	long long s, ns;
-	int fd = descriptor_above(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
+	int fd = is_between() ? -1 : descriptor_above(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
 
 	*ret = (struct clock_shift){0};

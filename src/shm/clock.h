@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* What this process must add to its own clocks to have the host's: a time namespace shifts them. Read once, at open. */
+/* What this process must add to its own clocks to have the host's: a time namespace shifts them. Read at open, and in a child. */
 struct clock_shift {
 	int64_t boottime_ns;
 	int64_t monotonic_ns;

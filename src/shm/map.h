@@ -84,7 +84,8 @@ void map_publish(struct map *m);
 
 /*
  * Opens an existing object: read-only and without MAP_POPULATE for a reader, writable for the daemon.
- * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none).
+ * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none). In a user namespace the overflow user stands
+ * for everybody who has no number there: who shows it is the caller's user only if the kernel takes the caller for the owner.
  * Checks the magic, the fingerprint, that every region lies inside the object, and the object's true size.
  */
 int map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -404,6 +405,30 @@ def access():
     p = as_nobody(b"", d.path)  # a request, sent after the daemon has hung up, would keep it from reading why
     assert b"VALUE" not in p.stdout and b"ERROR" in p.stdout, p.stdout
     assert "may not even read" in d.log()
+
+
+MEMBER = """
+import os, socket, sys
+path, n = sys.argv[1], int(sys.argv[2])
+os.setgroups(range(100000, 100000 + n)); os.setgid(65534); os.setuid(65534)
+s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(path)
+s.sendall(b"set a 0 0 1\\r\\nx\\r\\n")
+print(s.recv(300).decode().strip())
+"""
+
+
+@test
+def access_by_many_groups():
+    """15.22: a rule for a group meets a peer with any number of groups, whichever of them it is"""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    os.chmod(TMP, 0o755)
+    for n in (1, 64, 65, 300, 5000):
+        for group in (100000, 100000 + n - 1, 100000 + n):
+            d = Daemon("-a", "0777", "--access-write=@%d" % group)
+            r = subprocess.run([sys.executable, "-c", MEMBER, d.path, str(n)], capture_output=True, text=True, timeout=30)
+            assert r.stdout.startswith("STORED" if group < 100000 + n else "CLIENT_ERROR permission"), (n, group, r)
+            d.stop()
 
 
 @test

@@ -50,6 +50,35 @@ def reader_in_another_time():
     assert Peek().get("short") == -errno.ENOENT
 
 
+@test
+def child_in_another_time():
+    """a child that fork() puts into another time namespace, and a process between the two, have the host's clock"""
+    need_namespace()
+    dll()
+    d = Daemon("-m", "2")
+    d.client().ask(b"set long 0 1000 1\r\nx")
+    code = """
+import ctypes, os
+def sees(p):
+    s = p.status()
+    return [p.get('long') == b'x', s.writer_present, s.writer_silent_ms < 2000, 900 < p.info('long').ttl_s <= 1000]
+assert sees(p) == [True, 1, True, True], sees(p)
+assert ctypes.CDLL(None).unshare(0x80) == 0
+with open('/proc/self/timens_offsets', 'w') as f:
+    f.write('monotonic 5000000 0\\nboottime 5000000 0\\n')
+q = Peek(p.name)
+assert sees(q) == [True, 1, True, True], ('between', sees(q))
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if sees(p) == [True, 1, True, True] and sees(q) == sees(p) == sees(Peek(p.name)) else 1)
+assert os.waitpid(pid, 0)[1] == 0, 'child'
+"""
+    program = "import sys; sys.argv = ['x']; sys.path.insert(0, %r)\nfrom robust_lib import Peek\np = Peek(%r)\np.name = %r\n%s" % (
+        os.path.dirname(os.path.abspath(__file__)), lib.name(), lib.name(), code)
+    r = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 0, r.stderr
+
+
 def is_free():
     """Whether nobody holds the instance's lock."""
     with open(lib.shm(ext=".lock"), "rb") as f:

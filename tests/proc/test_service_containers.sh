@@ -56,6 +56,19 @@ result $? "a user namespace that lacks the daemon's user: refused, and told what
 # shellcheck disable=SC2086
 same "with PEEK_OWNER it reads" value contain ro "" env PEEK_OWNER="$(cat /proc/sys/kernel/overflowuid)" $other "$PEEKCTL" -n "$name" get key
 
+# A user namespace without a map: everybody shows the overflow user there, the reader too.
+for uid in 1234 65534; do
+	other="setpriv --reuid=$uid --regid=$uid --clear-groups unshare -U"
+	# shellcheck disable=SC2086 # words
+	contain ro "" $other "$PEEKCTL" -n "$name" get key >"$tmp/out" 2>&1
+	[ $? = 2 ] && grep -q PEEK_OWNER "$tmp/out"
+	result $? "a user namespace without a map, uid $uid outside: another's segment isn't believed" "$tmp/out"
+	cp "$shm/peekd.$name" "$shm/peekd.$name-$uid" && chown "$uid" "$shm/peekd.$name-$uid"
+	# shellcheck disable=SC2086
+	same "its own is" value contain ro "" $other "$PEEKCTL" -n "$name-$uid" get key
+	rm -f "$shm/peekd.$name-$uid"
+done
+
 # the daemon itself, which the host sees as a child of a child
 leaf=$pids
 while child=$(pgrep -o -P "$leaf"); do leaf=$child; done

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/owner.h"
+#include "shm/seq.h"
 
 #define SOMEBODY 12345
 
@@ -133,6 +134,32 @@ what_the_file_must_not_say(void **state)
 	assert_int_equal(opened(), -EPERM);
 }
 
+/* The file is looked at, and its name looked up, when a handle is opened: a read that attaches anew does neither. */
+static void
+who_was_named_at_open_stays(void **state)
+{
+	struct harness next;
+	struct peek *p;
+	char buf[8];
+
+	(void)state;
+	skip_unless_root();
+	assert_int_equal(harness_set(&h, "k", 1, "1", 1), STORE_OK);
+	write_owner("12345\n", 6, 0644);
+	assert_int_equal(peek_open(h.name, PEEK_NO_HINTS, &p), 0); /* root's: nobody else had to be believed */
+	unlink(path);
+	unlink(h.path);
+	harness_open_generation(&next, "owner", UINT64_C(4) << 20, false, 2);
+	assert_int_equal(harness_set(&next, "k", 1, "22", 2), STORE_OK);
+	assert_int_equal(chown(next.path, SOMEBODY, (gid_t)-1), 0);
+	seq_hand_over(&h.map.header->count, word_load_rlx(&h.map.header->count) | COUNT_RETIRED);
+	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 2);
+	write_owner("12346\n", 6, 0644);
+	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 2);
+	peek_close(p);
+	harness_close(&next);
+}
+
 static void
 whose_file_is_believed(void **state)
 {
@@ -174,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(whom_the_file_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_file_must_not_say, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_was_named_at_open_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(whose_file_is_believed, setup, teardown),
 	};
 
