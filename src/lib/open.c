@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/activate.h"
 #include "lib/conn.h"
 #include "lib/guard.h"
 #include "lib/handle.h"
@@ -49,6 +50,8 @@ open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 	clock_read_shift(&p->shift);
 	if (r == 0 && (r = read_environment(p)) == 0)
 		r = segment_first(p);
+	if (r == -ENOENT)
+		r = activate_instance(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
 	if (r == 0 && a == NULL && conn_open(p, CONN_WRITES, conn_now_ms() + ATTACH_AT_OPEN_MS) != 0)
 		r = -EPROTO;
