@@ -19,12 +19,17 @@
  *    connects anew at its first read (for the hints) and its first write. What the parent had queued stays the parent's.
  *  - A segment that was retired stays mapped until peek_close, so that no reader ever touches memory that went away.
  *  - Whoever may write the file below /dev/shm (its owner and root) can truncate it under its readers, who then get SIGBUS. Nobody else can.
+ *  - Whoever may read the segment can read all of its memory: also values that were deleted, replaced or have expired, until something else is
+ *    written in their place, every key, and the seed of the hash.
+ *  - Whoever may connect to the daemon gets the whole hint page, and can write what any client leaves there: its counts and its hints. The
+ *    daemon believes none of it further than that something is evicted sooner or a sum is wrong; peek_status says which figures come from there.
  *  - Reads enter the kernel in named cases only: the first read of a process or thread; a segment that was replaced (switched
  *    off by PEEK_NO_FOLLOW); another daemon than the last, looked for once in 512 hits and once in 512 misses of a thread or more often,
  *    which is then asked for its hint page: one look asks and a later one takes the answer, so that no read waits for it (at most one look a
  *    tick of the coarse clock enters the kernel, at most 8 questions to each start of a daemon; switched off by PEEK_NO_FOLLOW,
  *    PEEK_NO_HINTS or PEEK_READ_ONLY); a foreign layout, which is read through the socket.
- *  - An item that expires is looked at with a clock of the vDSO; others with none.
+ *  - An item that expires is looked at with a clock of the vDSO; others with none. A child in another time namespace is noticed at its first
+ *    read; a process that moves itself into one (setns) opens anew.
  *  - Seven threads of a process count without an atomic instruction, further ones share a counter.
  *  - The library's descriptors are above 2 and close-on-exec, also where the application has closed its standard streams.
  *  - The library never logs, aborts or installs a signal handler, and keeps nothing outside the handle but a number for each thread.
@@ -107,10 +112,15 @@ struct peek;
 /* ---- a handle ---------------------------------------------------------------------------------------------------- */
 
 /*
- * Opens instance `name` ("default" if NULL). Works while no daemon runs, as long as its segment is there.
+ * Opens instance `name` ("default" if NULL). Works while no daemon runs, as long as its segment is there. If there is none, but somebody listens
+ * where this instance's daemon would (PEEK_SOCKET; else $XDG_RUNTIME_DIR/peekd/NAME.sock or /tmp/peekd-UID/NAME.sock of this user's own, then
+ * /run/peekd/NAME.sock), it connects: a service manager starts the daemon then, and one that is just starting is waited for. This takes at most 5
+ * seconds, and doesn't happen with PEEK_READ_ONLY.
  * PEEK_SOCKET in the environment overrides the control socket that the segment names. The owner of the segment must be root, this
  * process's effective user, the uid that PEEK_OWNER names, or whom the file /etc/peekd/owner names: a uid or a user, in a plain file of
- * root's that nobody else may write. (Neither variable is looked at in a set-user-ID program.) If a daemon runs it is told that this process
+ * root's that nobody else may write. It is read, and its user looked up, here and not by reads. (Neither variable is looked at in a
+ * set-user-ID program.) In a user namespace whose map doesn't hold all users, those that it lacks all show the overflow user (65534): such an
+ * owner is believed if it really is this process's user, or if PEEK_OWNER says so. If a daemon runs it is told that this process
  * reads: at most 100 ms, and no error if it doesn't answer.
  * With PEEK_NO_FOLLOW reads of a segment that was retired return what it held, for some seconds: then the daemon gives its memory back, and
  * from then on each is -ESTALE.
@@ -226,6 +236,12 @@ int peek_set_timeout(struct peek *p, unsigned timeout_ms);
 
 /* ---- the handle's state -------------------------------------------------------------------------------------------- */
 
+/*
+ * Whom the figures are to be believed from: fallback and hinting are this library's own. generation, writer_*, n_buckets, arena_bytes and
+ * socket_path are the segment's, which its owner alone can write. The counts are this process's own while hinting is 0, and has always been; from
+ * the moment that it is 1 they lie in the hint page, where every client of the daemon can write: they are for tuning, not for decisions that
+ * another client must not sway. PEEK_NO_HINTS keeps them private.
+ */
 struct peek_status {
 	uint64_t generation;    /* of the segment that reads use now */
 	int writer_present;     /* 1: a daemon runs and its heartbeat is fresh */

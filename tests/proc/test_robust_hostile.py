@@ -11,7 +11,7 @@ import time
 
 import daemon_lib as lib
 from daemon_lib import Daemon, shm, test, wait_for
-from robust_lib import Peek, dll
+from robust_lib import NO_HINTS, Peek, dll
 
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 
@@ -161,6 +161,41 @@ def cut_by_its_owner():
     d = Daemon("-m", "2")
     assert "damaged" in d.log(), d.log()
     assert d.client().set("a", b"1") == b"STORED" and Peek().get("a") == b"1"
+
+
+@test
+def whom_counts_are_from():
+    """15.24: a client can forge what peek_status counts while hinting is 1, and nothing else of it; with NO_HINTS nothing at all"""
+    d = Daemon("-m", "4")
+    d.client().set("k", b"v")
+    p, private = Peek(flags=0), Peek(flags=NO_HINTS)
+    for _ in range(10):
+        assert p.get("k") == private.get("k") == b"v"
+    before, own = p.status(), private.status()
+    assert (before.hinting, before.gets, own.hinting, own.gets) == (1, 10, 0, 10)
+    c, fd = attach(d)
+    page = mmap.mmap(fd, os.fstat(fd).st_size)
+    page[:] = b"\x01" * len(page)
+    after = p.status()
+    assert after.gets > 1 << 32 and private.status().gets == 10
+    for field in ("generation", "writer_present", "writer_pid", "fallback", "hinting", "n_buckets", "arena_bytes", "socket_path"):
+        assert getattr(after, field) == getattr(before, field), field
+    assert p.get("k") == private.get("k") == b"v"
+    page.close()
+
+
+@test
+def deleted_values_stay_readable():
+    """15.24: what was deleted can be read in the segment's memory until something else is written there, as the manual says"""
+    d = Daemon("-m", "4")
+    c = d.client()
+    secret = os.urandom(32).hex().encode()
+    c.set("k", secret)
+    assert c.ask(b"delete k") == b"DELETED"
+    with open(shm(), "rb") as f:
+        assert secret in f.read()
+    for manual in ("src/lib/libpeek.3", "src/daemon/peekd.8", "include/peek.h"):
+        assert "deleted, replaced or have expired" in open(os.path.join(lib.ROOT, manual)).read(), manual
 
 
 lib.main()
