@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/conf_table.h"
 #include "wire/wire.h"
@@ -106,6 +107,44 @@ check_together(struct conf *conf, struct conf_result *ret)
 	return r != 0 ? r : check_conn_memory(conf, ret);
 }
 
+/* A path of the settings, where the process has left its directory. */
+static int
+make_absolute(struct conf *conf, size_t row, const char *path, char *error)
+{
+	char whole[2 * PATH_MAX];
+
+	if (conf_start_dir[0] == '\0' || path[0] == '\0' || path[0] == '/')
+		return 0;
+	snprintf(whole, sizeof(whole), "%s/%s", conf_start_dir, path);
+	return conf_set(conf, row, whole, conf_start_dir, error);
+}
+
+static int
+make_all_absolute(struct conf *conf, char *error)
+{
+	int r = make_absolute(conf, CONF_ROW_snapshot_path, conf->snapshot_path, error);
+
+	return r != 0 ? r : make_absolute(conf, CONF_ROW_pidfile, conf->pidfile, error);
+}
+
+int
+conf_leave_directory(struct conf *conf, char *error)
+{
+	static char path[2 * PATH_MAX];
+
+	if (getcwd(conf_start_dir, sizeof(conf_start_dir)) == NULL) {
+		conf_start_dir[0] = '\0';
+		snprintf(error, CONF_ERROR_BYTES, "the current directory has no path: %s",
+		    strerror(errno));
+		return -EINVAL;
+	}
+	if (command_line.path != NULL && command_line.path[0] != '/') {
+		snprintf(path, sizeof(path), "%s/%s", conf_start_dir, command_line.path);
+		command_line.path = path;
+	}
+	return make_all_absolute(conf, error);
+}
+
 static int
 gather(struct conf *conf, struct conf_result *ret)
 {
@@ -129,6 +168,8 @@ gather(struct conf *conf, struct conf_result *ret)
 		if (conf->log_level < conf_table[CONF_ROW_log_level].max)
 			conf->log_level++;
 	}
+	if ((r = make_all_absolute(conf, ret->error)) != 0)
+		return r;
 	return check_together(conf, ret);
 }
 

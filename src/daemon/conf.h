@@ -57,6 +57,14 @@ int conf_reload(struct conf *conf, struct conf_result *ret);
 void conf_free(struct conf *conf);
 
 /*
+ * Before this process leaves its directory: relative paths of the settings are
+ * made absolute, those of later conf_reload too. Not what has been read: the
+ * control socket's (listen_unix_path). -EINVAL: error (CONF_ERROR_BYTES) says
+ * why.
+ */
+int conf_leave_directory(struct conf *conf, char *error);
+
+/*
  * Takes over from `fresh` the settings that can change in a running daemon. For each other that differs, calls fixed with
  * its name.
  */

@@ -84,7 +84,16 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 	cfg_set_error_function(cfg, on_error);
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
 		cfg_set_validate_func(cfg, conf_table[i].name, on_value);
+	/*
+	 * For include: libConfuse's search path would not find absolute names.
+	 * Where the directory is gone, what is relative isn't found, which is
+	 * said; no path of the daemon's own is relative.
+	 */
+	if (conf_start_dir[0] != '\0')
+		(void)!chdir(conf_start_dir);
 	r = cfg_parse(cfg, ret->path);
+	if (conf_start_dir[0] != '\0')
+		(void)!chdir("/");
 	cfg_free(cfg);
 	if (r == CFG_SUCCESS && ret->error[0] == '\0')
 		return 0;

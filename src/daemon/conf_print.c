@@ -54,7 +54,7 @@ conf_print_help(FILE *out)
 	}
 	fprintf(out, "\nOther options:\n"
 	    "  -f, --config=FILE             read this configuration file; the command line overrides it\n"
-	    "  -t, --check                   check the configuration and end\n"
+	    "  -t, --check                   check all that a start checks, and end\n"
 	    "      --print-config            print a commented configuration file with the values in force and end\n"
 	    "  -v, --verbose                 one log level more; may be repeated\n"
 	    "  -U, --udp-port=0              accepted for memcached's sake; there is no UDP\n"
@@ -151,7 +151,7 @@ conf_print_manual(FILE *out)
 	    "Values that hold anything but letters, digits, dots and slashes are quoted with double quotes.\n"
 	    "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
 	    "What stands later wins; the command line, where each setting is a long option, wins over the file.\n"
-	    "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql peekd -t\nchecks a file.\n.Pp\n"
+	    "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql peekd -t\nchecks all that a start checks.\n.Pp\n"
 	    "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag -width Ds\n", out);
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];

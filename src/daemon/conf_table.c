@@ -15,6 +15,8 @@ const struct conf_setting conf_table[CONF_N_ROWS] = {
 #undef SETTING
 };
 
+char conf_start_dir[PATH_MAX];
+
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
 static uint64_t *

@@ -4,6 +4,8 @@
 #ifndef PEEKD_CONF_TABLE_H
 #define PEEKD_CONF_TABLE_H
 
+#include <limits.h>
+
 #include "daemon/conf.h"
 
 enum conf_kind {
@@ -43,6 +45,12 @@ int conf_set(struct conf *conf, size_t row, const char *text, const char *place,
 
 /* A number as the row's units have it: 64m, 0700, 1024. */
 void conf_format_number(const struct conf_setting *s, uint64_t v, char *buf, size_t cap);
+
+/*
+ * The directory that the process has left, which relative paths are in; "": it
+ * hasn't.
+ */
+extern char conf_start_dir[PATH_MAX];
 
 /* Reads ret->path into conf. -EINVAL: ret->error is filled. */
 int conf_read_file(struct conf *conf, struct conf_result *ret);

@@ -270,7 +270,8 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 	if ((status = lock_take(d->conf.name, &d->lock_fd, &made)) != 0)
 		return status;
 	d->start_us = instance_now_us();
-	status = listen_open(&d->conf, unix_path, d->gid, n_passed, &d->listeners);
+	status = listen_open(
+	    &d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
 	if (status == 0) {
 		status = use_segment(d);
 		listen_close(&d->listeners);

@@ -1,10 +1,8 @@
 /* listen.c: see listen.h. */
-#include "daemon/listen.h"
+#include "daemon/listen_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +15,31 @@
 
 #include "daemon/log.h"
 #include "daemon/notify.h"
-#include "shm/layout.h"
+#include "daemon/place.h"
 
-#define DEFAULT_TCP_PORT 11211
+#define UNIX_SOCKET "unix_socket (-s)"
 
 /* ---- the control socket's place ------------------------------------------------------------------------------------- */
+
+/* A directory that nobody but uid and root can change. */
+static int
+own_dir(const char *dir, uid_t uid)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_uid == uid || st.st_uid == 0) &&
+	    (st.st_mode & S_IWOTH) == 0)
+		return 0;
+	log_error("%s is not a directory of uid %u's own; name a control socket with -s", dir,
+	    (unsigned)uid);
+	return EX_NOPERM;
+}
 
 /* Makes a directory of our own, or accepts one that nobody else can change. */
 static int
 make_dir(const char *dir, mode_t mode, uid_t uid, gid_t gid)
 {
-	struct stat st;
+	char why[PLACE_WHY_BYTES];
 
 	if (mkdir(dir, mode) == 0) {
 		if (uid != geteuid() && chown(dir, uid, gid) != 0) {
@@ -35,14 +47,28 @@ make_dir(const char *dir, mode_t mode, uid_t uid, gid_t gid)
 			return EX_CANTCREAT;
 		}
 	} else if (errno != EEXIST) {
-		log_error("%s can't be made: %s; name a control socket with -s", dir, strerror(errno));
+		log_error("%s can't be made: %s; name a control socket with -s", dir,
+		    place_why(dir, errno, why));
 		return EX_CANTCREAT;
 	}
-	if (lstat(dir, &st) != 0 || !S_ISDIR(st.st_mode) || (st.st_uid != uid && st.st_uid != 0) || (st.st_mode & S_IWOTH) != 0) {
-		log_error("%s is not a directory of uid %u's own; name a control socket with -s", dir, (unsigned)uid);
-		return EX_NOPERM;
-	}
-	return 0;
+	return own_dir(dir, uid);
+}
+
+/* In a check: a directory that isn't there yet would be made. */
+static int
+check_dir(const char *dir, uid_t uid)
+{
+	char why[PLACE_WHY_BYTES];
+	struct stat st;
+	int error;
+
+	if (lstat(dir, &st) == 0)
+		return own_dir(dir, uid);
+	if ((error = place_check(dir)) == 0)
+		return 0;
+	log_error("%s can't be made: %s; name a control socket with -s", dir,
+	    place_why(dir, -error, why));
+	return EX_CANTCREAT;
 }
 
 /* Root's place, or one beside it where the user that the daemon will be may not make a socket. */
@@ -57,7 +83,7 @@ root_dir(uid_t uid, char *dir, size_t dir_cap)
 }
 
 int
-listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
+listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, bool only_check, char *path)
 {
 	char dir[LISTEN_PATH_BYTES], cwd[LISTEN_PATH_BYTES] = "";
 	const char *service = getenv("RUNTIME_DIRECTORY"), *session = getenv("XDG_RUNTIME_DIR");
@@ -79,7 +105,8 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 			snprintf(dir, sizeof(dir), "%.99s/peekd", session);
 		else
 			snprintf(dir, sizeof(dir), "/tmp/peekd-%u", (unsigned)uid);
-		status = make_dir(dir, geteuid() == 0 ? 0755 : 0700, uid, gid);
+		status = only_check ? check_dir(dir, uid)
+				    : make_dir(dir, geteuid() == 0 ? 0755 : 0700, uid, gid);
 		n = snprintf(path, LISTEN_PATH_BYTES, "%s/%s.sock", dir, conf->name);
 	}
 	if (status == 0 && n >= LISTEN_PATH_BYTES) {
@@ -92,18 +119,6 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path)
 }
 
 /* ---- Unix ---------------------------------------------------------------------------------------------------------- */
-
-static int
-add(struct listeners *ls, int fd, bool is_unix)
-{
-	if (ls->n == LISTENERS_MAX) {
-		log_error("more than %d sockets to listen on", LISTENERS_MAX);
-		close(fd);
-		return EX_USAGE;
-	}
-	ls->l[ls->n++] = (struct listener){fd, is_unix};
-	return 0;
-}
 
 /* Removes a socket file whose daemon is gone. setting: what names it, for messages. */
 static int
@@ -140,9 +155,10 @@ clear_place(const char *setting, const struct sockaddr_un *sun)
 
 /* Makes a Unix socket that listens at `path`, with the mode and group of the control socket. */
 static int
-make_unix(const struct conf *conf, const char *setting, const char *path, gid_t gid, int *ret_fd)
+make_unix(const struct opening *o, const char *setting, const char *path, int *ret_fd)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	char why[PLACE_WHY_BYTES];
 	mode_t old_mask;
 	int fd, r, status;
 
@@ -159,12 +175,13 @@ make_unix(const struct conf *conf, const char *setting, const char *path, gid_t 
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old_mask);
 	if (r != 0) {
-		log_error("%s: %s can't be made: %s", setting, sun.sun_path, strerror(errno));
+		log_error("%s: %s can't be made: %s", setting, path, place_why(path, errno, why));
 		close(fd);
 		return EX_CANTCREAT;
 	}
-	if ((gid != (gid_t)-1 && lchown(sun.sun_path, (uid_t)-1, gid) != 0) || chmod(sun.sun_path, (mode_t)conf->unix_mask) != 0 ||
-	    listen(fd, (int)conf->listen_backlog) != 0) {
+	if ((o->gid != (gid_t)-1 && lchown(sun.sun_path, (uid_t)-1, o->gid) != 0) ||
+	    chmod(sun.sun_path, (mode_t)o->conf->unix_mask) != 0 ||
+	    listen(fd, (int)o->conf->listen_backlog) != 0) {
 		log_error("%s: group or mode can't be set: %s", sun.sun_path, strerror(errno));
 		unlink(sun.sun_path);
 		close(fd);
@@ -174,164 +191,62 @@ make_unix(const struct conf *conf, const char *setting, const char *path, gid_t 
 	return 0;
 }
 
+/*
+ * In a check: what make_unix would find. Somebody who listens there is no
+ * error, since a check of a running daemon's settings meets that daemon.
+ */
 static int
-open_unix(const struct conf *conf, gid_t gid, struct listeners *ls)
+check_unix(const char *setting, const char *path)
 {
-	int fd, status = make_unix(conf, "unix_socket (-s)", ls->unix_path, gid, &fd);
+	char why[PLACE_WHY_BYTES];
+	struct stat st;
+	int error = place_check(path);
 
-	if (status != 0)
-		return status;
-	ls->ours = true;
-	return add(ls, fd, true);
-}
-
-/* ---- TCP ----------------------------------------------------------------------------------------------------------- */
-
-static bool
-is_loopback(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
-	return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-}
-
-/* Tells of an address that others than this host may reach. */
-static void
-warn_if_reachable(const struct conf *conf, const struct sockaddr *sa, const char *shown)
-{
-	static const char *const may[3] = {"read", "read and change", "read, change, list and flush"};
-
-	if (!is_loopback(sa))
-		log_warning("%s is not a loopback address: everybody who reaches it can %s the cache "
-		    "(tcp_access), and nothing is encrypted", shown, may[conf->tcp_access]);
-}
-
-static int
-open_tcp_address(const struct conf *conf, const struct addrinfo *ai, const char *shown, struct listeners *ls)
-{
-	int one = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), status;
-
-	if (fd < 0 && errno == EAFNOSUPPORT)
-		return 0;
-	if (fd < 0) {
-		log_error("no socket: %s", strerror(errno));
-		return EX_OSERR;
+	if (error != 0) {
+		log_error("%s: %s can't be made: %s", setting, path, place_why(path, -error, why));
+		return EX_CANTCREAT;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, (int)conf->listen_backlog) != 0) {
-		status = errno == EADDRINUSE ? EX_TEMPFAIL : EX_CANTCREAT;
-		log_error("listen (-l, -p): %s: %s", shown, strerror(errno));
-		close(fd);
-		return status;
-	}
-	warn_if_reachable(conf, ai->ai_addr, shown);
-	return add(ls, fd, false);
-}
-
-/* word: ADDR, ADDR:PORT, [ADDR6]:PORT, or ADDR6. */
-static int
-open_tcp(const struct conf *conf, const char *word, unsigned port, struct listeners *ls)
-{
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *all;
-	char host[256], service[16], *colon, *end;
-	int r, status = 0;
-
-	snprintf(host, sizeof(host), "%s", word);
-	snprintf(service, sizeof(service), "%u", port);
-	colon = strrchr(host, ':');
-	if (host[0] == '[' && (end = strchr(host, ']')) != NULL) {
-		if (colon != NULL && colon > end)
-			snprintf(service, sizeof(service), "%.15s", colon + 1);
-		*end = '\0';
-		memmove(host, host + 1, strlen(host));
-	} else if (colon != NULL && strchr(host, ':') == colon) {
-		snprintf(service, sizeof(service), "%.15s", colon + 1);
-		*colon = '\0';
-	}
-	r = getaddrinfo(host, service, &hints, &all);
-	if (r != 0) {
-		log_error("listen (-l) is \"%s\": %s; allowed: ADDR, ADDR:PORT, [ADDR6]:PORT", word, gai_strerror(r));
-		return EX_USAGE;
-	}
-	for (const struct addrinfo *ai = all; ai != NULL && status == 0; ai = ai->ai_next)
-		status = open_tcp_address(conf, ai, word, ls);
-	freeaddrinfo(all);
-	return status;
-}
-
-static int
-open_all_tcp(const struct conf *conf, struct listeners *ls)
-{
-	unsigned port = conf->port != 0 ? (unsigned)conf->port : DEFAULT_TCP_PORT;
-	const char *at = conf->listen;
-	int status;
-
-	if (conf->port != 0 && at[0] == '\0')
-		at = "127.0.0.1";
-	while (*(at += strspn(at, ", ")) != '\0') {
-		char word[256];
-		size_t len = strcspn(at, ", ");
-
-		snprintf(word, sizeof(word), "%.*s", (int)len, at);
-		at += len;
-		if ((status = open_tcp(conf, word, port, ls)) != 0)
-			return status;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		log_error("%s: %s exists and is no socket: choose another path or remove it",
+		    setting, path);
+		return EX_CANTCREAT;
 	}
 	return 0;
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------------------------- */
-
-/* ADDR:PORT. What is told there is for whoever can reach it: loopback only. */
 static int
-open_metrics_tcp(const char *word, int *ret_fd)
+open_unix(const struct opening *o)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *ai = NULL;
-	char host[128];
-	const char *colon = strrchr(word, ':'), *begin = word;
-	size_t len = colon != NULL ? (size_t)(colon - word) : 0;
-	int fd, one = 1, status = 0;
+	int fd, status;
 
-	if (len > 2 && word[0] == '[' && word[len - 1] == ']') {
-		begin++;
-		len -= 2;
-	}
-	snprintf(host, sizeof(host), "%.*s", (int)len, begin);
-	if (len == 0 || getaddrinfo(host, colon + 1, &hints, &ai) != 0 || !is_loopback(ai->ai_addr)) {
-		log_error("metrics is \"%s\"; allowed: the path of a Unix socket, or ADDR:PORT or [ADDR6]:PORT of loopback", word);
-		status = EX_USAGE;
-	} else if ((fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0) {
-		log_error("no socket: %s", strerror(errno));
-		status = EX_OSERR;
-	} else {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 16) == 0)
-			*ret_fd = fd;
-		else {
-			status = errno == EADDRINUSE ? EX_TEMPFAIL : EX_CANTCREAT;
-			log_error("metrics: %s: %s", word, strerror(errno));
-			close(fd);
-		}
-	}
-	if (ai != NULL)
-		freeaddrinfo(ai);
-	return status;
+	if (o->only_check && o->conf->unix_socket[0] == '\0' &&
+	    place_check(o->ls->unix_path) == -ENOENT)
+		return 0; /* a start makes the directory */
+	if (o->only_check)
+		return check_unix(UNIX_SOCKET, o->ls->unix_path);
+	if ((status = make_unix(o, UNIX_SOCKET, o->ls->unix_path, &fd)) != 0)
+		return status;
+	o->ls->ours = true;
+	return listen_add(o->ls, fd, true);
 }
 
+/* ---- metrics ------------------------------------------------------------------------------------------------------- */
+
 static int
-open_metrics(const struct conf *conf, gid_t gid, struct listeners *ls)
+open_metrics(const struct opening *o)
 {
+	const char *path = o->conf->metrics;
 	int status;
 
-	if (conf->metrics[0] == '\0')
+	if (path[0] == '\0')
 		return 0;
-	if (conf->metrics[0] != '/')
-		return open_metrics_tcp(conf->metrics, &ls->metrics_fd);
-	status = make_unix(conf, "metrics", conf->metrics, gid, &ls->metrics_fd);
+	if (path[0] != '/')
+		return listen_open_metrics_tcp(o, path, &o->ls->metrics_fd);
+	if (o->only_check)
+		return check_unix("metrics", path);
+	status = make_unix(o, "metrics", path, &o->ls->metrics_fd);
 	if (status == 0)
-		snprintf(ls->metrics_path, sizeof(ls->metrics_path), "%.107s", conf->metrics);
+		snprintf(o->ls->metrics_path, sizeof(o->ls->metrics_path), "%.107s", path);
 	return status;
 }
 
@@ -360,7 +275,7 @@ take_passed(int n_passed, struct listeners *ls)
 			if (stat(ls->unix_path, &st) == 0)
 				ls->unix_mode = st.st_mode & 0777;
 		}
-		if ((status = add(ls, fd, ss.ss_family == AF_UNIX)) != 0)
+		if ((status = listen_add(ls, fd, ss.ss_family == AF_UNIX)) != 0)
 			return status;
 	}
 	return 0;
@@ -376,56 +291,81 @@ has_unix(const struct listeners *ls)
 	return false;
 }
 
-int
-listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_passed, struct listeners *ret)
+/* Says which settings the service manager's socket makes meaningless. */
+static void
+say_ignored(const struct opening *o, const bool *given)
 {
-	int status;
+	const struct listeners *ls = o->ls;
+	struct stat st;
 
+	if (ls->ours || ls->unix_path[0] != '/' || stat(ls->unix_path, &st) != 0)
+		return;
+	if (given[CONF_ROW_unix_mask] && (st.st_mode & 0777) != o->conf->unix_mask)
+		log_warning("unix_mask is %04o, but the service manager made the control socket "
+			    "%s, with mode "
+			    "%04o: SocketMode= of the socket unit decides it",
+		    (unsigned)o->conf->unix_mask, ls->unix_path, (unsigned)(st.st_mode & 0777));
+	if (given[CONF_ROW_group] && o->gid != (gid_t)-1 && st.st_gid != o->gid)
+		log_warning(
+		    "group is \"%s\", but the service manager made the control socket %s, with "
+		    "group %u: "
+		    "SocketGroup= of the socket unit decides it, and group the segment's alone",
+		    o->conf->group, ls->unix_path, (unsigned)st.st_gid);
+	if (given[CONF_ROW_unix_socket] && strcmp(o->conf->unix_socket, ls->unix_path) != 0)
+		log_warning(
+		    "unix_socket is \"%s\", but the service manager made the control socket %s: "
+		    "ListenStream= of the socket unit decides it",
+		    o->conf->unix_socket, ls->unix_path);
+}
+
+static void
+empty(const struct conf *conf, const char *unix_path, struct listeners *ret)
+{
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->unix_path, sizeof(ret->unix_path), "%s", unix_path);
 	ret->unix_mode = (mode_t)conf->unix_mask;
 	ret->metrics_fd = -1;
+}
+
+int
+listen_open(const struct conf *conf, const bool *given, const char *unix_path, gid_t gid,
+    int n_passed, struct listeners *ret)
+{
+	const struct opening o = {.conf = conf, .gid = gid, .ls = ret};
+	int status;
+
+	empty(conf, unix_path, ret);
 	status = take_passed(n_passed, ret);
-	if (status == 0 && !has_unix(ret))
-		status = open_unix(conf, gid, ret);
+	if (status == 0 && has_unix(ret))
+		say_ignored(&o, given);
+	else if (status == 0)
+		status = open_unix(&o);
 	if (status == 0)
-		status = open_all_tcp(conf, ret);
+		status = listen_open_tcp(&o);
 	if (status == 0)
-		status = open_metrics(conf, gid, ret);
+		status = open_metrics(&o);
 	if (status != 0)
 		listen_close(ret);
 	return status;
 }
 
-/* 0: a client on this host can't be sure to reach it by a loopback address. */
-static uint64_t
-tcp_word(const struct sockaddr_storage *ss)
+int
+listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_running)
 {
-	if (ss->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)ss;
-		uint32_t at = ntohl(in->sin_addr.s_addr);
-		return at == 0 || at >> 24 == 127 ? layout_tcp(4, at, ntohs(in->sin_port)) : 0;
-	}
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)ss;
-	if (ss->ss_family != AF_INET6)
-		return 0;
-	if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
-		return layout_tcp(6, 1, ntohs(in6->sin6_port));
-	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? layout_tcp(6, 0, ntohs(in6->sin6_port)) : 0;
-}
+	struct listeners none;
+	const struct opening o = {
+	    .conf = conf,
+	    .gid = gid,
+	    .only_check = true,
+	    .is_running = is_running,
+	    .ls = &none,
+	};
+	int status;
 
-size_t
-listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max)
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < l->n && n < n_max; i++) {
-		struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
-		socklen_t len = sizeof(ss);
-		if (!l->l[i].is_unix && getsockname(l->l[i].fd, (struct sockaddr *)&ss, &len) == 0 && tcp_word(&ss) != 0)
-			words[n++] = tcp_word(&ss);
-	}
-	return n;
+	empty(conf, unix_path, &none);
+	if ((status = open_unix(&o)) != 0 || (status = listen_open_tcp(&o)) != 0)
+		return status;
+	return open_metrics(&o);
 }
 
 void

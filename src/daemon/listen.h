@@ -30,16 +30,29 @@ struct listeners {
 };
 
 /*
- * The control socket's absolute path, by the settings or by default; makes the default's directory, owned by uid where that is not this user.
- * EX_USAGE: too long; EX_CANTCREAT, EX_NOPERM: the directory is not to be had.
+ * The control socket's absolute path, by the settings or by default; makes the
+ * default's directory, owned by uid where that is not this user; only_check:
+ * makes nothing. EX_USAGE: too long; EX_CANTCREAT, EX_NOPERM: the directory is
+ * not to be had.
  */
-int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, char *path);
+int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, bool only_check, char *path);
 
 /*
- * Opens all of them, listening. n_passed: descriptors from the service manager; a Unix socket among them is the control socket. gid (gid_t)-1: the
- * process's own. A socket file that nobody listens on is replaced. EX_TEMPFAIL: somebody listens there.
+ * Opens all of them, listening. n_passed: descriptors from the service
+ * manager; a Unix socket among them is the control socket, and settings that
+ * were given and don't hold for it (by enum conf_row) are warned of. gid
+ * (gid_t)-1: the process's own. A socket file that nobody listens on is
+ * replaced. EX_TEMPFAIL: somebody listens there.
  */
-int listen_open(const struct conf *conf, const char *unix_path, gid_t gid, int n_passed, struct listeners *ret);
+int listen_open(const struct conf *conf, const bool *given, const char *unix_path, gid_t gid,
+    int n_passed, struct listeners *ret);
+
+/*
+ * What listen_open would refuse of its own sockets, without making or taking
+ * any. is_running: a daemon of this instance runs, and what is in use is taken
+ * for its own.
+ */
+int listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_running);
 
 /* The loopback addresses among them, as layout_tcp has them; at most n_max. Returns how many. */
 size_t listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max);

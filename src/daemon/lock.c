@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sysexits.h>
@@ -118,6 +120,43 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 	}
 	lock_write_pid(fd);
 	*ret_fd = fd;
+	return 0;
+}
+
+/*
+ * Whether the object, if it is there, is one that a start of this user's takes.
+ */
+static int
+check_object(const char *object, char *path)
+{
+	struct stat st;
+
+	if (map_object_path(object, path, PATH_BYTES) != 0 || lstat(path, &st) != 0 ||
+	    (S_ISREG(st.st_mode) && st.st_uid == geteuid()))
+		return 0;
+	return lock_not_ours(path, &st);
+}
+
+int
+lock_check(const char *name, bool *ret_running)
+{
+	char object[OBJECT_BYTES], path[PATH_BYTES], text[24] = "";
+	int fd, status;
+	long pid;
+
+	*ret_running = false;
+	snprintf(object, sizeof(object), "peekd.%s", name);
+	if ((status = check_object(object, path)) != 0)
+		return status;
+	snprintf(object, sizeof(object), "peekd.%s.lock", name);
+	if ((status = check_object(object, path)) != 0)
+		return status;
+	if ((fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
+		return 0;
+	/* not by the lock itself: a start at this moment would find it held */
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0 && (pid = strtol(text, NULL, 10)) > 0)
+		*ret_running = kill((pid_t)pid, 0) == 0 || errno == EPERM;
+	close(fd);
 	return 0;
 }
 

@@ -31,6 +31,13 @@ int lock_take(const char *name, int *ret_fd, bool *ret_made);
  */
 int lock_segment(const char *name, int fd);
 
+/*
+ * What a start would find, without taking anything: EX_NOPERM where the lock
+ * or the segment belongs to somebody else. *ret_running: a daemon of the
+ * instance runs, as far as the file tells.
+ */
+int lock_check(const char *name, bool *ret_running);
+
 /* Writes this process's id into the file, for people: a fork came between. */
 void lock_write_pid(int fd);
 

@@ -15,15 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "daemon/background.h"
 #include "daemon/ending.h"
 #include "daemon/heap.h"
 #include "daemon/instance.h"
+#include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/pidfile.h"
 #include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
@@ -73,9 +77,44 @@ find_group(const struct conf *conf, gid_t *ret)
 	return 0;
 }
 
+/* True: CAP_CHOWN, bit 0, is among the effective capabilities. */
+static bool
+may_chown(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned long long caps = 0;
+	char line[256];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	}
+	if (f != NULL)
+		fclose(f);
+	return (caps & 1) != 0;
+}
+
+/*
+ * A check by root of settings without `user`, as of a unit's with User=: whose
+ * the instance is. NULL: root's, or it has never run.
+ */
+static const struct passwd *
+find_owner(const struct conf *conf)
+{
+	char lock[MAP_NAME_MAX + 32];
+	const struct passwd *pw;
+	struct stat st;
+
+	snprintf(lock, sizeof(lock), "/dev/shm/peekd.%s.lock", conf->name);
+	if (lstat(lock, &st) != 0 || st.st_uid == 0 || (pw = getpwuid(st.st_uid)) == NULL)
+		return NULL;
+	log_notice("checking as user %s, whose %s is", pw->pw_name, lock);
+	return pw;
+}
+
 /* The default control socket's directory has to be made by root and to belong to the user that peekd becomes. */
 static int
-become_user(const struct conf *conf, char *unix_path)
+become_user(const struct conf *conf, bool only_check, char *unix_path)
 {
 	const struct passwd *pw = NULL;
 	int status;
@@ -91,51 +130,41 @@ become_user(const struct conf *conf, char *unix_path)
 				log_warning("user (-u) is %s, but only root can become another: going on as uid %u", conf->user, (unsigned)geteuid());
 			pw = NULL;
 		}
-	}
-	status = listen_unix_path(conf, pw != NULL ? pw->pw_uid : geteuid(), pw != NULL ? pw->pw_gid : getegid(), unix_path);
+	} else if (only_check && geteuid() == 0)
+		pw = find_owner(conf);
+	status = listen_unix_path(conf, pw != NULL ? pw->pw_uid : geteuid(),
+	    pw != NULL ? pw->pw_gid : getegid(), only_check, unix_path);
 	if (status != 0 || pw == NULL)
 		return status;
 	if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
-		log_error("can't become %s: %s", conf->user, strerror(errno));
+		log_error("can't become %s: %s", pw->pw_name, strerror(errno));
 		return EX_OSERR;
 	}
 	return 0;
 }
 
-/* Forks; the parent leaves with the child's status, or 0 once it is ready. */
+/*
+ * Only root, or who has the capability, gives files to a group that it isn't
+ * in: better said before the segment is made.
+ */
 static int
-go_to_background(struct daemon *d)
+check_group(const struct conf *conf, gid_t gid)
 {
-	int ends[2];
-	unsigned char status = EX_SOFTWARE;
-	pid_t pid;
+	gid_t groups[1024];
+	int n = getgroups(1024, groups);
+	bool in = gid == (gid_t)-1 || gid == getegid() || geteuid() == 0;
 
-	if (pipe(ends) != 0 || (pid = fork()) < 0) {
-		log_error("can't go to the background: %s", strerror(errno));
-		return EX_OSERR;
-	}
-	if (pid > 0) {
-		close(ends[1]);
-		if (read(ends[0], &status, 1) != 1)
-			status = EX_SOFTWARE;
-		_exit(status);
-	}
-	close(ends[0]);
-	setsid();
-	d->ready_fd = ends[1];
-	return 0;
-}
-
-static void
-tell_parent(struct daemon *d, int status)
-{
-	unsigned char byte = (unsigned char)status;
-
-	if (d->ready_fd < 0)
-		return;
-	(void)!write(d->ready_fd, &byte, 1); /* a parent that is gone needs no answer */
-	close(d->ready_fd);
-	d->ready_fd = -1;
+	for (int i = 0; i < n; i++)
+		in = in || groups[i] == gid;
+	if (in || n < 0 || may_chown())
+		return 0;
+	log_error(
+	    "group is \"%s\", and uid %u, which isn't in it, can't give it the control socket and "
+	    "the "
+	    "segment: add the user to the group (usermod -aG), or in a drop-in of the unit set "
+	    "SupplementaryGroups=%s",
+	    conf->group, (unsigned)geteuid(), conf->group);
+	return EX_NOPERM;
 }
 
 /* ---- while it runs -------------------------------------------------------------------------------------------------------- */
@@ -170,13 +199,73 @@ on_hangup(void *arg)
 	notify_send("READY=1");
 }
 
+/*
+ * Who has said where the log goes keeps stderr; else it goes to syslog, since
+ * the terminal that the start was typed on may go.
+ */
 static void
 on_ready(struct daemon *d)
 {
-	tell_parent(d, 0);
+	bool keep = d->given.given[CONF_ROW_log_to] ? d->conf.log_to == LOG_TO_STDERR
+						    : background_stderr_is_file();
+
+	if (d->ready_fd >= 0 && !keep && d->conf.log_to != LOG_TO_SYSLOG)
+		log_move_to_syslog();
+	background_tell(&d->ready_fd, 0, keep);
 }
 
 /* ---- all together --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Who it is, and what is wrong with the settings besides. only_check: nothing
+ * is made.
+ */
+static int
+prepare(struct daemon *d, bool only_check, char *unix_path)
+{
+	int status;
+
+	if ((status = find_group(&d->conf, &d->gid)) != 0 ||
+	    (status = become_user(&d->conf, only_check, unix_path)) != 0 ||
+	    (status = check_group(&d->conf, d->gid)) != 0)
+		return status;
+	/* `self` is who it has become */
+	if (access_resolve(&d->conf, &d->access, d->given.error) != 0) {
+		log_error("%s", d->given.error);
+		return EX_USAGE;
+	}
+	return warm_check(&d->conf);
+}
+
+/*
+ * What a start would refuse, as far as that can be told without taking
+ * anything.
+ */
+static int
+check(struct daemon *d)
+{
+	char unix_path[LISTEN_PATH_BYTES];
+	bool is_running;
+	int status;
+
+	if ((status = prepare(d, true, unix_path)) != 0 ||
+	    (status = lock_check(d->conf.name, &is_running)) != 0 ||
+	    (status = listen_check(&d->conf, unix_path, d->gid, is_running)) != 0 ||
+	    (status = pidfile_check(d->conf.pidfile)) != 0)
+		return status;
+	printf("the configuration is right\n");
+	return 0;
+}
+
+static int
+go_to_background(struct daemon *d)
+{
+	if (conf_leave_directory(&d->conf, d->given.error) != 0) {
+		log_error("%s", d->given.error);
+		return EX_OSERR;
+	}
+	return background_begin(&d->ready_fd);
+}
 
 static int
 start(struct daemon *d)
@@ -191,19 +280,13 @@ start(struct daemon *d)
 	ending_begin();
 	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
 	raise_limits(&d->conf);
-	if ((status = find_group(&d->conf, &d->gid)) != 0 || (status = become_user(&d->conf, unix_path)) != 0)
-		return status;
-	/* `self` is who it has become */
-	if (access_resolve(&d->conf, &d->access, d->given.error) != 0) {
-		log_error("%s", d->given.error);
-		return EX_USAGE;
-	}
-	if ((status = warm_check(&d->conf)) != 0)
+	if ((status = prepare(d, false, unix_path)) != 0)
 		return status;
 	if (d->conf.daemon != 0 && (status = go_to_background(d)) != 0)
 		return status;
 	status = instance_run(d, unix_path, n_passed);
-	tell_parent(d, status != 0 ? status : EX_TEMPFAIL); /* it ended before it served */
+	background_tell(
+	    &d->ready_fd, status != 0 ? status : EX_TEMPFAIL, true); /* it ended before it served */
 	return status;
 }
 
@@ -240,11 +323,7 @@ main(int argc, char **argv)
 		conf_print_manual(stdout);
 		break;
 	case CONF_CHECK:
-		if (access_resolve(&d.conf, &d.access, d.given.error) != 0) {
-			log_error("%s", d.given.error);
-			status = EX_USAGE;
-		} else if ((status = warm_check(&d.conf)) == 0)
-			printf("the configuration is right\n");
+		status = check(&d);
 		break;
 	case CONF_RUN:
 		status = start(&d);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/place.h"
 
 #define TEXT_BYTES 24
 
@@ -39,6 +40,7 @@ pidfile_write(const char *path)
 {
 	char text[TEXT_BYTES];
 	int fd, len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	char why[PLACE_WHY_BYTES];
 	bool ok;
 
 	if (path[0] == '\0')
@@ -53,9 +55,35 @@ pidfile_write(const char *path)
 	ok = fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len;
 	if (!ok)
 		log_error("pidfile (-P): %s can't be written: %s", path,
-		    errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		    errno == ELOOP ? "it is a symbolic link" : place_why(path, errno, why));
 	if (fd >= 0)
 		close(fd);
+	return ok ? 0 : EX_CANTCREAT;
+}
+
+int
+pidfile_check(const char *path)
+{
+	char why[PLACE_WHY_BYTES];
+	int fd, error;
+	bool ok = true;
+
+	if (path[0] == '\0')
+		return 0;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0) {
+		ok = id_in(fd) >= 0;
+		close(fd);
+		error = EEXIST;
+	} else {
+		error = errno == ENOENT ? -place_check(path) : errno;
+		ok = error == 0;
+	}
+	if (!ok)
+		log_error("pidfile (-P): %s can't be written: %s", path,
+		    error == ELOOP    ? "it is a symbolic link"
+		    : error == EEXIST ? "it is no file with a process id"
+				      : place_why(path, error, why));
 	return ok ? 0 : EX_CANTCREAT;
 }
 

@@ -9,6 +9,9 @@
  */
 int pidfile_write(const char *path);
 
+/* What pidfile_write would refuse, without writing. */
+int pidfile_check(const char *path);
+
 /* Removes it, if it still holds this process's id. */
 void pidfile_remove(const char *path);
 
