@@ -1,7 +1,8 @@
 # peekd: one makefile, not recursive. `make help` lists the targets.
 #
 # build/MODE/ holds everything that MODE made: release, debug, hooks (test points compiled in), asan, tsan, aarch64.
-# B=DIR builds elsewhere; CC=clang works too.
+# B=DIR builds elsewhere; CC=clang works too. CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS
+# are the caller's: they stand behind what is needed here (make check-builds).
 
 MODE    ?= release
 PREFIX  ?= /usr/local
@@ -39,7 +40,10 @@ ifeq ($(MODE),aarch64)
 CROSS   := aarch64-linux-gnu-
 CC      := $(CROSS)gcc
 endif
-ALL_CFLAGS = $(BASE) $(OPT.$(MODE)) $(CFLAGS)
+ALL_CFLAGS = $(BASE) $(OPT.$(MODE)) $(CPPFLAGS) $(CFLAGS)
+AR      := $(if $(filter default,$(origin AR)),$(CROSS)ar,$(AR))
+LD      := $(if $(filter default,$(origin LD)),$(CROSS)ld,$(LD))
+OBJCOPY ?= $(CROSS)objcopy
 
 # jemalloc and the sanitizers both replace malloc. Debian's jemalloc and libevent can't be installed for two architectures at once: the
 # cross build does without the one, and takes the other's headers from this machine's.
@@ -55,8 +59,12 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
 room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
-# What the second form of the reads may use: wide.c asks the processor for the same.
-WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
+# What the second form of the reads may use: wide.c asks the processor for the same. It is chosen by an ifunc, which glibc
+# has and musl hasn't (src/lib/wide.h).
+hash   := \#
+HAS_WIDE := $(shell echo '$(hash)include <features.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -dM -x c - 2>/dev/null | \
+    grep -cE 'define __(x86_64__|GLIBC__) ')
+WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter 2,$(HAS_WIDE)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
 LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view,$(B)/src/lib/$(f)_wide.o))
@@ -74,22 +82,39 @@ PROGRAMS := $(B)/peekd $(B)/peekctl $(B)/libpeek.a $(B)/libpeek.so $(B)/peekbenc
 .PHONY: all
 all: $(PROGRAMS) ## build everything into build/MODE (MODE=release)
 
+.PHONY: lib
+lib: $(B)/libpeek.a $(B)/libpeek.so ## build libpeek alone: it needs a compiler and xxHash's header
+
 # ---- compiling and linking ------------------------------------------------------------------------------------------
 
-# Says which library is missing and what to do about it, before the compiler says it worse.
-$(B)/.probed: .ci/deps
+# Says which library is missing and what to do about it, before the compiler says it worse. libpeek needs less than the rest.
+$(B)/.probed $(B)/.probed-lib: .ci/deps
 	@mkdir -p $(@D)
-	@CC="$(CC)" .ci/deps probe $(if $(CROSS),cross)
+	@CC="$(CC)" FLAGS=$(call quoted,$(CPPFLAGS) $(CFLAGS)) \
+	    .ci/deps probe $(if $(CROSS),cross,$(if $(filter %-lib,$@),lib))
 	@touch $@
+
+compile = $(CC) $(ALL_CFLAGS) $(EXTRA) $(NO_LTO) -MMD -MP -c
 
 $(B)/%.o: %.c | $(B)/.probed
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+	$(compile) -o $@ $<
+
+define room_of_lib
+$(B)/src/$(1)/%.o: src/$(1)/%.c | $(B)/.probed-lib
+	@mkdir -p $$(@D)
+	$$(compile) -o $$@ $$<
+endef
+$(foreach r,lib wire shm,$(eval $(call room_of_lib,$(r))))
 
 # The second form of the reads (src/lib/wide.h).
-$(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed
+$(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed-lib
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(EXTRA) $(WIDE) -DLIB_WIDE -MMD -MP -c -o $@ $<
+	$(compile) $(WIDE) -DLIB_WIDE -o $@ $<
+
+# libpeek is one object of native code, whose other names are hidden: optimizing while linking is for the programs. The reads are compiled as
+# they are measured.
+$(LIB) $(WIRE) $(SHM): NO_LTO := $(if $(findstring -flto,$(CC) $(CPPFLAGS) $(CFLAGS)),-fno-lto)
 
 # The hot path's registers: those that a function must save are left alone, which saves a get twelve instructions, and of copies between the
 # others it has fewer so (make bench-gate counts).
@@ -104,26 +129,26 @@ $(filter $(B)/src/daemon/server%,$(DAEMON)): EXTRA := $(EVENT_DEFS)
 DAEMON_LIBS := $(EVENT_LIBS) -lconfuse -lzstd -lpthread $(HEAP_LIBS)
 
 $(B)/peekd: $(DAEMON) $(ENGINE) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LDLIBS)
 
 $(B)/peekctl: $(CTL) $(B)/libpeek-all.o $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(SHM) $(B)/libpeek-all.o -Wl,--as-needed -lncurses -ltinfo -lpthread
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CTL) $(WIRE) $(SHM) $(B)/libpeek-all.o -Wl,--as-needed -lncurses -ltinfo -lpthread $(LDLIBS)
 
 $(B)/peekbench: $(BENCH) $(ENGINE) $(LIB) $(WIRE) $(SHM)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread $(LDLIBS)
 
 # One object whose only global names are those of peek.h.
 $(B)/libpeek-all.o: $(LIB) $(WIRE) $(SHM)
-	$(CROSS)ld -r -o $@ $^
-	$(CROSS)objcopy --localize-hidden $@
+	$(LD) -r -o $@ $^
+	$(OBJCOPY) --localize-hidden $@
 
 $(B)/libpeek.a: $(B)/libpeek-all.o
 	rm -f $@
-	$(CROSS)ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(B)/libpeek.so: $(LIB) $(WIRE) $(SHM) src/lib/libpeek.map
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libpeek.so.$(SOMAJOR) -Wl,--version-script=src/lib/libpeek.map \
-	    $(if $(filter asan tsan,$(MODE)),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIB) $(WIRE) $(SHM) -lpthread
+	    $(if $(filter asan tsan,$(MODE)),,-Wl$(comma)-z$(comma)defs) -o $@ $(LIB) $(WIRE) $(SHM) -lpthread $(LDLIBS)
 	ln -sf libpeek.so $(B)/libpeek.so.$(SOMAJOR)
 comma := ,
 
@@ -170,7 +195,7 @@ $(B)/test-lib.a: $(LIB)
 $(B)/test-daemon.a: $(filter-out %/main.o,$(DAEMON))
 $(B)/test.a $(B)/test-lib.a $(B)/test-daemon.a:
 	rm -f $@
-	$(CROSS)ar qcs $@ $^
+	$(AR) qcs $@ $^
 
 OF_DAEMON := $(patsubst %.c,$(B)/%,$(shell grep -ls '"daemon/' tests/*/test_*.c))
 ALL_TESTS := $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)
@@ -246,33 +271,50 @@ fmt: ## clang-format over the C files that were changed and not committed (FILES
 
 # ---- install ----------------------------------------------------------------------------------------------------------
 
+# Modes don't depend on the umask, those of folders that are there stay, and DESTDIR may hold blanks.
 INSTALL := install
-dest     = $(DESTDIR)$(1)
+quoted   = '$(subst ','\'',$(1))'
+dest     = $(call quoted,$(DESTDIR)$(1))
+folder   = [ -d $(call dest,$(1)) ] || $(INSTALL) -d -m 755 $(call dest,$(1))
 
-.PHONY: install
-install: $(PROGRAMS) $(B)/libpeek.pc ## install below prefix (DESTDIR, prefix, libdir ...)
-	$(INSTALL) -d $(foreach d,$(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir) $(compdir),$(call dest,$(d)))
-	$(INSTALL) -m 755 $(B)/peekd $(B)/peekctl $(B)/peekbench $(call dest,$(bindir))
-	[ $(call dest,$(sbindir)) -ef $(call dest,$(bindir)) ] || ln -sf $(bindir)/peekd $(call dest,$(sbindir))/peekd
+.PHONY: install install-lib
+install-lib: lib $(B)/libpeek.pc ## install libpeek alone below prefix
+	$(call folder,$(libdir)/pkgconfig)
+	$(call folder,$(includedir))
 	$(INSTALL) -m 644 include/peek.h $(call dest,$(includedir))
 	$(INSTALL) -m 644 $(B)/libpeek.a $(call dest,$(libdir))
-	$(INSTALL) -m 755 $(B)/libpeek.so $(call dest,$(libdir))/libpeek.so.$(VERSION)
-	ln -sf libpeek.so.$(VERSION) $(call dest,$(libdir))/libpeek.so.$(SOMAJOR)
-	ln -sf libpeek.so.$(SOMAJOR) $(call dest,$(libdir))/libpeek.so
-	$(INSTALL) -m 644 $(B)/libpeek.pc $(call dest,$(libdir))/pkgconfig
-	$(INSTALL) -m 644 src/ctl/completion.bash $(call dest,$(compdir))/peekctl
-	set -e; for page in $(wildcard src/*/*.[13578]); do \
-	    $(INSTALL) -D -m 644 $$page $(call dest,$(mandir))/man$${page##*.}/$${page##*/}; done
-	set -e; for conf in $(wildcard conf/*.conf); do \
-	    to=$(call dest,$(sysconfdir))/peekd/$${conf##*/}; if [ ! -e $$to ] || cmp -s $$conf $$to; then $(INSTALL) -D -m 644 $$conf $$to; \
-	    else $(INSTALL) -m 644 $$conf $$to.new; echo "$$to stays as it is; this release's is $$to.new"; fi; done
-	set -e; for unit in $(wildcard systemd/*.service systemd/*.socket); do $(INSTALL) -d $(call dest,$(unitdir)); \
-	    sed 's|@bindir@|$(bindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit >$(call dest,$(unitdir))/$${unit##*/}; done
-	set -e; for f in $(wildcard systemd/*.sysusers); do \
-	    $(INSTALL) -D -m 644 $$f $(call dest,$(sysusersdir))/$$(basename $$f .sysusers).conf; done
-	set -e; for f in $(wildcard systemd/*.tmpfiles); do \
-	    $(INSTALL) -D -m 644 $$f $(call dest,$(tmpfilesdir))/$$(basename $$f .tmpfiles).conf; done
+	$(INSTALL) -m 755 $(B)/libpeek.so $(call dest,$(libdir)/libpeek.so.$(VERSION))
+	ln -sf libpeek.so.$(VERSION) $(call dest,$(libdir)/libpeek.so.$(SOMAJOR))
+	ln -sf libpeek.so.$(SOMAJOR) $(call dest,$(libdir)/libpeek.so)
+	$(INSTALL) -m 644 $(B)/libpeek.pc $(call dest,$(libdir)/pkgconfig)
 	$(if $(DESTDIR),,[ "$$(id -u)" != 0 ] || ! PATH=$$PATH:/usr/sbin:/sbin command -v ldconfig >/dev/null || PATH=$$PATH:/usr/sbin:/sbin ldconfig)
+
+install: install-lib $(PROGRAMS) ## install below prefix (DESTDIR, prefix, libdir ...)
+	$(call folder,$(bindir))
+	$(call folder,$(sbindir))
+	$(call folder,$(compdir))
+	$(call folder,$(sysconfdir)/peekd)
+	$(call folder,$(unitdir))
+	$(call folder,$(sysusersdir))
+	$(call folder,$(tmpfilesdir))
+	$(INSTALL) -m 755 $(B)/peekd $(B)/peekctl $(B)/peekbench $(call dest,$(bindir))
+	[ $(call dest,$(sbindir)) -ef $(call dest,$(bindir)) ] || \
+	    ln -sf $(call quoted,$(bindir)/peekd) $(call dest,$(sbindir)/peekd)
+	$(INSTALL) -m 644 src/ctl/completion.bash $(call dest,$(compdir)/peekctl)
+	set -e; for page in $(wildcard src/*/*.[13578]); do \
+	    [ -d $(call dest,$(mandir)/man)$${page##*.} ] || \
+	        $(INSTALL) -d -m 755 $(call dest,$(mandir)/man)$${page##*.}; \
+	    $(INSTALL) -m 644 $$page $(call dest,$(mandir)/man)$${page##*.}; done
+	set -e; for conf in $(wildcard conf/*.conf); do to=$(call dest,$(sysconfdir)/peekd)/$${conf##*/}; \
+	    if [ ! -e "$$to" ] || cmp -s $$conf "$$to"; then $(INSTALL) -m 644 $$conf "$$to"; \
+	    else $(INSTALL) -m 644 $$conf "$$to.new"; echo "$$to stays as it is; this release's is $$to.new"; fi; done
+	set -e; for unit in $(wildcard systemd/*.service systemd/*.socket); do \
+	    sed 's|@bindir@|$(bindir)|; s|@sysconfdir@|$(sysconfdir)|' $$unit | \
+	    $(INSTALL) -m 644 /dev/stdin $(call dest,$(unitdir))/$${unit##*/}; done
+	set -e; for f in $(wildcard systemd/*.sysusers); do \
+	    $(INSTALL) -m 644 $$f $(call dest,$(sysusersdir))/$$(basename $$f .sysusers).conf; done
+	set -e; for f in $(wildcard systemd/*.tmpfiles); do \
+	    $(INSTALL) -m 644 $$f $(call dest,$(tmpfilesdir))/$$(basename $$f .tmpfiles).conf; done
 
 .PHONY: install-service
 install-service: ## after make install, as root: the service's user, who may own segments, and its units known to systemd
@@ -301,6 +343,6 @@ clean: ## remove build/
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort -u | expand -t 16
-	@echo 'Variables: MODE=release|debug|hooks|asan|tsan|aarch64  B=DIR  CC=clang  CFLAGS=...  DESTDIR= prefix= libdir='
+	@echo 'Variables: MODE=release|debug|hooks|asan|tsan|aarch64  B=DIR  CC=clang  CPPFLAGS= CFLAGS= LDFLAGS= LDLIBS=  DESTDIR= prefix= libdir='
 
 -include $(patsubst %.o,%.d,$(shell find $(B) -name '*.o' 2>/dev/null))

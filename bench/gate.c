@@ -77,7 +77,7 @@ run(const struct options *o)
 
 /* Waits for the child's next stop by SIGSTOP; single steps on the way are counted. False: it ended, or can't be traced. */
 static bool
-until_stop(pid_t child, int request, uint64_t *n_steps)
+until_stop(pid_t child, enum __ptrace_request request, uint64_t *n_steps)
 {
 	int status;
 
