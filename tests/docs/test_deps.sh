@@ -93,6 +93,14 @@ ok "one that an installation left, killed by force" .ci/deps install build test
 same "serves once more" 101 cat "$tmp/policy"
 gone "and goes"
 
+# The test that fetches clients from a registry: one that never answers is a skip, not a hang.
+printf '#!/bin/sh\nexec sleep 60\n' >"$tmp/bin/npm"
+printf '#!/bin/sh\n' >"$tmp/bin/node"
+chmod 755 "$tmp/bin/npm" "$tmp/bin/node"
+B=$tmp/b NPM_SECONDS=1 TMPDIR=$tmp timeout 20 bash tests/clients/test_node.sh >"$tmp/out" 2>&1
+[ $? = 0 ] && grep -q '^1\.\.0 # SKIP' "$tmp/out"
+result $? "a registry that doesn't answer is a skip" "$tmp/out"
+
 if [ "$(id -u)" != 0 ]; then
 	begin no-sudo
 	.ci/deps install build test >"$tmp/out" 2>&1

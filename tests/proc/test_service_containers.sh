@@ -2,6 +2,9 @@
 # The recipe of peekd-containers(7): the daemon in one set of namespaces, readers in others, one tmpfs and one socket between them.
 . tests/server.sh
 PEEKCTL=${PEEKCTL:-$B/peekctl}
+# Other users run these too, who may not enter the folder that they were built in.
+for program in "$PEEKCTL" "$PEEKD"; do cp "$program" "$tmp/"; done
+PEEKCTL=$tmp/${PEEKCTL##*/} PEEKD=$tmp/${PEEKD##*/}
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 command -v unshare >/dev/null && unshare -m -p -f -i -n -u true 2>/dev/null || skip_all "namespaces can't be made here"
 

@@ -1,0 +1,6 @@
+# The documents' command lines, tried by a newcomer.
+
+.PHONY: docs-check
+docs-check: ## README's and the manuals' command lines as they stand, as root and as a user, in a bare Debian root (as root; LONG=1: make check too)
+	@.ci/deps install deb
+	LONG=$(LONG) tests/docs/newcomer
