@@ -257,7 +257,8 @@ parse_classic(const char *p, const char *end, struct wire_request *ret)
 		return bad_words;
 	if (too_many)
 		return parse_store(word, n, ret);
-	ret->noreply = info->noreply && n > 0 && wire_word_is(&word[n - 1], "noreply", 7);
+	unsigned n_key = info->shape == WIRE_SHAPE_DEL; /* alone on its line, the word is a key */
+	ret->noreply = info->noreply && n > n_key && wire_word_is(&word[n - 1], "noreply", 7);
 	if (info->shape == WIRE_SHAPE_PLAIN) {
 		return parse_plain(word, n, p, ret);
 	}
