@@ -16,21 +16,26 @@ allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	return false;
 }
 
-/* A value that is too large leaves nothing behind that a client would take for it: the old one goes, for set and for
- * ms. */
+/* Client flags take room, too, but append and prepend keep the old ones. */
+static uint32_t
+flags_to_store(const struct wire_request *req)
+{
+	if (req->verb == WIRE_APPEND || req->verb == WIRE_PREPEND)
+		return 0;
+	if (req->verb != WIRE_MS)
+		return req->client_flags;
+	bool joins = req->mode == 'A' || req->mode == 'P';
+	return !joins && (req->given & WIRE_HAS('F')) != 0 ? req->client_flags : 0;
+}
+
+/* Whether a value may be stored at all. */
 static bool
 fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
-	struct store_item item;
-
-	if (store_fits(cmd->store, req->key.len, req->data_bytes, 0))
+	if (store_fits(cmd->store, req->key.len, req->data_bytes, flags_to_store(req)))
 		return true;
 	cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
-	if (req->verb == WIRE_SET || req->verb == WIRE_MS) {
-		struct store_key key = cmd_key(cmd, &req->key);
-		if (store_find(cmd->store, &key, cmd->now_s, &item, NULL))
-			store_delete(cmd->store, &item);
-	}
+	cmd_drop_old(cmd, req);
 	if (!req->noreply)
 		wire_put_line(out, CMD_TOO_LARGE);
 	return false;

@@ -98,6 +98,7 @@ store_reply(struct cmd *cmd, const struct wire_request *req, enum store_result r
 		return joins ? "NOT_STORED" : CMD_TOO_LARGE; /* what came fits, the sum doesn't */
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
+		cmd_drop_old(cmd, req);
 		return CMD_NO_MEMORY;
 	default:
 		return "NOT_STORED";

@@ -99,6 +99,8 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		return;
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
+		if (!joins)
+			cmd_drop_old(cmd, req);
 		wire_put_line(out, CMD_NO_MEMORY);
 		return;
 	case STORE_BAD_CAS:

@@ -27,6 +27,9 @@ cmd_key(const struct cmd *cmd, const struct wire_str *key)
 	return (struct store_key){key->p, key->len, store_hash(cmd->store, key->p, key->len)};
 }
 
+/* cmd_refuse.c: set, and ms in each mode, could not store: nothing is left behind that a client would take for the new value. */
+void cmd_drop_old(struct cmd *cmd, const struct wire_request *req);
+
 /* cmd_expiry.c: a request's exptime on the segment's clock: 0 never, 1 has passed. */
 uint32_t cmd_expiry(const struct cmd *cmd, int64_t exptime);
 

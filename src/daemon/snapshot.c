@@ -201,6 +201,21 @@ room_for(struct snapshot *s, uint32_t n, struct snapshot_block **ret)
 	return b->bytes + b->len;
 }
 
+/* The winner's mark too: without it a lease's empty item would come back as an empty value. */
+static uint32_t
+marks_to_file(uint32_t state)
+{
+	return ((state & ITEM_KEY_B64) != 0 ? SNAPSHOT_KEY_B64 : 0) | ((state & ITEM_STALE) != 0 ? SNAPSHOT_STALE : 0) |
+	    ((state & ITEM_WON) != 0 ? SNAPSHOT_WON : 0);
+}
+
+static uint32_t
+marks_of_file(uint32_t state)
+{
+	return ((state & SNAPSHOT_KEY_B64) != 0 ? ITEM_KEY_B64 : 0) | ((state & SNAPSHOT_STALE) != 0 ? ITEM_STALE : 0) |
+	    ((state & SNAPSHOT_WON) != 0 ? ITEM_WON : 0);
+}
+
 /* One item as it is now; one that is gone by now is none. False: not now. */
 static bool
 save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, uint32_t *ret_bytes)
@@ -221,7 +236,7 @@ save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, ui
 	    .flags = item.flags,
 	    .value_bytes = item.value_bytes,
 	    .key_bytes = key.len,
-	    .state = ((item.state & ITEM_KEY_B64) != 0 ? SNAPSHOT_KEY_B64 : 0) | ((item.state & ITEM_STALE) != 0 ? SNAPSHOT_STALE : 0),
+	    .state = marks_to_file(item.state),
 	    .key = key.bytes,
 	};
 	uint32_t head = snapshot_put_item(to, &out);
@@ -280,7 +295,7 @@ load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, in
 	    .value = in->value,
 	    .value_bytes = in->value_bytes,
 	    .flags = in->flags,
-	    .state = ((in->state & SNAPSHOT_KEY_B64) != 0 ? ITEM_KEY_B64 : 0) | ((in->state & SNAPSHOT_STALE) != 0 ? ITEM_STALE : 0),
+	    .state = marks_of_file(in->state),
 	};
 	struct store_item item;
 	uint64_t cas;

@@ -23,7 +23,7 @@
  *            8   4  client flags
  *           12   4  length of the value
  *           16   1  length of the key, 1 .. 250
- *           17   1  1: stored with an encoded key; 2: stale
+ *           17   1  1: stored with an encoded key; 2: stale; 4: somebody was told to fill it (a lease)
  *           18  key, value; the next item follows at once
  *
  * A checksum is XXH3's 64 bits. Each is the seed of the next, so that a block that was lost, doubled, moved or comes from another file doesn't fit; a
@@ -42,13 +42,14 @@
 #define SNAPSHOT_RAW_MAX     (SNAPSHOT_ITEM_BYTES + ITEM_KEY_MAX + ITEM_VALUE_MAX)
 #define SNAPSHOT_KEY_B64     1
 #define SNAPSHOT_STALE       2
+#define SNAPSHOT_WON         4
 
 struct snapshot_item {
 	uint64_t expiry_unix_s; /* 0: never */
 	uint32_t flags;
 	uint32_t value_bytes;
 	uint32_t key_bytes;
-	uint32_t state; /* SNAPSHOT_KEY_B64, SNAPSHOT_STALE */
+	uint32_t state; /* SNAPSHOT_KEY_B64, SNAPSHOT_STALE, SNAPSHOT_WON */
 	const char *key, *value;
 };
 

@@ -116,7 +116,7 @@ admit(struct store *s, const struct store_put *put, const struct store_item *old
     uint32_t *state)
 {
 	if (old != NULL && put->mode == STORE_ADD) {
-		store_bump(s, old, now_s);
+		store_keep(s, old, now_s);
 		return STORE_NOT_STORED;
 	}
 	if (old == NULL && put->mode != STORE_ADD && put->has_compare)
@@ -157,7 +157,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	if (join)
 		joined = old->value_bytes;
 	if (!store_fits(s, put->key.len, (uint64_t)joined + put->value_bytes, w.flags)) {
-		if (old != NULL && !join)
+		if (old != NULL && put->mode == STORE_SET && !put->has_compare)
 			store_delete(s, old);
 		return STORE_TOO_LARGE;
 	}

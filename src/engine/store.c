@@ -235,13 +235,19 @@ store_mark(struct store *s, const struct store_item *item, uint32_t set, uint32_
 }
 
 void
-store_bump(struct store *s, const struct store_item *item, uint32_t now_s)
+store_keep(struct store *s, const struct store_item *item, uint32_t now_s)
 {
 	struct byte *hint = table_hint(&s->table, item->slot_ref);
 
 	if (hint != NULL)
 		hint_raise(hint);
 	s->last_access_s[item->slot_ref] = now_s;
+}
+
+void
+store_bump(struct store *s, const struct store_item *item, uint32_t now_s)
+{
+	store_keep(s, item, now_s);
 	if ((item->state & ITEM_FETCHED) == 0)
 		store_mark(s, item, ITEM_FETCHED, 0, 0);
 }

@@ -74,6 +74,9 @@ void store_read(const struct store *s, const struct store_item *item, uint32_t f
 /* Counts as a read of it: the hint, last access, ITEM_FETCHED. */
 void store_bump(struct store *s, const struct store_item *item, uint32_t now_s);
 
+/* Somebody wants it, but hasn't read it: the same but for ITEM_FETCHED. */
+void store_keep(struct store *s, const struct store_item *item, uint32_t now_s);
+
 /* Changes the expiry in place. */
 void store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s);
 
@@ -90,7 +93,7 @@ enum store_result {
 	STORE_NOT_STORED, /* the mode's condition doesn't hold */
 	STORE_EXISTS,     /* the CAS id differs */
 	STORE_NOT_FOUND,
-	STORE_TOO_LARGE,  /* for a set: the old value is gone */
+	STORE_TOO_LARGE,  /* for a set without a CAS id: the old value is gone */
 	STORE_NO_MEMORY,
 	STORE_NON_NUMERIC,
 	STORE_BAD_CAS,    /* an explicit id that doesn't fit */
@@ -112,7 +115,7 @@ struct store_put {
 };
 
 /*
- * Stores a value. Append and prepend keep flags and expiry, and are STORE_NOT_STORED on a miss. Add on a live item bumps it.
+ * Stores a value. Append and prepend keep flags and expiry, and are STORE_NOT_STORED on a miss. Add on a live item keeps it (store_keep).
  * The old value is whole until the new one is linked. With eviction on it never returns STORE_NO_MEMORY.
  */
 enum store_result store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas);
