@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "daemon/log.h"
 #include "daemon/limits.h"
 #include "shm/map.h"
@@ -112,7 +113,7 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 			break;
 		close(fd);
 	}
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid()) {
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || !own_file(fd, &st)) {
 		int status = lock_not_ours(path, &st);
 
 		close(fd);

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "lib/conn.h"
 #include "lib/segment.h"
 
@@ -18,16 +18,6 @@
 #define SLICE_MS    10   /* between two looks for the segment, while nothing is answered */
 
 #define OBJECT_PREFIX "peekd."
-
-/* Whether nobody else can have put a socket there. */
-static bool
-is_own_dir(const char *dir)
-{
-	struct stat st;
-
-	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
 
 /*
  * The i-th place where the instance's daemon may listen (src/daemon/listen.c
@@ -50,7 +40,7 @@ place(const struct peek *p, unsigned i, char *path, size_t cap, bool *ret_more)
 	else if (i == 1)
 		snprintf(dir, sizeof(dir), "/tmp/peekd-%u", (unsigned)geteuid());
 	if (i < 2)
-		usable = usable && geteuid() != 0 && is_own_dir(dir);
+		usable = usable && geteuid() != 0 && own_directory(dir);
 	return usable && snprintf(path, cap, "%s/%s.sock", dir, name) < (int)cap;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/own.h"
 #include "shm/seq.h"
 
 #define SHM_DIR "/dev/shm/"
@@ -298,18 +299,6 @@ map_publish(struct map *m)
 
 /* ---- open ------------------------------------------------------------------------------------------------------------ */
 
-/*
- * Whether the file is this process's user's: by its number, and by something that the kernel allows to the owner alone. In a user namespace
- * all users that have no number there show the overflow user's, this process's own too, if it has none.
- */
-static bool
-is_own(int fd, const struct stat *st)
-{
-	int flags = st->st_uid == geteuid() ? fcntl(fd, F_GETFL) : -1;
-
-	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NOATIME) == 0;
-}
-
 /* Refuses an object that somebody else made, or could have put in place of the right one. */
 static int
 check_object(int fd, uid_t owner_uid, struct stat *st)
@@ -318,7 +307,7 @@ check_object(int fd, uid_t owner_uid, struct stat *st)
 		return -EIO;
 	if (!S_ISREG(st->st_mode) || st->st_nlink > 1)
 		return -EPERM;
-	if (st->st_uid != 0 && (owner_uid == (uid_t)-1 || st->st_uid != owner_uid) && !is_own(fd, st))
+	if (st->st_uid != 0 && (owner_uid == (uid_t)-1 || st->st_uid != owner_uid) && !own_file(fd, st))
 		return -EPERM;
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return -EPERM;

@@ -250,6 +250,7 @@ a_cancelled_thread_ends_its_call_first(void **state)
 	    scan_all, open_and_close, flush_all};
 
 	(void)state;
+	skip_emulated();
 	for (int foreign = 0; foreign < 2; foreign++) {
 		struct peek *q;
 		store_version(LAYOUT_VERSION + (uint64_t)foreign);
@@ -411,6 +412,7 @@ a_callback_that_ends_its_thread_leaves_no_lock(void **state)
 	void *how;
 
 	(void)state;
+	skip_emulated();
 	open_refused(r, 2, 10, INT_MAX / 4, &server);
 	for (int i = 0; i < 35; i++)
 		assert_int_equal(queue_number(r, i), 0);

@@ -72,6 +72,16 @@ for uid in 1234 65534; do
 	rm -f "$shm/peekd.$name-$uid"
 done
 
+# The same for the lock of a daemon there: another user's isn't taken for its own.
+: >"$shm/peekd.$name-locked.lock"
+chown 4321 "$shm/peekd.$name-locked.lock"
+chmod 0666 "$shm/peekd.$name-locked.lock"
+contain rw "" setpriv --reuid=1234 --regid=1234 --clear-groups unshare -U timeout 20 \
+    "$PEEKD" -n "$name-locked" -m 2 -s "$tmp/locked.sock" >"$tmp/out" 2>&1
+[ $? = 77 ]
+result $? "a daemon in a user namespace without a map: another's lock is refused" "$tmp/out"
+rm -f "$shm/peekd.$name-locked.lock"
+
 # the daemon itself, which the host sees as a child of a child
 leaf=$pids
 while child=$(pgrep -o -P "$leaf"); do leaf=$child; done
