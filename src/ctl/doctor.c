@@ -284,10 +284,14 @@ static const struct refusal {
 	    "A client speaks another protocol than memcached's text, or has a key or value that it can't send."},
 	{SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
 	    "idle_timeout is shorter than their pauses; they connect anew."},
+	{SHM_STAT_CONN_MEMORY_CLOSED, connections, "clients hung up on for what was kept for them", "connections",
+	    "They ask and don't read what they are answered; or raise conn_memory."},
 	{SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
 	    "The daemon's log says why; peekctl stats snapshot how the last one ended."},
 	{SHM_STAT_CHAIN_EVICTIONS, stores, "items evicted since their bucket's chain was full", "stores",
 	    "Somebody may choose keys that collide."},
+	{SHM_STAT_TABLE_REFUSED, stores, "values refused since their bucket's chain was full", "stores",
+	    "Somebody may choose keys that collide, or /dev/shm has no room for the table."},
 };
 
 static void

@@ -121,6 +121,23 @@ says "a prefix and keys" 'takes no keys besides: "k"' "$PEEKCTL" -n "$name" dele
 says "neither" 'usage: peekctl delete' "$PEEKCTL" -n "$name" delete
 says "only count what is named" 'dry-run is for' "$PEEKCTL" -n "$name" delete --dry-run k
 
+# ---- what may not be done ------------------------------------------------------
+if [ "$(id -u)" = 0 ]; then
+	chmod 711 "$tmp"
+	cp "$PEEKCTL" "$tmp/peekctl"
+	rm -f "$tmp/second"*
+	"$PEEKD" -n "$name.w" -s "$tmp/second" -m 8 --unix-mask 0777 --shm-mask 0644 --access-write root --access-read '*' 2>"$tmp/log2" &
+	pids="$pids $!"
+	for i in $(seq 100); do "$PEEKCTL" -n "$name.w" ping >/dev/null 2>&1 && break; sleep .1; done
+	for k in a b u1 u2; do "$PEEKCTL" -n "$name.w" set $k 1; done
+	other() { setpriv --reuid 65534 --regid 65534 --clear-groups env PEEK_OWNER=0 "$tmp/peekctl" -n "$name.w" "$@"; }
+	says "who may not delete is told" '^peekctl: a: the daemon says: permission denied' other delete a b
+	same "and what was done by then is printed" "0 keys deleted" other delete --prefix u
+	other delete --prefix u >/dev/null 2>&1
+	[ $? = 1 ] && [ "$("$PEEKCTL" -n "$name.w" keys --sort | tr '\n' ' ')" = "a b u1 u2 " ]
+	result $? "with an exit status; nothing is gone"
+fi
+
 # ---- what holds a key back ---------------------------------------------------
 ok "shutdown" "$PEEKCTL" -s "$SOCK" shutdown
 says "delete --prefix without a daemon" 'no daemon listens' "$PEEKCTL" -n "$name" delete --prefix u

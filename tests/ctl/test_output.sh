@@ -121,6 +121,11 @@ result $? "a full disk: get -o" "$tmp/err"
 # memcached counts what echo stores.
 echo 5 | ctl set five
 same "a value from echo is its bytes" $'5\n#' sh -c "'$PEEKCTL' -n '$name' get five; echo '#'"
+same "and counts" 6 ctl incr five
+for text in ' 5' '+5' $'5\r\n'; do
+	ctl set five "$text"
+	same "so does $(printf %q "$text")" 6 ctl incr five
+done
 
 json "flush" 0 0 ctl --json flush
 json "shutdown" 0 0 ctl --json shutdown
