@@ -47,7 +47,8 @@
  *   -EPERM         the object has the wrong owner or mode: it is not believed
  *   -EPROTO        a segment of another layout, and no daemon that could be asked instead
  *   -EBADMSG       a damaged segment; a reply that is not in the protocol
- *   -ECONNREFUSED  no daemon listens on the control socket
+ *   -ECONNREFUSED  no daemon listens on the control socket, or it allows no more
+ *                  connections
  *   -ETIMEDOUT     the daemon didn't take the request in time, or other threads' requests took all of it; nothing was changed
  *   -EINPROGRESS   the request was sent and its reply was lost: it may or may not have been carried out
  *   -ENOMEM        no memory

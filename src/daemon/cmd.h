@@ -50,6 +50,7 @@ struct cmd {
 	bool evicts;            /* not -M */
 	bool shutdown_allowed;  /* -A */
 	int64_t started_unix_s;
+	uint32_t started_s; /* by the segment's clock, which nobody sets */
 	long pid;
 	const char *name;       /* the instance's; "" if it has none */
 

@@ -100,10 +100,9 @@ static void
 put_general(const struct cmd *cmd, struct wire_out *out)
 {
 	uint64_t values[SHM_STAT_N];
-	int64_t uptime_s = cmd->now_unix_s - cmd->started_unix_s;
 
 	wire_put_stat_u64(out, "pid", (uint64_t)cmd->pid);
-	wire_put_stat_u64(out, "uptime", uptime_s > 0 ? (uint64_t)uptime_s : 0);
+	wire_put_stat_u64(out, "uptime", cmd->now_s - cmd->started_s);
 	wire_put_stat_u64(out, "time", (uint64_t)cmd->now_unix_s);
 	wire_put_stat_str(out, "version", PEEKD_VERSION);
 	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);

@@ -12,7 +12,8 @@ huge_init(struct huge *h, const struct map *map, const void *hints)
 static void
 collapse(struct huge *h, const void *page)
 {
-	if (map_collapse(page) == 0) {
+	h->error = map_collapse(page);
+	if (h->error == 0) {
 		h->huge_bytes += LAYOUT_HUGE_BYTES;
 		h->refusals = 0;
 	} else {

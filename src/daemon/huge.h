@@ -20,6 +20,7 @@ struct huge {
 	const char *hints;
 	uint64_t n_hints;    /* pages of their hints that were tried */
 	uint64_t huge_bytes; /* that are on 2 MiB pages now */
+	int error; /* a negative errno: of the last page that was tried */
 	unsigned refusals;   /* in a row; after HUGE_REFUSALS_MAX it gives up */
 };
 

@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/pidfile.h"
+#include "daemon/watch.h"
 
 uint64_t
 instance_now_us(void)
@@ -57,7 +58,14 @@ begin_huge(struct daemon *d)
 		return 0;
 	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
 		return 0;
-	log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does without", strerror(errno));
+	if (d->huge.error == 0)
+		log_error("huge_pages is \"require\", and memory_limit (-m) is less than one such "
+			  "page, 2m; "
+			  "\"try\" does without");
+	else
+		log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does "
+			  "without",
+		    strerror(-d->huge.error));
 	return EX_OSERR;
 }
 
@@ -105,6 +113,7 @@ fill_cmd(struct daemon *d)
 	cmd->evicts = d->conf.disable_evictions == 0;
 	cmd->shutdown_allowed = d->conf.enable_shutdown != 0;
 	cmd->started_unix_s = (int64_t)time(NULL);
+	cmd->started_s = clock_word_s(clock_word_now(&d->shift));
 	cmd->pid = (long)getpid();
 	cmd->stat[SHM_STAT_RECOVERED_ITEMS] = word_load_rlx(&d->segment.map.header->recovered_items); /* relaxed: own store */
 	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged + d->segment.recovery.dropped_expired +
@@ -156,6 +165,8 @@ on_tick(void *arg, uint32_t now_ms)
 	struct daemon *d = arg;
 
 	segment_give_back(d->conf.name, now_ms);
+	d->cmd.stat[SHM_STAT_NAMES_GONE] =
+	    watch_names(d->conf.name, d->segment.map.fd, d->listeners.unix_path, now_ms);
 	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
 }
 

@@ -166,9 +166,12 @@ warm_start(struct warm *w, unsigned how)
 
 	if (w->conf->snapshot_damaged != 0)
 		how |= SNAPSHOT_PARTIAL;
-	if (!make_absolute(w->conf->snapshot_path, path) ||
-	    snapshot_load(w->snapshot, &from, how, (int64_t)time(NULL)) < 0) {
-		log_error("snapshot_path %s can't be loaded: %s", w->conf->snapshot_path, strerror(errno));
+	int64_t r = make_absolute(w->conf->snapshot_path, path)
+			? snapshot_load(w->snapshot, &from, how, (int64_t)time(NULL))
+			: -errno;
+	if (r < 0) {
+		log_error("snapshot_path %s can't be loaded: %s", w->conf->snapshot_path,
+		    strerror((int)-r));
 		w->keep_file = true;
 		return true;
 	}

@@ -97,7 +97,7 @@ peek_strerror(int error)
 	case EBADMSG:
 		return "a damaged segment, or a reply that is not in the protocol";
 	case ECONNREFUSED:
-		return "no daemon listens on the control socket";
+		return "no daemon listens on the control socket, or it allows no more connections";
 	case ETIMEDOUT:
 		return "the daemon did not take the request in time, or other threads' took it; nothing was changed";
 	case EINPROGRESS:

@@ -299,4 +299,49 @@ def private_network():
     assert "network of its own" not in d.log(), d.log()
 
 
+@test
+def names():
+    """15.28: a segment or socket that somebody removes or replaces under a running daemon is said once, and counted"""
+    d = Daemon()
+    c = d.client()
+    assert c.stats()["names_gone"] == "0"
+    os.unlink(lib.shm())
+    wait_for(lambda: c.stats()["names_gone"] == "1", 20)
+    assert d.log().count("was removed or replaced") == 1 and lib.shm() in d.log(), d.log()
+    os.rename(d.path, d.path + ".x")
+    open(d.path, "w").close()
+    wait_for(lambda: c.stats()["names_gone"] == "2", 20)
+    time.sleep(2.2)
+    assert d.log().count("was removed or replaced") == 2 and "the control socket " + d.path in d.log(), d.log()
+    assert c.set("a", b"1") == b"STORED"
+
+
+@test
+def no_connection_left():
+    """15.28: at conn_limit libpeek's write is -ECONNREFUSED whichever comes first, the request or the refusal; nothing is of unknown fate"""
+    so = os.path.join(os.path.dirname(PEEKD), "libpeek.so")
+    if lib.SANITIZED or not os.path.exists(so):
+        raise Skip("needs libpeek.so")
+    d = Daemon("-c", "1")
+    held = d.client()
+    assert held.ask(b"version").startswith(b"VERSION")
+    ask = "import ctypes,sys;L=ctypes.CDLL(sys.argv[1]);p=ctypes.c_void_p();L.peek_strerror.restype=ctypes.c_char_p;" \
+        "assert L.peek_open(sys.argv[2].encode(),2,ctypes.byref(p))==0;n=ctypes.c_size_t;" \
+        "L.peek_set.argtypes=[ctypes.c_void_p,ctypes.c_char_p,n,ctypes.c_char_p,n,ctypes.c_uint32];print('open',flush=True);" \
+        "sys.stdin.readline();r=L.peek_set(p,b'a',1,b'v',1,0);print(r,L.peek_strerror(r).decode(),flush=True)"
+    for stopped in (False, True):
+        p = subprocess.Popen([sys.executable, "-c", ask, so, d.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert p.stdout.readline() == "open\n"
+        if stopped:  # the request lies in the queue before the daemon accepts
+            d.p.send_signal(signal.SIGSTOP)
+        p.stdin.write("\n")
+        p.stdin.flush()
+        if stopped:
+            time.sleep(0.3)
+            d.p.send_signal(signal.SIGCONT)
+        said = p.communicate(timeout=20)[0]
+        assert said.startswith("-111 ") and "no more connections" in said, (stopped, said)
+    assert held.get("a") is None
+
+
 lib.main()
