@@ -75,9 +75,11 @@ arena_needed(const struct sizes *s, double n_items, unsigned seg_shift)
 		if (s->n_of[i] == 0)
 			continue;
 		double mean = (double)s->sum_bytes[i] / (double)s->n_of[i];
-		if (mean > seg / 2) {
-			struct item_shape shape = item_shape(ITEM_EXTENTS, 0, mean < ITEM_VALUE_MAX ? (uint32_t)mean : ITEM_VALUE_MAX, seg_shift);
-			sum += (double)s->n_of[i] * shape.n_extents * seg;
+		uint32_t bytes = mean < ITEM_VALUE_MAX ? (uint32_t)mean : ITEM_VALUE_MAX;
+		if (item_wants_extents(0, 0, bytes, UINT64_C(1) << seg_shift)) {
+			struct item_shape shape = item_shape(ITEM_EXTENTS, 0, bytes, seg_shift);
+			sum += (double)s->n_of[i] * (double)item_parts(&shape) * seg /
+			       (1 << SEG_PARTS_SHIFT);
 			inline_bytes += (double)(s->n_of[i] * shape.record_bytes);
 		} else {
 			inline_bytes += (double)s->sum_bytes[i];

@@ -1,9 +1,10 @@
 /*
  * arena.c: segments as a log.
  *
- * A segment is free, then open, then sealed, then free again; or free, an extent, free. It is taken from the free list by
- * take(), which raises its incarnation: from then on no pinned copy of what it held before stands [S3]. Every record in it was
- * unlinked before it was freed.
+ * A segment is free, then open, then sealed, then free again; or free, an
+ * extent, free. It is taken from the free list by arena_take(), which raises
+ * its incarnation: from then on no pinned copy of what it held before stands
+ * [S3]. Every record in it was unlinked before it was freed.
  */
 #include "engine/arena_private.h"
 
@@ -22,8 +23,10 @@ arena_init(struct arena *a, struct map *map)
 	    .seg_shift = map->seg_shift,
 	    .seg_bytes = UINT32_C(1) << map->seg_shift,
 	    .free_head = ARENA_NONE};
+	a->open_parts = ARENA_NONE;
+	a->owner = calloc((size_t)a->n_segments << SEG_PARTS_SHIFT, sizeof(*a->owner));
 	a->seg = aligned_alloc(_Alignof(struct segment), a->n_segments * sizeof(*a->seg));
-	if (a->seg == NULL)
+	if (a->seg == NULL || a->owner == NULL)
 		return -ENOMEM;
 	memset(a->seg, 0, a->n_segments * sizeof(*a->seg));
 	a->n_classes = a->n_segments / 64 < ARENA_CLASSES_MAX ? a->n_segments / 64 : ARENA_CLASSES_MAX;
@@ -50,7 +53,9 @@ arena_fini(struct arena *a)
 	for (uint32_t i = 0; a->seg != NULL && i < a->n_segments; i++)
 		free(a->seg[i].listed);
 	free(a->seg);
+	free(a->owner);
 	a->seg = NULL;
+	a->owner = NULL;
 }
 
 /* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days), 44 half powers of two, at ratios of 2.8. */
@@ -69,147 +74,9 @@ arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s)
 	return 1 + (c < n ? c : n - 1);
 }
 
-/* ---- queues ---------------------------------------------------------------------------------------------------------- */
-
-void
-arena_queue_push(struct arena *a, enum arena_log log, uint32_t i)
-{
-	struct arena_queue *q = &a->queue[log];
-
-	a->seg[i].prev = q->newest;
-	a->seg[i].next = ARENA_NONE;
-	if (q->newest != ARENA_NONE)
-		a->seg[q->newest].next = i;
-	else
-		q->oldest = i;
-	q->newest = i;
-}
-
-static void
-queue_remove(struct arena *a, enum arena_log log, uint32_t i)
-{
-	struct arena_queue *q = &a->queue[log];
-	struct segment *s = &a->seg[i];
-
-	if (s->prev != ARENA_NONE)
-		a->seg[s->prev].next = s->next;
-	else
-		q->oldest = s->next;
-	if (s->next != ARENA_NONE)
-		a->seg[s->next].prev = s->prev;
-	else
-		q->newest = s->prev;
-}
-
-/* ---- sealed segments by how live they are ------------------------------------------------------------------------------ */
-
-static uint8_t
-level_of(const struct arena *a, const struct segment *s)
-{
-	return (uint8_t)(((uint64_t)arena_net_bytes(a, s) * (ARENA_LEVELS - 1)) >> a->seg_shift);
-}
-
-void
-arena_level_enter(struct arena *a, uint32_t i)
-{
-	struct segment *s = &a->seg[i];
-
-	s->level = level_of(a, s);
-	s->peer_next = ARENA_NONE;
-	s->peer_prev = a->level_tail[s->level];
-	if (s->peer_prev != ARENA_NONE)
-		a->seg[s->peer_prev].peer_next = i;
-	else
-		a->level_head[s->level] = i;
-	a->level_tail[s->level] = i;
-}
-
-static void
-level_leave(struct arena *a, uint32_t i)
-{
-	struct segment *s = &a->seg[i];
-
-	if (s->peer_next != ARENA_NONE)
-		a->seg[s->peer_next].peer_prev = s->peer_prev;
-	else
-		a->level_tail[s->level] = s->peer_prev;
-	if (s->peer_prev != ARENA_NONE)
-		a->seg[s->peer_prev].peer_next = s->peer_next;
-	else
-		a->level_head[s->level] = s->peer_next;
-}
-
-static void
-level_again(struct arena *a, uint32_t i)
-{
-	if (a->seg[i].level == level_of(a, &a->seg[i]))
-		return;
-	level_leave(a, i);
-	arena_level_enter(a, i);
-}
-
-uint32_t
-arena_emptiest(const struct arena *a)
-{
-	for (unsigned level = 0; level < ARENA_LEVELS; level++)
-		if (a->level_head[level] != ARENA_NONE)
-			return a->level_head[level];
-	return ARENA_NONE;
-}
-
-void
-arena_take_victim(struct arena *a, uint32_t seg_idx)
-{
-	level_leave(a, seg_idx);
-	a->seg[seg_idx].kind = SEG_VICTIM;
-}
-
-void
-arena_leave_victim(struct arena *a, uint32_t seg_idx)
-{
-	a->seg[seg_idx].kind = SEG_SEALED;
-	arena_level_enter(a, seg_idx);
-	if (a->seg[seg_idx].n_live == 0)
-		arena_free(a, seg_idx);
-}
-
-static uint32_t
-take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_class)
-{
-	uint32_t i = a->free_head;
-	struct segment *s = &a->seg[i];
-
-	a->free_head = s->next;
-	a->n_free--;
-	a->births++;
-	*s = (struct segment){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class, .opened_s = a->now_s};
-	word_store_rlx(&a->map->segments[i].role, ROLE(kind, log, ttl_class, a->births)); /* relaxed: only order hangs on it */
-	CRASH_POINT("append:role stored");
-	seq_retire(&a->map->segments[i].incarnation);
-	CRASH_POINT("append:incarnation raised");
-	return i;
-}
-
-void
-arena_give_back(struct arena *a, uint32_t i)
-{
-	struct segment *s = &a->seg[i];
-
-	free(s->listed);
-	*s = (struct segment){.kind = SEG_FREE, .next = a->free_head};
-	a->free_head = i;
-	a->n_free++;
-}
-
-void
-arena_free(struct arena *a, uint32_t seg_idx)
-{
-	if (a->seg[seg_idx].kind == SEG_SEALED)
-		level_leave(a, seg_idx);
-	queue_remove(a, a->seg[seg_idx].log, seg_idx);
-	a->queue[a->seg[seg_idx].log].n_segments--;
-	arena_give_back(a, seg_idx);
-}
+/*
+ * ---- the logs -------------------------------------------------------------
+ */
 
 void
 arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
@@ -241,7 +108,7 @@ arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t r
 		if (a->n_free <= reserve || record_bytes > a->seg_bytes)
 			return ARENA_NO_ROOM;
 		arena_seal(a, log, ttl_class);
-		uint32_t fresh = take(a, SEG_OPEN, log, ttl_class);
+		uint32_t fresh = arena_take(a, SEG_OPEN, log, ttl_class);
 		a->open[log][ttl_class] = fresh;
 		arena_queue_push(a, log, fresh);
 		a->queue[log].n_segments++;
@@ -253,15 +120,16 @@ arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t r
 }
 
 uint64_t
-arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes)
+arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes,
+    uint32_t reserve)
 {
-	if (a->n_free <= 1 && !arena_open_fits(a, log, ttl_class, record_bytes))
-		for (unsigned l = 0; l < ARENA_LOGS; l++)
-			for (uint32_t c = 0; c < a->n_classes; c++)
-				if (arena_open_fits(a, (enum arena_log)l, c, record_bytes))
-					return arena_append(
-					    a, (enum arena_log)l, c, record_bytes, 0);
-	return arena_append(a, log, ttl_class, record_bytes, 0);
+	if (a->n_free > reserve + 1 || arena_open_fits(a, log, ttl_class, record_bytes))
+		return arena_append(a, log, ttl_class, record_bytes, reserve);
+	for (unsigned l = 0; l < ARENA_LOGS; l++)
+		for (uint32_t c = 0; c < a->n_classes; c++)
+			if (arena_open_fits(a, (enum arena_log)l, c, record_bytes))
+				return arena_append(a, (enum arena_log)l, c, record_bytes, reserve);
+	return arena_append(a, log, ttl_class, record_bytes, reserve);
 }
 
 uint32_t
@@ -270,7 +138,7 @@ arena_take_extent(struct arena *a)
 	if (a->n_free <= ARENA_RESERVE)
 		return ARENA_NONE;
 	a->n_extent_segments++;
-	return take(a, SEG_EXTENT, ARENA_SMALL, 0);
+	return arena_take(a, SEG_EXTENT, ARENA_SMALL, 0);
 }
 
 /* ---- live bytes, and when they expire ---------------------------------------------------------------------------------------- */
@@ -305,7 +173,8 @@ expiry_add(const struct arena *a, struct segment *s, const struct item_shape *sh
 		return;
 	if (!spans_begun(&s->spans))
 		begin_spans(a, s, expiry_s);
-	spans_add(&s->spans, expiry_s, (struct span_sum){(uint32_t)shape->record_bytes, shape->n_extents});
+	spans_add(&s->spans, expiry_s,
+	    (struct span_sum){(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
 /* The record's own word says when it expires: at any moment the spans hold what the records say. */
@@ -315,7 +184,9 @@ expiry_drop(const struct arena *a, struct segment *s, const struct item_shape *s
 	uint32_t expiry_s = item_expiry_s(word_load_rlx(arena_word(a, item_off))); /* relaxed: an own store */
 
 	if (expiry_s != 0)
-		spans_drop(&s->spans, expiry_s, (struct span_sum){(uint32_t)shape->record_bytes, shape->n_extents});
+		spans_drop(&s->spans, expiry_s,
+		    (struct span_sum){
+			(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
 /* This process wrote the record, or recover.c checked it: its lengths are believed. */
@@ -332,7 +203,7 @@ void
 arena_look(struct arena *a, uint32_t seg_idx, uint32_t now_s)
 {
 	if (spans_advance(&a->seg[seg_idx].spans, now_s) && a->seg[seg_idx].kind == SEG_SEALED)
-		level_again(a, seg_idx);
+		arena_level_again(a, seg_idx);
 }
 
 static void
@@ -352,8 +223,9 @@ arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shap
 
 	s->live_bytes += (uint32_t)shape->record_bytes;
 	s->n_live++;
-	s->n_extents += shape->n_extents;
-	a->queue[s->log].n_extents += shape->n_extents;
+	s->n_extents += (uint32_t)item_parts(shape);
+	a->queue[s->log].n_extents += (uint32_t)item_parts(shape);
+	arena_own_parts(a, item_off, shape);
 	a->live_bytes += memory;
 	a->live_squares += (memory / 8) * (memory / 8);
 	expiry_add(a, s, shape, expiry_s);
@@ -369,8 +241,8 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 
 	s->live_bytes -= (uint32_t)shape->record_bytes;
 	s->n_live--;
-	s->n_extents -= shape->n_extents;
-	a->queue[s->log].n_extents -= shape->n_extents;
+	s->n_extents -= (uint32_t)item_parts(shape);
+	a->queue[s->log].n_extents -= (uint32_t)item_parts(shape);
 	a->live_bytes -= memory;
 	a->live_squares -= (memory / 8) * (memory / 8);
 	expiry_drop(a, s, shape, item_off);
@@ -381,7 +253,7 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 	if (s->n_live == 0)
 		arena_free(a, i);
 	else
-		level_again(a, i);
+		arena_level_again(a, i);
 }
 
 void
@@ -389,10 +261,12 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 {
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
 		uint32_t e = arena_extent(a, item_off, shape, i);
-		if (e < a->n_segments && a->seg[e].kind == SEG_EXTENT) {
-			a->n_extent_segments--;
-			arena_give_back(a, e);
-		}
+		if (item_extent_segment(shape, i, e) >= a->n_segments)
+			continue;
+		if (i >= shape->n_whole)
+			arena_part_died(a, e);
+		else if (a->seg[e].kind == SEG_EXTENT)
+			arena_free(a, e);
 	}
 }
 
@@ -406,7 +280,7 @@ arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s)
 	expiry_add(a, &a->seg[i], &shape, expiry_s);
 	raise_latest(&a->seg[i], expiry_s);
 	if (a->seg[i].kind == SEG_SEALED)
-		level_again(a, i);
+		arena_level_again(a, i);
 }
 
 /* ---- walking a segment ------------------------------------------------------------------------------------------------------- */

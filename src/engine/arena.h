@@ -22,19 +22,27 @@
 #define ARENA_NO_ROOM     UINT64_MAX
 #define ARENA_CLASSES_MAX 16 /* TTL classes: 0 never expires, the others by geometric bounds */
 #define ARENA_LEVELS      17
-#define ARENA_RESERVE     2  /* segments that only copying may take */
+#define ARENA_RESERVE     3  /* segments that only copying may take */
 
 enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
 
 /* A victim is a sealed segment that is being emptied: it is freed by whoever empties it, not when its last record goes. */
-enum arena_kind { SEG_FREE, SEG_OPEN, SEG_SEALED, SEG_VICTIM, SEG_EXTENT };
+enum arena_kind {
+	SEG_FREE,
+	SEG_OPEN,
+	SEG_SEALED,
+	SEG_VICTIM,
+	SEG_EXTENT,
+	SEG_PARTS,
+	SEG_PARTS_VICTIM
+};
 
 /* Several are looked at for each SET: what that needs lies on one line, spans.due_s at its end. */
 struct segment {
 	_Alignas(64) uint32_t used_bytes; /* appended so far */
 	uint32_t live_bytes;  /* of records that a slot leads to */
 	uint32_t n_live;
-	uint32_t n_extents;   /* segments that its live records own */
+	uint32_t n_extents;   /* parts that its live records own, a whole segment being 8 */
 	uint32_t latest_s;    /* no live item outlives it; UINT32_MAX: some never expire */
 	uint32_t opened_s;    /* for those who look on; a recovered one: when it was recovered */
 	uint32_t next, prev;  /* in its log's queue, oldest first, or in the free list */
@@ -50,7 +58,7 @@ _Static_assert(offsetof(struct segment, spans.due_s) < 64, "looking at a segment
 struct arena_queue {
 	uint32_t oldest, newest;
 	uint32_t n_segments; /* sealed and open of this log */
-	uint32_t n_extents;  /* owned by its live records */
+	uint32_t n_extents;  /* parts owned by its live records */
 };
 
 struct arena {
@@ -62,7 +70,13 @@ struct arena {
 	uint32_t seg_bytes;
 	uint32_t open[ARENA_LOGS][ARENA_CLASSES_MAX]; /* ARENA_NONE: none */
 	struct arena_queue queue[ARENA_LOGS];
-	uint32_t n_extent_segments;
+	uint32_t n_extent_segments; /* whole ones, and those that have parts */
+	uint32_t open_parts;        /* the segment whose next part is taken; ARENA_NONE: none */
+	/*
+	 * by part: the offset of the live record that lists it, plus 1; 0:
+	 * there is none
+	 */
+	uint64_t *owner;
 	uint64_t live_bytes; /* records and whole extents */
 	uint64_t live_squares; /* the sum of the squares of what each live item takes, in units of 8 bytes: less than 2^60 */
 	uint64_t births;     /* segments ever opened */
@@ -87,16 +101,44 @@ bool arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_cla
 uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve);
 
 /*
- * Takes record_bytes for a copy, of the reserve too. While a segment is cleaned
- * this finds a place for each of its records if one segment was free at the
- * beginning: into the last free one goes all that is left, of whatever log and
- * class. ARENA_NO_ROOM: there was none.
+ * Takes record_bytes for a copy, of the reserve but for `reserve` segments.
+ * While a segment is cleaned this finds a place for each of its records if one
+ * segment was free at the beginning: into the last free one goes all that is
+ * left, of whatever log and class. ARENA_NO_ROOM: there was none.
  */
-uint64_t arena_append_copy(
-    struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
+uint64_t arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class,
+    uint64_t record_bytes, uint32_t reserve);
 
 /* Takes a whole segment for an extent. ARENA_NONE: no free segment beyond ARENA_RESERVE. */
 uint32_t arena_take_extent(struct arena *a);
+
+/* A live record lists another part in place of this one, which is dead. */
+void arena_part_died(struct arena *a, uint32_t part);
+
+/*
+ * Takes a part, and its number in the arena: of the segment whose parts are
+ * taken one after another, or of a fresh one. Parts are not taken twice before
+ * all of their segment are dead. ARENA_NONE: no free segment beyond `reserve`.
+ */
+uint32_t arena_take_part(struct arena *a, uint32_t reserve);
+
+/*
+ * The free segments that extents of this shape need beyond the parts at hand.
+ */
+uint32_t arena_extents_need(const struct arena *a, const struct item_shape *shape);
+
+/*
+ * The k-th live part of a segment of parts and the record that lists it; false:
+ * there are no more.
+ */
+bool arena_walk_parts(
+    const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *ret_item_off);
+
+/*
+ * The parts that are taken next are of a fresh segment; what lives in this one
+ * is little enough to be cleaned.
+ */
+void arena_seal_parts(struct arena *a);
 
 /* A record at item_off was linked, or unlinked. A sealed segment whose last record goes is freed, and so are extents. */
 void arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s);
@@ -118,7 +160,7 @@ void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
  * Of the sealed segments with the least live bytes, to a sixteenth, the one that has been so for longest: what its bytes were going to
  * lose soon they have lost. ARENA_NONE: none is sealed.
  */
-uint32_t arena_emptiest(const struct arena *a);
+uint32_t arena_emptiest(const struct arena *a, bool logs_only);
 
 /* Begins to empty a sealed segment: it is freed by arena_free, not by itself. */
 void arena_take_victim(struct arena *a, uint32_t seg_idx);
@@ -129,7 +171,7 @@ void arena_take_victim(struct arena *a, uint32_t seg_idx);
  */
 void arena_leave_victim(struct arena *a, uint32_t seg_idx);
 
-/* Frees a segment that has no live record. */
+/* Frees a segment that has no live record, or no live part. */
 void arena_free(struct arena *a, uint32_t seg_idx);
 
 /*
@@ -146,7 +188,13 @@ int arena_recovered(struct arena *a);
 static inline uint64_t
 arena_memory(const struct arena *a, const struct item_shape *shape)
 {
-	return shape->record_bytes + ((uint64_t)shape->n_extents << a->seg_shift);
+	return shape->record_bytes + (item_parts(shape) << (a->seg_shift - SEG_PARTS_SHIFT));
+}
+
+static inline bool
+arena_is_log(const struct segment *s)
+{
+	return s->kind == SEG_OPEN || s->kind == SEG_SEALED || s->kind == SEG_VICTIM;
 }
 
 /*
@@ -164,10 +212,11 @@ arena_copy_bytes(const struct segment *s)
 static inline uint32_t
 arena_net_bytes(const struct arena *a, const struct segment *s)
 {
-	uint64_t freed = (uint64_t)s->spans.expired.extents << a->seg_shift, copied = arena_copy_bytes(s);
+	uint64_t freed = (uint64_t)s->spans.expired.extents << (a->seg_shift - SEG_PARTS_SHIFT),
+		 copied = arena_copy_bytes(s);
 
 	/* larger than a sixteenth of a segment */
-	if (s->live_bytes / 16 > (uint64_t)s->n_live << a->seg_shift >> 8) {
+	if (arena_is_log(s) && s->live_bytes / 16 > (uint64_t)s->n_live << a->seg_shift >> 8) {
 		uint32_t each = s->live_bytes / s->n_live;
 		copied += a->seg_bytes % each;
 	}
@@ -193,6 +242,17 @@ arena_extent(const struct arena *a, uint64_t item_off, const struct item_shape *
 	uint64_t w = word_load_rlx(arena_word(a, item_off + shape->extents_at + (uint64_t)(i / 2) * 8));
 
 	return (uint32_t)(w >> (32 * (i % 2)));
+}
+
+/* In a record that nobody can reach yet. */
+static inline void
+arena_set_extent(const struct arena *a, uint64_t item_off, const struct item_shape *shape,
+    uint32_t i, uint32_t n)
+{
+	struct word *at = arena_word(a, item_off + shape->extents_at + (uint64_t)(i / 2) * 8);
+	uint64_t mask = UINT64_C(0xffffffff) << (32 * (i % 2));
+
+	word_store_rlx(at, (word_load_rlx(at) & ~mask) | (uint64_t)n << (32 * (i % 2)));
 }
 
 #endif

@@ -23,6 +23,16 @@ void arena_queue_push(struct arena *a, enum arena_log log, uint32_t i);
 /* A sealed segment joins those that are about as live as it is. */
 void arena_level_enter(struct arena *a, uint32_t i);
 
+void arena_level_leave(struct arena *a, uint32_t i);
+/* What lives in it has changed. */
+void arena_level_again(struct arena *a, uint32_t i);
+
+/* The parts that a live record lists are its own from now on. */
+void arena_own_parts(struct arena *a, uint64_t item_off, const struct item_shape *shape);
+
+/* Takes a free segment, which there must be. */
+uint32_t arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_class);
+
 /* The segment is free. */
 void arena_give_back(struct arena *a, uint32_t i);
 

@@ -7,22 +7,59 @@
 
 #include "engine/arena_private.h"
 
+/*
+ * Takes one extent of a live record; false: there is none of that number, or it
+ * is taken.
+ */
+static bool
+recover_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
+{
+	uint32_t e = arena_extent(a, item_off, shape, k), i = item_extent_segment(shape, k, e);
+	struct segment *s = &a->seg[i];
+
+	if (i >= a->n_segments || i == arena_seg_of(a, item_off))
+		return false;
+	bool fresh = s->kind == SEG_FREE && s->n_live == 0;
+	if (k < shape->n_whole) {
+		if (fresh)
+			s->kind = SEG_EXTENT;
+		return fresh;
+	}
+	if ((!fresh && s->kind != SEG_PARTS) || a->owner[e] != 0)
+		return false;
+	s->kind = SEG_PARTS;
+	s->n_live++;
+	s->live_bytes += a->seg_bytes >> SEG_PARTS_SHIFT;
+	a->owner[e] = item_off + 1;
+	return true;
+}
+
+static void
+give_up_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
+{
+	uint32_t e = arena_extent(a, item_off, shape, k);
+	struct segment *s = &a->seg[item_extent_segment(shape, k, e)];
+
+	if (k >= shape->n_whole) {
+		s->n_live--;
+		s->live_bytes -= a->seg_bytes >> SEG_PARTS_SHIFT;
+		a->owner[e] = 0;
+	}
+	if (s->n_live == 0)
+		s->kind = SEG_FREE;
+}
+
 bool
 arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape)
 {
-	uint32_t self = arena_seg_of(a, item_off), i;
+	uint32_t k = 0;
 
-	for (i = 0; i < shape->n_extents; i++) {
-		uint32_t e = arena_extent(a, item_off, shape, i);
-		if (e >= a->n_segments || e == self || a->seg[e].kind != SEG_FREE ||
-		    a->seg[e].n_live != 0)
-			break;
-		a->seg[e].kind = SEG_EXTENT;
-	}
-	if (i == shape->n_extents)
+	while (k < shape->n_extents && recover_extent(a, item_off, shape, k))
+		k++;
+	if (k == shape->n_extents)
 		return true;
-	while (i-- > 0)
-		a->seg[arena_extent(a, item_off, shape, i)].kind = SEG_FREE;
+	while (k-- > 0)
+		give_up_extent(a, item_off, shape, k);
 	return false;
 }
 
@@ -56,7 +93,12 @@ arena_recovered(struct arena *a)
 		struct segment *s = &a->seg[i];
 		if (ROLE_BIRTH(role) > a->births)
 			a->births = ROLE_BIRTH(role);
-		if (s->n_live > 0) {
+		if (s->kind == SEG_PARTS) {
+			s->used_bytes = a->seg_bytes;
+			s->latest_s = UINT32_MAX;
+			arena_level_enter(a, i);
+			a->n_extent_segments++;
+		} else if (s->n_live > 0) {
 			s->kind = SEG_SEALED;
 			arena_level_enter(a, i);
 			s->ttl_class =

@@ -41,7 +41,8 @@ log_bytes(const struct evict *e, enum arena_log log)
 {
 	const struct arena_queue *q = &e->arena->queue[log];
 
-	return (uint64_t)(q->n_segments + q->n_extents) << e->arena->seg_shift;
+	return ((uint64_t)q->n_segments << e->arena->seg_shift) +
+	    ((uint64_t)q->n_extents << (e->arena->seg_shift - SEG_PARTS_SHIFT));
 }
 
 uint64_t
@@ -129,17 +130,6 @@ evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 
 /* ---- one item --------------------------------------------------------------------------------------------------------- */
 
-void
-evict_unlink(struct evict *e, const struct table_place *place)
-{
-	struct record r = record_load(e->arena, table_item_off(place->slot));
-
-	e->n.payload_dropped += item_key_bytes(r.word0) + item_value_bytes(r.word0);
-	table_unlink(e->table, place);
-	CRASH_POINT("evict:unlinked");
-	arena_drop_live(e->arena, r.off, &r.shape, false);
-}
-
 static uint8_t
 hint_of(const struct evict *e, uint64_t ref)
 {
@@ -155,29 +145,6 @@ set_hint(const struct evict *e, uint64_t ref, uint8_t hint)
 
 	if (b != NULL)
 		byte_store_rlx(b, hint); /* relaxed: hints order nothing */
-}
-
-/*
- * Copies a record to a place that was taken for it; its extents stay where they
- * are.
- */
-static void
-move_record(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
-    uint64_t to)
-{
-	struct arena *a = e->arena;
-	struct word *src = arena_word(a, r->off), *dst = arena_word(a, to);
-
-	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
-		word_store_rlx(&dst[i], word_load_rlx(&src[i])); /* relaxed: the switch that follows guards it */
-	CRASH_POINT("clean:copied");
-	table_switch(e->table, place, to);
-	arena_drop_live(a, r->off, &r->shape, true);
-	arena_add_live(a, to, &r->shape, item_expiry_s(r->word0));
-	e->n.bytes_copied += r->shape.record_bytes;
-	v->kept += (uint32_t)r->shape.record_bytes;
-	if (e->fresh_off == r->off)
-		e->fresh_off = to;
 }
 
 enum fate { KEPT, GOES, NO_PLACE };
@@ -196,11 +163,11 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 	uint64_t to;
 
 	if (v->kind != VICTIM_EVICT) {
-		to = arena_append_copy(e->arena, log, ttl_class, r->shape.record_bytes);
+		to = arena_append_copy(e->arena, log, ttl_class, r->shape.record_bytes, 0);
 		if (to == ARENA_NO_ROOM)
 			return NO_PLACE;
 		e->n.bytes_cleaned += r->shape.record_bytes;
-		move_record(e, v, r, place, to);
+		evict_move_record(e, v, r, place, to);
 		return KEPT;
 	}
 	due = price(e, log, record_memory(e->arena, r));
@@ -212,21 +179,9 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 	to = arena_append(e->arena, ARENA_MAIN, ttl_class, r->shape.record_bytes, 1);
 	if (to == ARENA_NO_ROOM)
 		return GOES;
-	move_record(e, v, r, place, to);
+	evict_move_record(e, v, r, place, to);
 	set_hint(e, place->ref, log == ARENA_SMALL ? change(hint, due) : hint - due);
 	return KEPT;
-}
-
-/* Why an item's memory may be taken back, counted; false: it lives. */
-bool
-evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
-{
-	bool flushed = record_is_flushed(e->arena, r, e->cutoff),
-	     expired = item_expired(item_expiry_s(r->word0), now_s);
-
-	e->n.flushed += flushed;
-	e->n.expired += !flushed && expired;
-	return flushed || expired;
 }
 
 /* False: a live item has no place to be copied to. */
@@ -292,11 +247,13 @@ evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 bool
 evict_choose_clean(struct evict *e)
 {
-	uint32_t i = arena_emptiest(e->arena);
+	uint32_t i = arena_emptiest(e->arena, e->arena->n_free <= PARTS_RESERVE);
 
 	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
 	uint32_t copy_bytes = arena_copy_bytes(&e->arena->seg[i]);
+	if (e->arena->seg[i].kind == SEG_PARTS)
+		copy_bytes += copy_bytes / 2; /* and the records that list them */
 	if (arena_net_bytes(e->arena, &e->arena->seg[i]) >= CLEAN_LIVE_MAX(e->arena->seg_bytes))
 		return false;
 	if (copy_bytes <= e->clean_credit)
@@ -409,13 +366,19 @@ finish_victim(struct evict *e, struct victim *v)
 bool
 evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 {
-	uint64_t off;
+	uint64_t off = 0;
+	bool more, done;
 
-	if (!arena_walk(e->arena, v->seg, &v->cursor, &off)) {
-		finish_victim(e, v);
-		return true;
+	if (e->arena->seg[v->seg].kind == SEG_PARTS_VICTIM) {
+		more = arena_walk_parts(e->arena, v->seg, &v->cursor, &off);
+		done = !more || evict_examine_parts(e, v, off, now_s);
+	} else {
+		more = arena_walk(e->arena, v->seg, &v->cursor, &off);
+		done = !more || examine(e, v, off, now_s);
 	}
-	if (examine(e, v, off, now_s))
+	if (!more)
+		finish_victim(e, v);
+	if (done)
 		return true;
 	arena_leave_victim(e->arena, v->seg);
 	v->seg = ARENA_NONE;

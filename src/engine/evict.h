@@ -97,12 +97,11 @@ void evict_fini(struct evict *e);
  */
 enum arena_log evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint);
 
-/* What a SET takes: a record at the end of a log, and whole segments. */
+/* What a SET takes: a record at the end of a log, and its extents. */
 struct evict_need {
 	enum arena_log log;
 	uint32_t ttl_class;
-	uint64_t record_bytes;
-	uint32_t n_extents;
+	const struct item_shape *shape;
 	uint32_t reserve; /* segments that stay free for copying: ARENA_RESERVE, or 1 */
 };
 

@@ -23,6 +23,25 @@
 #define AHEAD_SEGMENTS                2 /* free beyond the reserve: below it, work is done ahead */
 
 /*
+ * Free segments that cleaning parts leaves to the cleaning of logs, which comes
+ * to an end with one.
+ */
+#define PARTS_RESERVE 1
+
+/*
+ * Copies a record to a place that was taken for it; its extents stay where they
+ * are.
+ */
+void evict_move_record(struct evict *e, struct victim *v, const struct record *r,
+    struct table_place *place, uint64_t to);
+
+/*
+ * What becomes of a record that lists a part of a victim. False: it lives, and
+ * there is no memory for a copy.
+ */
+bool evict_examine_parts(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s);
+
+/*
  * Whether an item's memory may be taken back, counted as expired or flushed;
  * false: it lives.
  */

@@ -12,9 +12,9 @@
 static bool
 has_room(const struct evict *e, const struct evict_need *need)
 {
-	uint32_t n = need->n_extents +
-		     !arena_open_fits(e->arena, need->log, need->ttl_class, need->record_bytes);
+	uint32_t n = arena_extents_need(e->arena, need->shape);
 
+	n += !arena_open_fits(e->arena, need->log, need->ttl_class, need->shape->record_bytes);
 	return e->arena->n_free >= need->reserve + n;
 }
 
@@ -103,8 +103,12 @@ evict_flush(struct evict *e, uint64_t cutoff)
 static bool
 seal_for_cleaning(struct evict *e)
 {
-	bool any = false;
+	uint32_t parts = e->arena->open_parts;
+	bool any = parts != ARENA_NONE &&
+	    e->arena->seg[parts].live_bytes < CLEAN_LIVE_MAX(e->arena->seg_bytes);
 
+	if (any)
+		arena_seal_parts(e->arena);
 	for (unsigned log = 0; log < ARENA_LOGS; log++)
 		for (uint32_t c = 0; c < e->arena->n_classes; c++) {
 			uint32_t i = e->arena->open[log][c];
@@ -154,7 +158,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	 * What is kept of a victim may take up as much elsewhere, for the waste
 	 * at segments' ends: hot_run alone doesn't end this.
 	 */
-	e->hot_left = EVICT_HOT_RUN_MAX * (1 + need->n_extents);
+	e->hot_left = EVICT_HOT_RUN_MAX * (1 + arena_extents_need(e->arena, need->shape));
 	/*
 	 * Where nothing may be evicted, dead memory must come back although
 	 * nothing can be stored that would pay for it.
@@ -162,7 +166,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	e->clean_left = 0;
 	if (!e->enabled && (now_s != e->futile_s ||
 			       live_bytes + e->arena->seg_bytes / 2 <= e->futile_live_bytes))
-		e->clean_left = CLEAN_VICTIMS_MAX(need->n_extents);
+		e->clean_left = CLEAN_VICTIMS_MAX(arena_extents_need(e->arena, need->shape));
 	while (!has_room(e, need))
 		if (!step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
 			e->futile_s = now_s;

@@ -35,12 +35,17 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		place = *old;
 		table_switch(&s->table, &place, w->item_off);
 		s->payload_bytes -= item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
+		/*
+		 * In this order: what goes may have the last live part of a
+		 * segment that the new one has parts of.
+		 */
+		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 		arena_drop_live(&s->arena, gone.off, &gone.shape, false);
 	} else {
 		/* take_memory made sure of it */
 		(void)table_link(&s->table, key->hash, w->item_off, &place);
+		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	}
-	arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	s->payload_bytes += w->key_bytes + w->value_bytes;
 	s->bytes_written += arena_memory(&s->arena, &w->shape);
 	s->total_items++;
@@ -66,7 +71,7 @@ take_memory(struct store *s, const struct store_key *key, struct value_write *w,
 	w->log = evict_log_for(&s->evict, key->hash, arena_memory(&s->arena, &w->shape), &w->hint);
 	w->ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
 	struct evict_need need = {
-	    w->log, w->ttl_class, w->shape.record_bytes, w->shape.n_extents, reserve};
+	    w->log, w->ttl_class, &w->shape, reserve};
 	if (!evict_room(&s->evict, &need, now_s))
 		return false;
 	if (!table_find(&s->table, key->hash, key->bytes, key->len, &place) &&

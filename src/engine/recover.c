@@ -37,8 +37,9 @@ record_sound(const struct walk *w, uint64_t off, struct record *ret)
 	*ret = record_load(a, off);
 	uint32_t key_bytes = item_key_bytes(ret->word0);
 	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
-	    item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->seg_shift) &&
-	    a->seg[arena_seg_of(a, off)].kind != SEG_EXTENT;
+	       item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->seg_shift) &&
+	       a->seg[arena_seg_of(a, off)].kind != SEG_EXTENT &&
+	       a->seg[arena_seg_of(a, off)].kind != SEG_PARTS;
 }
 
 /* Its value may have been stored without the CAS id that goes with it. The mark is raised before an id is used. */
@@ -113,7 +114,7 @@ static int
 list_segments(struct arena *a, struct table *t)
 {
 	for (uint32_t i = 0; i < a->n_segments; i++) {
-		if (a->seg[i].n_live == 0)
+		if (a->seg[i].n_live == 0 || a->seg[i].kind == SEG_PARTS)
 			continue;
 		a->seg[i].listed = malloc(a->seg[i].n_live * sizeof(uint32_t));
 		if (a->seg[i].listed == NULL)

@@ -17,7 +17,7 @@ void
 value_plan(const struct arena *a, struct value_write *w, uint32_t state)
 {
 	w->state = state | (w->flags != 0 ? ITEM_FLAGS : 0);
-	if (item_needs_extents(w->state, w->key_bytes, w->value_bytes, a->seg_bytes))
+	if (item_wants_extents(w->state, w->key_bytes, w->value_bytes, a->seg_bytes))
 		w->state |= ITEM_EXTENTS;
 	w->shape = item_shape(w->state, w->key_bytes, w->value_bytes, a->seg_shift);
 }
@@ -30,10 +30,17 @@ begin_piece(struct arena *a, struct value_write *w)
 
 	w->piece_room = w->shape.tail_bytes;
 	if (w->piece < w->shape.n_extents) {
-		at = (uint64_t)arena_extent(a, w->item_off, &w->shape, w->piece) << a->seg_shift;
-		w->piece_room = a->seg_bytes;
+		uint32_t extent = arena_extent(a, w->item_off, &w->shape, w->piece);
+		at = item_extent_off(&w->shape, w->piece, extent, a->seg_shift);
+		w->piece_room = UINT64_C(1) << item_extent_shift(&w->shape, w->piece, a->seg_shift);
 	}
 	w->to = (struct copy_in){.at = arena_word(a, at)};
+}
+
+static uint32_t
+take_piece(struct arena *a, const struct value_write *w, uint32_t i)
+{
+	return i < w->shape.n_whole ? arena_take_extent(a) : arena_take_part(a, ARENA_RESERVE);
 }
 
 void
@@ -58,9 +65,9 @@ value_begin(struct arena *a, struct value_write *w, uint64_t cas)
 	}
 	copy_in_end(&w->to);
 	for (uint32_t i = 0; i < w->shape.n_extents; i += 2) {
-		uint64_t pair = arena_take_extent(a);
+		uint64_t pair = take_piece(a, w, i);
 		if (i + 1 < w->shape.n_extents)
-			pair |= (uint64_t)arena_take_extent(a) << 32;
+			pair |= (uint64_t)take_piece(a, w, i + 1) << 32;
 		copy_in_word(&w->to, pair);
 	}
 	CRASH_POINT("extents:listed");
@@ -115,18 +122,22 @@ value_end(struct arena *a, struct value_write *w)
 void
 value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_t n, void *buf)
 {
+	const struct item_shape *shape = &r->shape;
+	uint64_t in_whole = (uint64_t)shape->n_whole << a->seg_shift;
+	uint64_t in_extents = item_parts(shape) << (a->seg_shift - SEG_PARTS_SHIFT);
 	unsigned char *out = buf;
 
 	while (n > 0) {
-		uint32_t piece = r->shape.n_extents;
-		uint64_t skip = from, at = r->off + r->shape.value_at, room = n;
-		if (from >> a->seg_shift < r->shape.n_extents) {
-			piece = (uint32_t)(from >> a->seg_shift);
-			skip = from & (a->seg_bytes - 1);
-			at = (uint64_t)arena_extent(a, r->off, &r->shape, piece) << a->seg_shift;
-			room = a->seg_bytes - skip;
-		} else {
-			skip -= (uint64_t)r->shape.n_extents << a->seg_shift;
+		uint64_t skip = from - in_extents, at = r->off + shape->value_at, room = n;
+		if (from < in_extents) {
+			bool whole = from < in_whole;
+			unsigned shift = a->seg_shift - (whole ? 0 : SEG_PARTS_SHIFT);
+			uint64_t in_kind = whole ? from : from - in_whole;
+			uint32_t piece =
+			    (uint32_t)(in_kind >> shift) + (whole ? 0 : shape->n_whole);
+			skip = in_kind & ((UINT64_C(1) << shift) - 1);
+			at = (uint64_t)arena_extent(a, r->off, shape, piece) << shift;
+			room = (UINT64_C(1) << shift) - skip;
 		}
 		uint64_t here = n < room ? n : room;
 		copy_out(out, arena_word(a, at), (at & 7) + skip, here);

@@ -115,10 +115,11 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 
 	for (uint32_t i = 0; i <= shape->n_extents; i++) {
 		bool tail = i == shape->n_extents;
-		uint32_t segment = tail ? 0 : lookup_extent(pin->item, shape, i);
-		size_t end = tail ? shape->tail_bytes : (size_t)1 << m->seg_shift;
+		uint32_t extent = tail ? 0 : lookup_extent(pin->item, shape, i);
+		unsigned shift = item_extent_shift(shape, i, m->seg_shift);
+		size_t end = tail ? shape->tail_bytes : (size_t)1 << shift;
 
-		if (!tail && segment >= m->n_segments)
+		if (!tail && item_extent_segment(shape, i, extent) >= m->n_segments)
 			return false;
 		end = end < left ? end : left;
 		for (size_t at = 0; at < end; at += sizeof(piece)) {
@@ -126,7 +127,7 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 			if (tail)
 				copy_out(piece, pin->item, shape->value_at + at, here);
 			else
-				copy_out(piece, m->arena, ((size_t)segment << m->seg_shift) + at, here);
+				copy_out(piece, m->arena, ((size_t)extent << shift) + at, here);
 			if (!number_piece(n, piece, here))
 				return true;
 		}

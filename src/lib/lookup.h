@@ -290,7 +290,7 @@ lookup_extents_sum(const struct map *m, const struct word *item, const struct it
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
-		uint32_t segment = lookup_extent(item, shape, i);
+		uint32_t segment = item_extent_segment(shape, i, lookup_extent(item, shape, i));
 		if (segment >= m->n_segments)
 			return false;
 		sum += word_load_rlx(&m->segments[segment].incarnation); /* relaxed: seq_validate or seq_standing orders it */
@@ -423,11 +423,13 @@ lookup_copy(const struct map *m, const struct lookup_pinned *pin, void *buf)
 	size_t left = item_value_bytes(pin->word0) - shape->tail_bytes;
 
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
-		uint32_t segment = lookup_extent(pin->item, shape, i);
-		size_t here = left >> m->seg_shift != 0 ? (size_t)1 << m->seg_shift : left;
-		if (segment >= m->n_segments)
+		uint32_t extent = lookup_extent(pin->item, shape, i);
+		unsigned shift = item_extent_shift(shape, i, m->seg_shift);
+		size_t here = left >> shift != 0 ? (size_t)1 << shift : left;
+		if (item_extent_segment(shape, i, extent) >= m->n_segments)
 			return false;
-		copy_out(out, m->arena, (size_t)segment << m->seg_shift, here);
+		copy_out(
+		    out, m->arena, (size_t)item_extent_off(shape, i, extent, m->seg_shift), here);
 		out += here;
 		left -= here;
 	}

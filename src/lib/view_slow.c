@@ -24,11 +24,12 @@ place_of(const struct read *rd, struct peek_view *ret)
 	if ((item_state(pin->word1) & ITEM_COUNTER) != 0 || shape->n_extents + (shape->tail_bytes > 0) > 1)
 		return false;
 	if (shape->n_extents == 1) {
-		uint32_t segment = lookup_extent(pin->item, shape, 0);
+		uint32_t extent = lookup_extent(pin->item, shape, 0);
+		uint32_t segment = item_extent_segment(shape, 0, extent);
 		if (segment >= m->n_segments)
 			return false; /* the list was overwritten: the caller finds that it doesn't stand */
 		value = m->arena;
-		value_at = (size_t)segment << m->seg_shift;
+		value_at = (size_t)item_extent_off(shape, 0, extent, m->seg_shift);
 		incarnation = &m->segments[segment].incarnation;
 		stands = pin->extents_sum; /* of one */
 	}

@@ -8,12 +8,17 @@
  *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; those of fewer tags stand in it more than once
  *   key         8-byte aligned
  *   value       right behind the key; or, if ITEM_EXTENTS:
- *   [words]     at the next word: extents, two 32-bit segment numbers a word, low half first
- *   [tail]      the value's rest that fills no segment, if it is listed inline
+ *   [words]     at the next word: extents, two 32-bit numbers a word, low half first
+ *   [tail]      the value's rest that fills no part
  *
- * An item that is at most half a segment long is inline. A longer one keeps its value in whole segments. Its last, partly
- * filled piece stands inline behind the list when the record stays within half a segment so, and in a segment of its own
- * otherwise. All of this follows from the lengths and the layout bits: item_shape computes it for writer and reader.
+ * An item whose copies fill a segment well is inline: the writer decides. The
+ * value of another lies in whole segments; of the rest each eighth of a segment
+ * (SEG_PARTS_SHIFT) lies in a part, and what is left stands inline behind the
+ * list. A rest of 7 parts or more has a whole segment too. In the list the whole
+ * segments come first, then the parts, by their number in the arena: 8 times
+ * their segment's, plus their place in it. All of this but the writer's choice
+ * follows from the lengths and the layout bits: item_shape computes it for writer
+ * and reader.
  */
 #ifndef PEEK_SHM_ITEM_H
 #define PEEK_SHM_ITEM_H
@@ -31,7 +36,8 @@ struct item_shape {
 	uint32_t key_at;       /* byte offsets from the item's first byte */
 	uint32_t value_at;     /* of the inline value or the inline tail */
 	uint32_t extents_at;   /* of the list; 0 if there is none */
-	uint32_t n_extents;
+	uint32_t n_extents;    /* whole segments and parts */
+	uint32_t n_whole;      /* of these, whole segments; they come first */
 	uint32_t tail_bytes;   /* of the value, inline */
 	uint64_t record_bytes; /* the item's own bytes in its segment, a multiple of 8 */
 };
@@ -122,11 +128,19 @@ item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint6
 	return false;
 }
 
-/* Whether a value of this length needs whole segments. */
+/*
+ * Whether a value of this length is better kept in extents: inline it would
+ * leave more than 15 % of a segment of such items unused. Records of at most an
+ * eighth of a segment never do.
+ */
 static inline bool
-item_needs_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t seg_bytes)
+item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t seg_bytes)
 {
-	return ITEM_ALIGN((uint64_t)item_key_at(state) + key_bytes + value_bytes) > seg_bytes / 2;
+	uint64_t record_bytes = ITEM_ALIGN((uint64_t)item_key_at(state) + key_bytes + value_bytes);
+
+	if (record_bytes <= seg_bytes / 8)
+		return false;
+	return record_bytes > seg_bytes / 2 || seg_bytes % record_bytes * 20 > seg_bytes * 3;
 }
 
 /* Total for every input: lengths that came out of damaged memory give a shape that item_in_bounds then refuses. */
@@ -143,16 +157,49 @@ item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned se
 		return s;
 	}
 	s.extents_at = (uint32_t)ITEM_ALIGN((uint64_t)s.key_at + key_bytes);
-	s.n_extents = value_bytes >> seg_shift;
-	s.tail_bytes = value_bytes & (uint32_t)(seg_bytes - 1);
-	s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4)) + ITEM_ALIGN((uint64_t)s.tail_bytes);
-	if (s.tail_bytes > 0 && (s.n_extents == 0 || s.record_bytes > seg_bytes / 2)) {
-		s.n_extents++;
+	unsigned part_shift = seg_shift - SEG_PARTS_SHIFT;
+	uint32_t rest = value_bytes & (uint32_t)(seg_bytes - 1), n_parts = rest >> part_shift;
+	s.n_whole = value_bytes >> seg_shift;
+	s.tail_bytes = rest & (uint32_t)((UINT64_C(1) << part_shift) - 1);
+	if (n_parts == (1u << SEG_PARTS_SHIFT) - 1) {
+		s.n_whole++;
+		n_parts = 0;
 		s.tail_bytes = 0;
-		s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4));
 	}
+	s.n_extents = s.n_whole + n_parts;
+	s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4)) +
+			 ITEM_ALIGN((uint64_t)s.tail_bytes);
 	s.value_at = s.extents_at + (uint32_t)ITEM_ALIGN(s.n_extents * UINT64_C(4));
 	return s;
+}
+
+/* What its extents take, in parts. */
+static inline uint64_t
+item_parts(const struct item_shape *s)
+{
+	return ((uint64_t)s->n_whole << SEG_PARTS_SHIFT) + (s->n_extents - s->n_whole);
+}
+
+/*
+ * The segment that the i-th extent, which the list calls n, lies in; how long
+ * it is; and where it begins, if there is such a segment.
+ */
+static inline uint32_t
+item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)
+{
+	return i < s->n_whole ? n : n >> SEG_PARTS_SHIFT;
+}
+
+static inline unsigned
+item_extent_shift(const struct item_shape *s, uint32_t i, unsigned seg_shift)
+{
+	return i < s->n_whole ? seg_shift : seg_shift - SEG_PARTS_SHIFT;
+}
+
+static inline uint64_t
+item_extent_off(const struct item_shape *s, uint32_t i, uint32_t n, unsigned seg_shift)
+{
+	return (uint64_t)n << item_extent_shift(s, i, seg_shift);
 }
 
 /* A record never crosses its segment's end. item_byte_off is from the arena's start. */

@@ -67,6 +67,11 @@
 
 #define SEG_SHIFT_MIN 12 /* 4 KiB */
 #define SEG_SHIFT_MAX 20 /* 1 MiB */
+#ifdef PEEK_MODEL
+#define SEG_PARTS_SHIFT 1u
+#else
+#define SEG_PARTS_SHIFT 3u /* a segment that holds pieces of values has 8 parts of equal length */
+#endif
 
 /* The count word: the number of buckets, and the bit that tells readers to attach anew. */
 #define COUNT_RETIRED (UINT64_C(1) << 63)
@@ -188,7 +193,8 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 	    (uint64_t)LAYOUT_TAG_SLOTS_MAX << 16 | (LAYOUT_STEP_MIN_BYTES | LAYOUT_STEP_PARTS)),                        \
 	    sizeof(struct segment_record)), offsetof(struct header, count)), offsetof(struct header, seg_shift)),      \
 	    offsetof(struct header, socket_path)), (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS),                              \
-	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
+	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), \
+	    (SEG_PARTS_SHIFT << 16) | (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
 
 /* Item header (item.h has the arithmetic). */
 #define ITEM_HEADER_BYTES 16

@@ -322,16 +322,23 @@ read_flushed(void)
 }
 
 /* What a successor drops from a bucket that the dead writer had left in order. */
+/*
+ * As of a writer that was killed once it had stored the cut-off, before it took
+ * the memory back.
+ */
 static void
 setup_flushed_chain(void)
 {
+	struct store_stats st;
+
 	scene_full();
 	world_delete(store, key_b);
 	world_delete(store, key_c);
-	store_flush(store);
+	store_stats(store, &st);
 	world_put(store, key_b, 'B');
 	world_put(store, key_c, 'C');
 	world_put(store, key_d, 'D');
+	word_store_rlx(&world.header.cutoff, st.cas_last);
 }
 
 static void

@@ -219,7 +219,7 @@ static void
 setup_evict(void)
 {
 	world_init(&world, 4, 4, WORLD_SEG_SHIFT);
-	world.map.n_segments = 6;
+	world.map.n_segments = 7;
 	store = world_open(&world);
 	hot = 'a';
 	cold = 'b';

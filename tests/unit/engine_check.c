@@ -27,7 +27,7 @@ recount_one(void *arg, const struct table_place *place)
 	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
 	if (item_expiry_s(r.word0) != 0) {
 		c->expiring.bytes += (uint32_t)r.shape.record_bytes;
-		c->expiring.extents += r.shape.n_extents;
+		c->expiring.extents += (uint32_t)item_parts(&r.shape);
 	}
 	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
@@ -70,7 +70,7 @@ engine_check(struct store *s)
 {
 	struct recount c = {.s = s};
 	struct store_stats st;
-	uint64_t n_lines = 0, n_free_lines = 0, filter, seg_live = 0, kinds[SEG_EXTENT + 1] = {0}, queued = 0;
+	uint64_t n_lines = 0, n_free_lines = 0, filter, seg_live = 0, kinds[SEG_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
 	bool odd = false, past = true;
 
@@ -100,7 +100,7 @@ engine_check(struct store *s)
 	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
 	    : st.payload_bytes != c.payload                  ? "the sum of payload is wrong"
 	    : kinds[SEG_FREE] != s->arena.n_free             ? "the number of free segments is wrong"
-	    : kinds[SEG_EXTENT] != s->arena.n_extent_segments ? "the number of extents is wrong"
+	    : kinds[SEG_EXTENT] + kinds[SEG_PARTS] + kinds[SEG_PARTS_VICTIM] != s->arena.n_extent_segments ? "the number of extents is wrong"
 	    : kinds[SEG_OPEN] + kinds[SEG_SEALED] + kinds[SEG_VICTIM] != queued ? "a segment is in no queue"
 	    : seg_live + (kinds[SEG_EXTENT] << s->arena.seg_shift) != c.live_bytes ? "live bytes of segments don't add up"
 	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents ? "live bytes by expiry don't add up"

@@ -72,7 +72,11 @@ inline_shape_is_a_row_of_fields(void **state)
 	}
 }
 
-/* Every value has room in its extents and tail, no byte twice, and the record fits half a segment unless the list alone fills it. */
+/*
+ * Every value has room in its extents and tail, no byte twice; what isn't used
+ * of them is at most an eighth of a segment, and only where the last one is
+ * whole.
+ */
 static void
 extents_hold_the_value(void **state)
 {
@@ -88,12 +92,40 @@ extents_hold_the_value(void **state)
 		assert_true(s.extents_at % 8 == 0 && s.extents_at >= s.key_at + key && s.extents_at < s.key_at + key + 8);
 		assert_true(s.value_at == s.extents_at + (s.n_extents + 1) / 2 * 8);
 		assert_true(s.record_bytes % 8 == 0 && s.record_bytes >= s.value_at + s.tail_bytes);
-		uint64_t in_extents = value - s.tail_bytes;
-		assert_true(in_extents <= s.n_extents * seg);
-		assert_true(s.n_extents == (in_extents + seg - 1) / seg);
-		if (s.tail_bytes > 0) {
-			assert_true(in_extents % seg == 0);
+		uint64_t in_extents = value - s.tail_bytes, part = seg >> SEG_PARTS_SHIFT;
+		uint64_t held = s.n_whole * seg + (s.n_extents - s.n_whole) * part;
+		assert_true(s.n_whole <= s.n_extents && s.n_extents - s.n_whole < 7 &&
+			    s.tail_bytes < part);
+		assert_int_equal(item_parts(&s) * part, held);
+		assert_true(in_extents <= held && held - in_extents <= part);
+		if (in_extents < held)
+			assert_true(s.n_whole == s.n_extents && s.tail_bytes == 0);
+		assert_true(s.record_bytes <= s.extents_at + (s.n_extents + 1) / 2 * 8 + part);
+	}
+}
+
+/*
+ * What a segment full of records of one length holds, the writer keeps at 85 %;
+ * a value in extents fills more.
+ */
+static void
+no_size_wastes_a_segment(void **state)
+{
+	(void)state;
+	for (unsigned shift = SEG_SHIFT_MIN; shift <= SEG_SHIFT_MAX; shift += 4) {
+		uint64_t seg = UINT64_C(1) << shift;
+		for (uint32_t v = 1; v < 3 * seg; v += 1 + v / 500) {
+			bool out = item_wants_extents(0, 20, v, seg);
+			struct item_shape s = item_shape(out ? ITEM_EXTENTS : 0, 20, v, shift);
+			double in_extents =
+			    (double)item_parts(&s) * (double)(seg >> SEG_PARTS_SHIFT);
+			/* Of a segment, so many records of this length. */
+			double each = (double)seg / (double)(seg / s.record_bytes);
 			assert_true(s.record_bytes <= seg / 2);
+			if (v >= 700)
+				assert_true((double)(20 + v) / (in_extents + each) > 0.8);
+			if (v >= 2000 && shift >= 16)
+				assert_true((double)(20 + v) / (in_extents + each) > 0.845);
 		}
 	}
 }
@@ -227,6 +259,7 @@ main(void)
 		cmocka_unit_test(words_hold_their_fields),
 		cmocka_unit_test(inline_shape_is_a_row_of_fields),
 		cmocka_unit_test(extents_hold_the_value),
+		cmocka_unit_test(no_size_wastes_a_segment),
 		cmocka_unit_test(bounds_are_the_segments),
 		cmocka_unit_test(expiry_is_a_moment),
 		cmocka_unit_test(bucket_idx_is_linear_hashing),

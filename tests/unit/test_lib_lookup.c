@@ -204,7 +204,9 @@ a_pinned_value_outlives_its_bucket(void **state)
 	struct word *own = &h.map.segments[it.item_off >> h.map.seg_shift].incarnation;
 	uint64_t was = word_load_rlx(own);
 	for (uint32_t i = 0; i < it.shape.n_extents; i++) {
-		struct word *w = &h.map.segments[lookup_extent(it.item, &it.shape, i)].incarnation;
+		uint32_t segment =
+		    item_extent_segment(&it.shape, i, lookup_extent(it.item, &it.shape, i));
+		struct word *w = &h.map.segments[segment].incarnation;
 		uint64_t before = word_load_rlx(w);
 		seq_retire(w);
 		assert_false(lookup_stands(&h.map, &it));

@@ -1,0 +1,127 @@
+/*
+ * evict_item.c: one item goes, or is copied elsewhere.
+ */
+#include "engine/crash.h"
+#include "engine/evict_private.h"
+
+void
+evict_unlink(struct evict *e, const struct table_place *place)
+{
+	struct record r = record_load(e->arena, table_item_off(place->slot));
+
+	e->n.payload_dropped += item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	table_unlink(e->table, place);
+	CRASH_POINT("evict:unlinked");
+	arena_drop_live(e->arena, r.off, &r.shape, false);
+}
+
+/* Why an item's memory may be taken back, counted; false: it lives. */
+bool
+evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
+{
+	bool flushed = record_is_flushed(e->arena, r, e->cutoff),
+	     expired = item_expired(item_expiry_s(r->word0), now_s);
+
+	e->n.flushed += flushed;
+	e->n.expired += !flushed && expired;
+	return flushed || expired;
+}
+
+/*
+ * Copies a record to a place that was taken for it; its extents stay where they
+ * are.
+ */
+void
+evict_move_record(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
+    uint64_t to)
+{
+	struct arena *a = e->arena;
+	struct word *src = arena_word(a, r->off), *dst = arena_word(a, to);
+
+	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
+		/* relaxed: the switch that follows guards it */
+		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
+	CRASH_POINT("clean:copied");
+	table_switch(e->table, place, to);
+	arena_drop_live(a, r->off, &r->shape, true);
+	arena_add_live(a, to, &r->shape, item_expiry_s(r->word0));
+	e->n.bytes_copied += r->shape.record_bytes;
+	v->kept += (uint32_t)r->shape.record_bytes;
+	if (e->fresh_off == r->off)
+		e->fresh_off = to;
+}
+
+/*
+ * ---- parts ------------------------------------------------------------------
+ */
+
+/*
+ * Copies the parts of a record that lie in the victim, and the record with a
+ * list of the new ones. False: there is no memory.
+ */
+static bool
+copy_parts(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
+    uint32_t now_s)
+{
+	struct arena *a = e->arena;
+	uint32_t n_words = (a->seg_bytes >> SEG_PARTS_SHIFT) / 8, n_moved = 0;
+	uint32_t from[1u << SEG_PARTS_SHIFT], to[1u << SEG_PARTS_SHIFT],
+	    expiry_s = item_expiry_s(r->word0);
+
+	for (uint32_t i = r->shape.n_whole; i < r->shape.n_extents; i++) {
+		uint32_t part = arena_extent(a, r->off, &r->shape, i);
+		if (part >> SEG_PARTS_SHIFT != v->seg)
+			continue;
+		from[n_moved] = part;
+		to[n_moved] = arena_take_part(a, PARTS_RESERVE);
+		if (to[n_moved++] == ARENA_NONE)
+			return false;
+	}
+	uint64_t off = arena_append_copy(a, a->seg[arena_seg_of(a, r->off)].log,
+	    arena_class(a, expiry_s, now_s), r->shape.record_bytes, PARTS_RESERVE);
+	if (off == ARENA_NO_ROOM)
+		return false;
+	struct word *src = arena_word(a, r->off), *dst = arena_word(a, off);
+	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
+		/* relaxed, all of them: the switch that follows guards them */
+		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
+	for (uint32_t k = 0; k < n_moved; k++) {
+		struct word *part = arena_word(a, (uint64_t)from[k] * n_words * 8),
+			    *copy = arena_word(a, (uint64_t)to[k] * n_words * 8);
+		for (uint32_t i = 0; i < n_words; i++)
+			word_store_rlx(&copy[i], word_load_rlx(&part[i]));
+		for (uint32_t i = r->shape.n_whole; i < r->shape.n_extents; i++)
+			if (arena_extent(a, r->off, &r->shape, i) == from[k])
+				arena_set_extent(a, off, &r->shape, i, to[k]);
+	}
+	CRASH_POINT("parts:copied");
+	table_switch(e->table, place, off);
+	arena_add_live(a, off, &r->shape, expiry_s);
+	for (uint32_t k = 0; k < n_moved; k++)
+		arena_part_died(a, from[k]);
+	arena_drop_live(a, r->off, &r->shape, true);
+	e->n.bytes_copied += r->shape.record_bytes + (uint64_t)n_moved * n_words * 8;
+	e->n.bytes_cleaned += r->shape.record_bytes + (uint64_t)n_moved * n_words * 8;
+	if (e->fresh_off == r->off)
+		e->fresh_off = off;
+	return true;
+}
+
+/*
+ * What becomes of a record that lists a part of a victim. False: it lives, and
+ * there is no memory for a copy.
+ */
+bool
+evict_examine_parts(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
+{
+	struct record r = record_load(e->arena, off);
+	struct table_place place;
+
+	e->n.examined++;
+	if (!table_find_item(e->table, record_hash(e->arena, &r), off, &place))
+		return true;
+	if (!evict_dead_already(e, &r, now_s))
+		return copy_parts(e, v, &r, &place, now_s);
+	evict_unlink(e, &place);
+	return true;
+}
