@@ -93,6 +93,18 @@ ok "one that an installation left, killed by force" .ci/deps install build test
 same "serves once more" 101 cat "$tmp/policy"
 gone "and goes"
 
+# A folder in which another user has built (sudo make) is said before the compiler stumbles over it.
+mkdir -p "$tmp/built/release"
+cp .ci/deps "$tmp/deps"
+ok "a build of one's own" "$tmp/deps" writable "$tmp/built" "$tmp/not-there"
+chmod 555 "$tmp/built/release"
+other=
+[ "$(id -u)" = 0 ] && other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+# shellcheck disable=SC2086 # words
+$other "$tmp/deps" writable "$tmp/built" >"$tmp/out" 2>&1
+[ $? = 1 ] && grep -q "built.* belongs to" "$tmp/out" && grep -q 'rm -rf' "$tmp/out"
+result $? "another user's build is an error that says what to do" "$tmp/out"
+
 # The test that fetches clients from a registry: one that never answers is a skip, not a hang.
 printf '#!/bin/sh\nexec sleep 60\n' >"$tmp/bin/npm"
 printf '#!/bin/sh\n' >"$tmp/bin/node"
