@@ -165,7 +165,8 @@ struct peek_op {
 
 /*
  * n reads whose cache misses overlap. Each is a read of its own; they are not one snapshot. Returns the number of hits, or -EINVAL (ops is
- * NULL); a key of no allowed length is its own operation's -EINVAL.
+ * NULL); a key of no allowed length is its own operation's -EINVAL. Through the socket they are carried out one after the other, and those
+ * behind one that got no answer are -EPROTO unasked.
  */
 ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n);
 

@@ -96,6 +96,7 @@ ssize_t
 WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 {
 	ssize_t n_hits = 0;
+	bool in_vain = false; /* a read through the socket got no answer: those behind it would wait as long */
 
 	if ((ops == NULL && n > 0) || n > SSIZE_MAX)
 		return -EINVAL;
@@ -109,7 +110,11 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 		}
 		/* A key of no allowed length, or no segment to read. */
 		end = begin + 1;
-		ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len, ops[begin].buf, ops[begin].buf_cap);
+		if (in_vain && a == NULL && ops[begin].key_len - 1 < ITEM_KEY_MAX)
+			ops[begin].result = -EPROTO;
+		else
+			ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len, ops[begin].buf, ops[begin].buf_cap);
+		in_vain = in_vain || (a == NULL && ops[begin].result == -EPROTO);
 		n_hits += ops[begin].result >= 0;
 	}
 	return n_hits;

@@ -156,6 +156,44 @@ a_foreign_layout_is_read_through_the_socket(void **state)
 	free(got);
 }
 
+/* Through the socket a batch's operations are asked one by one: one that gets no answer ends the asking. */
+static void
+a_batch_waits_once(void **state)
+{
+	enum { N_OPS = 20 };
+	struct peek_op op[N_OPS];
+	char buf[8];
+	struct peek *q;
+
+	(void)state;
+	assert_int_equal(peek_set(p, "n", 1, "1", 1, 0), 0);
+	for (int i = 0; i < N_OPS; i++)
+		op[i] = (struct peek_op){"n", i == 5 ? 0 : 1, buf, sizeof(buf), 0};
+	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	struct header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(h != MAP_FAILED);
+	close(fd);
+	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
+	assert_int_equal(peek_mget(q, op, N_OPS), N_OPS - 1);
+	uint64_t before = stat_of("total_connections");
+	assert_int_equal(peek_set_timeout(q, 100), 0);
+	kill(daemon_pid, SIGSTOP);
+	ssize_t n_hits = peek_mget(q, op, N_OPS);
+	kill(daemon_pid, SIGCONT);
+	assert_int_equal(n_hits, 0);
+	for (int i = 0; i < N_OPS; i++)
+		assert_int_equal(op[i].result, i == 5 ? -EINVAL : -EPROTO);
+	/* Each that is not answered costs its connection. One is this count's own. */
+	assert_true(stat_of("total_connections") - before <= 3);
+	assert_int_equal(peek_set_timeout(q, 60000), 0);
+	assert_int_equal(peek_mget(q, op, N_OPS), N_OPS - 1);
+	word_store_rlx(&h->version, LAYOUT_VERSION);
+	munmap(h, sizeof(*h));
+	peek_close(q);
+}
+
 int
 main(void)
 {
@@ -163,6 +201,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_stopped_daemon_costs_the_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_reply_is_told_or_asked_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foreign_layout_is_read_through_the_socket, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_batch_waits_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
