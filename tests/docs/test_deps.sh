@@ -95,7 +95,7 @@ gone "and goes"
 
 # A folder in which another user has built (sudo make) is said before the compiler stumbles over it.
 mkdir -p "$tmp/built/release"
-cp .ci/deps "$tmp/deps"
+chmod 755 "$tmp" && cp .ci/deps "$tmp/deps"
 ok "a build of one's own" "$tmp/deps" writable "$tmp/built" "$tmp/not-there"
 chmod 555 "$tmp/built/release"
 other=
