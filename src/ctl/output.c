@@ -21,21 +21,27 @@ is_utf8(const unsigned char *p, size_t n)
 	return true;
 }
 
+/* What is no UTF-8, as the name of a field may be that a foreign daemon sent, stands as \xHH. */
 static void
 json_string(const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
+	size_t len;
 
 	putchar('"');
 	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '"' || p[i] == '\\')
+		if ((len = utf8_bytes(p + i, n - i)) == 0)
+			printf("\\\\x%02x", p[i]);
+		else if (p[i] == '"' || p[i] == '\\')
 			printf("\\%c", p[i]);
 		else if (p[i] < 0x20 || p[i] == 0x7f)
 			printf("\\u%04x", p[i]);
 		else if (utf8_is_control(p + i, n - i))
 			printf("\\u%04x", p[++i]);
-		else
-			putchar(p[i]);
+		else {
+			fwrite(p + i, 1, len, stdout);
+			i += len - 1;
+		}
 	}
 	putchar('"');
 }

@@ -70,6 +70,13 @@ json "help" 20 'r["command"] and r["help"]' ctl --json help
 json "help of one" 1 'r["command"] == "get"' ctl --json get --help
 json "the version of peekctl" 1 'r["peekctl"]' ctl --json -V
 
+# Names of fields come from the daemon, and whoever listens may be another program.
+printf 'STAT n\377\033 1\r\nEND\r\n' >"$tmp/reply"
+socat "UNIX-LISTEN:$tmp/fake,fork" "SYSTEM:read line; cat $tmp/reply; sleep 1" &
+pids="$pids $!"
+for i in $(seq 50); do [ -S "$tmp/fake" ] && break; sleep .1; done
+json "stats of a foreign program" 1 'list(r) == ["n\\xff\x1b"]' "$PEEKCTL" --json -s "$tmp/fake" stats
+
 # A pipe whose reader has gone ends a program by SIGPIPE, and nothing is said. Enough is printed to meet it.
 for i in $(seq 20000); do printf 'set key:%08d 0 0 1 noreply\r\nx\r\n' "$i"; done | socat -t 5 - "UNIX-CONNECT:$SOCK"
 head -c 900000 /dev/zero | ctl set big
