@@ -64,7 +64,6 @@ once_a_second(struct server *s)
 		stat[SHM_STAT_SEGMENT_BYTES] = (uint64_t)st.st_blocks * 512;
 	if (s->a.hints != NULL && fstat(hints_fd(s->a.hints), &st) == 0)
 		stat[SHM_STAT_HINT_PAGE_BYTES] = (uint64_t)st.st_blocks * 512;
-	server_metrics_retry(s->metrics);
 	if (s->a.conf->idle_timeout > 0)
 		close_idle(s);
 	notify_send("STATUS=%llu connections, %llu items", (unsigned long long)stat[SHM_STAT_CURR_CONNECTIONS],
@@ -104,6 +103,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	feed_watchdog(s, now_us);
 	if (!event_pending(&s->huge, EV_TIMEOUT, NULL))
 		on_huge(-1, 0, s);
+	server_metrics_retry(s->metrics);
 	if (s->retry_accept) {
 		s->retry_accept = false;
 		if (!s->accepting)

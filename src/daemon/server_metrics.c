@@ -1,16 +1,23 @@
 /*
- * server_metrics.c: metrics over HTTP: GET or HEAD of /metrics or /, and nothing else. Off unless the setting `metrics` says where.
+ * server_metrics.c: metrics over HTTP: GET or HEAD of /metrics or /, and
+ * nothing else. Off unless the setting `metrics` says where.
  *
- * Whoever may connect can make the daemon render a text of some 12 KB, and hold a descriptor for METRICS_TIMEOUT_S. When descriptors run
- * out, accepting stops until the next second, so that the loop doesn't turn in vain.
+ * Whoever may connect can make the daemon render a text of some 12 KB, and hold
+ * a descriptor for METRICS_TIMEOUT_S, or longer with a byte now and then. So
+ * there are at most OPEN_MAX such connections: the oldest is shut down for one
+ * more. When descriptors run out, or those that are shut down don't end,
+ * accepting stops for a tenth of a second, so that the loop doesn't turn in
+ * vain, and no client of metrics takes the descriptors of the cache's clients.
  */
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -21,11 +28,72 @@
 #define HEADERS_MAX       8192
 #define TEXT_BYTES        16384 /* room that is enough for all rows */
 
+#define OPEN_MAX    32
+#define CLOSING_MAX 32
+
 struct server_metrics {
 	struct server *server;
 	struct evhttp *http;
 	struct evconnlistener *listener; /* belongs to http, also the argument of its callbacks */
+	struct bufferevent *open[OPEN_MAX + CLOSING_MAX]; /* a reference each, oldest first */
+	size_t n_open;
 };
+
+/* ---- how many there are ------------------------------------------------------- */
+
+/*
+ * Of what evhttp has let go of nothing is left but this reference: it has no
+ * callbacks any more.
+ */
+static bool
+is_over(struct bufferevent *bev)
+{
+	bufferevent_data_cb on_read = NULL, on_write = NULL;
+	bufferevent_event_cb on_event = NULL;
+	void *arg = NULL;
+
+	bufferevent_getcb(bev, &on_read, &on_write, &on_event, &arg);
+	return on_read == NULL && on_write == NULL && on_event == NULL;
+}
+
+static void
+sweep(struct server_metrics *m, bool all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_open; i++) {
+		if (all || is_over(m->open[i]))
+			bufferevent_decref(m->open[i]);
+		else
+			m->open[n++] = m->open[i];
+	}
+	m->n_open = n;
+}
+
+/*
+ * The buffer of a connection that was just accepted. NULL: evhttp makes its
+ * own.
+ */
+static struct bufferevent *
+on_accepted(struct event_base *base, void *arg)
+{
+	struct server_metrics *m = arg;
+	struct bufferevent *bev;
+
+	sweep(m, false);
+	if (m->n_open >= OPEN_MAX)
+		shutdown(bufferevent_getfd(m->open[m->n_open - OPEN_MAX]), SHUT_RDWR);
+	if (m->n_open + 1 >= OPEN_MAX + CLOSING_MAX)
+		evconnlistener_disable(m->listener);
+	bev = m->n_open < OPEN_MAX + CLOSING_MAX ? bufferevent_socket_new(base, -1, 0) : NULL;
+	if (bev != NULL) {
+		bufferevent_incref(bev);
+		m->open[m->n_open++] = bev;
+	}
+	return bev;
+}
+
+/* ---- what is asked ------------------------------------------------------------ */
 
 static int
 grow_text(struct wire_out *out, size_t cap_min)
@@ -93,7 +161,10 @@ on_accept_failed(struct evconnlistener *listener, void *arg)
 void
 server_metrics_retry(struct server_metrics *m)
 {
-	if (m != NULL)
+	if (m == NULL)
+		return;
+	sweep(m, false);
+	if (m->n_open < OPEN_MAX + CLOSING_MAX)
 		evconnlistener_enable(m->listener);
 }
 
@@ -118,6 +189,7 @@ server_metrics_open(struct server *s, int fd, struct server_metrics **ret)
 		goto fail;
 	}
 	evconnlistener_set_error_cb(m->listener, on_accept_failed);
+	evhttp_set_bevcb(m->http, on_accepted, m);
 	evhttp_set_allowed_methods(m->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_max_headers_size(m->http, HEADERS_MAX);
 	evhttp_set_max_body_size(m->http, 0);
@@ -140,5 +212,6 @@ server_metrics_free(struct server_metrics *m)
 	if (m == NULL)
 		return;
 	evhttp_free(m->http);
+	sweep(m, true);
 	free(m);
 }

@@ -104,7 +104,7 @@ void server_put_snapshot(void *server, struct wire_out *out);
 /* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening socket, which stays the caller's. -ENOMEM. */
 int server_metrics_open(struct server *s, int fd, struct server_metrics **ret);
 void server_metrics_free(struct server_metrics *m);
-/* Once a second. */
+/* Ten times a second. */
 void server_metrics_retry(struct server_metrics *m);
 
 #endif

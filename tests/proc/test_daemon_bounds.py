@@ -267,4 +267,41 @@ def slow_slices():
     assert c.line() == b"END" and c.line() == b"MN"
 
 
+@test
+def metrics():
+    """connections for metrics are few, whatever they send: the cache's clients keep their descriptors, and a scrape goes on being answered"""
+    path = os.path.join(TMP, "m")
+    d = Daemon("-c", "100", "--metrics=" + path)
+    c = d.client()
+    c.ask(b"version")  # it is accepted
+    base = len(os.listdir("/proc/%d/fd" % d.pid))
+    held = []
+    for i in range(400):
+        held.append(Client(path))
+        if i % 2:
+            held[-1].send(b"GET /metrics HTTP/1.1\r\nX: ")  # and no end
+        if i % 50 == 0:
+            assert c.ask(b"version").startswith(b"VERSION")
+    most = 0
+    for _ in range(10):
+        most = max(most, len(os.listdir("/proc/%d/fd" % d.pid)) - base)
+        time.sleep(0.1)
+    assert most <= 66, most
+    conns = [d.client() for _ in range(90)]
+    for x in conns:
+        assert x.ask(b"version").startswith(b"VERSION")
+
+    def scraped():
+        try:
+            m = Client(path, timeout=10)
+            m.send(b"GET /metrics HTTP/1.0\r\n\r\n")
+            return m.line() == b"HTTP/1.0 200 OK"
+        except OSError:
+            return False
+    wait_for(scraped, 20)
+    for x in held:
+        x.close()
+    wait_for(lambda: len(os.listdir("/proc/%d/fd" % d.pid)) - base <= 90, 20)
+
+
 lib.main()
