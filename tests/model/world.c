@@ -183,7 +183,7 @@ world_readers(struct world *w)
 		r->at = (struct attached){.map = w->map, .p = &r->peek, .cells = r->peek.own.cells};
 		seq_publish_ptr(&r->peek.own.now, &r->at);
 		seq_publish_ptr(&r->peek.newest, &r->at);
-		r->peek.owner_uid = (uid_t)-1;
+		r->peek.owner = (struct owner){(uid_t)-1, (uid_t)-1};
 		memcpy(r->peek.object, "peekd.model", sizeof("peekd.model"));
 		model_keep(&r->peek.own, sizeof(r->peek.own));
 	}
