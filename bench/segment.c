@@ -114,7 +114,7 @@ void
 own_segment_tick_at(struct own_segment *s, uint32_t now_s)
 {
 	s->now_s = now_s;
-	store_tick(s->store, (uint64_t)now_s << 32 | clock_coarse_ms(&s->shift));
+	store_tick(s->store, (uint64_t)now_s << 32 | (uint32_t)clock_coarse_ms(&s->shift));
 }
 
 void

@@ -129,7 +129,7 @@ static bool
 check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 {
 	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
-	uint32_t silent = look_silent_ms(l);
+	uint64_t silent = look_silent_ms(l);
 	struct start_advice start;
 	char advice[256];
 
@@ -139,7 +139,7 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 		return false;
 	}
 	if (silent <= CLOCK_SILENT_MS) {
-		finding(f, FINDING_OK, "heartbeat", NULL, "%u ms ago, process %" PRIu64, silent, pid);
+		finding(f, FINDING_OK, "heartbeat", NULL, "%" PRIu64 " ms ago, process %" PRIu64, silent, pid);
 		return true;
 	}
 	char state = process_state(pid);
@@ -151,7 +151,7 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 		snprintf(advice, sizeof(advice),
 		    "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
 		    pid, state);
-	finding(f, FINDING_BAD, "heartbeat", advice, "silent for %u.%u s", silent / 1000, silent % 1000 / 100);
+	finding(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s", silent / 1000, silent % 1000 / 100);
 	return false;
 }
 

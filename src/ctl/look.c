@@ -42,13 +42,11 @@ look_close(struct look *l)
 	map_close(&l->map);
 }
 
-uint32_t
+uint64_t
 look_silent_ms(const struct look *l)
 {
 	/* relaxed: each word is exact for its moment */
-	uint32_t silent = clock_coarse_ms(&l->shift) - clock_word_ms(word_load_rlx(&l->map.header->clock));
-
-	return silent <= UINT32_MAX - 1000 ? silent : 0; /* the daemon's coarse clock may be a tick ahead */
+	return clock_silent_ms(word_load_rlx(&l->map.header->clock), &l->shift);
 }
 
 bool

@@ -23,7 +23,7 @@ int look_open(const struct ctl *c, struct look *ret);
 void look_close(struct look *l);
 
 /* Milliseconds since the last heartbeat. */
-uint32_t look_silent_ms(const struct look *l);
+uint64_t look_silent_ms(const struct look *l);
 
 /* The name means another segment by now. */
 bool look_retired(const struct look *l);

@@ -215,20 +215,20 @@ put_daemon(const struct screen *s, const char *name)
 	if (n->writer_pid != 0)
 		snprintf(pid.w, sizeof(pid.w), "%" PRIu64, n->writer_pid);
 	/* up: until its last word */
-	int64_t up_s = n->now_unix_s - n->started_unix_s - (s->alive ? 0 : n->silent_ms / 1000);
+	int64_t up_s = n->now_unix_s - n->started_unix_s - (s->alive ? 0 : (int64_t)(n->silent_ms / 1000));
 	line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
 	    name, pid.w, n->writer_pid != 0 ? duration(up_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
 	    value(s, SHM_STAT_MAX_CONNECTIONS), value(s, SHM_STAT_SHM_CLIENTS));
 	if (n->retired)
 		line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
 	else if (n->writer_pid == 0)
-		line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %u.%u s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
+		line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64 " s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
 		    n->silent_ms % 1000 / 100);
 	else if (n->silent_ms > CLOCK_SILENT_MS)
-		line(s, LINE_ALARM, "NO HEARTBEAT for %u.%u s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
+		line(s, LINE_ALARM, "NO HEARTBEAT for %" PRIu64 ".%" PRIu64 " s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
 		    n->silent_ms % 1000 / 100);
 	else
-		line(s, LINE_PLAIN, "heartbeat %u ms ago", n->silent_ms);
+		line(s, LINE_PLAIN, "heartbeat %" PRIu64 " ms ago", n->silent_ms);
 }
 
 static void

@@ -18,7 +18,7 @@ struct sample {
 	int64_t started_unix_s, now_unix_s;
 	uint64_t writer_pid; /* 0: the daemon ended cleanly */
 	uint64_t generation;
-	uint32_t silent_ms;  /* since the last heartbeat */
+	uint64_t silent_ms;  /* since the last heartbeat */
 	bool retired;
 };
 

@@ -14,13 +14,11 @@
 #define LOOKUP_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define LOOKUP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Whether the daemon's heartbeat has stopped. A moment before the heartbeat is fresh: the clocks are read with different grain. */
+/* Whether the daemon's heartbeat has stopped. */
 static inline bool
 lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
 {
-	uint32_t slack_ms = 1000;
-
-	return clock_coarse_ms(shift) - clock_word_ms(clock_word) + slack_ms > CLOCK_SILENT_MS + slack_ms;
+	return clock_silent_ms(clock_word, shift) > CLOCK_SILENT_MS;
 }
 
 /*

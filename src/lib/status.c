@@ -51,11 +51,10 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 	}
 	if (a != NULL) {
 		const struct header *h = a->map.header;
-		uint64_t silent_ms = clock_coarse_ms(&a->shift) - clock_word_ms(word_load_rlx(&h->clock));
 		s.generation = a->map.generation;
 		s.writer_pid = (int64_t)word_load_rlx(&h->writer_pid);
 		s.writer_present = hints_writer_runs(a);
-		s.writer_silent_ms = (uint32_t)silent_ms <= UINT32_MAX - 1000 ? (uint32_t)silent_ms : 0;
+		s.writer_silent_ms = clock_silent_ms(word_load_rlx(&h->clock), &a->shift);
 		s.hinting = a->hints != NULL && word_load_rlx(&h->writer_epoch) == a->epoch;
 		s.n_buckets = word_load_rlx(&h->count) & COUNT_MASK;
 		s.arena_bytes = a->map.arena_bytes;

@@ -27,6 +27,15 @@ is_between(void)
 	    memcmp(own, of_children, (size_t)n) != 0);
 }
 
+static int64_t
+now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 void
 clock_read_shift(struct clock_shift *ret)
 {
@@ -49,15 +58,7 @@ clock_read_shift(struct clock_shift *ret)
 		else if (which[0] == 'b')
 			ret->boottime_ns = -(s * 1000000000LL + ns);
 	}
-}
-
-static int64_t
-now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	ret->suspended_ns = now_ns(CLOCK_BOOTTIME) + ret->boottime_ns - (now_ns(CLOCK_MONOTONIC) + ret->monotonic_ns);
 }
 
 uint64_t
@@ -65,11 +66,11 @@ clock_word_now(const struct clock_shift *shift)
 {
 	uint64_t s = (uint64_t)((now_ns(CLOCK_BOOTTIME) + shift->boottime_ns) / 1000000000) + CLOCK_BASE_S;
 
-	return s << 32 | clock_coarse_ms(shift);
+	return s << 32 | (uint32_t)clock_coarse_ms(shift);
 }
 
-uint32_t
+uint64_t
 clock_coarse_ms(const struct clock_shift *shift)
 {
-	return (uint32_t)((now_ns(CLOCK_MONOTONIC_COARSE) + shift->monotonic_ns) / 1000000);
+	return (uint64_t)((now_ns(CLOCK_MONOTONIC_COARSE) + shift->monotonic_ns) / 1000000);
 }

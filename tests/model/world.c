@@ -263,7 +263,7 @@ ack_look(const struct word *ack)
 int __wrap_fallocate(int fd, int mode, off_t off, off_t n);
 void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t off);
 int __wrap_munmap(void *addr, size_t n);
-uint32_t __wrap_clock_coarse_ms(const struct clock_shift *shift);
+uint64_t __wrap_clock_coarse_ms(const struct clock_shift *shift);
 uint64_t __wrap_clock_word_now(const struct clock_shift *shift);
 int __wrap_map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);
 void __wrap_map_close(struct map *m);
@@ -302,7 +302,7 @@ __wrap_munmap(void *addr, size_t n)
 	return 0;
 }
 
-uint32_t
+uint64_t
 __wrap_clock_coarse_ms(const struct clock_shift *shift)
 {
 	(void)shift;

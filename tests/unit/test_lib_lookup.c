@@ -241,6 +241,17 @@ whatever_is_past_is_a_miss(void **state)
 	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s - 1), STORE_OK);
 	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
+	/* So it has when its lower half has come round again: 2^32 milliseconds, twice that, and half of it later. */
+	for (uint64_t ago_ms = UINT64_C(1) << 31; ago_ms <= UINT64_C(2) << 32; ago_ms *= 2) {
+		struct clock_shift later = {(int64_t)ago_ms * 1000000, (int64_t)ago_ms * 1000000, 0};
+		uint64_t dead = harness_clock(), silent = clock_silent_ms(dead, &later);
+		assert_in_range(silent, ago_ms - 1000, ago_ms + 1000 + 2000);
+		assert_true(lookup_clock_stopped(dead, &later));
+		/* A host that had been suspended for longer than it ran: its monotonic clock lags. */
+		later = (struct clock_shift){(int64_t)ago_ms * 1000000, 0, (int64_t)ago_ms * 1000000};
+		assert_true(lookup_clock_stopped(dead, &later));
+	}
+	assert_false(lookup_clock_stopped(harness_clock(), &shift));
 	/* The same clock with a fresh heartbeat is believed. */
 	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | clock_word_ms(harness_clock()));
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
