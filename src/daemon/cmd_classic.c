@@ -219,12 +219,10 @@ cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			wire_put_text(out, "CLIENT_ERROR flush_all not allowed\r\n");
 		return;
 	}
-	if (at_s <= cmd->now_s) {
-		store_flush_at(cmd->store, 0);
+	if (at_s <= cmd->now_s)
 		store_flush(cmd->store);
-	} else {
+	else
 		store_flush_at(cmd->store, at_s);
-	}
 	if (!req->noreply)
 		wire_put_text(out, "OK\r\n");
 }

@@ -118,28 +118,35 @@ store_next_cas(struct store *s, uint64_t explicit_cas)
 	return s->cas_last;
 }
 
+/*
+ * One store says both where the cut-off is and whether a flush is to come: a
+ * successor, and readers of a dead daemon's segment, find the one state or the
+ * other. relaxed: readers may see it late, never half.
+ */
 static void
-set_cutoff(struct store *s, uint64_t cutoff)
+set_cutoff(struct store *s, uint64_t cutoff, uint32_t flush_at_s)
 {
 	evict_flush(&s->evict, cutoff);
-	/* relaxed: readers may see it late, never half */
-	word_store_rlx(&s->map->header->cutoff, cutoff | (s->flush_at_s != 0 ? CUTOFF_PENDING : 0));
+	s->flush_at_s = flush_at_s;
+	word_store_rlx(&s->map->header->cutoff, cutoff | (flush_at_s != 0 ? CUTOFF_PENDING : 0));
 	CRASH_POINT("flush:cut-off stored");
 }
 
 void
 store_flush(struct store *s)
 {
-	set_cutoff(s, s->cas_last);
+	set_cutoff(s, s->cas_last, 0);
 }
 
 void
 store_flush_at(struct store *s, uint32_t at_s)
 {
-	s->flush_at_s = at_s;
-	word_store_rlx(&s->map->header->flush_at_s, at_s);
-	CRASH_POINT("flush:time stored");
-	set_cutoff(s, s->evict.cutoff);
+	if (at_s != 0) { /* while none is to come nobody looks at the word */
+		word_store_rlx(&s->map->header->flush_at_s, at_s);
+		seq_crash_order(); /* [C1] the time first, then that there is one */
+		CRASH_POINT("flush:time stored");
+	}
+	set_cutoff(s, s->evict.cutoff, at_s);
 }
 
 void
@@ -148,10 +155,8 @@ store_tick(struct store *s, uint64_t clock_word)
 	uint32_t now_s = clock_word_s(clock_word);
 
 	word_store_rlx(&s->map->header->clock, clock_word); /* relaxed: a heartbeat orders nothing */
-	if (s->flush_at_s != 0 && now_s >= s->flush_at_s) {
-		s->flush_at_s = 0;
-		set_cutoff(s, s->cas_last);
-	}
+	if (s->flush_at_s != 0 && now_s >= s->flush_at_s)
+		store_flush(s);
 	evict_ahead(&s->evict, ARENA_NO_ROOM, 0, now_s);
 }
 

@@ -129,7 +129,7 @@ enum store_result store_arith(struct store *s, const struct store_key *key, cons
 
 void store_delete(struct store *s, const struct store_item *item);
 
-/* Everything stored until now vanishes. */
+/* Everything stored until now vanishes. A flush that was to come is taken back. */
 void store_flush(struct store *s);
 
 /* The same, when at_s comes; 0 takes it back. */

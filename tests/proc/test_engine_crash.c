@@ -245,7 +245,6 @@ write_forever(bool until_killed)
 		}
 		if (i % 9000 == 8999 && evicting) {
 			sh->key_in_flight = N_KEYS + 1;
-			store_flush_at(s, 0);
 			store_flush(s);
 			for (uint32_t k = 0; k < N_KEYS; k++)
 				sh->acked[k] = (struct key_state){0};
