@@ -134,7 +134,9 @@ void peek_close(struct peek *p);
 /* ---- reads ------------------------------------------------------------------------------------------------------- */
 
 /*
- * Copies the value of a key into buf and returns its length. No system call, lock, allocation or wait.
+ * Copies the value of a key into buf and returns its length. No system call, lock, allocation or wait; but when the table
+ * has grown beyond what this process has mapped of it, which the first reads after some growth find, three system calls
+ * map the rest (-ENOMEM: there are no addresses or, with mlockall, no lockable memory for it).
  * -ENOSPC: it is longer than buf_cap; buf's content is undefined. A segment that was taken out of use without a successor has no keys.
  */
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);

@@ -44,7 +44,7 @@ place_of(struct hot_slot *table, uint64_t hint_at)
 
 /* The tag of what is in a slot now; 0: no item, or no slot. */
 static uint32_t
-tag_at(const struct look *l, uint64_t hint_at)
+tag_at(struct look *l, uint64_t hint_at)
 {
 	const struct map *m = &l->map;
 	uint64_t line = hint_at / HINT_BYTES_PER_BUCKET;
@@ -62,7 +62,7 @@ tag_at(const struct look *l, uint64_t hint_at)
 }
 
 static void
-sampled(struct hot *h, const struct look *l, uint64_t hint_at, double hits)
+sampled(struct hot *h, struct look *l, uint64_t hint_at, double hits)
 {
 	uint32_t tag = tag_at(l, hint_at);
 	struct hot_slot *s = place_of(h->slot, hint_at);
@@ -79,7 +79,7 @@ sampled(struct hot *h, const struct look *l, uint64_t hint_at, double hits)
 }
 
 static void
-look_at_cell(struct hot *h, const struct look *l, const struct hint_cell *cell, struct hot_seen *seen)
+look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct hot_seen *seen)
 {
 	uint64_t fresh[HINT_SAMPLES], hits;
 	unsigned n = 0;
@@ -104,7 +104,7 @@ look_at_cell(struct hot *h, const struct look *l, const struct hint_cell *cell, 
 }
 
 void
-hot_look(struct hot *h, const struct look *l)
+hot_look(struct hot *h, struct look *l)
 {
 	/* To whom the kernel doesn't tell it says that all are in memory. */
 	if (h->cells == NULL || mincore(h->pages, h->pages_bytes, h->in_memory) != 0)
@@ -117,7 +117,7 @@ hot_look(struct hot *h, const struct look *l)
 }
 
 int
-hot_begin(struct hot *h, const struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms)
+hot_begin(struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms)
 {
 	uint64_t cells_at = hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, 0).cells_at;
 
@@ -226,7 +226,7 @@ place(struct candidate *best, unsigned *n, const struct candidate *c)
 
 /* Its key, if the slot still has the item. */
 static bool
-name(const struct hot *h, const struct look *l, const struct hot_slot *s, struct hot_key *ret)
+name(const struct hot *h, struct look *l, const struct hot_slot *s, struct hot_key *ret)
 {
 	uint64_t slot;
 	size_t len;
@@ -244,7 +244,7 @@ name(const struct hot *h, const struct look *l, const struct hot_slot *s, struct
 }
 
 void
-hot_best(struct hot *h, const struct look *l, int64_t now_ms, struct hot_list *ret)
+hot_best(struct hot *h, struct look *l, int64_t now_ms, struct hot_list *ret)
 {
 	struct candidate best[CANDIDATES_MAX];
 	unsigned n = 0;

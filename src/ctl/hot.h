@@ -56,13 +56,13 @@ struct hot {
 };
 
 /* Begins anew with this page of so many bytes; NULL: there is none. -ENOMEM. */
-int hot_begin(struct hot *h, const struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms);
+int hot_begin(struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms);
 void hot_end(struct hot *h);
 
 /* One look at all cells. */
-void hot_look(struct hot *h, const struct look *l);
+void hot_look(struct hot *h, struct look *l);
 
 /* What was seen fades; and what is hottest of it. */
-void hot_best(struct hot *h, const struct look *l, int64_t now_ms, struct hot_list *ret);
+void hot_best(struct hot *h, struct look *l, int64_t now_ms, struct hot_list *ret);
 
 #endif

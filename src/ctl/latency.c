@@ -47,7 +47,7 @@ clock_cost_ns(void)
 }
 
 void
-latency_draw(struct latency *y, const struct look *l, struct peek *peek)
+latency_draw(struct latency *y, struct look *l, struct peek *peek)
 {
 	uint64_t n_buckets = look_buckets(l), slot;
 	char value[VALUE_MAX];

@@ -22,7 +22,7 @@ struct latency {
 };
 
 /* Draws other keys, and reads each once, untimed: the first touch of a page by this process is no read's usual cost. */
-void latency_draw(struct latency *y, const struct look *l, struct peek *peek);
+void latency_draw(struct latency *y, struct look *l, struct peek *peek);
 
 /* Times one read of each key that was drawn. Values beyond 4 KiB and keys that are gone don't count. */
 void latency_time(const struct latency *y, struct peek *peek, struct latency_result *ret);

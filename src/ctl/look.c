@@ -55,20 +55,31 @@ look_retired(const struct look *l)
 	return (word_load_rlx(&l->map.header->count) & COUNT_RETIRED) != 0; /* relaxed: a moment later is as good */
 }
 
-uint64_t
-look_buckets(const struct look *l)
+/* Maps what has grown; if that can't be, what was there is still there to be looked at. */
+static void
+look_extend(struct look *l)
 {
-	uint64_t n = word_load_rlx(&l->map.header->count) & COUNT_MASK; /* relaxed: a moment later is as good */
-
-	return n <= l->map.n_buckets_max ? n : l->map.n_buckets_max;
+	(void)map_extend(&l->map, &l->map);
 }
 
 uint64_t
-look_overflow(const struct look *l)
+look_buckets(struct look *l)
+{
+	uint64_t n = word_load_rlx(&l->map.header->count) & COUNT_MASK; /* relaxed: a moment later is as good */
+
+	if (n > l->map.n_buckets_mapped)
+		look_extend(l);
+	return n <= l->map.n_buckets_mapped ? n : l->map.n_buckets_mapped;
+}
+
+uint64_t
+look_overflow(struct look *l)
 {
 	uint64_t n = word_load_rlx(&l->map.header->n_overflow); /* relaxed: as above */
 
-	return n <= l->map.n_overflow_max ? n : l->map.n_overflow_max;
+	if (n > l->map.n_overflow_mapped)
+		look_extend(l);
+	return n <= l->map.n_overflow_mapped ? n : l->map.n_overflow_mapped;
 }
 
 /* What a slot leads to, clamped, and to be validated. The key's length, or 0. */
@@ -91,7 +102,7 @@ read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsi
 
 /* Of an overflow bucket only its items tell whose it is. What is read here may be torn: then it leads to a bucket whose key is another. */
 static uint64_t
-head_of(const struct look *l, uint64_t line, unsigned slot_idx)
+head_of(struct look *l, uint64_t line, unsigned slot_idx)
 {
 	const struct map *m = &l->map;
 	uint64_t n_buckets = look_buckets(l), slot;
@@ -104,7 +115,7 @@ head_of(const struct look *l, uint64_t line, unsigned slot_idx)
 }
 
 size_t
-look_key(const struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot)
+look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot)
 {
 	const struct map *m = &l->map;
 	const struct bucket *b = line < m->n_buckets_max ? &m->buckets[line] : &m->overflow[line - m->n_buckets_max];

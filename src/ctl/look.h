@@ -29,16 +29,16 @@ uint64_t look_silent_ms(const struct look *l);
 bool look_retired(const struct look *l);
 
 /* Head buckets that there are now. */
-uint64_t look_buckets(const struct look *l);
+uint64_t look_buckets(struct look *l);
 
 /* Overflow buckets that were ever handed out. */
-uint64_t look_overflow(const struct look *l);
+uint64_t look_overflow(struct look *l);
 
 /*
  * The key in a slot, whole. line: a head bucket below look_buckets, or n_buckets_max plus an overflow bucket below look_overflow. Its length; 0:
  * none, or it is being rewritten. Bounded.
  */
-size_t look_key(const struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot);
+size_t look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot);
 
 /* One counter. */
 uint64_t look_stat(const struct look *l, enum shm_stat stat);

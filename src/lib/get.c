@@ -44,8 +44,8 @@ get_as(enum get_form form, const struct attached *a, const void *key, size_t key
 	const struct word *item;
 	ssize_t n;
 
-	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_max))
-		return get_first(a->p, key, key_len, buf, buf_cap); /* retired, as a rule */
+	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_mapped))
+		return get_first(a->p, key, key_len, buf, buf_cap); /* retired, or grown */
 	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
 	if (LOOKUP_UNLIKELY(at.match == 0)) {
 		bool followed = lookup_quick_follow(m, &at, hash);

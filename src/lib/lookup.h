@@ -48,6 +48,7 @@ enum lookup_result {
 	LOOKUP_HIT,
 	LOOKUP_MISS,    /* validated: the key was not there, or had expired, or was flushed */
 	LOOKUP_AGAIN,   /* the bucket is being rewritten, or was meanwhile */
+	LOOKUP_BEYOND,  /* in a part of the table that isn't mapped: segment_extend */
 	LOOKUP_DAMAGED, /* validated, and impossible */
 };
 
@@ -105,7 +106,7 @@ lookup_quick_follow(const struct map *m, struct lookup_place *at, uint64_t hash)
 		uint64_t link = word_load_rlx(&at->line->slot[LINK_SLOT]); /* relaxed: the caller validates the head's sequence */
 		if (LOOKUP_LIKELY(!slot_leads_to(link, slot_tag(hash))))
 			return true;
-		if (slot_link_idx(link) >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
+		if (slot_link_idx(link) >= m->n_overflow_mapped || n_lines == CHAIN_LINES_MAX)
 			return false;
 		at->line = &m->overflow[slot_link_idx(link)];
 		at->line_idx = m->n_buckets_max + slot_link_idx(link);
@@ -129,7 +130,11 @@ lookup_hint_at(const struct lookup_place *at)
 	return at->line_idx * HINT_BYTES_PER_BUCKET + bucket_match_slot(at->match);
 }
 
-/* The last offset from which a quick read stays inside the arena, which is larger than its reach by far. */
+#ifndef PEEK_MODEL
+_Static_assert(LOOKUP_QUICK_REACH <= LAYOUT_ARENA_LEAST, "a quick read's reach fits every arena");
+#endif
+
+/* The last offset from which a quick read stays inside the arena. map_open has refused one that is smaller than the reach. */
 static inline uint64_t
 lookup_quick_off_max(const struct map *m)
 {
@@ -364,8 +369,8 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 {
 	uint64_t n_buckets = count & COUNT_MASK, line_idx;
 
-	if (n_buckets - 1 >= m->n_buckets_max)
-		return LOOKUP_DAMAGED;
+	if (n_buckets - 1 >= m->n_buckets_mapped)
+		return n_buckets - 1 < m->n_buckets_max ? LOOKUP_BEYOND : LOOKUP_DAMAGED;
 	uint64_t idx = table_bucket_idx(hash, n_buckets);
 	const struct bucket *head = &m->buckets[idx], *line = head;
 	uint64_t begun = seq_begin(&head->seq);
@@ -388,8 +393,11 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 		if (!slot_leads_to(link, slot_tag(hash)))
 			return lookup_miss(m, head, begun, hash, count, idx);
 		uint64_t next = slot_link_idx(link);
-		if (next >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
-			return seq_validate(&head->seq, begun) ? LOOKUP_DAMAGED : LOOKUP_AGAIN;
+		if (next >= m->n_overflow_mapped || n_lines == CHAIN_LINES_MAX) {
+			if (!seq_validate(&head->seq, begun))
+				return LOOKUP_AGAIN;
+			return next < m->n_overflow_max && n_lines < CHAIN_LINES_MAX ? LOOKUP_BEYOND : LOOKUP_DAMAGED;
+		}
 		line = &m->overflow[next];
 		line_idx = m->n_buckets_max + next; /* the hint page holds the overflow's bytes behind the heads' */
 	}

@@ -44,7 +44,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	size_t n_hits = 0, n_quick_hits = 0, n_quick_misses = 0;
 	struct group g;
 
-	bool in_range = count - 1 < m->n_buckets_max;
+	bool in_range = count - 1 < m->n_buckets_mapped;
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.hash[i] = hash_key_by(ops[i].key, ops[i].key_len, m->seed, &a->secret);
 		g.bucket_idx[i] = table_bucket_idx(g.hash[i], count);

@@ -53,6 +53,7 @@ read_pin(struct read *rd)
 {
 	while (rd->n_tries++ < LOOKUP_TRIES) {
 		const struct map *m = &rd->a->map;
+		int r;
 
 		if (rd->n_tries > 1) {
 			lane_add(&rd->cell->retries, 1, rd->lane);
@@ -60,7 +61,7 @@ read_pin(struct read *rd)
 		}
 		uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a miss looks again; segment_follow fences */
 		if ((count & COUNT_RETIRED) != 0 && !rd->a->stay) {
-			int r = segment_follow(rd->p, rd->a);
+			r = segment_follow(rd->p, rd->a);
 			if (r == 0)
 				read_use(rd);
 			if (r == 0 && rd->a == NULL)
@@ -74,6 +75,14 @@ read_pin(struct read *rd)
 			return 0;
 		case LOOKUP_MISS:
 			return (int)read_miss(rd->a);
+		case LOOKUP_BEYOND:
+			r = segment_extend(rd->p, rd->a);
+			if (r != 0)
+				return r;
+			read_use(rd);
+			if (rd->a == NULL)
+				return -EPROTO;
+			break;
 		case LOOKUP_DAMAGED:
 			return -EBADMSG;
 		case LOOKUP_AGAIN:

@@ -60,20 +60,26 @@ read_chain(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
 		uint64_t link = word_load_rlx(&line->slot[LINK_SLOT]);
 		if (!slot_is_link(link) || slot_link_idx(link) >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
 			break;
+		if (slot_link_idx(link) >= m->n_overflow_mapped) {
+			if (slot_link_idx(link) >= word_load_rlx(&m->header->n_overflow)) /* damage, or torn */
+				break;
+			return seq_validate(&head->seq, begun) ? LOOKUP_BEYOND : LOOKUP_AGAIN;
+		}
 		line = &m->overflow[slot_link_idx(link)];
 	}
 	return seq_validate(&head->seq, begun) ? LOOKUP_HIT : LOOKUP_AGAIN;
 }
 
-static int
+static enum lookup_result
 scan_bucket(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
 {
 	for (unsigned n_tries = 0; n_tries < LOOKUP_TRIES; n_tries++) {
-		if (read_chain(a, bucket_idx, chain) == LOOKUP_HIT)
-			return 0;
+		enum lookup_result r = read_chain(a, bucket_idx, chain);
+		if (r != LOOKUP_AGAIN)
+			return r;
 		lookup_pause();
 	}
-	return -EAGAIN;
+	return LOOKUP_AGAIN;
 }
 
 int
@@ -94,12 +100,16 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 		}
 		if (idx >= (count & COUNT_MASK))
 			return 0;
-		if (idx >= a->map.n_buckets_max)
-			return -EBADMSG;
-		r = scan_bucket(a, idx++, &chain);
-		if (r == -EAGAIN && (word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && a->stay)
-			r = -ESTALE; /* relaxed: a retired segment stays so */
-		for (unsigned i = 0; r == 0 && i < chain.n; i++) {
+		enum lookup_result found = idx < a->map.n_buckets_mapped ? scan_bucket(a, idx, &chain) : LOOKUP_BEYOND;
+		if (found == LOOKUP_BEYOND) {
+			r = segment_extend(p, a);
+			a = seq_load_ptr(&p->own.now);
+			continue;
+		}
+		if (found == LOOKUP_AGAIN) /* relaxed: a retired segment stays so */
+			return (word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && a->stay ? -ESTALE : -EAGAIN;
+		idx++;
+		for (unsigned i = 0; i < chain.n; i++) {
 			int ended = visit(arg, &chain.entry[i]);
 			if (ended != 0)
 				return ended;

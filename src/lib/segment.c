@@ -153,6 +153,28 @@ segment_follow(struct peek *p, const struct attached *from)
 	return r;
 }
 
+int
+segment_extend(struct peek *p, const struct attached *from)
+{
+	struct attached *a = malloc(sizeof(*a)), *old;
+	int r = a != NULL ? 0 : -ENOMEM;
+
+	pthread_mutex_lock(&p->own.attach_lock);
+	old = seq_load_ptr(&p->own.now);
+	if (r == 0 && old == from && (r = map_extend(&old->map, &a->map)) == 0) {
+		struct map map = a->map;
+		*a = *old;
+		a->map = map;
+		a->owns_map = false;
+		old->hint_addr = NULL; /* the newest gives it back */
+		publish(p, a);
+		a = NULL;
+	}
+	pthread_mutex_unlock(&p->own.attach_lock);
+	free(a);
+	return r == -EALREADY ? -EBADMSG : r;
+}
+
 void
 segment_come_home(struct peek *p)
 {

@@ -24,4 +24,10 @@ void segment_come_home(struct peek *p);
 /* Unmaps all. */
 void segment_close_all(struct peek *p);
 
+/*
+ * The table has grown beyond what `from` has mapped: maps the rest and puts an attachment that knows it in the place of `from`, unless another
+ * has come there meanwhile. 0: read p->own.now anew. -EBADMSG: nothing has grown, so that it is damage; -ENOMEM; -EIO.
+ */
+int segment_extend(struct peek *p, const struct attached *from);
+
 #endif

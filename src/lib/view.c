@@ -44,7 +44,7 @@ WIDE(peek_view)(struct peek *p, const void *key, size_t key_len, struct peek_vie
 		return view_slow(p, key, key_len, ret_view);
 	const struct map *m = &a->map;
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
-	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_max))
+	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_mapped))
 		return view_slow(a->p, key, key_len, ret_view);
 	uint64_t hash = hash_key_by(key, key_len, m->seed, &a->secret);
 	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);

@@ -73,6 +73,11 @@
 #define SEG_PARTS_SHIFT 3u /* a segment that holds pieces of values has 8 parts of equal length */
 #endif
 
+/* What an arena has at least, also one of a test: no read of readers reaches further than this from its first byte. */
+#define LAYOUT_SEG_SHIFT_LEAST 7
+#define LAYOUT_SEGMENTS_LEAST  16
+#define LAYOUT_ARENA_LEAST     ((uint64_t)LAYOUT_SEGMENTS_LEAST << LAYOUT_SEG_SHIFT_LEAST)
+
 /* The count word: the number of buckets, and the bit that tells readers to attach anew. */
 #define COUNT_RETIRED (UINT64_C(1) << 63)
 #define COUNT_MASK    (~COUNT_RETIRED)

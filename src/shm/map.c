@@ -14,6 +14,7 @@
 
 #include "base/descriptor.h"
 #include "base/own.h"
+#include "shm/map_reader.h"
 #include "shm/seq.h"
 
 #define SHM_DIR "/dev/shm/"
@@ -98,10 +99,10 @@ geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
 	struct geometry g = {.seg_shift = seg_shift != 0 ? seg_shift : choose_seg_shift(arena_bytes)};
 
 	/* Below 2^42 no product or sum here leaves 64 bits, and every item's unit fits its slot. */
-	if (arena_bytes >= UINT64_C(1) << 42 || g.seg_shift < 7 || g.seg_shift > SEG_SHIFT_MAX)
+	if (arena_bytes >= UINT64_C(1) << 42 || g.seg_shift < LAYOUT_SEG_SHIFT_LEAST || g.seg_shift > SEG_SHIFT_MAX)
 		return -EINVAL;
 	g.n_segments = arena_bytes >> g.seg_shift;
-	if (g.n_segments < (seg_shift != 0 ? 16 : 64) || g.n_segments > UINT32_MAX)
+	if (g.n_segments < (seg_shift != 0 ? LAYOUT_SEGMENTS_LEAST : 64) || g.n_segments > UINT32_MAX)
 		return -EINVAL;
 	uint64_t arena = g.n_segments << g.seg_shift;
 	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of them to a bucket. */
@@ -168,6 +169,8 @@ apply_geometry(struct map *m, const struct geometry *g)
 	m->tags = (struct word *)(void *)(at + layout_tags_off(g->n_segments));
 	m->n_buckets_max = g->n_buckets_max;
 	m->n_overflow_max = g->n_overflow_max;
+	m->n_buckets_mapped = g->n_buckets_max;
+	m->n_overflow_mapped = g->n_overflow_max;
 	m->n_segments = g->n_segments;
 	m->n_tag_slots = g->n_tag_slots;
 	m->seg_shift = g->seg_shift;
@@ -346,7 +349,8 @@ check_header(struct map *m, uint64_t object_bytes)
 		.n_tag_slots = word_load_rlx(&h->n_tag_slots),
 	};
 	uint64_t shift = word_load_rlx(&h->seg_shift);
-	if (g.total_bytes != object_bytes || shift < 7 || shift > SEG_SHIFT_MAX || g.n_segments > UINT32_MAX ||
+	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST || shift > SEG_SHIFT_MAX ||
+	    g.n_segments < LAYOUT_SEGMENTS_LEAST || g.n_segments > UINT32_MAX ||
 	    g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
 	    g.buckets_off < layout_tags_off(g.n_segments) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
@@ -378,8 +382,8 @@ map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret)
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((r = check_object(m.fd, owner_uid, &st)) != 0 ||
-	    (r = map_object(m.fd, (size_t)st.st_size, writable, &m)) != 0 ||
-	    (r = check_header(&m, (uint64_t)st.st_size)) != 0) {
+	    (r = writable ? map_object(m.fd, (size_t)st.st_size, true, &m) : map_reader_reserve(m.fd, (size_t)st.st_size, &m)) != 0 ||
+	    (r = check_header(&m, (uint64_t)st.st_size)) != 0 || (!writable && (r = map_reader_fill(m.fd, &m)) != 0)) {
 		map_close(&m);
 		return r;
 	}

@@ -37,6 +37,9 @@ struct map {
 	uint64_t seed;
 	uint64_t n_buckets_max;
 	uint64_t n_overflow_max;
+	/* A reader has [0, n) of each region mapped; see map_extend. The daemon has all. */
+	uint64_t n_buckets_mapped;
+	uint64_t n_overflow_mapped;
 	uint64_t n_segments;
 	uint64_t n_tag_slots;
 	uint64_t arena_bytes;
@@ -83,12 +86,24 @@ int map_create(const char *object, const struct geometry *g, mode_t mode, gid_t 
 void map_publish(struct map *m);
 
 /*
+<<<<<<< HEAD
  * Opens an existing object: read-only and without MAP_POPULATE for a reader, writable for the daemon.
  * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none). In a user namespace the overflow user stands
  * for everybody who has no number there: who shows it is the caller's user only if the kernel takes the caller for the owner.
+=======
+ * Opens an existing object: writable for the daemon; read-only, and only what of it has memory, for a reader (map_reader.h).
+ * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none).
+>>>>>>> 50af4d2 (shm: a reader can't make the segment take memory)
  * Checks the magic, the fingerprint, that every region lies inside the object, and the object's true size.
  */
 int map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);
+
+/*
+ * For a reader that met a bucket beyond what is mapped: *ret is *m with the steps that have got memory since, in the same place. At most a few
+ * system calls, and at most 8 times while a region doubles. *m stays as good as it was. One thread at a time for one mapping. -EALREADY: nothing
+ * has come, so that who leads there is damaged; -ENOMEM; -EIO.
+ */
+int map_extend(const struct map *m, struct map *ret);
 
 /* What a refused segment still tells: the control socket's path, if owner and magic were right. buf holds 128 bytes. */
 int map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap);

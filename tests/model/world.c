@@ -39,6 +39,8 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 		.n_tag_slots = 1,
 		.n_buckets_max = n_buckets_max,
 		.n_overflow_max = WORLD_OVERFLOW,
+		.n_buckets_mapped = n_buckets_max,
+		.n_overflow_mapped = WORLD_OVERFLOW,
 		.n_segments = WORLD_SEGMENTS,
 		.arena_bytes = WORLD_SEGMENTS * seg_bytes,
 		.seg_shift = seg_shift,
