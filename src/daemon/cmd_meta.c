@@ -22,6 +22,21 @@ cmd_put_bare(const struct wire_request *req, const char *code, struct wire_out *
 	out->len += (size_t)(p + 2 - begin);
 }
 
+/* N's time, or T's, whichever comes last. */
+static uint32_t
+born_expiry(const struct cmd *cmd, const struct wire_request *req)
+{
+	uint32_t expiry_s = 0;
+
+	for (unsigned i = 0; i < req->n_flags; i++) {
+		if (req->flag[i].letter == 'N')
+			expiry_s = cmd_expiry(cmd, req->vivify);
+		else if (req->flag[i].letter == 'T')
+			expiry_s = cmd_expiry(cmd, req->exptime);
+	}
+	return expiry_s;
+}
+
 bool
 cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, const void *value,
     uint32_t value_bytes, uint32_t state, struct store_item *ret, struct wire_out *out)
@@ -32,7 +47,7 @@ cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_k
 	    .mode = STORE_ADD,
 	    .value = value,
 	    .value_bytes = value_bytes,
-	    .expiry_s = cmd_expiry(cmd, req->vivify),
+	    .expiry_s = born_expiry(cmd, req),
 	    .state = state | (req->base64 ? ITEM_KEY_B64 : 0),
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	};
@@ -47,7 +62,7 @@ cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_k
 		wire_put_text(out, "SERVER_ERROR out of memory\r\n");
 		return false;
 	}
-	*ret = (struct store_item){.cas = cas, .expiry_s = put.expiry_s, .value_bytes = value_bytes,
+	*ret = (struct store_item){.cas = cas, .value_bytes = value_bytes,
 	    .last_access_s = cmd->now_s, .state = put.state};
 	return true;
 }

@@ -25,6 +25,10 @@ put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct stor
 {
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		switch (req->flag[i].letter) {
+		case 'N':
+			if (created)
+				item->expiry_s = cmd_expiry(cmd, req->vivify);
+			break;
 		case 'T':
 			item->expiry_s = cmd_expiry(cmd, req->exptime);
 			break;
@@ -118,13 +122,13 @@ cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, 
 	}
 	out->len += (size_t)(p - begin);
 
-	if (created && (cmd_given(req, 'T') || !cmd_given(req, 'u')) && !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
+	if (created && !cmd_given(req, 'u') && !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
 		return; /* born expired */
 	if (!cmd_given(req, 'u'))
 		store_bump(cmd->store, &item, cmd->now_s);
 	if (won && !created)
 		store_mark(cmd->store, &item, ITEM_WON, 0, 0);
-	if (cmd_given(req, 'T') && (created || item.expiry_s != old_expiry_s))
+	if (cmd_given(req, 'T') && !created && item.expiry_s != old_expiry_s)
 		store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
 }
 

@@ -28,6 +28,13 @@ put_stored(const struct wire_request *req, const char *code, uint64_t cas, struc
 	out->len += (size_t)(p + 2 - begin);
 }
 
+/* For ma, append and prepend C0 compares with nothing. */
+static bool
+compares_joined(const struct wire_request *req)
+{
+	return cmd_given(req, 'C') && req->compare_cas != 0;
+}
+
 static enum store_mode
 ms_mode(char letter)
 {
@@ -65,7 +72,9 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	struct store_item old;
 	bool joins = put.mode == STORE_APPEND || put.mode == STORE_PREPEND;
 
-	put.invalidate = cmd_given(req, 'I') && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
+	if (joins)
+		put.has_compare = compares_joined(req);
+	put.invalidate = cmd_given(req, 'I') && put.compare_cas != 0 && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	cmd_count(cmd, SHM_STAT_CMD_SET);
 	enum store_result result = store_put(cmd->store, &put, cmd->now_s, &cas);
@@ -181,8 +190,8 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 
 /* The reply to ma. item: as it is now, but for T. */
 static void
-put_sum(const struct cmd *cmd, const struct wire_request *req, const struct store_item *item, uint64_t value,
-    struct wire_out *out)
+put_sum(const struct cmd *cmd, const struct wire_request *req, const struct store_item *item, bool created,
+    uint64_t value, struct wire_out *out)
 {
 	char digits[20], *p = wire_reserve(out, CMD_META_LINE_MAX + sizeof(digits) + 4), *begin = p;
 	size_t n = (size_t)(wire_digits(digits, value) - digits);
@@ -199,6 +208,10 @@ put_sum(const struct cmd *cmd, const struct wire_request *req, const struct stor
 	}
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		switch (req->flag[i].letter) {
+		case 'N':
+			if (created)
+				expiry_s = cmd_expiry(cmd, req->vivify);
+			break;
 		case 'T':
 			expiry_s = cmd_expiry(cmd, req->exptime);
 			break;
@@ -239,9 +252,7 @@ start_counter(struct cmd *cmd, const struct wire_request *req, const struct stor
 
 	if (!cmd_vivify(cmd, req, key, digits, n, 0, &item, out))
 		return;
-	put_sum(cmd, req, &item, initial, out);
-	if (cmd_given(req, 'T') && store_find(cmd->store, key, cmd->now_s, &item, NULL))
-		store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
+	put_sum(cmd, req, &item, true, initial, out);
 }
 
 void
@@ -262,7 +273,11 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_put_bare(req, "NF", out);
 		return;
 	}
-	if (cmd_given(req, 'C') && req->compare_cas != item.cas) {
+	if (item.value_bytes == 0) { /* before the CAS id is looked at, as a number that is none is not */
+		wire_put_line(out, CMD_NON_NUMERIC);
+		return;
+	}
+	if (compares_joined(req) && req->compare_cas != item.cas) {
 		cmd_put_bare(req, "EX", out);
 		return;
 	}
@@ -284,7 +299,7 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, decr ? SHM_STAT_DECR_HITS : SHM_STAT_INCR_HITS);
 	item.cas = cas;
 	if (!req->quiet)
-		put_sum(cmd, req, &item, value, out);
+		put_sum(cmd, req, &item, false, value, out);
 	if (cmd_given(req, 'T') && store_find(cmd->store, &key, cmd->now_s, &item, NULL))
 		store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
 }

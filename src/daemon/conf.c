@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/conf_memcached.h"
 #include "daemon/conf_table.h"
 #include "wire/wire.h"
 
@@ -280,6 +281,13 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 	while (at = optind, (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const char *word = optind - 1 >= at ? argv[optind - 1] : argv[at];
 
+		const char *has = c != '?' ? NULL : strncmp(word, "--", 2) == 0 ? conf_memcached_word(word)
+		    : optopt > 0 && by_short[optopt & 127] == 0                 ? conf_memcached_letter(optopt)
+		                                                                : NULL;
+		if (has != NULL) {
+			snprintf(ret->error, CONF_ERROR_BYTES, "%.40s is memcached's; peekd has %s", word, has);
+			return -EINVAL;
+		}
 		if (c == '?' && optopt > 0 && optopt < 128 && by_short[optopt] == 0)
 			snprintf(ret->error, CONF_ERROR_BYTES, "unknown option -%c; --help lists them", optopt);
 		else if (c == '?')
@@ -290,6 +298,11 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 			return -EINVAL;
 		if ((r = take_option(c < 128 ? by_short[c] : c, c >= 128, ret)) != 0)
 			return r;
+	}
+	const char *has = optind < argc ? conf_memcached_argument(argv[optind], ret->action == CONF_CHECK) : NULL;
+	if (has != NULL) {
+		snprintf(ret->error, CONF_ERROR_BYTES, "-t %.20s is memcached's; peekd has %s", argv[optind], has);
+		return -EINVAL;
 	}
 	if (optind < argc) {
 		snprintf(ret->error, CONF_ERROR_BYTES, "unexpected argument \"%.64s\"; --help lists the options", argv[optind]);

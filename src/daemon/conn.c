@@ -310,6 +310,7 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 			conn_step_bad(c, &req);
 			break;
 		case WIRE_CLOSE:
+			conn_step_binary(c, sh, window[at]);
 			c->closing = true;
 			break;
 		}

@@ -20,4 +20,7 @@ void conn_step_bad(struct conn *c, const struct wire_request *req);
 /* True: the connection is lost and the request is not carried out; said so, and closing. */
 bool conn_step_hangs_up(struct conn *c, struct conn_shared *sh, const struct wire_request *req);
 
+/* A connection is closed for what it sent. Where that begins as the binary protocol does, it is counted, and said once. */
+void conn_step_binary(const struct conn *c, struct conn_shared *sh, char first);
+
 #endif

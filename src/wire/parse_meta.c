@@ -70,10 +70,6 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 			return bad_mode_len;
 		ret->mode = *p;
 		break;
-	case TOKEN_OPAQUE:
-		if (w->len > WIRE_OPAQUE_MAX)
-			return bad_opaque;
-		break;
 	default:
 		break;
 	}
@@ -161,6 +157,16 @@ parse_debug(const char *p, const char *end, struct wire_request *ret)
 	return NULL;
 }
 
+/* Looked at last: whatever else is wrong with a line is said first. */
+static const char *
+check_opaque(const struct wire_request *req)
+{
+	for (unsigned i = 0; i < req->n_flags; i++)
+		if (req->flag[i].letter == 'O' && req->flag[i].len >= WIRE_OPAQUE_MAX)
+			return bad_opaque;
+	return NULL;
+}
+
 /* What flags mean together, or for one verb only. */
 static const char *
 check_flags(struct wire_request *ret)
@@ -175,14 +181,19 @@ check_flags(struct wire_request *ret)
 	case WIRE_MG:
 		if ((ret->given & (WIRE_HAS('T') | WIRE_HAS('N') | WIRE_HAS('R'))) != 0)
 			ret->access = WIRE_ACCESS_WRITE;
-		return NULL;
+		break;
 	case WIRE_MS:
-		return ret->mode == 0 || strchr("EAPRS", ret->mode) != NULL ? NULL : bad_mode_ms;
+		if (ret->mode != 0 && strchr("EAPRS", ret->mode) == NULL)
+			return bad_mode_ms;
+		break;
 	case WIRE_MA:
-		return ret->mode == 0 || strchr("I+D-", ret->mode) != NULL ? NULL : bad_mode_ma;
+		if (ret->mode != 0 && strchr("I+D-", ret->mode) == NULL)
+			return bad_mode_ma;
+		break;
 	default:
-		return NULL;
+		break;
 	}
+	return check_opaque(ret);
 }
 
 /* A key with blanks moves the length of ms among the flags, none of which begins with a digit. */

@@ -167,10 +167,20 @@ def slow_reader(server):
         s.close()
 
 
+def binary_client(server):
+    """Clients of the binary protocol are hung up on, counted, and told of once (15.28)."""
+    for i in range(3):
+        assert ask(server, b"\x80\x00" + b"\x00" * 22, b"never") == b""
+        assert ask(server, b"version\r\n\x80" + b"\x07" * 23, b"never").startswith(b"VERSION")
+    ask(server, b"nonsense HTTP/1.1\r\n", b"never")
+    assert rows(server, b"")["binary_clients"] == "6"
+    assert server.said().count("sess_binary_protocol") == 1, server.said()
+
+
 def main():
     tests = [("an exporter's names and words", exporter), ("settings with blanks are one word", settings_with_blanks),
              ("memcached-tool in every mode", memcached_tool), ("who may not", no_right), ("every key, in slices", every_key),
-             ("a slow reader", slow_reader)]
+             ("a slow reader", slow_reader), ("clients of the binary protocol", binary_client)]
     server = Server("peekd", ["-m", "64"])
     fill(server, 100)
     ask(server, b"get key1 none\r\ncas key1 0 0 1 1\r\nx\r\nmn\r\n", b"MN\r\n")

@@ -4,3 +4,8 @@
 check-wire-peer: ## the wire tests' expectations against Debian's memcached
 	@.ci/deps install test
 	@PEEK_TEST_SERVER=memcached tests/run tests/wire/test_protocol.py
+
+.PHONY: fuzz-peer
+fuzz-peer: $(B)/peekd ## COMMANDS=200000 random commands to peekd and to Debian's memcached, replies compared
+	@.ci/deps install test
+	@B=$(B) PEEK_TEST_COMMANDS=$(or $(COMMANDS),200000) tests/run tests/wire/test_differential.py
