@@ -38,7 +38,7 @@
  *
  *   -ENOENT        no such key (reads, touch, delete, incr, cas); no such instance (peek_open)
  *   -EAGAIN        the budget of tries was used up: the bucket is being rewritten and its writer doesn't run
- *   -ENOSPC        reads: the buffer is too small, and the length is known (peek_get_info); writes: the daemon is out of room
+ *   -ENOSPC        reads: the buffer is too small, and the length is known (peek_get_info); writes: the daemon is out of room (-M), and a set's or replace's old value is gone
  *   -EINVAL        an argument is not allowed (key length 0 or above 250, a name with a slash, unknown flag ...)
  *   -EMSGSIZE      the value is larger than the daemon accepts
  *   -EEXIST        add: the key is there; cas: it has another CAS id

@@ -270,7 +270,8 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 {
 	ret->noreply = false;
 	ret->error = NULL;
-	if (len > 0 && (unsigned char)buf[0] == 0x80) /* the binary protocol's first byte: no line will come */
+	/* The binary protocol, or TLS, whose first record can be made to hold lines: none of theirs is meant for us. */
+	if (len > 0 && ((unsigned char)buf[0] == 0x80 || buf[0] == 0x16))
 		return WIRE_CLOSE;
 	const char *lf = scanned < len ? memchr(buf + scanned, '\n', len - scanned) : NULL;
 	if (lf == NULL)

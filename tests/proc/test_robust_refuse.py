@@ -155,6 +155,8 @@ class Model:
         refused = b"SERVER_ERROR out of memory" in line
         if not refused and not line.startswith((b"NOT_STORED", b"NOT_FOUND", b"CLIENT_ERROR", b"SERVER_ERROR object too large")):
             self.put(request[0], self.after(request))
+        if refused and request[1] == b"set":  # as memcached: a set that fails takes the old value with it
+            self.put(request[0], None)
         return refused
 
     def put(self, key, value):
@@ -200,7 +202,7 @@ def killed_while_full():
                 m.open.setdefault(request[0], [sure.get(request[0])]).append(m.after(request))
                 m.put(request[0], m.after(request))
             for key in m.open:
-                m.open[key] += [sure.get(key)]
+                m.open[key] += [sure.get(key), None]  # None: a set that was refused
             m.check(c)
             s = c.stats()
             assert int(s["evictions"]) == 0 and int(s["recovered_dropped"]) == 0, s
