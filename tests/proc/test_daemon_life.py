@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import daemon_lib as lib
-from daemon_lib import TMP, Daemon, refused, shm, test, wait_for
+from daemon_lib import TMP, Daemon, Skip, refused, shm, test, wait_for
 
 
 def fill(d, n=500):

@@ -307,7 +307,9 @@ def damaged_twice():
         os.unlink(shm())
         with open(FILE, "r+b") as f:
             f.seek(60)
-            f.write(b"%d" % n)
+            byte = f.read(1)[0]
+            f.seek(60)
+            f.write(bytes([byte ^ 0xff])) # a byte of its own choice could be the one that is there
         Daemon(*args).kill()
         os.unlink(shm())
     kept = sorted(n for n in os.listdir(TMP) if "damaged" in n)
