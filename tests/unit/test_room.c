@@ -28,7 +28,7 @@ one_large_value_takes_the_place_of_one(void **state)
 	(void)state;
 	for (unsigned k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
 		struct room f;
-		uint64_t fewest = UINT64_MAX, full = 0;
+		uint64_t fewest = UINT64_MAX, most = 0, full = 0;
 		room_open(&f, 64 << 20, true, 0);
 		for (int i = 0; i < 6000 && (full == 0 || i < 3000); i++) {
 			snprintf(key, sizeof(key), "k%d", i);
@@ -37,7 +37,8 @@ one_large_value_takes_the_place_of_one(void **state)
 			store_tick(f.store, (uint64_t)f.now_s << 32);
 			struct store_stats st = stats_of(&f);
 			if (full == 0 && st.evictions > 0)
-				full = st.curr_items;
+				full = most;
+			most = st.curr_items > most ? st.curr_items : most;
 			if (full != 0 && st.curr_items < fewest)
 				fewest = st.curr_items;
 		}
@@ -218,8 +219,9 @@ cleaning_evicts_nothing(void **state)
 				store_delete(f.store, &item);
 			else
 				store_touch(f.store, &item,
-				    f.now_s + 1000000 + (1u << (next_random(&seed) % 26)));
+				    f.now_s + 1 + (1u << (next_random(&seed) % 24)));
 		}
+		room_restart(&f); /* no segment is open */
 		uint64_t before = stats_of(&f).curr_items;
 		snprintf(key, sizeof(key), "r%d-", round);
 		int more = fill(&f, key, 9000);
