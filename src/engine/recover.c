@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/crash.h"
 #include "engine/record.h"
@@ -36,7 +37,9 @@ record_sound(const struct walk *w, uint64_t off, struct record *ret)
 		return false;
 	*ret = record_load(a, off);
 	uint32_t key_bytes = item_key_bytes(ret->word0);
+	/* Lengths that are damaged make more of a segment live than it has: what doesn't fit is dropped. */
 	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
+	       a->seg[arena_seg_of(a, off)].live_bytes + ret->shape.record_bytes <= a->seg_bytes &&
 	       item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->seg_shift) &&
 	       a->seg[arena_seg_of(a, off)].kind != SEG_EXTENT &&
 	       a->seg[arena_seg_of(a, off)].kind != SEG_PARTS;
@@ -135,18 +138,24 @@ recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_
 	int r;
 
 	*ret = (struct store_recovery){0};
+	if (table->n_buckets < 1 || table->n_buckets > arena->map->n_buckets_max || w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4)
+		return -EBADMSG;
+	/* A count that is damaged says that there is memory where there is none: a store there must not be a fault. */
+	if (map_allocate_table(arena->map, table->n_buckets, table->n_overflow_made) != 0)
+		return -EBADMSG;
+	used = calloc(table->n_overflow_made / 64 + 1, sizeof(*used));
+	if (used == NULL)
+		return -ENOMEM;
 	seq_recover();
 	CRASH_POINT("recover:begun");
 	for (uint64_t head = 0; head < table->n_buckets; head++) {
 		prefetch_bucket(&w, head + PREFETCH_BUCKETS);
-		struct table_repair rep = table_repair(table, head, keep, &w);
+		struct table_repair rep = table_repair(table, head, used, keep, &w);
 		ret->dropped_double += rep.doubles;
 		ret->repaired_buckets += rep.odd;
 	}
 	table_repair_unborn(table);
-	used = calloc(table->n_overflow_made / 64 + 1, sizeof(*used));
-	if (used == NULL)
-		return -ENOMEM;
+	memset(used, 0, (table->n_overflow_made / 64 + 1) * sizeof(*used));
 	table_recover_free(table, used);
 	free(used);
 	if ((r = list_segments(arena, table)) != 0 || (r = arena_recovered(arena)) != 0)

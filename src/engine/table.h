@@ -81,7 +81,8 @@ typedef bool (*table_keep_fn)(void *arg, uint64_t head, uint64_t slot);
 struct table_repair {
 	uint32_t dropped, doubles, odd; /* odd: 1 also for links that didn't tell what lies behind them */
 };
-struct table_repair table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg);
+/* used: of the overflow buckets, n_overflow_made bits, those that a chain has; a link to one of them is cut. */
+struct table_repair table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg);
 
 /* The bucket behind the last one, if a split was cut short: emptied. */
 void table_repair_unborn(struct table *t);

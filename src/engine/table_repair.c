@@ -16,8 +16,35 @@ links_are_right(const struct table *t, const struct chain *c)
 	return true;
 }
 
+/*
+ * Damage: a link to a line of this chain or of another, or to none, or from the
+ * last line that a chain may have. It is cut: else one item stood in two places.
+ */
+static bool
+cut_wrong_link(struct table *t, uint64_t head, uint64_t *used, bool *entered)
+{
+	uint64_t line = head;
+
+	for (uint32_t n_lines = 1;; n_lines++) {
+		struct word *at = slot_at(t, line, LINK_SLOT);
+		uint64_t link = word_load_rlx(at), idx = slot_link_idx(link);
+		if (!slot_is_link(link))
+			return false;
+		if (idx >= t->n_overflow_made || n_lines == CHAIN_LINES_MAX || (used[idx / 64] >> (idx % 64) & 1) != 0) {
+			if (!*entered)
+				seq_enter(&table_line(t, head)->seq);
+			*entered = true;
+			word_store_rlx(at, 0);
+			CRASH_POINT("repair:cut");
+			return true;
+		}
+		used[idx / 64] |= UINT64_C(1) << (idx % 64);
+		line = t->map->n_buckets_max + idx;
+	}
+}
+
 struct table_repair
-table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg)
+table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg)
 {
 	struct table_repair r = {0};
 	struct bucket *b = table_line(t, head);
@@ -26,6 +53,7 @@ table_repair(struct table *t, uint64_t head, table_keep_fn keep, void *arg)
 	struct chain c;
 	bool odd = (word_load_rlx(&b->seq) & 1) != 0, entered = odd;
 
+	r.dropped += cut_wrong_link(t, head, used, &entered);
 	table_chain_of(t, head, &c);
 	for (uint32_t l = 0; l < c.n_lines; l++) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {

@@ -220,6 +220,14 @@ map_allocate_overflow(const struct map *m, uint64_t n)
 	return n > m->n_overflow_max ? -ENOSPC : allocate_buckets(m->fd, m->overflow_off, n, m->n_overflow_max);
 }
 
+int
+map_allocate_table(const struct map *m, uint64_t n_buckets, uint64_t n_overflow)
+{
+	int r = allocate(m->fd, m->buckets_off, layout_grown_bytes(n_buckets, m->n_buckets_max));
+
+	return r != 0 ? r : allocate(m->fd, m->overflow_off, layout_grown_bytes(n_overflow, m->n_overflow_max));
+}
+
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif

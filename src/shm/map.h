@@ -118,6 +118,9 @@ void map_close(struct map *m);
 int map_allocate_buckets(const struct map *m, uint64_t n);
 int map_allocate_overflow(const struct map *m, uint64_t n);
 
+/* The same for all of both, as a successor finds the counts: what was allocated stays as it is. */
+int map_allocate_table(const struct map *m, uint64_t n_buckets, uint64_t n_overflow);
+
 /*
  * Turns one 2 MiB page of the mapping into a huge page, for all processes; page: aligned to LAYOUT_HUGE_BYTES. What of it has no memory yet
  * gets some. Takes about 1 ms. 0, or a negative errno: the kernel gives none, now or ever.

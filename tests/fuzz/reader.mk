@@ -11,3 +11,16 @@ fuzz-reader: build/fuzz/fuzz_reader ## fuzz the reader on damaged and changing s
 build/fuzz/fuzz_reader: tests/fuzz/fuzz_reader.c $(FUZZ_READER_SRC) $(wildcard src/*/*.h)
 	@mkdir -p $(@D)
 	clang $(BASE) -DLOOKUP_TRIES=32 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_READER_SRC) -lpthread
+
+# Starts on damaged segments (ASan, UBSan): no engine's code but what a start and its first requests run.
+
+FUZZ_SEGMENT_SRC := $(foreach r,base shm engine,$(wildcard src/$(r)/*.c)) tests/unit/engine_check.c
+SEGMENT_STARTS   ?= 20000
+
+.PHONY: fuzz-segment
+fuzz-segment: build/fuzz/fuzz_segment ## start SEGMENT_STARTS (20000) times on damaged segments
+	build/fuzz/fuzz_segment $(SEGMENT_STARTS) $(SEED)
+
+build/fuzz/fuzz_segment: tests/fuzz/fuzz_segment.c $(FUZZ_SEGMENT_SRC) $(wildcard src/*/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(BASE) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SEGMENT_SRC) -lpthread
