@@ -19,6 +19,7 @@
 #include "daemon/notify.h"
 #include "daemon/pidfile.h"
 #include "daemon/watch.h"
+#include "engine/crash.h"
 
 uint64_t
 instance_now_us(void)
@@ -78,6 +79,7 @@ open_segment(struct daemon *d)
 	    .mode = segment_mode(&d->conf, d->listeners.unix_mode),
 	    .gid = d->gid,
 	    .socket_path = d->listeners.unix_path,
+	    .will_load = d->conf.snapshot_path[0] != '\0',
 	    .store = {.evict = d->conf.disable_evictions == 0, .item_max_bytes = (uint32_t)d->conf.max_item_size},
 	};
 	struct segment *s = &d->segment;
@@ -182,8 +184,18 @@ fill(struct daemon *d)
 	bool is_new = d->segment.origin == SEGMENT_CREATED;
 
 	d->warm = (struct warm){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
-	if (d->conf.snapshot_path[0] != '\0' && is_new && !warm_start(&d->warm, 0))
-		return false;
+	if (d->segment.is_filling && d->conf.snapshot_path[0] == '\0')
+		log_warning("a start before this one was ended while it loaded a snapshot, and now no "
+		    "snapshot_path is set: only a part of it is there");
+	else if (d->segment.is_filling) {
+		if (!is_new)
+			log_notice("a start before this one was ended while it loaded the snapshot: it is "
+			    "loaded again, and keys that are there keep their values");
+		if (!warm_start(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
+			return false;
+	}
+	segment_filled(&d->segment);
+	CRASH_POINT("warm:filled");
 	return ending_signal() == 0;
 }
 

@@ -168,6 +168,9 @@ build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, st
 	struct handover h = {.from_map = old, .from = old_store, .now_s = now_s};
 	int status;
 
+	map_set_filling(&s->map, old_store != NULL ? SEGMENT_FROM_HAND_OVER :
+	    conf->will_load ? SEGMENT_FROM_SNAPSHOT : SEGMENT_WHOLE);
+	seq_crash_order(); /* [C1] before the first item */
 	if (old != NULL) /* no CAS id that a client may still hold is given again; relaxed: unpublished */
 		word_store_rlx(&s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
 	if ((status = open_store(conf, now_s, &s->map, &s->store, &s->recovery)) != 0)
@@ -178,6 +181,8 @@ build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, st
 		s->origin = SEGMENT_HANDED_OVER;
 		s->old_arena_bytes = old->arena_bytes;
 		status = carry(conf, n, &h, s);
+		seq_crash_order(); /* [C1] after the last item */
+		map_set_filling(&s->map, map_filling(old));
 	}
 	/* an epoch is never seen twice by the same reader, whichever segment it has open; relaxed: unpublished */
 	if (old != NULL)
@@ -343,6 +348,7 @@ segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s
 		status = open_named(conf, &n, now_s, now_unix_s, s);
 	if (status != 0)
 		return status;
+	s->is_filling = map_filling(&s->map) != SEGMENT_WHOLE;
 	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
 	word_store_rlx(&s->map.header->writer_epoch, s->epoch);
 	CRASH_POINT("start:epoch stored");
@@ -353,6 +359,14 @@ segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s
 	word_store_rlx(&s->map.header->writer_pid, (uint64_t)getpid());
 	CRASH_POINT("start:pid stored");
 	return 0;
+}
+
+void
+segment_filled(struct segment *s)
+{
+	seq_crash_order(); /* [C1] after the last item */
+	map_set_filling(&s->map, SEGMENT_WHOLE);
+	s->is_filling = false;
 }
 
 bool

@@ -18,6 +18,10 @@
  *   4  rename it aside                              left: a retired segment aside, whose memory
  *                                                   the next start gives back
  *
+ * header.filling says that a segment is not whole yet: stored before its first
+ * item, and cleared after the last one. A start that finds it loads the snapshot
+ * again. A hand-over from such a segment leaves it set.
+ *
  * So there is no moment at which the name leads nowhere, and none at which a reader could miss the hand-over.
  *
  * Functions that return a status return 0, or the exit status (sysexits.h) after having logged why.
@@ -38,6 +42,7 @@ struct segment_conf {
 	mode_t mode;
 	gid_t gid; /* (gid_t)-1: the process's own */
 	const char *socket_path;
+	bool will_load; /* a new segment is to be filled from a snapshot */
 	struct store_conf store;
 };
 
@@ -52,6 +57,7 @@ struct segment {
 	uint64_t epoch;
 	uint64_t carried, not_carried; /* by a hand-over */
 	uint64_t old_arena_bytes;
+	bool is_filling; /* not whole: a snapshot is to be loaded, then segment_filled */
 };
 
 /* segment_open's status when a signal ended it: nothing is changed. */
@@ -63,6 +69,12 @@ struct segment {
  * and *s must stay where it is: the store points into it.
  */
 int segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct segment *s);
+
+/*
+ * All is loaded, or nothing more will be: before the first request is served,
+ * since a key that is deleted then must not come back with a later load.
+ */
+void segment_filled(struct segment *s);
 
 /* Whether anything has the segment's name. */
 bool segment_is_there(const char *name);

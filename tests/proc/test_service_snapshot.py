@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Snapshots: saved and loaded whole, in slices, by command and over a reboot; damage, full disks, and who may."""
+"""Snapshots (with MODE=hooks: also killed while they load): saved and loaded whole, in slices, by command and over a reboot; damage, full disks, and who may."""
 import base64
 import glob
 import os
@@ -196,6 +196,97 @@ def over_a_reboot():
         assert (count(g) > 0) == bool(n) or len(data) < 300000, g.log()
         g.kill()
         os.unlink(shm())
+
+
+def saved_copy(n, *args):
+    """A snapshot of n items, and no segment."""
+    d = Daemon(*args)
+    fill(d, n)
+    assert d.stop() == 0 and "%d items saved" % n in d.log(), d.log()
+    os.unlink(shm())
+    return open(FILE, "rb").read()
+
+
+@test
+def load_is_killed():
+    """15.1: a start that is killed while it loads (MODE=hooks) leaves a part; the next one loads again; no end writes a part over the file"""
+    if b"PEEK_CRASH_AT" not in lib.PROGRAM:
+        raise Skip("needs test points")
+    n, args = 20000, ("-m", "32", "--snapshot-path", FILE)
+    good = saved_copy(n, *args)
+    for crash, more in (("warm:slice:9", args), ("warm:slice:30", args), ("warm:slice:30", ("-m", "48") + args[2:]), ("create:published", args)):
+        for ends in (signal.SIGKILL, signal.SIGTERM):
+            d = Daemon(*args, ready=False, env={"PEEK_CRASH_AT": crash})
+            assert d.wait() == -signal.SIGKILL, d.log()
+            # and once more, by whatever a service manager sends, while the next one loads
+            d = Daemon(*more, ready=False, env={"PEEK_STOP_AT": "warm:slice:20"})
+            wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
+            d.p.send_signal(ends)
+            d.p.send_signal(signal.SIGCONT)
+            assert d.wait() == (0 if ends == signal.SIGTERM else -signal.SIGKILL), d.log()
+            assert open(FILE, "rb").read() == good and "saved in" not in d.log(), d.log()
+            assert ends == signal.SIGKILL or "loads it again" in d.log(), d.log()
+            d = Daemon(*more)
+            assert "loaded again" in d.log() or crash == "create:published", d.log()
+            check(d, n)
+            assert count(d) == n
+            c = d.client()
+            assert c.ask(b"delete key7") == b"DELETED"
+            d.kill()  # whole now: nothing is loaded again, nor does a deleted key come back
+            d = Daemon(*more)
+            assert count(d) == n - 1 and d.client().get("key7") is None, d.log()
+            d.kill()
+            for path in glob.glob(shm() + "*"):
+                os.unlink(path)
+    assert sorted(f for f in os.listdir(TMP) if f.startswith("a file")) == ["a file.snap"], os.listdir(TMP)
+
+
+@test
+def load_and_signals():
+    """TERM while it loads ends it at once with status 0, and saves nothing; HUP is obeyed afterwards"""
+    if b"PEEK_CRASH_AT" not in lib.PROGRAM:
+        raise Skip("needs test points")
+    args = ("-m", "32", "--snapshot-path", FILE)
+    good = saved_copy(20000, *args)
+    for more in ((), ("--unlink",)):
+        d = Daemon(*args, *more, ready=False, env={"PEEK_STOP_AT": "warm:slice:10"})
+        wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
+        d.p.send_signal(signal.SIGHUP)
+        d.p.send_signal(signal.SIGTERM)
+        d.p.send_signal(signal.SIGCONT)
+        assert d.wait() == 0 and "serves" not in d.log(), d.log()
+        assert open(FILE, "rb").read() == good and bool(glob.glob(shm() + "*")) == (not more)
+    d = Daemon(*args, ready=False, env={"PEEK_STOP_AT": "warm:slice:10"})
+    wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
+    d.p.send_signal(signal.SIGHUP)
+    d.p.send_signal(signal.SIGCONT)
+    wait_for(lambda: "serves" in d.log())
+    assert "the configuration was read again" in d.log(), d.log()
+    check(d, 20000)
+    d.stop()
+
+
+@test
+def keys_there_stay():
+    """what a segment that is being filled has already keeps its value; without the setting that is said, and asked once"""
+    args = ("-m", "32", "--snapshot-path", FILE)
+    saved_copy(100, *args)
+    for more in (args, ("-m", "48") + args[2:], ("-m", "32")):
+        d = Daemon("-m", "32")
+        assert d.client().set("key5", b"mine") == b"STORED"
+        d.kill()
+        with open(shm(), "r+b") as f:  # header.filling
+            f.seek(248)
+            f.write(b"\1")
+        d = Daemon(*more)
+        assert d.client().get("key5") == b"mine", d.log()
+        assert d.client().get("key6") == (value_of(6) if "--snapshot-path" in more else None), d.log()
+        assert "loaded again" in d.log() or "only a part" in d.log(), d.log()
+        d.kill()
+        assert "again" not in Daemon(*more).log()
+        lib.clean() if more[-1] == "32" else [x.kill() for x in lib._daemons]
+        for path in glob.glob(shm() + "*"):
+            os.unlink(path)
 
 
 @test
