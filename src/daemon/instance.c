@@ -262,7 +262,8 @@ use_segment(struct daemon *d)
 
 	if (status != 0)
 		return status == SEGMENT_ENDED ? 0 : status;
-	if ((status = begin_huge(d)) == 0 && (status = pidfile_write(d->conf.pidfile)) == 0) {
+	if ((status = listen_control(&d->conf, d->gid, &d->listeners)) == 0 &&
+	    (status = begin_huge(d)) == 0 && (status = pidfile_write(d->conf.pidfile)) == 0) {
 		status = serve(d);
 		pidfile_remove(d->conf.pidfile);
 	}
@@ -296,14 +297,19 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 	status = listen_open(
 	    &d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
 	if (status == 0) {
-		status = use_segment(d);
+		/* with a segment to attach to, clients wait from now on rather than fail */
+		if (segment_is_there(d->conf.name))
+			status = listen_control(&d->conf, d->gid, &d->listeners);
+		if (status == 0)
+			status = use_segment(d);
 		listen_close(&d->listeners);
 	}
 	/* a start that failed leaves nothing behind that wasn't there before */
 	if ((d->conf.unlink != 0 || (made && status != 0)) && !segment_is_there(d->conf.name))
 		lock_remove(d->conf.name, d->lock_fd);
 	if (status == 0)
-		log_info("ended; the segment %s", d->conf.unlink != 0 ? "is removed" : "stays for the next start");
+		log_info("ended; the segment %s",
+		    segment_is_there(d->conf.name) ? "stays for the next start" : "is removed");
 	return status;
 }
 

@@ -214,20 +214,51 @@ check_unix(const char *setting, const char *path)
 	return 0;
 }
 
-static int
-open_unix(const struct opening *o)
+static bool
+has_unix(const struct listeners *ls)
 {
-	int fd, status;
+	for (unsigned i = 0; i < ls->n; i++) {
+		if (ls->l[i].is_unix)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the control socket can be had, without making it: somebody else may
+ * listen there, or its directory may not be ours to write to.
+ */
+static int
+ask_unix(const struct opening *o)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int status;
 
 	if (o->only_check && o->conf->unix_socket[0] == '\0' &&
 	    place_check(o->ls->unix_path) == -ENOENT)
 		return 0; /* a start makes the directory */
-	if (o->only_check)
-		return check_unix(UNIX_SOCKET, o->ls->unix_path);
-	if ((status = make_unix(o, UNIX_SOCKET, o->ls->unix_path, &fd)) != 0)
+	status = check_unix(UNIX_SOCKET, o->ls->unix_path);
+	if (status != 0 || o->only_check)
 		return status;
-	o->ls->ours = true;
-	return listen_add(o->ls, fd, true);
+	memcpy(sun.sun_path, o->ls->unix_path, strlen(o->ls->unix_path));
+	return clear_place(UNIX_SOCKET, &sun);
+}
+
+int
+listen_control(const struct conf *conf, gid_t gid, struct listeners *ls)
+{
+	const struct opening o = {.conf = conf, .gid = gid, .ls = ls};
+	struct stat st;
+	int fd, status;
+
+	if (has_unix(ls))
+		return 0;
+	if ((status = make_unix(&o, UNIX_SOCKET, ls->unix_path, &fd)) != 0)
+		return status;
+	ls->ours = lstat(ls->unix_path, &st) == 0;
+	if (ls->ours)
+		ls->unix_ino = st.st_ino;
+	return listen_add(ls, fd, true);
 }
 
 /* ---- metrics ------------------------------------------------------------------------------------------------------- */
@@ -281,16 +312,6 @@ take_passed(int n_passed, struct listeners *ls)
 	return 0;
 }
 
-static bool
-has_unix(const struct listeners *ls)
-{
-	for (unsigned i = 0; i < ls->n; i++) {
-		if (ls->l[i].is_unix)
-			return true;
-	}
-	return false;
-}
-
 /* Says which settings the service manager's socket makes meaningless. */
 static void
 say_ignored(const struct opening *o, const bool *given)
@@ -339,7 +360,7 @@ listen_open(const struct conf *conf, const bool *given, const char *unix_path, g
 	if (status == 0 && has_unix(ret))
 		say_ignored(&o, given);
 	else if (status == 0)
-		status = open_unix(&o);
+		status = ask_unix(&o);
 	if (status == 0)
 		status = listen_open_tcp(&o);
 	if (status == 0)
@@ -363,7 +384,7 @@ listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_
 	int status;
 
 	empty(conf, unix_path, &none);
-	if ((status = open_unix(&o)) != 0 || (status = listen_open_tcp(&o)) != 0)
+	if ((status = ask_unix(&o)) != 0 || (status = listen_open_tcp(&o)) != 0)
 		return status;
 	return open_metrics(&o);
 }
@@ -371,7 +392,10 @@ listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_
 void
 listen_close(struct listeners *ls)
 {
-	if (ls->ours)
+	struct stat st;
+
+	/* another's socket may have the name by now */
+	if (ls->ours && lstat(ls->unix_path, &st) == 0 && st.st_ino == ls->unix_ino)
 		unlink(ls->unix_path);
 	for (unsigned i = 0; i < ls->n; i++)
 		close(ls->l[i].fd);

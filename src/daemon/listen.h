@@ -25,6 +25,7 @@ struct listeners {
 	char unix_path[LISTEN_PATH_BYTES]; /* absolute: clients in other directories find it */
 	mode_t unix_mode;
 	bool ours;                         /* made here, so removed at the end */
+	ino_t unix_ino;                    /* then */
 	int metrics_fd;                    /* where metrics are asked for; -1: nowhere */
 	char metrics_path[LISTEN_PATH_BYTES]; /* of a Unix socket, else empty */
 };
@@ -38,11 +39,12 @@ struct listeners {
 int listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, bool only_check, char *path);
 
 /*
- * Opens all of them, listening. n_passed: descriptors from the service
+ * Opens all of them, listening, but for a control socket of our own: of that it
+ * only looks whether it can be had. n_passed: descriptors from the service
  * manager; a Unix socket among them is the control socket, and settings that
  * were given and don't hold for it (by enum conf_row) are warned of. gid
  * (gid_t)-1: the process's own. A socket file that nobody listens on is
- * replaced. EX_TEMPFAIL: somebody listens there.
+ * removed. EX_TEMPFAIL: somebody listens there.
  */
 int listen_open(const struct conf *conf, const bool *given, const char *unix_path, gid_t gid,
     int n_passed, struct listeners *ret);
@@ -56,6 +58,12 @@ int listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool
 
 /* The loopback addresses among them, as layout_tcp has them; at most n_max. Returns how many. */
 size_t listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max);
+
+/*
+ * Makes the control socket, unless one was passed: to be called when there is a
+ * segment. Whoever waits for the socket attaches as soon as it is there.
+ */
+int listen_control(const struct conf *conf, gid_t gid, struct listeners *l);
 
 /* Closes them; removes the control socket if it was made here. */
 void listen_close(struct listeners *l);

@@ -181,4 +181,45 @@ def nothing_may_go():
     d.stop()
 
 
+@test
+def socket_after_segment():
+    """15.29: the control socket of a new instance is not there before its segment; where one is there it listens during the start"""
+    if not has_hooks():
+        raise lib.Skip("needs test points")
+
+    def stopped_at(label, *args):
+        d = Daemon(*args, ready=False, env={"PEEK_STOP_AT": label})
+        lib.wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
+        return d
+    for label in ("create:allocated", "recover:begun", "create:published", "create:named"):
+        d = stopped_at(label, "-m", "4")
+        assert not os.path.exists(d.path), label
+        d.p.send_signal(signal.SIGCONT)
+        lib.wait_for(lambda: os.path.exists(d.path))
+        Peek().close()  # whoever waited for the socket attaches
+        d.client().set("a", b"1")
+        d.kill()
+        e = stopped_at("recover:begun", "-m", "4")  # a dead one's successor
+        c = lib.Client(e.path)
+        c.send(b"get a\r\n")
+        reader = Peek()
+        assert reader.get("a") == b"1"
+        reader.close()
+        e.p.send_signal(signal.SIGCONT)
+        assert c.line() == b"VALUE a 0 1"
+        e.kill()
+        for path in glob.glob(shm() + "*"):
+            os.unlink(path)
+
+
+@test
+def another_socket_stays():
+    """a daemon that ends removes its own socket file, and not another daemon's that has taken its place"""
+    d = Daemon("-m", "2")
+    os.unlink(d.path)
+    e = Daemon("-m", "2", suffix="2", socket_path=d.path)
+    assert d.stop() == 0 and e.client().ask(b"version").startswith(b"VERSION")
+    assert e.stop() == 0 and not os.path.exists(d.path)
+
+
 lib.main()
