@@ -1,11 +1,18 @@
 /*
- * snapshot.c: save and load: the daemon does it, in a file that it can reach under that path; peekctl says how it goes.
+ * snapshot.c: save and load. peekctl opens the file, with the rights of its user
+ * and under the path that its user sees, and passes the descriptor to the
+ * daemon, which may see another file system or none of that path. A save goes
+ * to FILE.new-XXXXXX, which becomes FILE when the daemon has saved all.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +20,7 @@
 #include "ctl/ctl.h"
 
 #define ASK_AGAIN_MS 50
+#define PATH_BYTES   8192
 
 struct progress {
 	uint64_t job;
@@ -41,52 +49,200 @@ ask(struct ctl *c, struct progress *ret)
 	return re.code == WIRE_RE_END ? CTL_OK : ctl_unhoped(&re, NULL);
 }
 
+/* ---- the file ---------------------------------------------------------------- */
+
+static char fresh_path[PATH_BYTES + 16];
+
+/* An unfinished file doesn't stay. */
+static void
+on_signal(int sig)
+{
+	unlink(fresh_path);
+	_exit(128 + sig);
+}
+
+static void
+drop_fresh(void)
+{
+	if (fresh_path[0] != '\0')
+		unlink(fresh_path);
+	fresh_path[0] = '\0';
+}
+
+/* Whether a save may replace what is there: nothing, an empty file, a snapshot. */
+static bool
+may_replace(const char *path)
+{
+	char magic[8];
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool may;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	may = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_size == 0 ||
+	        (read(fd, magic, 8) == 8 && memcmp(magic, WIRE_SNAPSHOT_MAGIC, 8) == 0));
+	close(fd);
+	return may;
+}
+
+/* -1: explained. */
 static int
-run(struct ctl *c, const char *verb, const char *doing)
+open_file(const char *path, bool saves)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+	int fd;
+
+	if (!saves)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	else if (!may_replace(path)) {
+		ctl_refused(NULL, "%s: the file that is there is no snapshot, and is left alone", path);
+		return -1;
+	} else {
+		snprintf(fresh_path, sizeof(fresh_path), "%s.new-XXXXXX", path);
+		fd = mkostemp(fresh_path, O_CLOEXEC);
+		if (fd < 0)
+			fresh_path[0] = '\0';
+		else {
+			sigemptyset(&act.sa_mask);
+			sigaction(SIGINT, &act, NULL);
+			sigaction(SIGTERM, &act, NULL);
+			sigaction(SIGHUP, &act, NULL);
+		}
+	}
+	if (fd < 0)
+		ctl_refused(NULL, "%s can't be %s: %s", path, saves ? "made" : "opened", strerror(errno));
+	return fd;
+}
+
+/* The file has its name, on the disk too. */
+static int
+finish_file(const char *path)
+{
+	char dir[PATH_BYTES];
+
+	if (rename(fresh_path, path) != 0) {
+		int status = ctl_refused(NULL, "%s can't be renamed to %s: %s", fresh_path, path, strerror(errno));
+
+		drop_fresh();
+		return status;
+	}
+	fresh_path[0] = '\0';
+	snprintf(dir, sizeof(dir), "%s", path);
+	dir[strrchr(dir, '/') == dir ? 1 : strrchr(dir, '/') - dir] = '\0';
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)fsync(fd); /* not every file system can */
+		close(fd);
+	}
+	return CTL_OK;
+}
+
+/* ---- the daemon --------------------------------------------------------------- */
+
+/* The request, with the descriptor on its first byte. */
+static int
+ask_with(struct conn *conn, const char *verb, const char *word, int fd, struct wire_reply *ret)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	char line[WIRE_LINE_MAX + 64];
+	int len = snprintf(line, sizeof(line), "%s -%s\r\n", verb, word);
+	struct iovec iov = {line, (size_t)len};
+	struct msghdr msg = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	ssize_t n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	int error = n < len ? conn_send(conn, line + n, (size_t)(len - n)) : 0;
+	return error != 0 ? error : conn_reply(conn, ret);
+}
+
+/* Asks how the job goes until it is over. CTL_OK, or explained. */
+static int
+wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 {
 	static const struct timespec pause = {0, ASK_AGAIN_MS * 1000000};
-	char cwd[4096] = "", path[8192], word[3 * sizeof(path) + 1];
 	bool shown = false;
-	struct wire_reply re;
-	struct record r;
-	struct progress now = {.job = 0};
-	uint64_t job;
 
-	if (c->args[0][0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
-		return ctl_error(NULL, "no current directory: %s", strerror(errno));
-	int len = snprintf(path, sizeof(path), "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", c->args[0]);
-	if (len < 0 || len >= (int)sizeof(path))
-		return ctl_error(NULL, "%s: the path is too long", c->args[0]);
-	*wire_urlencode(word, path, (size_t)len) = '\0';
-	if (strlen(word) > WIRE_LINE_MAX - 32)
-		return ctl_error(NULL, "%s: the path is too long", c->args[0]);
-	if (ctl_connect(c) != 0)
-		return CTL_ERROR;
-	int error = conn_ask(c->conn, &re, "%s %s", verb, word);
-	if (error != 0)
-		return ctl_broken(error);
-	if (re.code != WIRE_RE_NUMBER)
-		return ctl_unhoped(&re, NULL);
-	job = re.number;
 	for (;;) {
-		if (ask(c, &now) != CTL_OK)
+		if (ask(c, now) != CTL_OK)
 			return CTL_ERROR;
-		if (now.job != job)
+		if (now->job != job)
 			return ctl_error(NULL, "somebody else's snapshot has begun since; the daemon's log says how this one ended");
-		if (strcmp(now.state, "saving") != 0 && strcmp(now.state, "loading") != 0)
+		if (strcmp(now->state, "saving") != 0 && strcmp(now->state, "loading") != 0)
 			break;
 		if (isatty(STDERR_FILENO)) {
 			fprintf(stderr, "\r%s: ", doing);
-			print_text(stderr, now.words, strlen(now.words));
+			print_text(stderr, now->words, strlen(now->words));
 			shown = true;
 		}
 		nanosleep(&pause, NULL);
 	}
 	if (shown)
 		fprintf(stderr, "\r\033[K");
-	if (strcmp(now.state, "failed") == 0)
-		return ctl_refused("The daemon opens the file itself: its user, its file system and its sandbox decide what it can reach.", "%s: %s",
-		    path, now.words);
+	return CTL_OK;
+}
+
+/* With the file open. CTL_OK: the job is done, or explained. */
+static int
+run_job(struct ctl *c, const char *verb, const char *doing, const char *path, int fd, struct progress *now)
+{
+	char word[3 * PATH_BYTES + 1];
+	struct wire_reply re;
+	int error, status;
+
+	*wire_urlencode(word, path, strlen(path)) = '\0';
+	if (strlen(word) > WIRE_LINE_MAX - 32)
+		return ctl_error(NULL, "%s: the path is too long", path);
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	if ((error = ask_with(c->conn, verb, word, fd, &re)) != 0)
+		return ctl_broken(error);
+	if (re.code != WIRE_RE_NUMBER)
+		return ctl_unhoped(&re, NULL);
+	if ((status = wait_for(c, re.number, doing, now)) != CTL_OK)
+		return status;
+	if (strcmp(now->state, "failed") == 0)
+		return ctl_refused(NULL, "%s: %s", path, now->words);
+	return CTL_OK;
+}
+
+static int
+run(struct ctl *c, const char *verb, const char *doing, bool saves)
+{
+	char cwd[4096] = "", path[PATH_BYTES];
+	struct progress now = {.job = 0};
+	struct record r;
+	int fd, status;
+
+	if (c->args[0][0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
+		return ctl_error(NULL, "no current directory: %s", strerror(errno));
+	int len = snprintf(path, sizeof(path), "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", c->args[0]);
+	if (len < 0 || len >= (int)sizeof(path))
+		return ctl_error(NULL, "%s: the path is too long", c->args[0]);
+	if ((fd = open_file(path, saves)) < 0)
+		return CTL_REFUSED;
+	status = run_job(c, verb, doing, path, fd, &now);
+	close(fd);
+	if (status == CTL_OK && saves)
+		status = finish_file(path);
+	drop_fresh();
+	if (status != CTL_OK)
+		return status;
 	if (c->json) {
 		record_begin(&r, true, 0);
 		record_text(&r, "path", path);
@@ -102,11 +258,11 @@ run(struct ctl *c, const char *verb, const char *doing)
 int
 cmd_save(struct ctl *c)
 {
-	return run(c, "peek_save", "saving");
+	return run(c, "peek_save", "saving", true);
 }
 
 int
 cmd_load(struct ctl *c)
 {
-	return run(c, c->partial ? "peek_load_part" : "peek_load", "loading");
+	return run(c, c->partial ? "peek_load_part" : "peek_load", "loading", false);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/conn_fd.h"
 #include "daemon/conn_step.h"
 #include "daemon/log.h"
 
@@ -19,6 +20,7 @@ conn_begin(struct conn *c, int fd)
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
 	c->client_idx = HINTS_NO_CLIENT;
+	c->passed_fd = -1;
 }
 
 void
@@ -29,6 +31,7 @@ conn_end(struct conn *c, struct conn_shared *sh)
 	free(c->in);
 	free(c->out);
 	free(c->resumed);
+	conn_fd_drop(c);
 	close(c->fd);
 }
 
@@ -126,11 +129,11 @@ fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
 		if (!reserve_in(c, cap))
 			return -ENOMEM;
 		window = c->in;
-		n = read(c->fd, window + kept, cap - kept);
+		n = conn_fd_read(c, window + kept, cap - kept);
 	} else {
 		if (kept > 0)
 			memcpy(window, c->in + c->in_at, kept);
-		n = read(c->fd, window + kept, CONN_INPUT_BYTES - kept);
+		n = conn_fd_read(c, window + kept, CONN_INPUT_BYTES - kept);
 	}
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
@@ -180,7 +183,8 @@ execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 	case CMD_SNAPSHOT:
 		/* files of the host are not for those who don't say who they are */
 		if (sh->snapshot != NULL && c->is_unix)
-			snapshot_request(sh->snapshot, req, sh->cmd->now_unix_s, &sh->out);
+			snapshot_request(sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s,
+			    &sh->out);
 		else
 			wire_put_line(&sh->out, "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
 		break;

@@ -66,6 +66,7 @@ struct conn {
 	struct wire_request *resumed; /* that get, whose line was read once; or NULL */
 	bool runnable;    /* the bytes kept may hold whole requests */
 	bool closing;     /* once the output is out */
+	int passed_fd;    /* came with a request, not used yet (conn_fd.h); -1: none */
 	bool attaching;   /* the next bytes out are ATTACHED and a descriptor */
 	char *out;
 	size_t out_at, out_end, out_cap;

@@ -85,8 +85,13 @@ const struct snapshot_result *snapshot_result(const struct snapshot *s);
 /* A sentence for the log: "saved 5 items ..." */
 void snapshot_describe(const struct snapshot *s, char *buf, size_t cap);
 
-/* peek_save, peek_load, peek_load_part: the job's number, or an error line. */
-void snapshot_request(struct snapshot *s, const struct wire_request *req, int64_t now_unix_s, struct wire_out *out);
+/*
+ * peek_save, peek_load, peek_load_part: the job's number, or an error line.
+ * A word that begins with "-" means the descriptor *passed_fd, and what follows
+ * is its name for messages. A descriptor that is used is *passed_fd no more.
+ */
+void snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed_fd,
+    int64_t now_unix_s, struct wire_out *out);
 
 /* `stats snapshot` */
 void snapshot_put_stats(const struct snapshot *s, struct wire_out *out);

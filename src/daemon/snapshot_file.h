@@ -36,8 +36,9 @@
 #include <stdint.h>
 
 #include "shm/layout.h"
+#include "wire/wire.h"
 
-#define SNAPSHOT_MAGIC       "\x89peeks\r\n"
+#define SNAPSHOT_MAGIC       WIRE_SNAPSHOT_MAGIC
 #define SNAPSHOT_ITEM_BYTES  18
 #define SNAPSHOT_RAW_MAX     (SNAPSHOT_ITEM_BYTES + ITEM_KEY_MAX + ITEM_VALUE_MAX)
 #define SNAPSHOT_KEY_B64     1

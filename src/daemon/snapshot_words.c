@@ -20,6 +20,12 @@ explain(int error)
 		return "it is a snapshot of another version";
 	case -ESTALE:
 		return "it is older than snapshot_max_age allows";
+	case -EINVAL:
+		return "it is no plain file";
+	case -EACCES:
+	case -EROFS:
+		return "the daemon can't reach it: its user or its sandbox (ProtectHome=, PrivateTmp=, "
+		       "ReadWritePaths= of a unit) decides; /var/lib/peekd is a service's own";
 	case -EEXIST:
 		return "the file that is there is no snapshot, and is left alone";
 	default:
@@ -53,19 +59,31 @@ snapshot_describe(const struct snapshot *s, char *buf, size_t cap)
 }
 
 void
-snapshot_request(struct snapshot *s, const struct wire_request *req, int64_t now_unix_s, struct wire_out *out)
+snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed_fd,
+    int64_t now_unix_s, struct wire_out *out)
 {
 	unsigned char path[WIRE_LINE_MAX + 1];
 	struct snapshot_source file = {.path = (const char *)path, .fd = -1};
+	bool passed = req->word.len > 0 && req->word.p[0] == '-';
 	size_t len;
 	int64_t job;
 
-	if (!wire_urldecode(req->word.p, req->word.len, path, &len) || len >= PATH_MAX || memchr(path, '\0', len) != NULL) {
+	if (!wire_urldecode(req->word.p + passed, req->word.len - passed, path, &len) || len >= PATH_MAX ||
+	    memchr(path, '\0', len) != NULL) {
 		wire_put_line(out, "CLIENT_ERROR bad path");
 		return;
 	}
 	path[len] = '\0';
-	log_info("%s %s", wire_verbs[req->verb].name, (const char *)path);
+	if (passed && *passed_fd < 0) {
+		wire_put_line(out, "CLIENT_ERROR no descriptor came with the request");
+		return;
+	}
+	if (passed) {
+		file.fd = *passed_fd;
+		*passed_fd = -1;
+	}
+	log_info("%s %s%s", wire_verbs[req->verb].name, (const char *)path,
+	    passed ? ", which the client has opened" : "");
 	if (req->verb == WIRE_PEEK_SAVE)
 		job = snapshot_save(s, &file, now_unix_s);
 	else

@@ -52,6 +52,9 @@ enum wire_shape {
 	WIRE_SHAPE_PLAIN, /* a word to tell apart, at most */
 };
 
+/* A snapshot's first bytes: whoever saves one replaces nothing that begins otherwise. */
+#define WIRE_SNAPSHOT_MAGIC "\x89peeks\r\n"
+
 enum wire_access { WIRE_ACCESS_READ, WIRE_ACCESS_WRITE, WIRE_ACCESS_ADMIN };
 
 struct wire_verb_info {

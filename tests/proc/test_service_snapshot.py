@@ -486,6 +486,74 @@ def who_may():
 
 
 @test
+def file_of_the_caller():
+    """15.33: save and load reach the file that the caller means, with the caller's rights, though the daemon sees another /tmp or may not write"""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("needs root and mount namespaces")
+    mine = os.path.join(TMP, "mine")
+    os.mkdir(mine, 0o700)
+    os.chmod(TMP, 0o777)
+    # its own sockets lie outside of what it can't see
+    script = 'mount -t tmpfs none "$0"; mount --bind -o ro "$0" "$0"; exec "$@"'
+    d = Daemon("-u", "nobody", "--access-admin", "root", prefix=["unshare", "-m", "/bin/sh", "-c", script, mine])
+    fill(d, 100)
+    target = os.path.join(mine, "f.snap")
+    status, out = ctl(d, "save", target)
+    assert status == 0 and out.startswith("100 items saved"), (status, out)
+    assert os.listdir(mine) == ["f.snap"] and os.stat(target).st_mode & 0o777 == 0o600 and os.stat(target).st_uid == 0
+    assert "peek_save %s, which the client has opened" % target in d.log(), d.log()
+    c = d.client()
+    e = Daemon("-u", "nobody", "--access-admin", "root", suffix="2")
+    assert ctl(e, "load", target)[1].startswith("100 items loaded")
+    check(e, 100)
+    # by its path the daemon can't reach it, and says so
+    job = c.ask(b"peek_save " + target.encode())
+    assert job.isdigit(), job
+    wait_for(lambda: "snapshot: " in d.log().split("peek_save %s\n" % target)[-1])
+    assert "sandbox" in d.log() and "/var/lib/peekd" in d.log(), d.log()
+    # the caller's rights
+    before = open(target, "rb").read()
+    status, out = ctl(d, "save", "/proc/f.snap")  # nobody can make one there
+    assert status == 1 and "can't be made" in out, out
+    assert open(target, "rb").read() == before
+
+
+@test
+def descriptors():
+    """a descriptor is used once, by who may; what is no plain file is refused; none leaks"""
+    d = Daemon()
+    fill(d, 10)
+    n_open = len(os.listdir("/proc/%d/fd" % d.pid))
+    def ask(line, *fds, path=d.path):
+        c = lib.Client(path)
+        c.s.sendmsg([line + b"\r\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(f.to_bytes(4, "little") for f in fds))] if fds else [])
+        return c, c.line()
+    f = os.open(FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    c, line = ask(b"peek_save -here", f)
+    assert line.isdigit(), line
+    wait_for(lambda: "10 items saved" in d.log())
+    assert c.ask(b"peek_save -here") == b"CLIENT_ERROR no descriptor came with the request"
+    assert ask(b"peek_save -")[1].startswith(b"CLIENT_ERROR no descriptor")
+    r, w = os.pipe()
+    for fd in (w, os.open("/dev/null", os.O_WRONLY), os.open(TMP, os.O_RDONLY)):
+        said = d.log().count("no plain file")
+        assert ask(b"peek_save -odd", fd)[1].isdigit()
+        wait_for(lambda: d.log().count("no plain file") == said + 1)
+    clients = [ask(b"version", f, f, f)[0] for _ in range(20)] + [ask(b"version", f)[0] for _ in range(20)]
+    for c in clients:
+        c.s.sendmsg([b"version\r\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, f.to_bytes(4, "little"))])
+        c.line(), c.close()
+    c.s.close()
+    del c
+    wait_for(lambda: len(os.listdir("/proc/%d/fd" % d.pid)) <= n_open, 5, "descriptors are left")
+    e = Daemon("--access-admin", "nobody", suffix="2")
+    c, line = ask(b"peek_save -x", f, path=e.path)
+    assert line.startswith(b"CLIENT_ERROR permission denied"), line
+    assert len([x for x in os.listdir("/proc/%d/fd" % e.pid) if "snap" in os.readlink("/proc/%d/fd/%s" % (e.pid, x))]) == 0
+    os.close(f)
+
+
+@test
 def while_it_serves():
     """requests don't wait for a save; each item in it is whole; a second job is refused meanwhile; TERM leaves nothing half-done"""
     d = Daemon("-m", "256")
