@@ -1,6 +1,7 @@
 /*
  * soak.c: `soak [minutes]`: clients that write and readers of shared memory, while everything happens to them and to the daemon at random:
- * SIGKILL, SIGSTOP, hand-over to another size, clean restarts, flushes, killed readers. `make soak MINUTES=n` runs it.
+ * SIGKILL, SIGSTOP, hand-over to another size, clean restarts, flushes, killed readers;
+ * beside them an instance with -M whose snapshot loads are killed and whose hand-overs are refused. `make soak MINUTES=n` runs it.
  *
  * Each client has keys of its own and a model of them (robust_model.h), compared in full now and then and at the end; each reader judges
  * what it reads by what was acknowledged. In the last quarter the daemon is not killed any more, so that its memory can be compared.
@@ -17,14 +18,25 @@
 
 #include "peek.h"
 #include "proc/robust_model.h"
+#include "proc/soak_strict.h"
 
 #define N_CLIENTS 3u
 #define LEAK_BYTES (512u << 10) /* what the heap's measure may differ by with all clients at work */
 
-enum fault { KILLED, KILLED_AND_RESIZED, RESTARTED, STOPPED, READER_KILLED, FLUSHED, N_FAULTS };
+enum fault {
+	KILLED,
+	KILLED_AND_RESIZED,
+	RESTARTED,
+	STOPPED,
+	READER_KILLED,
+	FLUSHED,
+	LOAD_KILLED,
+	HAND_OVER_REFUSED,
+	N_FAULTS
+};
 
 static const char *const fault_name[N_FAULTS] = {"daemon killed", "daemon killed, other size", "daemon restarted", "daemon stopped a while",
-    "reader killed", "flush"};
+    "reader killed", "flush", "-M: loads of a snapshot killed", "-M: hand-over refused"};
 
 struct room {
 	struct peer_shared sh;
@@ -42,6 +54,7 @@ struct common {
 
 static struct common *all;
 static struct peer_daemon daemon_;
+static struct strict strict;
 static pid_t client_pid[N_CLIENTS], reader_pid[N_CLIENTS];
 static unsigned size_turn, n_faults[N_FAULTS];
 static const char *const sizes[] = {"64", "80"};
@@ -203,6 +216,12 @@ happen(enum fault f)
 	case FLUSHED:
 		flush_all();
 		break;
+	case LOAD_KILLED:
+		strict_load_killed(&strict);
+		break;
+	case HAND_OVER_REFUSED:
+		strict_refused(&strict);
+		break;
 	case N_FAULTS:
 		break;
 	}
@@ -279,6 +298,7 @@ static void
 clean_up(void)
 {
 	peer_daemon_fini(&daemon_);
+	strict_end(&strict);
 }
 
 static void
@@ -302,6 +322,7 @@ main(int argc, char **argv)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	start_daemon();
+	strict_begin(&strict);
 	for (unsigned i = 0; i < N_CLIENTS; i++) {
 		if ((client_pid[i] = fork()) == 0)
 			be_client(i);
@@ -310,10 +331,10 @@ main(int argc, char **argv)
 	atexit(clean_up);
 	while (peer_now_ns() < begun + total_ns) {
 		static const enum fault loud[] = {KILLED, KILLED, KILLED, KILLED_AND_RESIZED, RESTARTED, STOPPED, READER_KILLED, READER_KILLED,
-		    FLUSHED};
+		    FLUSHED, LOAD_KILLED, HAND_OVER_REFUSED};
 		static const enum fault calm[] = {STOPPED, READER_KILLED, READER_KILLED, READER_KILLED, FLUSHED};
 		usleep(50000 + (unsigned)rand() % 400000);
-		happen(quiet ? calm[rand() % 5] : loud[rand() % 9]);
+		happen(quiet ? calm[rand() % 5] : loud[rand() % 11]);
 		if (!quiet && peer_now_ns() > quiet_at) {
 			quiet = true;
 			sleep(2);
@@ -371,9 +392,11 @@ main(int argc, char **argv)
 	    (unsigned long long)last.anon_kib);
 	printf("  %-34s %12lld (%llu, then %llu)\n", "descriptors leaked", (long long)(last.n_fds - first.n_fds), (unsigned long long)first.n_fds,
 	    (unsigned long long)last.n_fds);
+	printf("  %-34s %12llu (%llu checked) %s\n", "-M: lost or wrong", (unsigned long long)strict.wrong,
+	    (unsigned long long)strict.checked, strict.why);
 	printf("  %-34s %12llu\n", "segments held after a flush", (unsigned long long)held);
 	printf("  %-34s %12u\n", "objects left in /dev/shm", left);
-	bool ok = lost + wrong + read_wrong == 0 && reads > 1000 && acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 &&
+	bool ok = lost + wrong + read_wrong == 0 && reads > 1000 && acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 && strict.wrong == 0 &&
 	    peer_waits_hold(&waits, reads) && last.n_fds <= first.n_fds + 2;
 	printf("%s\n", ok ? "nothing wrong, lost or leaked" : "FAILED");
 	return !ok;
