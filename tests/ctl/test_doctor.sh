@@ -72,10 +72,15 @@ doctor "a share of a hundredth is a warning" 1 '^warn  refusals  *12 values refu
 "$PEEKCTL" -n "$name" stats reset >/dev/null
 sleep .3
 quiet "which stats reset takes away" '^ok    refusals  *none'
-"$PEEKCTL" -n "$name" save "/$tmp-no-such-folder/x" >"$tmp/err" 2>&1
+# peekctl opens the file itself, so that a path which can't be opened never comes to the daemon.
+head -c 4096 /dev/zero >"$tmp/junk"
+"$PEEKCTL" -n "$name" load "$tmp/junk" >"$tmp/err" 2>&1
+doctor "a load of what is no snapshot failed" 1 '^warn  snapshot  *the last one failed: '
+printf 'peek_save %s\r\n' "$tmp-no-such-folder/x" | socat -t 1 - "UNIX-CONNECT:$SOCK" >"$tmp/err"
+sleep .3
 doctor "the last snapshot failed" 1 '^warn  snapshot  *the last one failed: '
 "$PEEKCTL" -n "$name" save "$tmp/snapshot" >"$tmp/err" 2>&1
-quiet "an earlier one did" '^note  refusals  *1 snapshots failed'
+quiet "an earlier one did" '^note  refusals  *2 snapshots failed'
 
 # 15.28: a name that was removed, of a segment whose daemon runs.
 rm "$object"
