@@ -18,8 +18,14 @@ store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint
 {
 	uint64_t overhead = ITEM_HEADER_BYTES + (flags != 0 ? 8u : 0u) + key_bytes;
 
-	return value_bytes <= ITEM_VALUE_MAX && overhead + value_bytes <= s->conf.item_max_bytes &&
-	    value_extents_max(&s->arena, value_bytes) <= s->arena.n_segments / 2 + 1;
+	if (value_bytes > ITEM_VALUE_MAX || overhead + value_bytes > s->conf.item_max_bytes ||
+	    value_extents_max(&s->arena, value_bytes) > s->arena.n_segments / 2 + 1)
+		return false;
+	/* Small segments: its list of extents may be longer than one of them. */
+	struct item_shape longest =
+	    item_shape(ITEM_EXTENTS | ITEM_COUNTER | ITEM_FLAGS | ITEM_TAGS, key_bytes,
+		(uint32_t)value_bytes, s->arena.seg_shift);
+	return longest.record_bytes <= s->arena.seg_bytes;
 }
 
 /* Links a written record: in place of `old`, or as a new key. */

@@ -1,8 +1,9 @@
 /*
  * recover.c: walking a dead writer's table.
  *
- * Two passes over all buckets: the first repairs chains and counts what each segment holds; the second lists the live
- * records of each segment, since its bytes beyond them may be anything. The order of a segment's list is the table's.
+ * Two passes over all buckets: the first repairs chains and counts what each
+ * segment holds; the second lists the live records of each segment
+ * (recover_lists.c), of which none may lie over another.
  */
 #include "engine/recover.h"
 
@@ -91,17 +92,6 @@ damaged:
 }
 
 static void
-list_record(void *arg, const struct table_place *place)
-{
-	struct arena *a = arg;
-	uint64_t off = table_item_off(place->slot);
-	struct segment *s = &a->seg[arena_seg_of(a, off)];
-
-	if (s->n_listed < s->n_live)
-		s->listed[s->n_listed++] = (uint32_t)((off & (a->seg_bytes - 1)) / ITEM_UNIT_BYTES);
-}
-
-static void
 prefetch_bucket(const struct walk *w, uint64_t head)
 {
 	if (head >= w->table->n_buckets)
@@ -111,21 +101,6 @@ prefetch_bucket(const struct walk *w, uint64_t head)
 		if (slot_is_item(slot))
 			__builtin_prefetch(w->arena->map->arena + slot_unit(slot));
 	}
-}
-
-static int
-list_segments(struct arena *a, struct table *t)
-{
-	for (uint32_t i = 0; i < a->n_segments; i++) {
-		if (a->seg[i].n_live == 0 || a->seg[i].kind == SEG_PARTS)
-			continue;
-		a->seg[i].listed = malloc(a->seg[i].n_live * sizeof(uint32_t));
-		if (a->seg[i].listed == NULL)
-			return -ENOMEM;
-	}
-	for (uint64_t head = 0; head < t->n_buckets; head++)
-		table_visit(t, head, list_record, a);
-	return 0;
 }
 
 int
@@ -154,13 +129,14 @@ recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_
 		ret->dropped_double += rep.doubles;
 		ret->repaired_buckets += rep.odd;
 	}
-	table_repair_unborn(table);
 	memset(used, 0, (table->n_overflow_made / 64 + 1) * sizeof(*used));
 	table_recover_free(table, used);
 	free(used);
-	if ((r = list_segments(arena, table)) != 0 || (r = arena_recovered(arena)) != 0)
+	struct recover_sums sums = {ret, w.payload_bytes};
+	if ((r = recover_list(arena, table)) != 0 || (r = arena_recovered(arena)) != 0 ||
+	    (r = recover_apart(arena, table, &sums)) != 0)
 		return r;
 	*cas_last = w.cas_last;
-	*ret_payload_bytes = w.payload_bytes;
+	*ret_payload_bytes = sums.payload_bytes;
 	return 0;
 }

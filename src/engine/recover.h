@@ -24,4 +24,19 @@
 int recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
     uint64_t *cas_last, uint64_t *ret_payload_bytes);
 
+/* What changes when a record is dropped after it was counted. */
+struct recover_sums {
+	struct store_recovery *n;
+	uint64_t payload_bytes;
+};
+
+/* Lists the live records of each segment, once chains are sound. -ENOMEM. */
+int recover_list(struct arena *a, const struct table *t);
+
+/*
+ * After arena_recovered: of records that lie over each other those go whose
+ * lengths are wrong. -ENOMEM.
+ */
+int recover_apart(struct arena *a, struct table *t, struct recover_sums *sums);
+
 #endif

@@ -84,9 +84,6 @@ struct table_repair {
 /* used: of the overflow buckets, n_overflow_made bits, those that a chain has; a link to one of them is cut. */
 struct table_repair table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg);
 
-/* The bucket behind the last one, if a split was cut short: emptied. */
-void table_repair_unborn(struct table *t);
-
 /* Which overflow buckets chains use, once all chains are sound: all others are free. used: n_overflow_made bits, zeroed. */
 void table_recover_free(struct table *t, uint64_t *used);
 

@@ -93,22 +93,6 @@ table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep,
 }
 
 void
-table_repair_unborn(struct table *t)
-{
-	uint64_t idx = t->n_buckets;
-
-	/* Its memory may not be there: what was never allocated was never marked. */
-	if (idx >= t->map->n_buckets_max || map_allocate_buckets(t->map, idx + 1) != 0)
-		return;
-	struct bucket *b = &t->map->buckets[idx];
-	if ((word_load_rlx(&b->seq) & 1) == 0)
-		return;
-	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-		word_store_rlx(&b->slot[i], 0);
-	seq_repaired(&b->seq);
-}
-
-void
 table_recover_free(struct table *t, uint64_t *used)
 {
 	struct chain c;

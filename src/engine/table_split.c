@@ -135,7 +135,7 @@ table_split(struct table *t)
 
 	seq_mark(&old->seq);
 	CRASH_POINT("split:old marked");
-	seq_mark(&new->seq);
+	seq_mark_unborn(&new->seq);
 	CRASH_POINT("split:new marked");
 	seq_marked();
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)

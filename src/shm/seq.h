@@ -36,6 +36,16 @@ seq_mark(struct word *seq)
 	word_store_rlx(seq, word_load_rlx(seq) + 1); /* relaxed: the only writer reads its own store */
 }
 
+/*
+ * The same for a bucket that no reader looks at yet. Its sequence may be odd: a
+ * split was cut short, or its memory is damaged.
+ */
+static inline void
+seq_mark_unborn(struct word *seq)
+{
+	word_store_rlx(seq, word_load_rlx(seq) | 1); /* relaxed: as above */
+}
+
 /* [S1] After the marks, before the first data store. Pairs with seq_validate: without it a reader takes a new word and
  * the old even sequence, and a torn bucket validates. */
 static inline void

@@ -3,7 +3,10 @@
  *
  * Segments of several geometries are filled with what an engine makes: large values, counters, flags, life times, chains, tables in the middle of
  * their growth. Then over and over: a few bytes of any region are changed, and a start takes the segment over. What may come out: the segment is
- * refused, or there is a table whose sums are right, in which each key that is met is found under its own name. What may not: a fault.
+ * refused, or there is a table whose sums are right, in which each key that is
+ * met is found under its own name, and which goes on working: items are set and
+ * deleted, and what the segment had is evicted for them. What may not come out:
+ * a fault, or memory that two items have.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -85,7 +88,7 @@ make_base(unsigned i)
 		uint64_t arena_bytes;
 		unsigned seg_shift, n, value_max;
 	} want[N_BASES] = {{64 << 10, 9, 300, 400}, {256 << 10, 10, 4000, 40}, {512 << 10, 12, 400, 20000}, {1 << 20, 0, 3000, 300},
-	    {16 << 7, 7, 30, 60}, {128 << 10, 11, 900, 3000}};
+	    {16 << 7, 7, 30, 2000}, {128 << 10, 11, 900, 3000}};
 	struct base *b = &base[i];
 	struct store_recovery rec;
 	struct geometry g;
@@ -151,16 +154,30 @@ visit(void *arg, const struct store_item *item, const void *key, uint32_t key_le
 }
 
 static void
-one_start(struct base *b)
+sound(struct store *s, const char *when)
+{
+	const char *wrong = engine_check(s);
+
+	if (wrong != NULL)
+		fprintf(stderr, "start %lu of seed %lu, %s: %s\n", n_starts, first_seed, when, wrong);
+	REQUIRE(wrong == NULL);
+}
+
+static void
+undamage(struct base *b)
+{
+	for (unsigned i = 0; i < 5; i++)
+		memcpy(b->part[i].at, b->part[i].good, b->part[i].n_bytes);
+}
+
+/* As a daemon takes over what is there. */
+static void
+start(struct base *b)
 {
 	struct store_recovery rec;
 	struct store *s;
 	struct map m;
 
-	for (unsigned i = 0; i < 5; i++)
-		memcpy(b->part[i].at, b->part[i].good, b->part[i].n_bytes);
-	for (uint64_t n = 1 + pick(12); n > 0; n--)
-		change(b);
 	n_starts++;
 	if (map_open(b->object, true, (uid_t)-1, &m) != 0) {
 		n_refused++;
@@ -171,18 +188,28 @@ one_start(struct base *b)
 		n_refused++;
 	} else {
 		struct met met = {s, 0};
-		const char *wrong = engine_check(s);
 		n_damaged += rec.dropped_damaged > 0;
-		if (wrong != NULL)
-			fprintf(stderr, "start %lu of seed %lu: %s\n", n_starts, first_seed, wrong);
-		REQUIRE(wrong == NULL);
+		sound(s, "after recovery");
 		for (uint64_t cursor = 0; (cursor = store_walk(s, cursor, NOW_S, visit, &met)) != 0;)
 			;
+		put_some(s, 50, b->value_max);
+		store_tick(s, (uint64_t)(NOW_S + 50000) << 32);
+		sound(s, "after work");
 		store_close(s);
 	}
 	map_close(&m);
 }
 
+static void
+one_start(struct base *b)
+{
+	undamage(b);
+	for (uint64_t n = 1 + pick(12); n > 0; n--)
+		change(b);
+	start(b);
+}
+
+#ifndef SEGMENT_UNIT
 int
 main(int argc, char **argv)
 {
@@ -198,3 +225,4 @@ main(int argc, char **argv)
 	printf("%lu starts: %lu refused, %lu with damaged items dropped, the rest whole\n", n_starts, n_refused, n_damaged);
 	return 0;
 }
+#endif

@@ -4,14 +4,24 @@
 #include "unit/engine_check.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "engine/record.h"
 
 struct recount {
 	struct store *s;
-	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced, n_untold;
+	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced, n_untold, n_shared;
 	struct span_sum expiring;
+	unsigned char *taken; /* by unit of the arena */
 };
+
+/* Counts the units that another item has too, or that aren't there. */
+static void
+take_memory(struct recount *c, uint64_t off, uint64_t n_bytes)
+{
+	for (uint64_t at = off / 8; at < (off + n_bytes) / 8; at++)
+		c->n_shared += at >= c->s->map->arena_bytes / 8 || c->taken[at]++ != 0;
+}
 
 static void
 recount_one(void *arg, const struct table_place *place)
@@ -29,6 +39,12 @@ recount_one(void *arg, const struct table_place *place)
 		c->expiring.bytes += (uint32_t)r.shape.record_bytes;
 		c->expiring.extents += (uint32_t)item_parts(&r.shape);
 	}
+	take_memory(c, r.off, r.shape.record_bytes);
+	for (uint32_t i = 0; i < r.shape.n_extents; i++)
+		take_memory(c,
+		    item_extent_off(&r.shape, i, arena_extent(&c->s->arena, r.off, &r.shape, i),
+			c->s->arena.seg_shift),
+		    UINT64_C(1) << item_extent_shift(&r.shape, i, c->s->arena.seg_shift));
 	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
@@ -68,7 +84,7 @@ add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
 const char *
 engine_check(struct store *s)
 {
-	struct recount c = {.s = s};
+	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / 8)};
 	struct store_stats st;
 	uint64_t n_lines = 0, n_free_lines = 0, filter, seg_live = 0, kinds[SEG_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
@@ -81,6 +97,7 @@ engine_check(struct store *s)
 	}
 	for (uint64_t i = s->table.overflow_free; i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
 		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
+	free(c.taken);
 	store_stats(s, &st);
 	for (uint32_t i = 0; i < s->arena.n_segments; i++) {
 		kinds[s->arena.seg[i].kind]++;
@@ -90,6 +107,7 @@ engine_check(struct store *s)
 	for (unsigned log = 0; log < ARENA_LOGS; log++)
 		queued += s->arena.queue[log].n_segments;
 	return odd                                           ? "a sequence is odd"
+	    : c.n_shared != 0                                ? "two items have the same memory"
 	    : c.n_misplaced != 0                             ? "an item is in a bucket that isn't its own"
 	    : st.curr_items != c.items                       ? "the number of items is wrong"
 	    : st.bytes != c.live_bytes                       ? "the sum of live bytes is wrong"

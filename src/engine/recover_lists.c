@@ -1,0 +1,112 @@
+/*
+ * recover_lists.c: what lives in each of a dead writer's segments.
+ *
+ * The bytes beyond live records may be anything: each segment gets a list of
+ * those that live, in the order in which they lie. Two that lie over each other
+ * come of damage: writing, moving or freeing the one would change the other.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/record.h"
+#include "engine/recover.h"
+
+#define PREFETCH_RECORDS 8 /* so far ahead are records asked for */
+
+static void
+list_record(void *arg, const struct table_place *place)
+{
+	struct arena *a = arg;
+	uint64_t off = table_item_off(place->slot);
+	struct segment *s = &a->seg[arena_seg_of(a, off)];
+
+	if (s->n_listed < s->n_live)
+		s->listed[s->n_listed++] =
+		    (uint32_t)((off & (a->seg_bytes - 1)) / ITEM_UNIT_BYTES);
+}
+
+int
+recover_list(struct arena *a, const struct table *t)
+{
+	for (uint32_t i = 0; i < a->n_segments; i++) {
+		if (a->seg[i].n_live == 0 || a->seg[i].kind == SEG_PARTS)
+			continue;
+		a->seg[i].listed = malloc(a->seg[i].n_live * sizeof(uint32_t));
+		if (a->seg[i].listed == NULL)
+			return -ENOMEM;
+	}
+	for (uint64_t head = 0; head < t->n_buckets; head++)
+		table_visit(t, head, list_record, a);
+	return 0;
+}
+
+/* seen: a bit for each unit of a segment, all clear before and after. */
+static void
+sort_list(struct segment *s, uint64_t *seen, uint32_t n_words)
+{
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < s->n_listed; k++)
+		seen[s->listed[k] / 64] |= UINT64_C(1) << (s->listed[k] % 64);
+	for (uint32_t w = 0; w < n_words; w++)
+		for (; seen[w] != 0; seen[w] &= seen[w] - 1)
+			s->listed[n++] = w * 64 + (uint32_t)__builtin_ctzll(seen[w]);
+	s->n_listed = n;
+}
+
+static void
+drop(struct arena *a, struct table *t, const struct record *r, struct recover_sums *sums)
+{
+	struct table_place place;
+
+	if (!table_find_item(t, record_hash(a, r), r->off, &place))
+		return;
+	table_unlink(t, &place);
+	arena_drop_live(a, r->off, &r->shape, false);
+	sums->payload_bytes -= item_key_bytes(r->word0) + item_value_bytes(r->word0);
+	sums->n->items--;
+	sums->n->dropped_damaged++;
+}
+
+/*
+ * Of two records that lie over each other the first goes: its length is what is
+ * wrong, since the second is where a slot says it is, with the key that the
+ * slot's tag is of. Lying over any other it lies over the next.
+ */
+static void
+drop_overlapping(struct arena *a, struct table *t, uint32_t seg_idx, struct recover_sums *sums)
+{
+	struct segment *s = &a->seg[seg_idx];
+	uint64_t base = (uint64_t)seg_idx << a->seg_shift;
+	uint32_t n_kept = 0;
+
+	for (uint32_t k = 0; k < s->n_listed; k++) {
+		struct record r = record_load(a, base + (uint64_t)s->listed[k] * ITEM_UNIT_BYTES);
+		if (k + PREFETCH_RECORDS < s->n_listed)
+			__builtin_prefetch(arena_word(a,
+			    base + (uint64_t)s->listed[k + PREFETCH_RECORDS] * ITEM_UNIT_BYTES));
+		if (k + 1 < s->n_listed && r.off + r.shape.record_bytes >
+		    base + (uint64_t)s->listed[k + 1] * ITEM_UNIT_BYTES)
+			drop(a, t, &r, sums);
+		else
+			s->listed[n_kept++] = s->listed[k];
+	}
+	s->n_listed = n_kept;
+}
+
+int
+recover_apart(struct arena *a, struct table *t, struct recover_sums *sums)
+{
+	uint32_t n_words = (a->seg_bytes / ITEM_UNIT_BYTES + 63) / 64;
+	uint64_t *seen = calloc(n_words, sizeof(*seen));
+
+	if (seen == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < a->n_segments; i++)
+		if (a->seg[i].listed != NULL) {
+			sort_list(&a->seg[i], seen, n_words);
+			drop_overlapping(a, t, i, sums);
+		}
+	free(seen);
+	return 0;
+}
