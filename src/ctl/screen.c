@@ -214,8 +214,8 @@ put_daemon(const struct screen *s, const char *name)
 	struct words pid = {"-"};
 	if (n->writer_pid != 0)
 		snprintf(pid.w, sizeof(pid.w), "%" PRIu64, n->writer_pid);
-	/* up: until its last word */
-	int64_t up_s = n->now_unix_s - n->started_unix_s - (s->alive ? 0 : (int64_t)(n->silent_ms / 1000));
+	/* by the daemon's clock, until its last word */
+	int64_t up_s = (int64_t)value(s, SHM_STAT_UPTIME);
 	line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
 	    name, pid.w, n->writer_pid != 0 ? duration(up_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
 	    value(s, SHM_STAT_MAX_CONNECTIONS), value(s, SHM_STAT_SHM_CLIENTS));

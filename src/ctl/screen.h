@@ -15,7 +15,6 @@
 struct sample {
 	uint64_t value[SHM_STAT_N];
 	int64_t taken_ms; /* monotonic */
-	int64_t started_unix_s, now_unix_s;
 	uint64_t writer_pid; /* 0: the daemon ended cleanly */
 	uint64_t generation;
 	uint64_t silent_ms;  /* since the last heartbeat */

@@ -44,9 +44,7 @@ take(const struct look *l, struct sample *ret)
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		ret->value[i] = look_stat(l, (enum shm_stat)i);
 	ret->taken_ms = now_ms();
-	ret->now_unix_s = (int64_t)time(NULL);
-	ret->started_unix_s = (int64_t)word_load_rlx(&h->writer_started_unix_s); /* relaxed: words for people */
-	ret->writer_pid = word_load_rlx(&h->writer_pid);
+	ret->writer_pid = word_load_rlx(&h->writer_pid); /* relaxed: a word for people */
 	ret->generation = l->map.generation;
 	ret->silent_ms = look_silent_ms(l);
 	ret->retired = look_retired(l);

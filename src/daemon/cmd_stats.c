@@ -29,6 +29,7 @@ collect_raw(const struct cmd *cmd, uint64_t *v)
 	v[SHM_STAT_SHM_MISSES] = cmd->shm_misses;
 	v[SHM_STAT_SHM_RETRIES] = cmd->shm_retries;
 
+	v[SHM_STAT_UPTIME] = cmd->now_s - cmd->started_s;
 	store_stats(cmd->store, &st);
 	v[SHM_STAT_CURR_ITEMS] = st.curr_items;
 	v[SHM_STAT_TOTAL_ITEMS] = st.total_items;
@@ -102,7 +103,6 @@ put_general(const struct cmd *cmd, struct wire_out *out)
 	uint64_t values[SHM_STAT_N];
 
 	wire_put_stat_u64(out, "pid", (uint64_t)cmd->pid);
-	wire_put_stat_u64(out, "uptime", cmd->now_s - cmd->started_s);
 	wire_put_stat_u64(out, "time", (uint64_t)cmd->now_unix_s);
 	wire_put_stat_str(out, "version", PEEKD_VERSION);
 	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);

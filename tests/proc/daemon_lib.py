@@ -153,6 +153,12 @@ class Daemon:
         raise KeyError(field)
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def refused(*args, **kw):
     """Starts a daemon that must not start: (status, log)."""
     d = Daemon(*args, ready=False, **kw)
