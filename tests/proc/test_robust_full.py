@@ -84,6 +84,41 @@ def filled_by_others():
     assert not os.path.exists("/dev/shm/peekd.%s.new" % d.name)
 
 
+@test
+def hand_over_refused():
+    """15.6: a hand-over whose new table can't grow is refused (73), and the old segment is served with every item"""
+    if not on_small_shm("64m"):
+        return
+    d = Daemon("-m", "4")
+    c, n = d.client(), 40000
+    for at in range(0, n, 500):
+        c.send(b"".join(b"set s%d 0 0 4\r\n%04d\r\n" % (i, i % 10000) for i in range(at, at + 500)))
+        assert c.exact(8 * 500) == b"STORED\r\n" * 500
+    there = int(c.stats()["curr_items"])
+    assert there > 30000, there
+    d.kill()
+    st = os.statvfs("/dev/shm")
+    used = (st.f_blocks - st.f_bfree) * st.f_frsize >> 10
+    before = os.stat(lib.shm()).st_ino
+    for beside in range(8192, 12288, 64):  # the first size that has room for the new segment, and for no larger table
+        subprocess.run(["mount", "-o", "remount,size=%dk" % (used + beside), "/dev/shm"], check=True)
+        status, log = lib.refused("-m", "8")
+        if "has no room for" not in log:
+            break
+    assert status == 73 and "the new table can't grow" in log and "(4 MiB)" in log, (status, log)
+    assert os.stat(lib.shm()).st_ino == before and not glob.glob(lib.shm() + "*.new*")
+    d = Daemon("-m", "4")
+    c = d.client()
+    assert int(c.stats()["curr_items"]) == there
+    for i in range(0, n, 97):
+        assert c.get("s%d" % i) in (b"%04d" % (i % 10000), None)
+    d.stop()
+    subprocess.run(["mount", "-o", "remount,size=64m", "/dev/shm"], check=True)
+    d = Daemon("-m", "8")  # with room it is carried out
+    assert int(d.client().stats()["curr_items"]) == there
+    d.stop()
+
+
 def nothing_left():
     left = glob.glob(lib.shm() + "*") + glob.glob(TMP + "/*.sock")
     assert left == [], left
