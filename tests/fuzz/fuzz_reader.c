@@ -1,9 +1,12 @@
 /*
  * fuzz_reader.c: a reader on a segment whose bytes are changed while it reads (libFuzzer, ASan, UBSan). `make fuzz-reader` runs it.
  *
- * The input is a list of changes, seven bytes each: region, place, how, value. They are made before the reads, and then over and over by a
- * second thread while every read call of libpeek runs, into buffers that are exactly as large as they say. What may come out: a value, a
- * miss, an error. What may not: a fault, a byte outside of a buffer or the mapping, a loop (-timeout).
+ * The input is a byte that chooses a segment, one of several geometries, and a
+ * list of changes, seven bytes each: region, place, how, value. They are made
+ * before a reader attaches, and then over and over by a second thread while
+ * every read call of libpeek runs, into buffers that are exactly as large as
+ * they say. What may come out: a value, a miss, an error. What may not: a fault,
+ * a byte outside of a buffer or the mapping, a loop (-timeout).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,24 +26,31 @@
 
 #define N_KEYS      160
 #define N_READS     24
+#define N_MORE      16 /* readers that attach while the header changes */
+#define N_FEW       3  /* reads of each of these */
 #define CHANGE_BYTES 7
 #define CHANGES_MAX 64
-#define SEG_SHIFT   9
+#define N_BASES     6
 
 enum region { REGION_HEADER, REGION_SEGMENTS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN,
-    N_REGIONS };
+    REGION_GEOMETRY, N_REGIONS };
 
 struct change {
 	struct word *at;
 	uint64_t value, was;
 };
 
-static struct map map;
-static struct store *store; /* open to the end */
-static char name[48], path[96];
-static uint64_t n_words[REGION_ARENA + 1], *pristine[REGION_ARENA + 1];
-static struct word *region[REGION_ARENA + 1];
-static uint64_t slot_of[N_KEYS][2]; /* bucket or line, and slot, of each key's item */
+struct base {
+	struct map map;
+	struct store *store; /* open to the end */
+	char name[48], path[96];
+	uint64_t n_words[REGION_ARENA + 1], *pristine[REGION_ARENA + 1];
+	struct word *region[REGION_ARENA + 1];
+	uint64_t slot_of[N_KEYS][2]; /* bucket or line, and slot, of each key's item */
+};
+
+static struct base base[N_BASES], *now = base; /* now: this input's */
+static unsigned long n_attached, n_refused;
 static struct change change[CHANGES_MAX];
 static unsigned n_changes;
 static _Atomic unsigned turn, done; /* the other thread works while turn is odd */
@@ -55,24 +65,27 @@ key_text(uint32_t k, char *buf)
 }
 
 static void
-remove_segment(void)
+at_end(void)
 {
-	unlink(path);
+	for (unsigned i = 0; i < N_BASES; i++)
+		if (base[i].path[0] != '\0')
+			unlink(base[i].path);
+	fprintf(stderr, "%lu readers attached to damaged segments, %lu were refused\n", n_attached, n_refused);
 }
 
 static void *
 change_while_read(void *arg)
 {
 	for (unsigned seen = 0;;) {
-		unsigned now = turn;
-		if (now % 2 == 0 || now == seen) {
-			if (now != seen) {
-				seen = now;
-				done = now;
+		unsigned at_turn = turn;
+		if (at_turn % 2 == 0 || at_turn == seen) {
+			if (at_turn != seen) {
+				seen = at_turn;
+				done = at_turn;
 			}
 			continue;
 		}
-		for (unsigned round = 0; turn == now; round++)
+		for (unsigned round = 0; turn == at_turn; round++)
 			for (unsigned i = 0; i < n_changes; i++) {
 				/* Right, wrong, and another's wrong: what was checked a moment ago is so no more. */
 				uint64_t v = round % 8 == 7 ? change[(i + round) % n_changes].value : change[i].value;
@@ -91,12 +104,16 @@ fill(struct store *s)
 
 	for (uint32_t k = 0; k < N_KEYS; k++) {
 		uint32_t len = key_text(k, text), n = k % 16 == 0 ? 3000 + k : k % 5 * 37;
+		n = n <= now->map.arena_bytes / 64 ? n : n % 16;
 		struct store_key key = {text, len, store_hash(s, text, len)};
 		struct store_put put = {.key = key, .mode = STORE_SET, .value = k % 7 == 0 ? "41" : value, .value_bytes = k % 7 == 0 ? 2 : n,
 		    .flags = k % 3 == 0 ? k : 0, .expiry_s = k % 4 == 0 ? UINT32_MAX : 0};
 		struct store_item item;
 		memset(value, (int)k, n);
-		if (store_put(s, &put, 100, &cas) != STORE_OK || !store_find(s, &key, 100, &item, NULL) ||
+		enum store_result r = store_put(s, &put, 100, &cas);
+		if (now->map.seg_shift < 9 && r != STORE_OK)
+			continue;
+		if (r != STORE_OK || !store_find(s, &key, 100, &item, NULL) ||
 		    (k % 7 == 0 && store_arith(s, &key, &item, false, 1, 0, 100, &counter, &cas) != STORE_OK))
 			abort();
 	}
@@ -104,52 +121,69 @@ fill(struct store *s)
 		uint32_t len = key_text(k, text);
 		struct store_key key = {text, len, store_hash(s, text, len)};
 		struct store_item item;
-		if (!store_find(s, &key, 100, &item, NULL))
-			abort();
-		slot_of[k][0] = item.slot_ref >> 3;
-		slot_of[k][1] = item.slot_ref & 7;
+		if (!store_find(s, &key, 100, &item, NULL)) {
+			if (now->map.seg_shift >= 9)
+				abort();
+			continue; /* evicted: a small arena */
+		}
+		now->slot_of[k][0] = item.slot_ref >> 3;
+		now->slot_of[k][1] = item.slot_ref & 7;
+	}
+}
+
+static void
+make_base(unsigned i)
+{
+	static const struct {
+		uint64_t arena_bytes;
+		unsigned seg_shift;
+	} want[N_BASES] = {{256 << 10, 9}, {16 << 7, 7}, {128 << 10, 11}, {512 << 10, 12}, {1 << 20, 0}, {24 << 8, 8}};
+	const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
+	struct store_recovery rec;
+	struct geometry g;
+	char object[64];
+
+	now = &base[i];
+	snprintf(now->name, sizeof(now->name), "fuzz-reader-%d-%u", (int)getpid(), i);
+	snprintf(object, sizeof(object), "peekd.%s", now->name);
+	if (map_object_path(object, now->path, sizeof(now->path)) != 0 ||
+	    geometry_plan(want[i].arena_bytes, want[i].seg_shift, &g) != 0 ||
+	    map_create(object, &g, 0600, (gid_t)-1, 7, 1, "/nowhere", &now->map) != 0)
+		abort();
+	if (store_open(&now->map, &conf, 100, &now->store, &rec) != 0)
+		abort();
+	fill(now->store);
+	store_tick(now->store, clock_word_now(&(struct clock_shift){0}));
+	map_publish(&now->map);
+	now->region[REGION_HEADER] = (struct word *)(void *)now->map.header;
+	now->n_words[REGION_HEADER] = sizeof(struct header) / 8;
+	now->region[REGION_SEGMENTS] = (struct word *)(void *)now->map.segments;
+	now->n_words[REGION_SEGMENTS] = now->map.n_segments * 2;
+	now->region[REGION_BUCKETS] = (struct word *)(void *)now->map.buckets;
+	now->n_words[REGION_BUCKETS] = word_load_rlx(&now->map.header->count) * 8;
+	now->region[REGION_OVERFLOW] = (struct word *)(void *)now->map.overflow;
+	now->n_words[REGION_OVERFLOW] = 64 * 8;
+	now->region[REGION_ARENA] = now->map.arena;
+	now->n_words[REGION_ARENA] = now->map.arena_bytes / 8;
+	if (map_allocate_overflow(&now->map, 64) != 0)
+		abort();
+	for (unsigned r = 0; r <= REGION_ARENA; r++) {
+		now->pristine[r] = malloc(now->n_words[r] * 8);
+		for (uint64_t k = 0; k < now->n_words[r]; k++)
+			now->pristine[r][k] = word_load_rlx(&now->region[r][k]);
 	}
 }
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
-	struct store_recovery rec;
-	struct geometry g;
-	char object[64];
 	pthread_t thread;
 
 	(void)argc;
 	(void)argv;
-	snprintf(name, sizeof(name), "fuzz-reader-%d", (int)getpid());
-	snprintf(object, sizeof(object), "peekd.%s", name);
-	if (map_object_path(object, path, sizeof(path)) != 0 || geometry_plan(256 << 10, SEG_SHIFT, &g) != 0 ||
-	    map_create(object, &g, 0600, (gid_t)-1, 7, 1, "/nowhere", &map) != 0)
-		abort();
-	atexit(remove_segment);
-	if (store_open(&map, &conf, 100, &store, &rec) != 0)
-		abort();
-	fill(store);
-	store_tick(store, clock_word_now(&(struct clock_shift){0}));
-	map_publish(&map);
-	region[REGION_HEADER] = (struct word *)(void *)map.header;
-	n_words[REGION_HEADER] = sizeof(struct header) / 8;
-	region[REGION_SEGMENTS] = (struct word *)(void *)map.segments;
-	n_words[REGION_SEGMENTS] = map.n_segments * 2;
-	region[REGION_BUCKETS] = (struct word *)(void *)map.buckets;
-	n_words[REGION_BUCKETS] = word_load_rlx(&map.header->count) * 8;
-	region[REGION_OVERFLOW] = (struct word *)(void *)map.overflow;
-	n_words[REGION_OVERFLOW] = 64 * 8;
-	region[REGION_ARENA] = map.arena;
-	n_words[REGION_ARENA] = map.arena_bytes / 8;
-	if (map_allocate_overflow(&map, 64) != 0)
-		abort();
-	for (unsigned r = 0; r <= REGION_ARENA; r++) {
-		pristine[r] = malloc(n_words[r] * 8);
-		for (uint64_t i = 0; i < n_words[r]; i++)
-			pristine[r][i] = word_load_rlx(&region[r][i]);
-	}
+	atexit(at_end);
+	for (unsigned i = 0; i < N_BASES; i++)
+		make_base(i);
 	return pthread_create(&thread, NULL, change_while_read, NULL);
 }
 
@@ -163,19 +197,29 @@ parse(const uint8_t *b)
 	struct change c = {0};
 
 	if (r == REGION_CHAIN) { /* a link to one of a few overflow lines: chains that meet, cycles */
-		c.at = b[1] % 8 < 4 ? &map.overflow[b[1] % 4].slot[LINK_SLOT] : &map.buckets[b[3] % (n_words[REGION_BUCKETS] / 8)].slot[LINK_SLOT];
+		c.at = b[1] % 8 < 4 ? &now->map.overflow[b[1] % 4].slot[LINK_SLOT] : &now->map.buckets[b[3] % (now->n_words[REGION_BUCKETS] / 8)].slot[LINK_SLOT];
 		c.was = word_load_rlx(c.at);
 		c.value = slot_make_link(b[2] % 4, (b[6] % 4 == 0 ? value & 0xffff : 0xffff) << LINK_IDX_BITS);
 		return c;
 	}
+	if (r == REGION_GEOMETRY) { /* a bit more or less, or what another geometry has there */
+		uint64_t at = place % now->n_words[REGION_HEADER];
+		c.at = &now->region[REGION_HEADER][at];
+		c.was = word_load_rlx(c.at);
+		c.value = b[3] % 4 == 0   ? base[b[4] % N_BASES].pristine[REGION_HEADER][at]
+		          : b[3] % 4 == 1 ? c.was + b[4] % 9 - 4
+		          : b[3] % 4 == 2 ? c.was << b[4] % 64 >> b[5] % 64
+		                          : c.was ^ UINT64_C(1) << b[4] % 64;
+		return c;
+	}
 	if (r == REGION_OF_KEY || r == REGION_SLOT_OF_KEY) { /* where a read looks: a key's slot, or its item's first words */
-		const uint64_t *at = slot_of[b[1] % N_KEYS];
-		struct bucket *line = at[0] < map.n_buckets_max ? &map.buckets[at[0]] : &map.overflow[at[0] - map.n_buckets_max];
+		const uint64_t *at = now->slot_of[b[1] % N_KEYS];
+		struct bucket *line = at[0] < now->map.n_buckets_max ? &now->map.buckets[at[0]] : &now->map.overflow[at[0] - now->map.n_buckets_max];
 		uint64_t unit = word_load_rlx(&line->slot[at[1]]) & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
 		c.at = r == REGION_SLOT_OF_KEY ? &line->slot[b[2] % 16 == 0 ? LINK_SLOT : at[1]]
-		                               : &map.arena[(unit + b[2] % 12) % (map.arena_bytes / 8)];
+		                               : &now->map.arena[(unit + b[2] % 12) % (now->map.arena_bytes / 8)];
 	} else {
-		c.at = &region[r][place % n_words[r]];
+		c.at = &now->region[r][place % now->n_words[r]];
 	}
 	uint64_t was = word_load_rlx(c.at);
 
@@ -200,7 +244,7 @@ parse(const uint8_t *b)
 		c.value = (was & ~UINT64_C(0xffff)) | (value & 0xffff);
 		break;
 	case 6: /* around the regions' ends */
-		c.value = (b[4] % 2 == 0 ? map.arena_bytes / 8 : map.n_overflow_max) + value % 16 - 8;
+		c.value = (b[4] % 2 == 0 ? now->map.arena_bytes / 8 : now->map.n_overflow_max) + value % 16 - 8;
 		break;
 	default:
 		c.value = value * UINT64_C(0x9e3779b97f4a7c15);
@@ -212,9 +256,9 @@ static void
 restore(void)
 {
 	for (unsigned r = 0; r <= REGION_ARENA; r++)
-		for (uint64_t i = 0; i < n_words[r]; i++)
-			if (word_load_rlx(&region[r][i]) != pristine[r][i])
-				word_store_rlx(&region[r][i], pristine[r][i]);
+		for (uint64_t i = 0; i < now->n_words[r]; i++)
+			if (word_load_rlx(&now->region[r][i]) != now->pristine[r][i])
+				word_store_rlx(&now->region[r][i], now->pristine[r][i]);
 }
 
 /* ---- the reads ---------------------------------------------------------------------------------------------------------- */
@@ -230,7 +274,7 @@ visit(void *arg, const struct peek_entry *e)
 }
 
 static void
-read_all(struct peek *p, const uint8_t *choose, size_t n)
+read_some(struct peek *p, unsigned n_reads, const uint8_t *choose, size_t n)
 {
 	static const size_t caps[] = {0, 1, 40, 170, 512, 3200, 70000};
 	struct peek_info info;
@@ -239,7 +283,7 @@ read_all(struct peek *p, const uint8_t *choose, size_t n)
 	uint64_t number;
 	char text[32];
 
-	for (unsigned i = 0; i < N_READS; i++) {
+	for (unsigned i = 0; i < n_reads; i++) {
 		uint32_t k = (choose[i % n] + i * 5) % (N_KEYS + 3), len = key_text(k, text);
 		size_t cap = caps[(i + k) % 7];
 		if (i % 3 == 0) { /* values in several pieces, with room for them */
@@ -267,6 +311,20 @@ read_all(struct peek *p, const uint8_t *choose, size_t n)
 		abort();
 }
 
+/* A reader that attaches to what there is at this moment. */
+static struct peek *
+attach(void)
+{
+	struct peek *p;
+
+	if (peek_open(now->name, PEEK_READ_ONLY | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p) != 0) {
+		n_refused++;
+		return NULL;
+	}
+	n_attached++;
+	return p;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -275,24 +333,35 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < CHANGE_BYTES + 1)
 		return 0;
+	now = &base[data[0] / 4 % N_BASES];
 	restore();
 	n_changes = 0;
 	/* Opened before it is damaged, and after: header and geometry are checked at open. */
-	if (data[0] % 2 == 0 && peek_open(name, PEEK_READ_ONLY | (data[0] % 4 == 0 ? PEEK_NO_FOLLOW : 0), &p) != 0)
+	if (data[0] % 2 == 0 && peek_open(now->name, PEEK_READ_ONLY | (data[0] % 4 == 0 ? PEEK_NO_FOLLOW : 0), &p) != 0)
 		abort();
 	for (size_t at = 1; at + CHANGE_BYTES <= size && n_changes < CHANGES_MAX; at += CHANGE_BYTES)
 		change[n_changes++] = parse(data + at);
+	if (data[0] / 4 / N_BASES % 4 == 3) { /* all of another's header: the object isn't as long as it says */
+		const struct base *other = &base[data[1] % N_BASES];
+		for (uint64_t i = 0; i < now->n_words[REGION_HEADER]; i++)
+			word_store_rlx(&now->region[REGION_HEADER][i], other->pristine[REGION_HEADER][i]);
+	}
 	for (unsigned i = 0; i < n_changes; i++)
 		word_store_rlx(change[i].at, change[i].value);
-	if (peek_open(name, PEEK_READ_ONLY | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &q) != 0)
-		q = NULL;
+	q = attach();
 	if (p != NULL)
-		read_all(p, data, size);
+		read_some(p, N_READS, data, size);
 	turn++;
 	if (p != NULL)
-		read_all(p, data, size);
+		read_some(p, N_READS, data, size);
 	if (q != NULL)
-		read_all(q, data, size);
+		read_some(q, N_READS, data, size);
+	for (unsigned i = 0; i < N_MORE; i++) {
+		struct peek *more = attach();
+		if (more != NULL)
+			read_some(more, N_FEW, data + i % size, size - i % size);
+		peek_close(more);
+	}
 	if (p != NULL)
 		peek_status(p, &status);
 	turn++;

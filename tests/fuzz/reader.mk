@@ -2,10 +2,12 @@
 
 FUZZ_READER_SRC := $(foreach r,shm wire lib engine,$(wildcard src/$(r)/*.c))
 
-fuzz-reader: build/fuzz/fuzz_reader ## fuzz the reader on damaged and changing segments for FUZZ_SECONDS (60)
+READER_RUNS ?= 1500
+
+fuzz-reader: build/fuzz/fuzz_reader ## attach 17 readers READER_RUNS (1500) times, or for FUZZ_SECONDS, to damaged and changing segments
 	mkdir -p build/fuzz/reader
 	test -e build/fuzz/reader/seed || head -c 456 /dev/urandom >build/fuzz/reader/seed
-	build/fuzz/fuzz_reader -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=456 -len_control=0 -timeout=10 -print_final_stats=1 \
+	build/fuzz/fuzz_reader $(if $(filter file,$(origin FUZZ_SECONDS)),-runs=$(READER_RUNS),-max_total_time=$(FUZZ_SECONDS)) -max_len=456 -len_control=0 -timeout=10 -print_final_stats=1 \
 	    -artifact_prefix=build/fuzz/reader- build/fuzz/reader
 
 build/fuzz/fuzz_reader: tests/fuzz/fuzz_reader.c $(FUZZ_READER_SRC) $(wildcard src/*/*.h)
