@@ -206,9 +206,7 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 	bool same = re.rest.len == strlen(peek_version()) && memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
 	finding(f, same ? FINDING_OK : FINDING_WARN, "versions", "They understand each other; start the daemon again to have the newer one.",
 	    "daemon %.*s, peekctl and its libpeek %s", (int)re.rest.len, re.rest.p, peek_version());
-	for (error = conn_ask(c->conn, &re, "stats settings"); error == 0 && re.code == WIRE_RE_STAT; error = conn_reply(c->conn, &re))
-		if (re.n_args >= 2 && re.arg[0].len == strlen("huge_pages") && memcmp(re.arg[0].p, "huge_pages", re.arg[0].len) == 0)
-			*ret_huge_pages_off = re.arg[1].len == 3 && memcmp(re.arg[1].p, "off", 3) == 0;
+	doctor_settings(f, c, c->socket == NULL ? path : NULL, ret_huge_pages_off);
 }
 
 /* Whether the last one failed. */

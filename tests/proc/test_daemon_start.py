@@ -262,6 +262,30 @@ def ignored():
         assert d.stop() == 0
 
 
+@test
+def doctor_ignored():
+    """15.34: peekctl doctor says which settings a socket that was passed makes meaningless, as a note; and none where none is"""
+    peekctl = os.environ.get("PEEKCTL", os.path.join(os.path.dirname(lib.PEEKD), "peekctl"))
+
+    def notes(d):
+        out = subprocess.run([peekctl, "-n", d.name, "doctor"], capture_output=True, text=True).stdout
+        assert d.stop() == 0
+        return out, [line.split()[2] for line in out.splitlines() if line.startswith("note  settings")]
+    out, found = notes(passed("--unix-mask=0770"))
+    assert found == ["unix_mask"] and "mode 0660" in out and "SocketMode=" in out, out
+    out, found = notes(passed("--unix-mask=0660", "-s", os.path.join(TMP, "other")))
+    assert found == ["unix_socket"] and "ListenStream=" in out, out
+    out, found = notes(passed("--unix-mask=0660"))
+    assert found == [], out
+    out, found = notes(Daemon("--unix-mask=0750"))
+    assert found == [], out
+    if os.geteuid() == 0:
+        out, found = notes(passed("--unix-mask=0660", "--group=nogroup"))
+        assert found == ["group"] and "SocketGroup=" in out, out
+        out, found = notes(Daemon("--group=nogroup"))
+        assert found == [], out
+
+
 NO_INET = """
 import ctypes, os, struct, sys
 # a unit's RestrictAddressFamilies=AF_UNIX: socket(2) of another family is EAFNOSUPPORT
