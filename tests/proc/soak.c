@@ -8,6 +8,7 @@
  * Exit status 0: nothing wrong, lost or leaked.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,14 @@ static struct strict strict;
 static pid_t client_pid[N_CLIENTS], reader_pid[N_CLIENTS];
 static unsigned size_turn, n_faults[N_FAULTS];
 static const char *const sizes[] = {"64", "80"};
+
+/* Ends the run with the reason. */
+static _Noreturn void
+give_up(const char *why, int status)
+{
+	fprintf(stderr, "soak: %s (%d)\n", why, status);
+	exit(2);
+}
 
 static void
 start_daemon(void)
@@ -177,8 +186,10 @@ flush_all(void)
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		while (all->room[i].paused != all->pause)
 			usleep(200);
-	if (!peer_connect(&c, &daemon_) || !peer_send(&c, "flush_all\r\n", 11) || (line = peer_line(&c)) == NULL || strcmp(line, "OK") != 0)
-		exit(2);
+	if (!peer_connect(&c, &daemon_))
+		give_up("flush_all: no connection", errno);
+	if (!peer_send(&c, "flush_all\r\n", 11) || (line = peer_line(&c)) == NULL || strcmp(line, "OK") != 0)
+		give_up("flush_all isn't answered OK", errno);
 	peer_close(&c);
 	all->resumed = all->pause;
 }
@@ -187,6 +198,7 @@ static void
 happen(enum fault f)
 {
 	unsigned i = (unsigned)rand() % N_CLIENTS;
+	int status;
 
 	n_faults[f]++;
 	switch (f) {
@@ -199,8 +211,8 @@ happen(enum fault f)
 		start_daemon();
 		break;
 	case RESTARTED:
-		if (peer_terminate(&daemon_) != 0)
-			exit(2);
+		if ((status = peer_terminate(&daemon_)) != 0)
+			give_up("the daemon's end has an exit status", status);
 		start_daemon();
 		break;
 	case STOPPED:
