@@ -2,7 +2,7 @@
 
 FUZZ_READER_SRC := $(foreach r,shm wire lib engine,$(wildcard src/$(r)/*.c))
 
-READER_RUNS ?= 1500
+READER_RUNS ?= 2000
 
 fuzz-reader: build/fuzz/fuzz_reader ## attach 17 readers READER_RUNS (1500) times, or for FUZZ_SECONDS, to damaged and changing segments
 	mkdir -p build/fuzz/reader

@@ -313,10 +313,15 @@ clean_up(void)
 	strict_end(&strict);
 }
 
+static pid_t main_pid;
+
+/* A child that has not become another program yet must not clean up. */
 static void
 on_signal(int sig)
 {
 	(void)sig;
+	if (getpid() != main_pid)
+		_exit(130);
 	exit(130);
 }
 
@@ -331,6 +336,7 @@ main(int argc, char **argv)
 	all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	srand(7);
 	peer_daemon_init(&daemon_, "soak");
+	main_pid = getpid();
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	start_daemon();
