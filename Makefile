@@ -69,7 +69,7 @@ SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
 LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view,$(B)/src/lib/$(f)_wide.o))
 ENGINE := $(call room,engine)
-DAEMON := $(call room,daemon)
+DAEMON := $(call room,daemon) $(call room,daemon/*)
 CTL    := $(call room,ctl)
 BENCH  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard bench/*.c)))
 
@@ -123,8 +123,8 @@ $(B)/src/lib/mget.o $(B)/src/lib/mget_wide.o: EXTRA := $(HOT)
 $(foreach f,get view,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
 
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/test_*_wide.c)): EXTRA := $(WIDE)
-$(B)/src/daemon/heap.o: EXTRA := $(HEAP_DEFS)
-$(filter $(B)/src/daemon/server%,$(DAEMON)): EXTRA := $(EVENT_DEFS)
+$(B)/src/daemon/host/memory.o: EXTRA := $(HEAP_DEFS)
+$(filter $(B)/src/daemon/net/server%,$(DAEMON)): EXTRA := $(EVENT_DEFS)
 
 DAEMON_LIBS := $(EVENT_LIBS) -lconfuse -lzstd -lpthread $(HEAP_LIBS)
 

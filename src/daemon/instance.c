@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/ending.h"
-#include "daemon/lock.h"
-#include "daemon/log.h"
-#include "daemon/notify.h"
-#include "daemon/pidfile.h"
-#include "daemon/watch.h"
+#include "daemon/host/ending.h"
+#include "daemon/host/lock.h"
+#include "daemon/host/log.h"
+#include "daemon/host/notify.h"
+#include "daemon/host/pidfile.h"
+#include "daemon/segment/watch.h"
 #include "engine/crash.h"
 
 uint64_t

@@ -7,17 +7,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "daemon/access.h"
-#include "daemon/cmd.h"
-#include "daemon/conf.h"
-#include "daemon/hints.h"
-#include "daemon/huge.h"
-#include "daemon/listen.h"
-#include "daemon/room.h"
-#include "daemon/segment.h"
-#include "daemon/server.h"
-#include "daemon/snapshot.h"
-#include "daemon/warm.h"
+#include "daemon/conf/access.h"
+#include "daemon/verbs/cmd.h"
+#include "daemon/conf/conf.h"
+#include "daemon/segment/hint_page.h"
+#include "daemon/host/huge.h"
+#include "daemon/net/listen.h"
+#include "daemon/host/room.h"
+#include "daemon/segment/segment.h"
+#include "daemon/net/server.h"
+#include "daemon/snapshot/snapshot.h"
+#include "daemon/snapshot/startup.h"
 #include "shm/clock.h"
 
 struct daemon {

@@ -20,14 +20,14 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "daemon/background.h"
-#include "daemon/ending.h"
-#include "daemon/heap.h"
+#include "daemon/host/background.h"
+#include "daemon/host/ending.h"
+#include "daemon/host/memory.h"
 #include "daemon/instance.h"
-#include "daemon/lock.h"
-#include "daemon/log.h"
-#include "daemon/notify.h"
-#include "daemon/pidfile.h"
+#include "daemon/host/lock.h"
+#include "daemon/host/log.h"
+#include "daemon/host/notify.h"
+#include "daemon/host/pidfile.h"
 #include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
@@ -302,7 +302,7 @@ main(int argc, char **argv)
 	int status = 0;
 
 	descriptor_fill_standard();
-	heap_init();
+	memory_init();
 	CRASH_BY_ENVIRONMENT();
 	log_open(false, LOG_LEVEL_INFO, "peekd");
 	if (conf_parse(argc, argv, &d.conf, &d.given) != 0) {

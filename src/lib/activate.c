@@ -20,7 +20,7 @@
 #define OBJECT_PREFIX "peekd."
 
 /*
- * The i-th place where the instance's daemon may listen (src/daemon/listen.c
+ * The i-th place where the instance's daemon may listen (src/daemon/net/listen.c
  * chooses among the same): this user's own, then the host's. False: there is no
  * such place; *ret_more: but there may be a later one.
  */

@@ -23,7 +23,7 @@ named "what stats conns prints" $stats $("$PEEKCTL" -n "$name" stats conns | awk
 
 named "every verb" src/daemon/peekd-protocol.7 $(sed -n 's/^VERB([^"]*"\([a-z_]*\)".*/\1/p' src/wire/verbs.def)
 
-named "the short options of settings" src/daemon/peekd.8 $(sed -n "s/^SETTING([A-Z]*, *[a-z_]*, *'\(.\)'.*/\1/p" src/daemon/settings.def)
+named "the short options of settings" src/daemon/peekd.8 $(sed -n "s/^SETTING([A-Z]*, *[a-z_]*, *'\(.\)'.*/\1/p" src/daemon/conf/settings.def)
 named "the other options" src/daemon/peekd.8 config check print-config print-manual verbose udp-port help version
 named "peekctl's options" src/ctl/peekctl.1 $(sed -n 's/^OPTION([^"]*"\([a-z-]*\)".*/\1/p' src/ctl/options.def)
 for f in $(sed -n 's/^\t\(peek_[a-z0-9_]*\);/\1/p' src/lib/libpeek.map); do

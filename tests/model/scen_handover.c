@@ -2,7 +2,7 @@
  * scen_handover.c: a segment that is replaced under its readers, and whose memory is given back (I5, I7). aside.c is compiled
  * into this file, since its steps are private to it.
  */
-#include "daemon/aside.c"
+#include "daemon/segment/retired.c"
 
 #include "model/scenarios.h"
 #include "model/world.h"

@@ -1,0 +1,385 @@
+/* conn.c: see conn.h. */
+#include "daemon/net/conn_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/net/conn_fd.h"
+#include "daemon/net/conn_step.h"
+#include "daemon/host/log.h"
+
+#define IN_AT_ONCE_BYTES (UINT64_C(2) << 20)
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+
+void
+conn_begin(struct conn *c, int fd)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->client_idx = HINTS_NO_CLIENT;
+	c->passed_fd = -1;
+}
+
+void
+conn_end(struct conn *c, struct conn_shared *sh)
+{
+	if (c->client_idx != HINTS_NO_CLIENT)
+		hints_detach(sh->hints, c->client_idx);
+	free(c->in);
+	free(c->out);
+	free(c->resumed);
+	conn_fd_drop(c);
+	close(c->fd);
+}
+
+size_t
+conn_kept_bytes(const struct conn *c)
+{
+	return c->in_end + c->out_cap;
+}
+
+bool
+conn_is_mid_reply(const struct conn *c)
+{
+	return c->out != NULL;
+}
+
+/* ---- input ----------------------------------------------------------------------------------------------------------- */
+
+static void
+drop_in(struct conn *c)
+{
+	free(c->in);
+	c->in = NULL;
+	c->in_at = c->in_end = c->in_cap = 0;
+}
+
+/* Makes the kept input's buffer hold at least cap bytes, its content at the front. */
+static bool
+reserve_in(struct conn *c, size_t cap)
+{
+	char *in;
+
+	if (c->in_at > 0) {
+		memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
+		c->in_end -= c->in_at;
+		c->in_at = 0;
+	}
+	if (c->in_cap >= cap)
+		return true;
+	in = realloc(c->in, cap);
+	if (in == NULL)
+		return false;
+	c->in = in;
+	c->in_cap = cap;
+	return true;
+}
+
+/*
+ * Room for the input that has begun, n bytes of it being here: at once for what
+ * most values need, beyond that doubled as it comes. So who announces much and
+ * sends little makes the daemon take little.
+ */
+static size_t
+cap_for(const struct conn *c, size_t n)
+{
+	size_t cap = 2 * n > IN_AT_ONCE_BYTES ? 2 * n : IN_AT_ONCE_BYTES;
+
+	if (c->need <= n)
+		return 2 * n; /* a line without end */
+	return c->need < cap ? (size_t)c->need : cap;
+}
+
+/* Keeps n bytes of the shared buffer for the next turn. */
+static bool
+keep_in(struct conn *c, const char *bytes, size_t n)
+{
+	size_t cap = c->need > n ? cap_for(c, n) : (n | 255) + 1;
+
+	if (c->in_cap < cap || c->in_cap / 4 > cap) { /* nor is what a large request needed kept for a small one */
+		drop_in(c);
+		c->in = malloc(cap);
+		if (c->in == NULL)
+			return false;
+		c->in_cap = cap;
+	}
+	memcpy(c->in, bytes, n);
+	c->in_at = 0;
+	c->in_end = n;
+	return true;
+}
+
+/*
+ * Reads once. *ret_window, *ret_len: all the input that there is now, in the shared buffer if it fits, else in the connection's own. 1; 0: end of
+ * input; or a negative errno.
+ */
+static int
+fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
+{
+	size_t kept = c->in_end - c->in_at, cap;
+	bool own = kept > CONN_INPUT_BYTES / 2 || c->need > CONN_INPUT_BYTES;
+	char *window = sh->in;
+	ssize_t n;
+
+	if (own) {
+		cap = cap_for(c, kept); /* a data block is read exactly to its end */
+		if (!reserve_in(c, cap))
+			return -ENOMEM;
+		window = c->in;
+		n = conn_fd_read(c, window + kept, cap - kept);
+	} else {
+		if (kept > 0)
+			memcpy(window, c->in + c->in_at, kept);
+		n = conn_fd_read(c, window + kept, CONN_INPUT_BYTES - kept);
+	}
+	if (n <= 0)
+		return n == 0 ? 0 : -errno;
+	*sh->bytes_read += (uint64_t)n;
+	c->last_active_s = sh->cmd->now_s;
+	if (own)
+		c->in_end = kept + (size_t)n;
+	*ret_window = window;
+	*ret_len = kept + (size_t)n;
+	return 1;
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------------- */
+
+static void
+log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire_request *req)
+{
+	static struct log_limit limit;
+	char more[LOG_MORE_BYTES];
+	uint64_t suppressed;
+
+	if (!log_allowed(&limit, sh->cmd->now_s, &suppressed))
+		return;
+	if (c->is_unix)
+		log_notice("%s is refused to uid %u, pid %ld, who may only %s%s", wire_verbs[req->verb].name,
+		    (unsigned)c->uid, (long)c->pid, wire_access_name(c->level), log_more(suppressed, more));
+	else
+		log_notice("%s is refused to a TCP connection, which may only %s (tcp_access)%s", wire_verbs[req->verb].name,
+		    wire_access_name(c->level), log_more(suppressed, more));
+}
+
+static enum cmd_result
+execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
+{
+	enum cmd_result r;
+
+	if (req->access > c->level)
+		log_denied(c, sh, req);
+	r = cmd_execute(sh->cmd, c->level, req, &c->cursor, &sh->out);
+	switch (r) {
+	case CMD_ATTACH:
+		if (sh->hints != NULL && c->is_unix && req->number == sh->epoch)
+			c->attaching = true;
+		else
+			wire_put_line(&sh->out, WIRE_NO_HINT_PAGE);
+		break;
+	case CMD_SNAPSHOT:
+		/* files of the host are not for those who don't say who they are */
+		if (sh->snapshot != NULL && c->is_unix)
+			snapshot_request(sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s,
+			    &sh->out);
+		else
+			wire_put_line(&sh->out, "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
+		break;
+	case CMD_CLOSE:
+		c->closing = true;
+		break;
+	case CMD_SHUTDOWN:
+		c->closing = true;
+		sh->shutdown = true;
+		break;
+	case CMD_DONE:
+	case CMD_FLUSH:
+	case CMD_AGAIN:
+		break;
+	}
+	if (r != CMD_AGAIN) {
+		c->cursor = 0;
+		free(c->resumed);
+		c->resumed = NULL;
+	}
+	return r;
+}
+
+/*
+ * The longest request to store. Of requests that follow each other the end of one is the beginning of the next, so that each costs one look
+ * at the clock; *mark_us is that moment, 0 at first.
+ */
+static void
+execute_store(struct conn *c, struct conn_shared *sh, const struct wire_request *req, uint64_t *mark_us)
+{
+	uint64_t begin_us = *mark_us != 0 ? *mark_us : sh->now_us();
+
+	execute(c, sh, req);
+	*mark_us = sh->now_us();
+	if (*mark_us - begin_us > *sh->longest_set_us)
+		*sh->longest_set_us = *mark_us - begin_us;
+}
+
+/*
+ * The request at p. One that was interrupted was read before: a line of
+ * millions of keys is not read again at each of its turns.
+ */
+static enum wire_status
+next_request(struct conn *c, const char *p, size_t len, struct wire_request *ret)
+{
+	if (c->resumed == NULL)
+		return wire_parse(p, len, c->scanned, ret);
+	*ret = *c->resumed;
+	ret->line = p;
+	return WIRE_OK;
+}
+
+/*
+ * Keeps what was read of a get's line, for its next turn. Without memory the
+ * line is read again.
+ */
+static void
+interrupt(struct conn *c, const struct wire_request *req)
+{
+	c->runnable = true;
+	if (c->resumed == NULL)
+		c->resumed = malloc(sizeof(*req));
+	if (c->resumed != NULL)
+		*c->resumed = *req;
+}
+
+/*
+ * Carries out requests of [window, window + len) until they, the turn or the connection end. Returns the bytes that are done with. Sets
+ * runnable, need and scanned for what is left.
+ */
+static size_t
+run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
+{
+	struct wire_request req;
+	struct wire_out *out = &sh->out;
+	uint64_t set_us = 0;
+	size_t at = 0;
+
+	c->runnable = false;
+	for (uint32_t n_reqs = 0;; n_reqs++) {
+		if (c->swallow > 0)
+			at += conn_step_swallow(c, window + at, len - at);
+		if (at == len || c->closing || c->attaching)
+			break;
+		if (len - at < c->need)
+			return at;
+		if (n_reqs == sh->max_reqs || out->len > sh->output_limit ||
+		    cmd_work_done(sh->cmd)) {
+			c->runnable = true;
+			return at;
+		}
+		switch (next_request(c, window + at, len - at, &req)) {
+		case WIRE_OK:
+			c->scanned = 0;
+			if (conn_step_hangs_up(c, sh, &req))
+				break;
+			if (req.data != NULL && sh->now_us != NULL)
+				execute_store(c, sh, &req, &set_us);
+			else if (execute(c, sh, &req) == CMD_AGAIN) {
+				interrupt(c, &req);
+				return at;
+			} else
+				set_us = 0;
+			c->need = 0;
+			at += (size_t)req.total_bytes;
+			break;
+		case WIRE_MORE:
+			c->scanned = len - at;
+			return at;
+		case WIRE_DATA:
+			c->scanned = 0;
+			if (conn_step_hangs_up(c, sh, &req))
+				break;
+			if (req.access > c->level)
+				log_denied(c, sh, &req);
+			if (cmd_admit(sh->cmd, c->level, &req, out)) {
+				c->need = req.total_bytes;
+				return at;
+			}
+			c->swallow = req.total_bytes;
+			c->swallows_block = false;
+			break;
+		case WIRE_BAD:
+			c->scanned = 0;
+			c->need = 0;
+			cmd_bad(sh->cmd, &req, out);
+			conn_step_bad(c, &req);
+			break;
+		case WIRE_CLOSE:
+			conn_step_binary(c, sh, window[at]);
+			c->closing = true;
+			break;
+		}
+		if (out->failed)
+			c->closing = true;
+	}
+	c->runnable = at < len && !c->closing;
+	return at;
+}
+
+/* Fills or goes on with the window, runs it, and keeps what is left. False: the connection can't be kept. */
+static bool
+take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
+{
+	char *window = NULL;
+	size_t len = 0, done;
+
+	if (c->runnable) {
+		window = c->in + c->in_at;
+		len = c->in_end - c->in_at;
+	} else {
+		int r = fill(c, sh, &window, &len);
+
+		if (r == -EAGAIN || r == -EINTR)
+			return true;
+		if (r <= 0) {
+			*ret_want = CONN_CLOSE;
+			return false;
+		}
+	}
+	done = run(c, sh, window, len);
+	if (done == len || c->closing) {
+		if (c->in != NULL)
+			drop_in(c);
+	} else if (window != sh->in)
+		c->in_at += done;
+	else if (!keep_in(c, window + done, len - done))
+		return false;
+	return true;
+}
+
+enum conn_want
+conn_turn(struct conn *c, struct conn_shared *sh)
+{
+	enum conn_want want = CONN_READ;
+
+	sh->out.failed = false;
+	sh->cmd->over_tcp = !c->is_unix;
+	sh->cmd->work = 0;
+	if (!conn_send_kept(c, sh))
+		return CONN_WRITE;
+	if (c->closing)
+		return CONN_CLOSE;
+	if (c->attaching) {
+		if (!conn_send_attached(c, sh))
+			return CONN_WRITE;
+	} else if (!take_input(c, sh, &want)) {
+		sh->out.len = 0;
+		return CONN_CLOSE;
+	}
+	if (!conn_send_replies(c, sh))
+		return CONN_CLOSE;
+	if (c->out != NULL)
+		return CONN_WRITE;
+	if (c->closing)
+		return CONN_CLOSE;
+	return c->runnable || c->attaching ? CONN_AGAIN : want;
+}

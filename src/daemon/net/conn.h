@@ -1,0 +1,106 @@
+/*
+ * conn.h: one connection: bytes in, requests to cmd.h, bytes out. No event, no
+ * clock: the server says when to go on, and is told what is awaited.
+ *
+ * Memory. An idle connection is its struct conn and nothing else: requests are
+ * read into a buffer that all connections share, and answered from there;
+ * replies gather in another one and leave with one write. What is left over of
+ * either is kept by the connection, input no longer than the request that was
+ * announced, output no longer than output_limit and one value. While output is
+ * left over no input is read, and none of what is pipelined runs.
+ * server_share.c bounds the sum over all connections.
+ *
+ * A turn does at most max_reqs requests, or until replies exceed output_limit,
+ * or until so many keys were looked up (cmd.h, work_max): a long get goes on in
+ * its next turn. Then the others have their turn.
+ */
+#ifndef PEEKD_CONN_H
+#define PEEKD_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/verbs/cmd.h"
+#include "daemon/segment/hint_page.h"
+#include "daemon/snapshot/snapshot.h"
+
+#define CONN_INPUT_BYTES 65536
+
+/* What all connections share. */
+struct conn_shared {
+	struct cmd *cmd;
+	struct hints *hints; /* NULL: none */
+	struct snapshot *snapshot; /* NULL: none */
+	uint64_t epoch;
+	uint32_t max_reqs;
+	size_t output_limit;
+	bool shutdown; /* a client asked for the daemon's end */
+	uint64_t *bytes_read, *bytes_written;
+	uint64_t (*now_us)(void); /* for the longest request to store alone; NULL: nobody wants to know */
+	uint64_t *longest_set_us;
+	char *in;            /* CONN_INPUT_BYTES */
+	struct wire_out out; /* empty between turns */
+};
+
+struct conn {
+	int fd;
+	bool is_unix;
+	enum wire_access level;
+	pid_t pid; /* of the peer; 0: unknown */
+	uid_t uid;
+	gid_t gid;
+	uint32_t last_active_s;
+	uint32_t client_idx; /* in the hint page, or HINTS_NO_CLIENT */
+
+	/* private to conn.c */
+	char *in; /* bytes [in_at, in_end) are not yet used */
+	size_t in_at, in_end, in_cap;
+	size_t scanned;   /* of these, known to hold no LF */
+	uint64_t need;    /* bytes of the request that has begun; 0: not known */
+	uint64_t swallow; /* bytes to drop before the next request */
+	bool swallows_block; /* they should end in CR LF */
+	bool lost;        /* what comes may be a value, and nobody knows how long */
+	uint32_t cursor;  /* in a multi-get that was interrupted */
+	struct wire_request *resumed; /* that get, whose line was read once; or NULL */
+	bool runnable;    /* the bytes kept may hold whole requests */
+	bool closing;     /* once the output is out */
+	int passed_fd;    /* came with a request, not used yet (conn_fd.h); -1: none */
+	bool attaching;   /* the next bytes out are ATTACHED and a descriptor */
+	char *out;
+	size_t out_at, out_end, out_cap;
+};
+
+enum conn_want {
+	CONN_READ,  /* call conn_turn when there is input */
+	CONN_WRITE, /* call conn_turn when there is room for output; input waits */
+	CONN_AGAIN, /* call conn_turn after the others had their turn */
+	CONN_CLOSE, /* conn_end */
+};
+
+/* -ENOMEM. */
+int conn_shared_init(struct conn_shared *sh);
+void conn_shared_free(struct conn_shared *sh);
+
+void conn_begin(struct conn *c, int fd);
+
+/* One turn. cmd's times are set, the store was ticked. */
+enum conn_want conn_turn(struct conn *c, struct conn_shared *sh);
+
+/* Frees what it keeps, gives its cells of the hint page back, closes it. */
+void conn_end(struct conn *c, struct conn_shared *sh);
+
+/*
+ * Bytes that it keeps, input and output. Input that was announced and isn't
+ * here takes no memory yet.
+ */
+size_t conn_kept_bytes(const struct conn *c);
+
+/*
+ * True while replies are left over: a line of another kind would be taken for
+ * a part of them.
+ */
+bool conn_is_mid_reply(const struct conn *c);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * conn_out.c: bytes out: the buffers that connections share, and what of a
+ * turn's replies is sent, or kept.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/net/conn_private.h"
+
+#define OUT_BYTES \
+	(UINT64_C(64) \
+	    << 10) /* of the shared output buffer, at first and again after a large reply */
+#define OUT_KEPT_BYTES (UINT64_C(2) << 20)
+#define OUT_STEAL_BYTES \
+	16384 /* what is left over of so much is not copied: the buffer itself is kept */
+
+/* ---- shared buffers ---------------------------------------------------- */
+
+static int
+grow_out(struct wire_out *out, size_t cap_min)
+{
+	size_t cap = out->cap != 0 ? out->cap : OUT_BYTES;
+	char *buf;
+
+	while (cap < cap_min) {
+		if (cap > SIZE_MAX / 2)
+			return -ENOMEM;
+		cap *= 2;
+	}
+	buf = realloc(out->buf, cap);
+	if (buf == NULL)
+		return -ENOMEM;
+	out->buf = buf;
+	out->cap = cap;
+	return 0;
+}
+
+int
+conn_shared_init(struct conn_shared *sh)
+{
+	sh->in = malloc(CONN_INPUT_BYTES);
+	sh->out = (struct wire_out){.grow = grow_out};
+	if (sh->in == NULL || grow_out(&sh->out, OUT_BYTES) != 0) {
+		free(sh->in);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void
+conn_shared_free(struct conn_shared *sh)
+{
+	free(sh->in);
+	free(sh->out.buf);
+}
+
+/* ---- output ------------------------------------------------------------ */
+
+bool
+conn_send_kept(struct conn *c, struct conn_shared *sh)
+{
+	ssize_t n;
+
+	if (c->out == NULL)
+		return true;
+	n = write(c->fd, c->out + c->out_at, c->out_end - c->out_at);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0)
+		c->closing = true;
+	else {
+		*sh->bytes_written += (uint64_t)n;
+		c->last_active_s = sh->cmd->now_s;
+		c->out_at += (size_t)n;
+		if (c->out_at < c->out_end)
+			return false;
+	}
+	free(c->out);
+	c->out = NULL;
+	c->out_at = c->out_end = c->out_cap = 0;
+	return true;
+}
+
+bool
+conn_send_replies(struct conn *c, struct conn_shared *sh)
+{
+	struct wire_out *out = &sh->out;
+	size_t len = out->len, sent = 0;
+	ssize_t n;
+
+	if (len == 0)
+		return true;
+	n = write(c->fd, out->buf, len);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		c->closing = true;
+		sent = len;
+	} else if (n > 0) {
+		*sh->bytes_written += (uint64_t)n;
+		sent = (size_t)n;
+	}
+	out->len = 0;
+	if (sent < len && len - sent >= OUT_STEAL_BYTES && len - sent >= len / 2) {
+		char *less = realloc(out->buf, len); /* shrinking where it is, as a rule */
+
+		if (less != NULL) {
+			out->buf = less;
+			out->cap = len;
+		}
+		c->out = out->buf;
+		c->out_cap = out->cap;
+		c->out_at = sent;
+		c->out_end = len;
+		*out = (struct wire_out){.grow = grow_out};
+		return grow_out(out, OUT_BYTES) == 0;
+	}
+	if (sent < len) {
+		c->out = malloc(len - sent);
+		if (c->out == NULL)
+			return false;
+		memcpy(c->out, out->buf + sent, len - sent);
+		c->out_at = 0;
+		c->out_end = c->out_cap = len - sent;
+	}
+	if (out->cap > OUT_KEPT_BYTES) {
+		free(out->buf);
+		*out = (struct wire_out){.grow = grow_out};
+		return grow_out(out, OUT_BYTES) == 0;
+	}
+	return true;
+}
+
+bool
+conn_send_attached(struct conn *c, struct conn_shared *sh)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov;
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *cmsg;
+	struct wire_out *out = &sh->out;
+	int fd = hints_fd(sh->hints);
+	ssize_t n;
+
+	if (c->client_idx == HINTS_NO_CLIENT && hints_attach(sh->hints, &c->client_idx) != 0) {
+		c->attaching = false;
+		wire_put_line(out, WIRE_NO_HINT_PAGE);
+		return true;
+	}
+	wire_put_attached(out, c->client_idx, hints_total_bytes(sh->hints),
+	    hints_clients_max(sh->hints), sh->epoch);
+	memset(&control, 0, sizeof(control));
+	cmsg = CMSG_FIRSTHDR(&msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	iov = (struct iovec){out->buf, out->len};
+	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		out->len = 0;
+		return false;
+	}
+	c->attaching = false;
+	if (n < 0)
+		c->closing = true;
+	else
+		*sh->bytes_written += (uint64_t)n;
+	if (n < 0 || (size_t)n == out->len)
+		out->len = 0;
+	else { /* the descriptor went with the first byte */
+		memmove(out->buf, out->buf + n, out->len - (size_t)n);
+		out->len -= (size_t)n;
+	}
+	return true;
+}

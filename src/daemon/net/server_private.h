@@ -1,0 +1,110 @@
+/*
+ * server_private.h: what the files of the server share: server_peer.c (turns),
+ * server_accept.c, server_share.c, server_report.c, server.c (the loop and its
+ * life).
+ */
+#ifndef PEEKD_SERVER_PRIVATE_H
+#define PEEKD_SERVER_PRIVATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "daemon/net/conn.h"
+#include "daemon/net/server.h"
+
+#define TICK_MS 100
+
+struct owner; /* server_share.c: a user of connections */
+
+struct peer {
+	struct conn conn;
+	struct server *server;
+	struct owner *owner;
+	size_t kept_bytes; /* as it is counted in the sums */
+	uint64_t queued_round;
+	struct event readable, writable;
+	enum conn_want want;
+	bool waits_turn; /* it is in the queue `again` */
+	TAILQ_ENTRY(peer) all, again;
+};
+
+TAILQ_HEAD(peer_queue, peer);
+TAILQ_HEAD(owner_list, owner);
+
+struct server {
+	struct server_args a;
+	struct conn_shared shared;
+	struct event_base *base;
+	struct event listening[LISTENERS_MAX];
+	struct event tick, turns, resume, on_term, on_int, on_hup;
+	struct peer_queue peers, again;
+	uint64_t round; /* of turns for those in `again` */
+	struct owner_list owners;
+	uint64_t kept_bytes; /* for all connections */
+	bool closes_for_memory;
+	uint64_t clock_word; /* as the store was last told */
+	uint64_t tick_due_us;
+	uint64_t watchdog_us, watchdog_fed_us;
+	uint64_t ticks;
+	unsigned verbosity; /* as the log was last told */
+	bool accepting;
+	bool tcp_admin; /* warned of */
+	bool out_of_fds; /* said so */
+	bool retry_accept;
+	struct event huge;  /* while there are pages to be made large */
+	struct event slice; /* while a snapshot is being saved or loaded */
+	bool slicing;
+	struct server_metrics *metrics; /* NULL: nobody asks for them over HTTP */
+};
+
+/* server.c: microseconds of the monotonic clock */
+uint64_t server_now_us(void);
+
+/*
+ * server_share.c
+ *
+ * begin: counts a connection whose level is known. False: it may not be, and
+ * line says why, without CR LF. count: after a turn of p. victim: the
+ * connection to close now since more than conn_memory is kept, which has been
+ * said; NULL: none.
+ */
+#define SERVER_LINE_BYTES 160
+bool server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LINE_BYTES]);
+void server_share_end(struct server *s, struct peer *p);
+void server_share_count(struct server *s, struct peer *p);
+struct peer *server_share_victim(struct server *s);
+
+/* server_peer.c: calls server_share.c */
+
+/* Before every batch of requests: the time, for commands and the store. Costs two reads of the vDSO. */
+void server_tell_time(struct server *s);
+void server_turn_of(evutil_socket_t fd, short what, void *peer);
+void server_on_turns(evutil_socket_t fd, short what, void *server);
+
+/* Ends a connection. Not for one that is in the midst of its turn. */
+void server_free_peer(struct server *s, struct peer *p);
+
+/* server_accept.c: calls server_peer.c, server_share.c */
+enum wire_access server_tcp_level(const struct server *s);
+void server_accept(struct server *s, bool on);
+void server_on_accept(evutil_socket_t listening_fd, short what, void *server);
+void server_on_resume(evutil_socket_t fd, short what, void *server);
+
+/* server_report.c: the segment's counters; lines of `stats settings` and `stats conns` */
+void server_publish(struct server *s);
+void server_put_settings(void *server, struct wire_out *out);
+void server_put_conns(void *server, struct wire_out *out);
+
+/* server_snapshot.c: calls server_peer.c */
+void server_on_slice(evutil_socket_t fd, short what, void *server);
+void server_put_snapshot(void *server, struct wire_out *out);
+
+/* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening socket, which stays the caller's. -ENOMEM. */
+int server_metrics_open(struct server *s, int fd, struct server_metrics **ret);
+void server_metrics_free(struct server_metrics *m);
+/* Ten times a second. */
+void server_metrics_retry(struct server_metrics *m);
+
+#endif

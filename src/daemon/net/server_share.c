@@ -1,0 +1,235 @@
+/*
+ * server_share.c: no user takes all: each user's connections are counted
+ * against conn_share, and the bytes that are kept for all connections against
+ * conn_memory.
+ *
+ * Everybody who comes over TCP is one user here, since they don't say who they
+ * are. Who has admin level is not counted against conn_share, and the last
+ * connections of conn_limit are for such peers alone: so that an administrator
+ * gets in while others hold what they may.
+ *
+ * When more than conn_memory is kept, connections are closed until a sixteenth
+ * of it is free: first of the user who has most, of them first those that have
+ * not moved a byte for a second, the largest first. So who fills the memory
+ * pays for it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/host/log.h"
+#include "daemon/net/server_private.h"
+
+#define RESERVE_ONE_OF 64 /* connections, for administrators ... */
+#define RESERVE_MAX    8 /* ... and never more than these */
+#define STALLED_S      2 /* the clock's second may be nearly over when a byte moves */
+
+#define TOO_MANY "ERROR Too many open connections" /* memcached's words */
+
+struct owner {
+	bool is_unix; /* false: everybody on TCP, uid is 0 */
+	uid_t uid;
+	uint64_t n_conns, kept_bytes;
+	TAILQ_ENTRY(owner) all;
+};
+
+/* "uid 33", "TCP" */
+static const char *
+owner_name(const struct owner *o, char buf[static 24])
+{
+	if (o->is_unix)
+		snprintf(buf, 24, "uid %u", (unsigned)o->uid);
+	else
+		snprintf(buf, 24, "TCP");
+	return buf;
+}
+
+static struct owner *
+owner_of(struct server *s, const struct conn *c)
+{
+	uid_t uid = c->is_unix ? c->uid : 0;
+	struct owner *o;
+
+	TAILQ_FOREACH (o, &s->owners, all) {
+		if (o->is_unix == c->is_unix && o->uid == uid)
+			return o;
+	}
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return NULL;
+	o->is_unix = c->is_unix;
+	o->uid = uid;
+	TAILQ_INSERT_TAIL(&s->owners, o, all);
+	return o;
+}
+
+static void
+drop_if_empty(struct server *s, struct owner *o)
+{
+	if (o->n_conns > 0)
+		return;
+	TAILQ_REMOVE(&s->owners, o, all);
+	free(o);
+}
+
+/* ---- connections --------------------------------------------------------- */
+
+static uint64_t
+reserve(const struct conf *conf)
+{
+	uint64_t n = conf->conn_limit / RESERVE_ONE_OF;
+
+	if (conf->maxconns_fast == 0) /* who comes above the limit waits, an administrator too */
+		return 0;
+	return n < RESERVE_MAX ? n : RESERVE_MAX;
+}
+
+static void
+say_refused(struct server *s, const struct owner *o, const char *line)
+{
+	static struct log_limit limit;
+	char more[LOG_MORE_BYTES], name[24];
+	uint64_t suppressed;
+
+	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
+		log_notice("a connection of %s is refused: %s%s", owner_name(o, name), line,
+		    log_more(suppressed, more));
+}
+
+bool
+server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LINE_BYTES])
+{
+	const struct conf *conf = s->a.conf;
+	uint64_t most = conf->conn_limit * conf->conn_share / 100,
+		 open = s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS];
+	struct owner *o = owner_of(s, &p->conn);
+	char name[24];
+
+	if (o == NULL) {
+		snprintf(line, SERVER_LINE_BYTES, "SERVER_ERROR out of memory");
+		return false;
+	}
+	line[0] = '\0';
+	if (most == 0)
+		most = 1;
+	if (open >= conf->conn_limit)
+		snprintf(line, SERVER_LINE_BYTES, TOO_MANY);
+	else if (p->conn.level < WIRE_ACCESS_ADMIN && open + reserve(conf) >= conf->conn_limit)
+		snprintf(line, SERVER_LINE_BYTES,
+		    TOO_MANY ": the last %" PRIu64 " of %" PRIu64
+			     " (conn_limit) are kept for admin",
+		    reserve(conf), conf->conn_limit);
+	else if (conf->conn_share != 0 && p->conn.level < WIRE_ACCESS_ADMIN && o->n_conns >= most) {
+		s->a.cmd->stat[SHM_STAT_SHARE_REFUSED]++;
+		snprintf(line, SERVER_LINE_BYTES,
+		    TOO_MANY ": %s has %" PRIu64 " of %" PRIu64 ", which is its share (conn_share)",
+		    owner_name(o, name), o->n_conns, conf->conn_limit);
+	}
+	if (line[0] != '\0') {
+		say_refused(s, o, line);
+		drop_if_empty(s, o);
+		return false;
+	}
+	p->owner = o;
+	o->n_conns++;
+	return true;
+}
+
+void
+server_share_end(struct server *s, struct peer *p)
+{
+	struct owner *o = p->owner;
+
+	s->kept_bytes -= p->kept_bytes;
+	o->kept_bytes -= p->kept_bytes;
+	o->n_conns--;
+	p->kept_bytes = 0;
+	drop_if_empty(s, o);
+	s->a.cmd->stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
+/* True: b is closed before a. */
+static bool
+goes_before(const struct server *s, const struct peer *a, const struct peer *b)
+{
+	uint32_t now_s = s->a.cmd->now_s;
+	bool a_stalled = now_s - a->conn.last_active_s >= STALLED_S,
+	     b_stalled = now_s - b->conn.last_active_s >= STALLED_S;
+
+	if (a_stalled != b_stalled)
+		return b_stalled;
+	return b->kept_bytes > a->kept_bytes;
+}
+
+static struct peer *
+find_victim(struct server *s)
+{
+	struct owner *o, *most = TAILQ_FIRST(&s->owners);
+	struct peer *p, *found = NULL;
+
+	TAILQ_FOREACH (o, &s->owners, all) {
+		if (o->kept_bytes > most->kept_bytes)
+			most = o;
+	}
+	TAILQ_FOREACH (p, &s->peers, all) {
+		if (p->owner == most && p->kept_bytes > 0 &&
+		    (found == NULL || goes_before(s, found, p)))
+			found = p;
+	}
+	return found;
+}
+
+/* Says in the log, and to the client, why it is closed. */
+static void
+say_closed(struct server *s, const struct peer *p)
+{
+	static const char line[] =
+	    "SERVER_ERROR out of memory: too much is kept for connections (conn_memory)\r\n";
+	static struct log_limit limit;
+	char more[LOG_MORE_BYTES], name[24];
+	uint64_t suppressed;
+
+	s->a.cmd->stat[SHM_STAT_CONN_MEMORY_CLOSED]++;
+	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
+		log_warning("%" PRIu64 " bytes are kept for connections, more than conn_memory: "
+			    "one of %s, pid %ld, is closed, which kept %zu "
+			    "bytes of %s%s",
+		    s->kept_bytes, owner_name(p->owner, name), (long)p->conn.pid, p->kept_bytes,
+		    conn_is_mid_reply(&p->conn) ? "replies that it doesn't read"
+						: "a request that doesn't end",
+		    log_more(suppressed, more));
+	/* in the midst of a reply it would be taken for a part of that */
+	if (!conn_is_mid_reply(&p->conn))
+		(void)!send(p->conn.fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void
+server_share_count(struct server *s, struct peer *p)
+{
+	size_t now = conn_kept_bytes(&p->conn);
+
+	s->kept_bytes += now - p->kept_bytes; /* wraps where it is less, and comes out right */
+	p->owner->kept_bytes += now - p->kept_bytes;
+	p->kept_bytes = now;
+	s->a.cmd->stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
+}
+
+struct peer *
+server_share_victim(struct server *s)
+{
+	uint64_t most = s->a.conf->conn_memory;
+	struct peer *p;
+
+	if (s->kept_bytes <= (s->closes_for_memory ? most / 16 * 15 : most) ||
+	    (p = find_victim(s)) == NULL) {
+		s->closes_for_memory = false;
+		return NULL;
+	}
+	s->closes_for_memory = true;
+	say_closed(s, p);
+	return p;
+}

@@ -1,0 +1,57 @@
+/* server_snapshot.c: slices of a snapshot between requests: one a millisecond, each a few hundred microseconds at most (snapshot.h). */
+#include "daemon/host/log.h"
+#include "daemon/net/server_private.h"
+
+#define SLICE_EVERY_US 1000
+#define WAIT_US        5000 /* for the file's thread */
+
+static void
+report(struct server *s)
+{
+	const struct snapshot_result *r = snapshot_result(s->a.snapshot);
+	uint64_t *stat = s->a.cmd->stat;
+	char words[512];
+
+	snapshot_describe(s->a.snapshot, words, sizeof(words));
+	if (r->error != 0) {
+		stat[SHM_STAT_SNAPSHOT_FAILURES]++;
+		log_error("snapshot: %s", words);
+	} else
+		log_info("snapshot: %s", words);
+	if (r->state == SNAPSHOT_SAVED) {
+		stat[SHM_STAT_SNAPSHOT_SAVED_S] = (uint64_t)s->a.cmd->now_unix_s;
+		stat[SHM_STAT_SNAPSHOT_ITEMS] = r->items;
+	}
+}
+
+void
+server_on_slice(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	struct timeval again = {0, SLICE_EVERY_US};
+
+	(void)fd;
+	(void)what;
+	server_tell_time(s);
+	switch (snapshot_step(s->a.snapshot, s->a.cmd->now_s, s->a.cmd->now_unix_s)) {
+	case SNAPSHOT_IDLE:
+		s->slicing = false;
+		report(s);
+		return;
+	case SNAPSHOT_WAIT:
+		again.tv_usec = WAIT_US;
+		break;
+	case SNAPSHOT_MORE:
+		break;
+	}
+	s->slicing = event_add(&s->slice, &again) == 0;
+}
+
+void
+server_put_snapshot(void *arg, struct wire_out *out)
+{
+	const struct server *s = arg;
+
+	if (s->a.snapshot != NULL)
+		snapshot_put_stats(s->a.snapshot, out);
+}

@@ -1,0 +1,173 @@
+/*
+ * cmd.c: from a request to the function that carries it out: who may, what is wanted, what the answer means for the
+ * connection.
+ */
+#include "daemon/verbs/cmd_private.h"
+
+static bool
+allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+{
+	if (level >= req->access)
+		return true;
+	cmd_count(cmd, SHM_STAT_DENIED);
+	if (!req->noreply)
+		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s%s", wire_verbs[req->verb].name,
+		    wire_access_name(req->access), cmd->over_tcp ? ", which tcp_access doesn't give" : "");
+	return false;
+}
+
+/* Client flags take room, too, but append and prepend keep the old ones. */
+static uint32_t
+flags_to_store(const struct wire_request *req)
+{
+	if (req->verb == WIRE_APPEND || req->verb == WIRE_PREPEND)
+		return 0;
+	if (req->verb != WIRE_MS)
+		return req->client_flags;
+	bool joins = req->mode == 'A' || req->mode == 'P';
+	return !joins && (req->given & WIRE_HAS('F')) != 0 ? req->client_flags : 0;
+}
+
+/* Whether a value may be stored at all. */
+static bool
+fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	if (store_fits(cmd->store, req->key.len, req->data_bytes, flags_to_store(req)))
+		return true;
+	cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
+	cmd_drop_old(cmd, req);
+	if (!req->noreply)
+		wire_put_line(out, CMD_TOO_LARGE);
+	return false;
+}
+
+bool
+cmd_admit(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+{
+	return allowed(cmd, level, req, out) && fits(cmd, req, out);
+}
+
+void
+cmd_bad(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	cmd_count(cmd, SHM_STAT_BAD_REQUESTS);
+	if (!req->noreply)
+		wire_put_line(out, req->error);
+}
+
+static enum cmd_result
+shut_down(const struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	if (!cmd->shutdown_allowed) {
+		wire_put_text(out, "ERROR: shutdown not enabled\r\n");
+		return CMD_DONE;
+	}
+	if (req->word.len != 0 && (req->word.len != 8 || memcmp(req->word.p, "graceful", 8) != 0)) {
+		wire_put_text(out, "CLIENT_ERROR invalid shutdown mode\r\n");
+		return CMD_DONE;
+	}
+	return CMD_SHUTDOWN;
+}
+
+static void
+say_version(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	(void)cmd;
+	(void)req;
+	wire_put_text(out, "VERSION " PEEKD_VERSION "\r\n");
+}
+
+static void
+set_verbosity(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	cmd->verbosity = (unsigned)req->number;
+	if (!req->noreply)
+		wire_put_text(out, "OK\r\n");
+}
+
+static void
+say_metrics(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	(void)req;
+	cmd->work += CMD_STATS_WORK;
+	cmd_metrics(cmd, out);
+}
+
+/* The verbs that answer at once and mean nothing for the connection. */
+static const struct {
+	void (*run)(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
+	bool has_value;
+} plain[WIRE_N_VERBS] = {
+	[WIRE_SET] = {cmd_store, true},
+	[WIRE_ADD] = {cmd_store, true},
+	[WIRE_REPLACE] = {cmd_store, true},
+	[WIRE_APPEND] = {cmd_store, true},
+	[WIRE_PREPEND] = {cmd_store, true},
+	[WIRE_CAS] = {cmd_store, true},
+	[WIRE_MS] = {cmd_ms, true},
+	[WIRE_MD] = {cmd_md, false},
+	[WIRE_MA] = {cmd_ma, false},
+	[WIRE_ME] = {cmd_me, false},
+	[WIRE_DELETE] = {cmd_delete, false},
+	[WIRE_INCR] = {cmd_arith, false},
+	[WIRE_DECR] = {cmd_arith, false},
+	[WIRE_TOUCH] = {cmd_touch, false},
+	[WIRE_FLUSH_ALL] = {cmd_flush, false},
+	[WIRE_STATS] = {cmd_stats, false},
+	[WIRE_VERSION] = {say_version, false},
+	[WIRE_VERBOSITY] = {set_verbosity, false},
+	[WIRE_PEEK_METRICS] = {say_metrics, false},
+	[WIRE_PEEK_DUMP] = {cmd_dump, false},
+};
+
+static enum cmd_result
+execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
+{
+	switch (req->verb) {
+	case WIRE_GET:
+	case WIRE_GETS:
+	case WIRE_GAT:
+	case WIRE_GATS:
+		return cmd_get(cmd, req, cursor, out);
+	case WIRE_LRU_CRAWLER:
+		return cmd_crawl(cmd, req, cursor, out);
+	case WIRE_STATS:
+		if (*cursor != 0 || (req->word.len == 9 && memcmp(req->word.p, "cachedump", 9) == 0))
+			return cmd_cachedump(cmd, req, cursor, out);
+		break;
+	case WIRE_MG:
+		cmd_mg(cmd, level, req, out);
+		return CMD_DONE;
+	case WIRE_MN:
+		cmd_count(cmd, SHM_STAT_CMD_META);
+		wire_put_text(out, "MN\r\n");
+		return CMD_FLUSH;
+	case WIRE_QUIT:
+		return CMD_CLOSE;
+	case WIRE_SHUTDOWN:
+		return shut_down(cmd, req, out);
+	case WIRE_PEEK_ATTACH:
+		return CMD_ATTACH;
+	case WIRE_PEEK_SAVE:
+	case WIRE_PEEK_LOAD:
+	case WIRE_PEEK_LOAD_PART:
+		return CMD_SNAPSHOT;
+	default:
+		break;
+	}
+	if (plain[req->verb].run == NULL)
+		return CMD_CLOSE;
+	if (!plain[req->verb].has_value || fits(cmd, req, out))
+		plain[req->verb].run(cmd, req, out);
+	return CMD_DONE;
+}
+
+enum cmd_result
+cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor,
+    struct wire_out *out)
+{
+	if (!allowed(cmd, level, req, out))
+		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE; /* tools wait for END, or the end */
+	enum cmd_result result = execute(cmd, level, req, cursor, out);
+	return out->failed ? CMD_CLOSE : result;
+}

@@ -1,0 +1,157 @@
+/*
+ * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg also writes what a reader of shared
+ * memory can't: the mark that it was read, the winner, last access.
+ */
+#include "daemon/verbs/cmd_meta.h"
+
+static void
+count_get(struct cmd *cmd, const struct wire_request *req, bool hit, int gone)
+{
+	cmd_count(cmd, SHM_STAT_CMD_GET);
+	if (hit && cmd_given(req, 'T')) {
+		cmd_count(cmd, SHM_STAT_CMD_TOUCH);
+		cmd_count(cmd, SHM_STAT_TOUCH_HITS);
+		return;
+	}
+	cmd_count(cmd, hit ? SHM_STAT_GET_HITS : SHM_STAT_GET_MISSES);
+	if (gone != 0)
+		cmd_count(cmd, gone == 1 ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
+}
+
+/* The flags of a hit. item->expiry_s follows T; *ret_won: R wins. */
+static char *
+put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item, bool created,
+    bool *ret_won, char *p)
+{
+	for (unsigned i = 0; i < req->n_flags; i++) {
+		switch (req->flag[i].letter) {
+		case 'N':
+			if (created)
+				item->expiry_s = cmd_expiry(cmd, req->vivify);
+			break;
+		case 'T':
+			item->expiry_s = cmd_expiry(cmd, req->exptime);
+			break;
+		case 'R':
+			if ((item->state & ITEM_WON) == 0 && !created && item->expiry_s != 0 &&
+			    item->expiry_s < cmd_expiry(cmd, req->recache))
+				*ret_won = true;
+			break;
+		case 's':
+			p = cmd_put_flag(p, 's', item->value_bytes);
+			break;
+		case 't':
+			p = cmd_put_ttl(p, cmd_ttl(cmd, item->expiry_s));
+			break;
+		case 'c':
+			p = cmd_put_flag(p, 'c', item->cas);
+			break;
+		case 'f':
+			p = cmd_put_flag(p, 'f', item->flags);
+			break;
+		case 'h':
+			p = cmd_put_flag(p, 'h', (item->state & ITEM_FETCHED) != 0);
+			break;
+		case 'l':
+			p = cmd_put_flag(p, 'l', cmd->now_s > item->last_access_s ? cmd->now_s - item->last_access_s : 0);
+			break;
+		case 'O':
+			p = cmd_put_opaque(p, &req->flag[i]);
+			break;
+		case 'k':
+			p = cmd_put_key(p, &req->key, (item->state & ITEM_KEY_B64) != 0);
+			break;
+		default:
+			break;
+		}
+	}
+	return p;
+}
+
+void
+cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+{
+	struct store_key key = cmd_key(cmd, &req->key);
+	struct store_item item;
+	int gone = 0;
+	bool hit = store_find(cmd->store, &key, cmd->now_s, &item, &gone), created = false;
+
+	cmd_count(cmd, SHM_STAT_CMD_META);
+	if (!hit && cmd_given(req, 'N')) {
+		if (!cmd_vivify(cmd, req, &key, "", 0, ITEM_WON, &item, out))
+			return;
+		created = true;
+		gone = 0;
+	}
+	count_get(cmd, req, hit || created, gone);
+	if (!hit && !created) {
+		if (!req->quiet)
+			cmd_put_bare(req, "EN", out);
+		return;
+	}
+
+	bool sent = !created && (item.state & ITEM_WON) != 0, won = created, with_value = cmd_given(req, 'v');
+	uint32_t old_expiry_s = item.expiry_s;
+	char *p = wire_reserve(out, CMD_META_LINE_MAX + (size_t)item.value_bytes + 2), *begin = p;
+	if (p == NULL)
+		return;
+	if (with_value) {
+		memcpy(p, "VA ", 3);
+		p = wire_digits(p + 3, item.value_bytes);
+	} else {
+		memcpy(p, "HD", 2);
+		p += 2;
+	}
+	p = put_hit_flags(cmd, req, &item, created, &won, p);
+	if ((item.state & ITEM_STALE) != 0 && !sent && level >= WIRE_ACCESS_WRITE)
+		won = true;
+	if (sent)
+		p = cmd_put_word(p, " Z");
+	if ((item.state & ITEM_STALE) != 0)
+		p = cmd_put_word(p, " X");
+	if (won)
+		p = cmd_put_word(p, " W");
+	memcpy(p, "\r\n", 2);
+	p += 2;
+	if (with_value) {
+		if (!created)
+			store_read(cmd->store, &item, 0, item.value_bytes, p);
+		p += item.value_bytes;
+		memcpy(p, "\r\n", 2);
+		p += 2;
+	}
+	out->len += (size_t)(p - begin);
+
+	if (created && !cmd_given(req, 'u') && !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
+		return; /* born expired */
+	if (!cmd_given(req, 'u'))
+		store_bump(cmd->store, &item, cmd->now_s);
+	if (won && !created)
+		store_mark(cmd->store, &item, ITEM_WON, 0, 0);
+	if (cmd_given(req, 'T') && !created && item.expiry_s != old_expiry_s)
+		store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
+}
+
+void
+cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	struct store_key key = cmd_key(cmd, &req->key);
+	struct store_item item;
+	char name[WIRE_KEY_B64_MAX + 1], *end = name;
+	int64_t exp_s; /* seconds since it expired, so negative while it lives; -1: never does */
+
+	cmd_count(cmd, SHM_STAT_CMD_META);
+	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
+		wire_put_text(out, "EN\r\n");
+		return;
+	}
+	if ((item.state & ITEM_KEY_B64) != 0)
+		end = wire_base64(name, req->key.p, req->key.len);
+	else
+		end = (char *)memcpy(name, req->key.p, req->key.len) + req->key.len;
+	*end = '\0';
+	exp_s = item.expiry_s == 0 ? -1 : (int64_t)cmd->now_s - item.expiry_s;
+	wire_put_linef(out, "ME %s exp=%lld la=%u cas=%llu fetch=%s cls=1 size=%u", name,
+	    (long long)exp_s, cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
+	    (unsigned long long)item.cas, (item.state & ITEM_FETCHED) != 0 ? "yes" : "no", item.item_bytes);
+}

@@ -1,0 +1,275 @@
+/*
+ * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the cache as a whole.
+ */
+#include <sys/resource.h>
+
+#include "daemon/verbs/cmd_private.h"
+
+#define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
+#define DUMP_LINE_MAX    (5 + 3 * WIRE_KEY_MAX + 5 * 21 + 2)
+
+static const struct shm_stat_info rows[SHM_STAT_N] = {
+#define STAT SHM_STAT_ROW
+#include "shm/stats.def"
+#undef STAT
+};
+
+/* All values since the start. */
+static void
+collect_raw(const struct cmd *cmd, uint64_t *v)
+{
+	struct store_stats st;
+
+	memcpy(v, cmd->stat, sizeof(cmd->stat));
+	v[SHM_STAT_CMD_GET] += cmd->shm_gets;
+	v[SHM_STAT_GET_HITS] += cmd->shm_hits;
+	v[SHM_STAT_GET_MISSES] += cmd->shm_misses;
+	v[SHM_STAT_SHM_GETS] = cmd->shm_gets;
+	v[SHM_STAT_SHM_HITS] = cmd->shm_hits;
+	v[SHM_STAT_SHM_MISSES] = cmd->shm_misses;
+	v[SHM_STAT_SHM_RETRIES] = cmd->shm_retries;
+
+	v[SHM_STAT_UPTIME] = cmd->now_s - cmd->started_s;
+	store_stats(cmd->store, &st);
+	v[SHM_STAT_CURR_ITEMS] = st.curr_items;
+	v[SHM_STAT_TOTAL_ITEMS] = st.total_items;
+	v[SHM_STAT_BYTES] = st.bytes;
+	v[SHM_STAT_PAYLOAD_BYTES] = st.payload_bytes;
+	v[SHM_STAT_LIMIT_MAXBYTES] = cmd->limit_maxbytes;
+	v[SHM_STAT_EVICTIONS] = st.evictions;
+	v[SHM_STAT_EVICTED_UNFETCHED] = st.evicted_unfetched;
+	v[SHM_STAT_RECLAIMED] = st.expired;
+	v[SHM_STAT_FLUSHED_ITEMS] = st.flushed;
+	v[SHM_STAT_N_BUCKETS] = st.n_buckets;
+	v[SHM_STAT_N_OVERFLOW] = st.n_overflow_used;
+	v[SHM_STAT_OVERFLOW_ITEMS] = st.overflow_items;
+	v[SHM_STAT_SPLITS] = st.splits;
+	v[SHM_STAT_GROWTH_REFUSED] = st.growth_refused;
+	v[SHM_STAT_CHAIN_EVICTIONS] = st.chain_evictions;
+	v[SHM_STAT_TABLE_REFUSED] = st.table_refused;
+	v[SHM_STAT_N_SEGMENTS] = st.n_segments;
+	v[SHM_STAT_N_SEGMENTS_FREE] = st.n_segments_free;
+	v[SHM_STAT_SMALL_SEGMENTS] = st.small_segments;
+	v[SHM_STAT_SMALL_TARGET] = st.small_target_segments;
+	v[SHM_STAT_MAIN_SEGMENTS] = st.main_segments;
+	v[SHM_STAT_EXTENT_SEGMENTS] = st.extent_segments;
+	v[SHM_STAT_LOG_BYTES_WRITTEN] = st.bytes_written;
+	v[SHM_STAT_LOG_BYTES_COPIED] = st.bytes_copied;
+	v[SHM_STAT_GHOST_HITS_SMALL] = st.ghost_hits_small;
+	v[SHM_STAT_GHOST_HITS_MAIN] = st.ghost_hits_main;
+	v[SHM_STAT_SEGMENTS_EVICTED] = st.segments_evicted;
+	v[SHM_STAT_SEGMENTS_EXPIRED] = st.segments_expired;
+	v[SHM_STAT_SEGMENTS_CLEANED] = st.segments_cleaned;
+	v[SHM_STAT_LONGEST_SET_ITEMS] = st.longest_set_items;
+	v[SHM_STAT_LONGEST_SET_COPIED] = st.longest_set_copied_bytes;
+	v[SHM_STAT_CAS_LAST] = st.cas_last;
+	v[SHM_STAT_FREE_BYTES] = st.n_segments != 0 ? cmd->limit_maxbytes / st.n_segments * st.n_segments_free : 0;
+	v[SHM_STAT_DEAD_BYTES] = cmd->limit_maxbytes - v[SHM_STAT_FREE_BYTES] - st.bytes;
+	v[SHM_STAT_OLDEST_AGE_S] = st.oldest_opened_s != 0 && cmd->now_s > st.oldest_opened_s ? cmd->now_s - st.oldest_opened_s : 0;
+}
+
+void
+cmd_collect(const struct cmd *cmd, uint64_t *values)
+{
+	collect_raw(cmd, values);
+	for (unsigned i = 0; i < SHM_STAT_N; i++)
+		if (rows[i].kind == SHM_STAT_COUNTER)
+			values[i] -= cmd->base[i];
+}
+
+static void
+reset(struct cmd *cmd)
+{
+	uint64_t values[SHM_STAT_N];
+
+	collect_raw(cmd, values);
+	memcpy(cmd->base, values, sizeof(values));
+}
+
+static void
+put_processor_time(struct wire_out *out)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	wire_put_linef(out, "STAT rusage_user %lld.%06ld", (long long)used.ru_utime.tv_sec, (long)used.ru_utime.tv_usec);
+	wire_put_linef(out, "STAT rusage_system %lld.%06ld", (long long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec);
+}
+
+static void
+put_general(const struct cmd *cmd, struct wire_out *out)
+{
+	uint64_t values[SHM_STAT_N];
+
+	wire_put_stat_u64(out, "pid", (uint64_t)cmd->pid);
+	wire_put_stat_u64(out, "time", (uint64_t)cmd->now_unix_s);
+	wire_put_stat_str(out, "version", PEEKD_VERSION);
+	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);
+	wire_put_stat_u64(out, "threads", 1);
+	put_processor_time(out);
+	wire_put_stat_u64(out, "accepting_conns", 1);
+	cmd_collect(cmd, values);
+	for (unsigned i = 0; i < SHM_STAT_N; i++)
+		wire_put_stat_u64(out, rows[i].name, values[i]);
+}
+
+static void
+put_settings(const struct cmd *cmd, struct wire_out *out)
+{
+	wire_put_stat_u64(out, "maxbytes", cmd->limit_maxbytes);
+	wire_put_stat_u64(out, "item_size_max", cmd->item_max_bytes);
+	wire_put_stat_u64(out, "maxconns", cmd->stat[SHM_STAT_MAX_CONNECTIONS]);
+	wire_put_stat_u64(out, "verbosity", cmd->verbosity);
+	wire_put_stat_str(out, "cas_enabled", "yes");
+	wire_put_stat_str(out, "flush_enabled", cmd->flush_allowed ? "yes" : "no");
+	wire_put_stat_str(out, "shutdown_command", cmd->shutdown_allowed ? "yes" : "no");
+	wire_put_stat_u64(out, "num_threads", 1);
+	wire_put_stat_str(out, "evictions", cmd->evicts ? "on" : "off");
+	wire_put_stat_str(out, "binding_protocol", "ascii");
+	wire_put_stat_str(out, "dump_enabled", "yes");
+	if (cmd->put_settings != NULL)
+		cmd->put_settings(cmd->arg, out);
+}
+
+/*
+ * There is one class of items, since all sizes share the log. Its rows have the names that memcached's tools and
+ * exporters read; of what has no meaning here only the rows without which they fail are there, and say 0.
+ */
+static void
+put_items(const struct cmd *cmd, struct wire_out *out)
+{
+	uint64_t v[SHM_STAT_N];
+
+	cmd_collect(cmd, v);
+	if (v[SHM_STAT_CURR_ITEMS] == 0)
+		return;
+	wire_put_stat_u64(out, "items:1:number", v[SHM_STAT_CURR_ITEMS]);
+	wire_put_stat_u64(out, "items:1:age", v[SHM_STAT_OLDEST_AGE_S]);
+	wire_put_stat_u64(out, "items:1:mem_requested", v[SHM_STAT_BYTES]);
+	wire_put_stat_u64(out, "items:1:evicted", v[SHM_STAT_EVICTIONS]);
+	wire_put_stat_u64(out, "items:1:evicted_nonzero", 0);
+	wire_put_stat_u64(out, "items:1:evicted_time", 0);
+	wire_put_stat_u64(out, "items:1:outofmemory", v[SHM_STAT_STORE_NO_MEMORY]);
+	wire_put_stat_u64(out, "items:1:tailrepairs", 0);
+	wire_put_stat_u64(out, "items:1:reclaimed", v[SHM_STAT_RECLAIMED]);
+	wire_put_stat_u64(out, "items:1:evicted_unfetched", v[SHM_STAT_EVICTED_UNFETCHED]);
+	wire_put_stat_u64(out, "items:1:hits_to_hot", v[SHM_STAT_GET_HITS]);
+}
+
+/* A chunk, and a page, is a segment of the arena. */
+static void
+put_slabs(const struct cmd *cmd, struct wire_out *out)
+{
+	uint64_t v[SHM_STAT_N];
+
+	cmd_collect(cmd, v);
+	uint64_t n_segments = v[SHM_STAT_N_SEGMENTS], n_free = v[SHM_STAT_N_SEGMENTS_FREE];
+	wire_put_stat_u64(out, "1:chunk_size", n_segments != 0 ? cmd->limit_maxbytes / n_segments : 0);
+	wire_put_stat_u64(out, "1:chunks_per_page", 1);
+	wire_put_stat_u64(out, "1:total_pages", n_segments);
+	wire_put_stat_u64(out, "1:total_chunks", n_segments);
+	wire_put_stat_u64(out, "1:used_chunks", n_segments - n_free);
+	wire_put_stat_u64(out, "1:free_chunks", n_free);
+	wire_put_stat_u64(out, "1:free_chunks_end", 0);
+	wire_put_stat_u64(out, "1:mem_requested", v[SHM_STAT_BYTES]);
+	wire_put_stat_u64(out, "1:get_hits", v[SHM_STAT_GET_HITS]);
+	wire_put_stat_u64(out, "1:cmd_set", v[SHM_STAT_CMD_SET]);
+	wire_put_stat_u64(out, "1:delete_hits", v[SHM_STAT_DELETE_HITS]);
+	wire_put_stat_u64(out, "1:incr_hits", v[SHM_STAT_INCR_HITS]);
+	wire_put_stat_u64(out, "1:decr_hits", v[SHM_STAT_DECR_HITS]);
+	wire_put_stat_u64(out, "1:cas_hits", v[SHM_STAT_CAS_HITS]);
+	wire_put_stat_u64(out, "1:cas_badval", v[SHM_STAT_CAS_BADVAL]);
+	wire_put_stat_u64(out, "1:touch_hits", v[SHM_STAT_TOUCH_HITS]);
+	wire_put_stat_u64(out, "active_slabs", 1);
+	wire_put_stat_u64(out, "total_malloced", cmd->limit_maxbytes);
+}
+
+static bool
+word_is(const struct wire_request *req, const char *text)
+{
+	return req->word.len == strlen(text) && memcmp(req->word.p, text, req->word.len) == 0;
+}
+
+void
+cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	cmd->work += CMD_STATS_WORK;
+	if (req->word.len == 0) {
+		put_general(cmd, out);
+	} else if (word_is(req, "settings")) {
+		put_settings(cmd, out);
+	} else if (word_is(req, "items")) {
+		put_items(cmd, out);
+	} else if (word_is(req, "slabs")) {
+		put_slabs(cmd, out);
+	} else if (word_is(req, "sizes")) {
+		wire_put_stat_str(out, "sizes_status", "disabled");
+	} else if (word_is(req, "conns")) {
+		if (cmd->put_conns != NULL)
+			cmd->put_conns(cmd->arg, out);
+	} else if (word_is(req, "snapshot")) {
+		if (cmd->put_snapshot != NULL)
+			cmd->put_snapshot(cmd->arg, out);
+	} else if (word_is(req, "reset")) {
+		reset(cmd);
+		wire_put_text(out, "RESET\r\n");
+		return;
+	} else {
+		wire_put_text(out, "ERROR\r\n");
+		return;
+	}
+	wire_put_text(out, "END\r\n");
+}
+
+struct dump {
+	const struct cmd *cmd;
+	struct wire_out *out;
+	uint64_t n_items;
+};
+
+static void
+dump_item(void *arg, const struct store_item *item, const void *key, uint32_t key_len)
+{
+	struct dump *d = arg;
+	int64_t ttl_s = cmd_ttl(d->cmd, item->expiry_s);
+	uint32_t now_s = d->cmd->now_s;
+	char *p = wire_reserve(d->out, DUMP_LINE_MAX), *begin = p;
+
+	d->n_items++;
+	if (p == NULL)
+		return;
+	memcpy(p, "ITEM ", 5);
+	p = wire_urlencode(p + 5, key, key_len);
+	*p++ = ' ';
+	p = wire_digits(p, item->value_bytes);
+	*p++ = ' ';
+	p = wire_digits(p, now_s > item->last_access_s ? now_s - item->last_access_s : 0);
+	*p++ = ' ';
+	if (ttl_s < 0)
+		*p++ = '-';
+	p = wire_digits(p, (uint64_t)(ttl_s < 0 ? 1 : ttl_s));
+	*p++ = ' ';
+	p = wire_digits(p, item->cas);
+	*p++ = ' ';
+	p = wire_digits(p, item->flags);
+	memcpy(p, "\r\n", 2);
+	d->out->len += (size_t)(p + 2 - begin);
+}
+
+void
+cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+{
+	struct dump d = {cmd, out, 0};
+	uint64_t cursor = req->number;
+	size_t begin = out->len;
+
+	for (unsigned i = 0; i < DUMP_BUCKETS_MAX; i++) {
+		cmd->work++;
+		cursor = store_walk(cmd->store, cursor, cmd->now_s, dump_item, &d);
+		if (cursor == 0 || d.n_items >= req->number2 || out->failed ||
+		    (cmd->reply_bytes_max != 0 && out->len - begin > cmd->reply_bytes_max))
+			break;
+	}
+	wire_put_linef(out, "END %llu", (unsigned long long)cursor);
+}
