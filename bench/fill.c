@@ -221,7 +221,7 @@ overhead(const struct fill *f, const struct store_stats *st)
 {
 	uint64_t lines = st->n_buckets + st->n_overflow_used;
 	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
-	    f->segment.map.n_segments * sizeof(struct segment_record);
+	    f->segment.map.n_blocks * sizeof(struct block_record);
 
 	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items : 0;
 }
@@ -229,7 +229,7 @@ overhead(const struct fill *f, const struct store_stats *st)
 static double
 left_over(const struct fill *f, const struct store_stats *st)
 {
-	uint64_t used = (st->n_segments - st->n_segments_free) << f->segment.map.seg_shift;
+	uint64_t used = (st->n_blocks - st->n_blocks_free) << f->segment.map.block_shift;
 
 	return st->curr_items > 0 ? (double)(used - st->bytes) / (double)st->curr_items : 0;
 }

@@ -20,8 +20,8 @@
 
 #define KEY_BYTES      8
 #define ITEM_MAX_BYTES (1 << 20) /* the daemon's and memcached's default */
-#define SEGMENTS_WANT  1024
-#define SEGMENTS_MIN   128
+#define BLOCKS_WANT  1024
+#define BLOCKS_MIN   128
 #define EXTENT_SHIFT   7
 #define ITEM_BYTES_MIN (ITEM_HEADER_BYTES + KEY_BYTES + 8)
 #define TICK_EVERY     1024 /* requests: keeps the heartbeat fresh */
@@ -29,39 +29,39 @@
 #define HOSTILE_STORES 4    /* a request */
 
 struct plan {
-	unsigned seg_shift;
-	uint64_t n_segments;
+	unsigned block_shift;
+	uint64_t n_blocks;
 	uint32_t value_bytes; /* 0: the trace's */
 };
 
 static void
 plan_large(uint64_t n_entries, struct plan *ret)
 {
-	uint64_t seg_bytes = UINT64_C(1) << EXTENT_SHIFT, n_extents = 1, n_segments;
+	uint64_t block_bytes = UINT64_C(1) << EXTENT_SHIFT, n_extents = 1, n_blocks;
 
 	for (;; n_extents++) {
 		uint64_t record = ITEM_HEADER_BYTES + KEY_BYTES + ITEM_ALIGN(n_extents * 4);
-		n_segments = n_entries * n_extents + (n_entries * record + seg_bytes - 1) / seg_bytes;
-		if (n_segments >= SEGMENTS_MIN)
+		n_blocks = n_entries * n_extents + (n_entries * record + block_bytes - 1) / block_bytes;
+		if (n_blocks >= BLOCKS_MIN)
 			break;
 	}
-	*ret = (struct plan){.seg_shift = EXTENT_SHIFT, .n_segments = n_segments, .value_bytes = (uint32_t)(n_extents * seg_bytes)};
+	*ret = (struct plan){.block_shift = EXTENT_SHIFT, .n_blocks = n_blocks, .value_bytes = (uint32_t)(n_extents * block_bytes)};
 }
 
 static void
 plan_entries(uint64_t n_entries, struct plan *ret)
 {
-	uint64_t per_segment = n_entries < 2 * SEGMENTS_WANT ? 2 : n_entries / SEGMENTS_WANT;
+	uint64_t per_block = n_entries < 2 * BLOCKS_WANT ? 2 : n_entries / BLOCKS_WANT;
 	unsigned shift = 7;
 
-	while ((UINT64_C(1) << shift) / per_segment < ITEM_BYTES_MIN)
+	while ((UINT64_C(1) << shift) / per_block < ITEM_BYTES_MIN)
 		shift++;
-	uint64_t seg_bytes = UINT64_C(1) << shift;
-	uint64_t item = seg_bytes / per_segment & ~UINT64_C(7);
-	per_segment = seg_bytes / item;
-	*ret = (struct plan){.seg_shift = shift, .n_segments = (n_entries + per_segment - 1) / per_segment,
+	uint64_t block_bytes = UINT64_C(1) << shift;
+	uint64_t item = block_bytes / per_block & ~UINT64_C(7);
+	per_block = block_bytes / item;
+	*ret = (struct plan){.block_shift = shift, .n_blocks = (n_entries + per_block - 1) / per_block,
 	    .value_bytes = (uint32_t)item - ITEM_HEADER_BYTES - KEY_BYTES};
-	if (ret->n_segments < SEGMENTS_MIN)
+	if (ret->n_blocks < BLOCKS_MIN)
 		plan_large(n_entries, ret);
 }
 
@@ -147,8 +147,8 @@ run(struct replay *r)
 	r->result.evictions = st.evictions;
 	r->result.longest_set_items = st.longest_set_items;
 	r->result.longest_set_copied_bytes = st.longest_set_copied_bytes;
-	r->result.n_segments = r->segment.map.n_segments;
-	r->result.segment_bytes = UINT64_C(1) << r->segment.map.seg_shift;
+	r->result.n_blocks = r->segment.map.n_blocks;
+	r->result.block_bytes = UINT64_C(1) << r->segment.map.block_shift;
 	r->result.value_bytes = r->value_bytes;
 }
 
@@ -156,16 +156,16 @@ int
 replay_run(const struct trace *t, const struct replay_conf *conf, struct replay_result *ret)
 {
 	struct replay r = {.t = t, .conf = conf, .rng = {conf->seed}};
-	struct plan plan = {.seg_shift = 0};
+	struct plan plan = {.block_shift = 0};
 	int rc;
 
-	if (conf->capacity < SEGMENTS_WANT / 64 || conf->capacity > UINT64_C(1) << 41)
+	if (conf->capacity < BLOCKS_WANT / 64 || conf->capacity > UINT64_C(1) << 41)
 		return -EINVAL;
 	if (!conf->by_bytes)
 		plan_entries(conf->capacity, &plan);
 	r.value_bytes = plan.value_bytes;
-	struct own_conf own = {.arena_bytes = conf->by_bytes ? conf->capacity : plan.n_segments << plan.seg_shift,
-	    .seg_shift = plan.seg_shift, .item_max_bytes = ITEM_MAX_BYTES, .hash_seed = rng_mix(conf->seed) | 1};
+	struct own_conf own = {.arena_bytes = conf->by_bytes ? conf->capacity : plan.n_blocks << plan.block_shift,
+	    .block_shift = plan.block_shift, .item_max_bytes = ITEM_MAX_BYTES, .hash_seed = rng_mix(conf->seed) | 1};
 	rc = own_segment_create(&own, &r.segment);
 	if (rc != 0)
 		return rc;

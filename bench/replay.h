@@ -24,7 +24,7 @@ struct replay_result {
 	uint64_t refused;   /* SETs that failed; of items too large for the arena: not counted */
 	uint64_t too_large;
 	uint64_t longest_set_items, longest_set_copied_bytes;
-	uint64_t n_segments, segment_bytes, value_bytes; /* the geometry; value_bytes 0: of many sizes */
+	uint64_t n_blocks, block_bytes, value_bytes; /* the geometry; value_bytes 0: of many sizes */
 	uint64_t memory_bytes; /* of a server's slabs; 0: not known */
 	double seconds;
 };

@@ -23,7 +23,7 @@ struct own_segment {
 
 struct own_conf {
 	uint64_t arena_bytes;
-	unsigned seg_shift;      /* 0: as the daemon chooses it */
+	unsigned block_shift;      /* 0: as the daemon chooses it */
 	uint32_t item_max_bytes; /* 0: as large as the layout allows */
 	uint64_t hash_seed;      /* 0: random; with another, what lies where is the same in every run */
 };

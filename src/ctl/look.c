@@ -90,11 +90,11 @@ read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsi
 	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
 
 	*ret_slot = slot;
-	if (!slot_is_item(slot) || !item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->seg_shift))
+	if (!slot_is_item(slot) || !item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->block_shift))
 		return 0;
 	const struct word *item = &m->arena[off / sizeof(struct word)];
 	uint32_t len = item_key_bytes(word_load_rlx(&item[0])), at = item_key_at(item_state(word_load_rlx(&item[1])));
-	if (len - 1 >= ITEM_KEY_MAX || !item_in_bounds(off, ITEM_ALIGN((uint64_t)at + len), m->arena_bytes, m->seg_shift))
+	if (len - 1 >= ITEM_KEY_MAX || !item_in_bounds(off, ITEM_ALIGN((uint64_t)at + len), m->arena_bytes, m->block_shift))
 		return 0;
 	copy_out(key, item, at, len);
 	return len;

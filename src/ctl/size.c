@@ -66,9 +66,9 @@ add(struct sizes *s, uint64_t key_bytes, uint64_t value_bytes)
 
 /* What the arena must have in segments of this length, for n_items that are distributed as the sample is. */
 static double
-arena_needed(const struct sizes *s, double n_items, unsigned seg_shift)
+arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 {
-	double seg = (double)(UINT64_C(1) << seg_shift), sum = 0;
+	double block = (double)(UINT64_C(1) << block_shift), sum = 0;
 	double inline_bytes = 0, inline_n = 0;
 
 	for (unsigned i = 0; i < N_CLASSES; i++) {
@@ -76,9 +76,9 @@ arena_needed(const struct sizes *s, double n_items, unsigned seg_shift)
 			continue;
 		double mean = (double)s->sum_bytes[i] / (double)s->n_of[i];
 		uint32_t bytes = mean < ITEM_VALUE_MAX ? (uint32_t)mean : ITEM_VALUE_MAX;
-		if (item_wants_extents(0, 0, bytes, UINT64_C(1) << seg_shift)) {
-			struct item_shape shape = item_shape(ITEM_EXTENTS, 0, bytes, seg_shift);
-			sum += (double)s->n_of[i] * (double)item_parts(&shape) * seg /
+		if (item_wants_extents(0, 0, bytes, UINT64_C(1) << block_shift)) {
+			struct item_shape shape = item_shape(ITEM_EXTENTS, 0, bytes, block_shift);
+			sum += (double)s->n_of[i] * (double)item_parts(&shape) * block /
 			       (1 << SEG_PARTS_SHIFT);
 			inline_bytes += (double)(s->n_of[i] * shape.record_bytes);
 		} else {
@@ -86,10 +86,10 @@ arena_needed(const struct sizes *s, double n_items, unsigned seg_shift)
 		}
 		inline_n += (double)s->n_of[i];
 	}
-	double mean = inline_bytes / inline_n, filled = (double)(uint64_t)(seg / mean) * mean;
-	if (filled > seg - mean / 2)
-		filled = seg - mean / 2;
-	sum += inline_bytes * seg / filled;
+	double mean = inline_bytes / inline_n, filled = (double)(uint64_t)(block / mean) * mean;
+	if (filled > block - mean / 2)
+		filled = block - mean / 2;
+	sum += inline_bytes * block / filled;
 	return sum * (n_items / (double)s->n) / ARENA_USABLE;
 }
 
@@ -109,7 +109,7 @@ plan(const struct sizes *s, double n_items, struct geometry *ret)
 		arena = (arena + MIB - 1) / MIB * MIB;
 		if (arena > ARENA_MAX_BYTES || geometry_plan(arena, 0, ret) != 0)
 			return 0;
-		double need = arena_needed(s, n_items, ret->seg_shift);
+		double need = arena_needed(s, n_items, ret->block_shift);
 		if (need <= (double)arena)
 			return arena;
 		if (need > (double)ARENA_MAX_BYTES)
@@ -225,7 +225,7 @@ cmd_size(struct ctl *c)
 		return ctl_refused(NULL, "no instance can hold so much: 2 TiB are the most");
 	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + LAYOUT_BUCKETS_MIN;
 	/* Table and header begin at 2 MiB each, and their last huge page may be half empty. */
-	uint64_t table = n_buckets * BYTES_PER_BUCKET, header = LAYOUT_SEGTAB_OFF + g.n_segments * sizeof(struct segment_record);
+	uint64_t table = n_buckets * BYTES_PER_BUCKET, header = LAYOUT_BLOCKTAB_OFF + g.n_blocks * sizeof(struct block_record);
 	uint64_t shm = arena + (table + header + LAYOUT_HUGE_BYTES - 1) / LAYOUT_HUGE_BYTES * LAYOUT_HUGE_BYTES + LAYOUT_HUGE_BYTES;
 
 	int n = snprintf(options, sizeof(options), "-m %" PRIu64, arena / MIB);
@@ -236,7 +236,7 @@ cmd_size(struct ctl *c)
 	record_u64(&r, "mean_key_bytes", (s.key_bytes + s.n / 2) / s.n);
 	record_u64(&r, "mean_value_bytes", (s.value_bytes + s.n / 2) / s.n);
 	record_u64(&r, "memory_limit_bytes", arena);
-	record_u64(&r, "segment_bytes", UINT64_C(1) << g.seg_shift);
+	record_u64(&r, "segment_bytes", UINT64_C(1) << g.block_shift);
 	record_u64(&r, "table_bytes", table);
 	record_u64(&r, "shm_bytes", shm);
 	record_text(&r, "options", options);

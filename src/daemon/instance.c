@@ -154,7 +154,7 @@ log_start(const struct daemon *d)
 		snprintf(tcp, sizeof(tcp), " and %u more", d->listeners.n - 1);
 	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
 	    ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld", d->conf.name, s->map.arena_bytes >> 20,
-	    1u << (s->map.seg_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
+	    1u << (s->map.block_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
 	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->listeners.unix_mode, d->conf.conn_limit,
 	    (long)getpid());
 }

@@ -1,7 +1,7 @@
 /*
- * arena.c: segments as a log.
+ * arena.c: blocks as a log.
  *
- * A segment is free, then open, then sealed, then free again; or free, an
+ * A block is free, then open, then sealed, then free again; or free, an
  * extent, free. It is taken from the free list by arena_take(), which raises
  * its incarnation: from then on no pinned copy of what it held before stands
  * [S3]. Every record in it was unlinked before it was freed.
@@ -19,17 +19,17 @@ int
 arena_init(struct arena *a, struct map *map)
 {
 	*a = (struct arena){.map = map,
-	    .n_segments = (uint32_t)map->n_segments,
-	    .seg_shift = map->seg_shift,
-	    .seg_bytes = UINT32_C(1) << map->seg_shift,
+	    .n_blocks = (uint32_t)map->n_blocks,
+	    .block_shift = map->block_shift,
+	    .block_bytes = UINT32_C(1) << map->block_shift,
 	    .free_head = ARENA_NONE};
 	a->open_parts = ARENA_NONE;
-	a->owner = calloc((size_t)a->n_segments << SEG_PARTS_SHIFT, sizeof(*a->owner));
-	a->seg = aligned_alloc(_Alignof(struct segment), a->n_segments * sizeof(*a->seg));
-	if (a->seg == NULL || a->owner == NULL)
+	a->owner = calloc((size_t)a->n_blocks << SEG_PARTS_SHIFT, sizeof(*a->owner));
+	a->block = aligned_alloc(_Alignof(struct block), a->n_blocks * sizeof(*a->block));
+	if (a->block == NULL || a->owner == NULL)
 		return -ENOMEM;
-	memset(a->seg, 0, a->n_segments * sizeof(*a->seg));
-	a->n_classes = a->n_segments / 64 < ARENA_CLASSES_MAX ? a->n_segments / 64 : ARENA_CLASSES_MAX;
+	memset(a->block, 0, a->n_blocks * sizeof(*a->block));
+	a->n_classes = a->n_blocks / 64 < ARENA_CLASSES_MAX ? a->n_blocks / 64 : ARENA_CLASSES_MAX;
 	if (a->n_classes == 0)
 		a->n_classes = 1;
 	for (unsigned log = 0; log < ARENA_LOGS; log++) {
@@ -39,22 +39,22 @@ arena_init(struct arena *a, struct map *map)
 	}
 	for (unsigned level = 0; level < ARENA_LEVELS; level++)
 		a->level_head[level] = a->level_tail[level] = ARENA_NONE;
-	for (uint32_t i = a->n_segments; i-- > 0;) {
-		a->seg[i].next = a->free_head;
+	for (uint32_t i = a->n_blocks; i-- > 0;) {
+		a->block[i].next = a->free_head;
 		a->free_head = i;
 	}
-	a->n_free = a->n_segments;
+	a->n_free = a->n_blocks;
 	return 0;
 }
 
 void
 arena_fini(struct arena *a)
 {
-	for (uint32_t i = 0; a->seg != NULL && i < a->n_segments; i++)
-		free(a->seg[i].listed);
-	free(a->seg);
+	for (uint32_t i = 0; a->block != NULL && i < a->n_blocks; i++)
+		free(a->block[i].listed);
+	free(a->block);
 	free(a->owner);
-	a->seg = NULL;
+	a->block = NULL;
 	a->owner = NULL;
 }
 
@@ -86,10 +86,10 @@ arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
 	if (i == ARENA_NONE)
 		return;
 	a->open[log][ttl_class] = ARENA_NONE;
-	a->seg[i].kind = SEG_SEALED;
+	a->block[i].kind = BLOCK_SEALED;
 	arena_level_enter(a, i);
 	CRASH_POINT("seal:sealed");
-	if (a->seg[i].n_live == 0)
+	if (a->block[i].n_live == 0)
 		arena_free(a, i);
 }
 
@@ -98,24 +98,24 @@ arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, u
 {
 	uint32_t i = a->open[log][ttl_class];
 
-	return i != ARENA_NONE && a->seg[i].used_bytes + record_bytes <= a->seg_bytes;
+	return i != ARENA_NONE && a->block[i].used_bytes + record_bytes <= a->block_bytes;
 }
 
 uint64_t
 arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve)
 {
 	if (!arena_open_fits(a, log, ttl_class, record_bytes)) {
-		if (a->n_free <= reserve || record_bytes > a->seg_bytes)
+		if (a->n_free <= reserve || record_bytes > a->block_bytes)
 			return ARENA_NO_ROOM;
 		arena_seal(a, log, ttl_class);
-		uint32_t fresh = arena_take(a, SEG_OPEN, log, ttl_class);
+		uint32_t fresh = arena_take(a, BLOCK_OPEN, log, ttl_class);
 		a->open[log][ttl_class] = fresh;
 		arena_queue_push(a, log, fresh);
-		a->queue[log].n_segments++;
+		a->queue[log].n_blocks++;
 	}
 	uint32_t i = a->open[log][ttl_class];
-	uint64_t off = ((uint64_t)i << a->seg_shift) + a->seg[i].used_bytes;
-	a->seg[i].used_bytes += (uint32_t)record_bytes;
+	uint64_t off = ((uint64_t)i << a->block_shift) + a->block[i].used_bytes;
+	a->block[i].used_bytes += (uint32_t)record_bytes;
 	return off;
 }
 
@@ -137,8 +137,8 @@ arena_take_extent(struct arena *a)
 {
 	if (a->n_free <= ARENA_RESERVE)
 		return ARENA_NONE;
-	a->n_extent_segments++;
-	return arena_take(a, SEG_EXTENT, ARENA_SMALL, 0);
+	a->n_extent_blocks++;
+	return arena_take(a, BLOCK_EXTENT, ARENA_SMALL, 0);
 }
 
 /* ---- live bytes, and when they expire ---------------------------------------------------------------------------------------- */
@@ -149,9 +149,9 @@ ttl_of_halves(uint32_t halves)
 	return halves % 2 != 0 ? (UINT32_C(3) << (halves / 2)) / 2 : UINT32_C(1) << (halves / 2);
 }
 
-/* The spans of a segment whose first record that expires is this one: those of its class. Of a wide class, what is near this record's. */
+/* The spans of a block whose first record that expires is this one: those of its class. Of a wide class, what is near this record's. */
 static void
-begin_spans(const struct arena *a, struct segment *s, uint32_t expiry_s)
+begin_spans(const struct arena *a, struct block *s, uint32_t expiry_s)
 {
 	uint32_t left = expiry_s > a->now_s ? expiry_s - a->now_s : 1, n = a->n_classes - 1;
 	left = left < TTL_MAX ? left : TTL_MAX;
@@ -167,7 +167,7 @@ begin_spans(const struct arena *a, struct segment *s, uint32_t expiry_s)
 }
 
 static void
-expiry_add(const struct arena *a, struct segment *s, const struct item_shape *shape, uint32_t expiry_s)
+expiry_add(const struct arena *a, struct block *s, const struct item_shape *shape, uint32_t expiry_s)
 {
 	if (expiry_s == 0)
 		return;
@@ -179,7 +179,7 @@ expiry_add(const struct arena *a, struct segment *s, const struct item_shape *sh
 
 /* The record's own word says when it expires: at any moment the spans hold what the records say. */
 static void
-expiry_drop(const struct arena *a, struct segment *s, const struct item_shape *shape, uint64_t item_off)
+expiry_drop(const struct arena *a, struct block *s, const struct item_shape *shape, uint64_t item_off)
 {
 	uint32_t expiry_s = item_expiry_s(word_load_rlx(arena_word(a, item_off))); /* relaxed: an own store */
 
@@ -196,18 +196,18 @@ shape_at(const struct arena *a, uint64_t item_off)
 	const struct word *w = arena_word(a, item_off);
 	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]); /* relaxed: own stores */
 
-	return item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->seg_shift);
+	return item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->block_shift);
 }
 
 void
-arena_look(struct arena *a, uint32_t seg_idx, uint32_t now_s)
+arena_look(struct arena *a, uint32_t block_idx, uint32_t now_s)
 {
-	if (spans_advance(&a->seg[seg_idx].spans, now_s) && a->seg[seg_idx].kind == SEG_SEALED)
-		arena_level_again(a, seg_idx);
+	if (spans_advance(&a->block[block_idx].spans, now_s) && a->block[block_idx].kind == BLOCK_SEALED)
+		arena_level_again(a, block_idx);
 }
 
 static void
-raise_latest(struct segment *s, uint32_t expiry_s)
+raise_latest(struct block *s, uint32_t expiry_s)
 {
 	uint32_t until = expiry_s == 0 ? UINT32_MAX : expiry_s;
 
@@ -218,7 +218,7 @@ raise_latest(struct segment *s, uint32_t expiry_s)
 void
 arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
 {
-	struct segment *s = &a->seg[arena_seg_of(a, item_off)];
+	struct block *s = &a->block[arena_block_of(a, item_off)];
 	uint64_t memory = arena_memory(a, shape);
 
 	s->live_bytes += (uint32_t)shape->record_bytes;
@@ -235,8 +235,8 @@ arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shap
 void
 arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents)
 {
-	uint32_t i = arena_seg_of(a, item_off);
-	struct segment *s = &a->seg[i];
+	uint32_t i = arena_block_of(a, item_off);
+	struct block *s = &a->block[i];
 	uint64_t memory = arena_memory(a, shape);
 
 	s->live_bytes -= (uint32_t)shape->record_bytes;
@@ -248,7 +248,7 @@ arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *sha
 	expiry_drop(a, s, shape, item_off);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);
-	if (s->kind != SEG_SEALED)
+	if (s->kind != BLOCK_SEALED)
 		return;
 	if (s->n_live == 0)
 		arena_free(a, i);
@@ -261,11 +261,11 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 {
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
 		uint32_t e = arena_extent(a, item_off, shape, i);
-		if (item_extent_segment(shape, i, e) >= a->n_segments)
+		if (item_extent_segment(shape, i, e) >= a->n_blocks)
 			continue;
 		if (i >= shape->n_whole)
 			arena_part_died(a, e);
-		else if (a->seg[e].kind == SEG_EXTENT)
+		else if (a->block[e].kind == BLOCK_EXTENT)
 			arena_free(a, e);
 	}
 }
@@ -273,23 +273,23 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 void
 arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s)
 {
-	uint32_t i = arena_seg_of(a, item_off);
+	uint32_t i = arena_block_of(a, item_off);
 	struct item_shape shape = shape_at(a, item_off);
 
-	expiry_drop(a, &a->seg[i], &shape, item_off);
-	expiry_add(a, &a->seg[i], &shape, expiry_s);
-	raise_latest(&a->seg[i], expiry_s);
-	if (a->seg[i].kind == SEG_SEALED)
+	expiry_drop(a, &a->block[i], &shape, item_off);
+	expiry_add(a, &a->block[i], &shape, expiry_s);
+	raise_latest(&a->block[i], expiry_s);
+	if (a->block[i].kind == BLOCK_SEALED)
 		arena_level_again(a, i);
 }
 
-/* ---- walking a segment ------------------------------------------------------------------------------------------------------- */
+/* ---- walking a block ------------------------------------------------------------------------------------------------------- */
 
 bool
-arena_walk(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *ret_item_off)
+arena_walk(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off)
 {
-	const struct segment *s = &a->seg[seg_idx];
-	uint64_t base = (uint64_t)seg_idx << a->seg_shift;
+	const struct block *s = &a->block[block_idx];
+	uint64_t base = (uint64_t)block_idx << a->block_shift;
 
 	if (s->listed != NULL) {
 		if (*cursor >= s->n_listed)

@@ -1,9 +1,9 @@
 /*
- * arena_parts.c: segments that hold pieces of values, in parts of equal length.
+ * arena_parts.c: blocks that hold pieces of values, in parts of equal length.
  *
- * The parts of a segment are taken one after another and come back all at once:
+ * The parts of a block are taken one after another and come back all at once:
  * when the last of them dies, or when what lives of them was copied elsewhere.
- * So the segment's incarnation tells about each of them. A part is alive while
+ * So the block's incarnation tells about each of them. A part is alive while
  * a live record lists it, and knows that record.
  */
 #include "engine/arena_private.h"
@@ -11,7 +11,7 @@
 static uint32_t
 part_bytes(const struct arena *a)
 {
-	return a->seg_bytes >> SEG_PARTS_SHIFT;
+	return a->block_bytes >> SEG_PARTS_SHIFT;
 }
 
 /*
@@ -34,16 +34,16 @@ arena_take_part(struct arena *a, uint32_t reserve)
 {
 	uint32_t i = a->open_parts;
 
-	if (i == ARENA_NONE || a->seg[i].used_bytes == a->seg_bytes) {
+	if (i == ARENA_NONE || a->block[i].used_bytes == a->block_bytes) {
 		if (a->n_free <= reserve)
 			return ARENA_NONE;
 		seal_open(a);
 		i = a->open_parts = arena_take(a, SEG_PARTS, ARENA_SMALL, 0);
-		a->seg[i].latest_s = UINT32_MAX;
-		a->n_extent_segments++;
+		a->block[i].latest_s = UINT32_MAX;
+		a->n_extent_blocks++;
 	}
-	uint32_t part = (i << SEG_PARTS_SHIFT) + a->seg[i].used_bytes / part_bytes(a);
-	a->seg[i].used_bytes += part_bytes(a);
+	uint32_t part = (i << SEG_PARTS_SHIFT) + a->block[i].used_bytes / part_bytes(a);
+	a->block[i].used_bytes += part_bytes(a);
 	return part;
 }
 
@@ -53,7 +53,7 @@ arena_extents_need(const struct arena *a, const struct item_shape *shape)
 	uint32_t n_parts = shape->n_extents - shape->n_whole, at_hand = 0;
 
 	if (a->open_parts != ARENA_NONE)
-		at_hand = (a->seg_bytes - a->seg[a->open_parts].used_bytes) / part_bytes(a);
+		at_hand = (a->block_bytes - a->block[a->open_parts].used_bytes) / part_bytes(a);
 	n_parts = n_parts > at_hand ? n_parts - at_hand : 0;
 	return shape->n_whole + ((n_parts + (1u << SEG_PARTS_SHIFT) - 1) >> SEG_PARTS_SHIFT);
 }
@@ -64,9 +64,9 @@ arena_own_parts(struct arena *a, uint64_t item_off, const struct item_shape *sha
 	for (uint32_t k = shape->n_whole; k < shape->n_extents; k++) {
 		uint32_t part = arena_extent(a, item_off, shape, k), i = part >> SEG_PARTS_SHIFT;
 		if (a->owner[part] == 0) {
-			a->seg[i].n_live++;
-			a->seg[i].live_bytes += part_bytes(a);
-			if (a->seg[i].kind == SEG_PARTS && i != a->open_parts)
+			a->block[i].n_live++;
+			a->block[i].live_bytes += part_bytes(a);
+			if (a->block[i].kind == SEG_PARTS && i != a->open_parts)
 				arena_level_again(a, i);
 		}
 		a->owner[part] = item_off + 1;
@@ -77,7 +77,7 @@ void
 arena_part_died(struct arena *a, uint32_t part)
 {
 	uint32_t i = part >> SEG_PARTS_SHIFT;
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	if (a->owner[part] == 0)
 		return;
@@ -93,10 +93,10 @@ arena_part_died(struct arena *a, uint32_t part)
 }
 
 bool
-arena_walk_parts(const struct arena *a, uint32_t seg_idx, uint32_t *cursor, uint64_t *ret_item_off)
+arena_walk_parts(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off)
 {
 	while (*cursor < 1u << SEG_PARTS_SHIFT) {
-		uint64_t owner = a->owner[(seg_idx << SEG_PARTS_SHIFT) + (*cursor)++];
+		uint64_t owner = a->owner[(block_idx << SEG_PARTS_SHIFT) + (*cursor)++];
 		if (owner != 0) {
 			*ret_item_off = owner - 1;
 			return true;
@@ -113,6 +113,6 @@ arena_seal_parts(struct arena *a)
 	if (i == ARENA_NONE)
 		return;
 	seal_open(a);
-	if (a->seg[i].n_live == 0)
+	if (a->block[i].n_live == 0)
 		arena_free(a, i);
 }

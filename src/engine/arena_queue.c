@@ -1,5 +1,5 @@
 /*
- * arena_queue.c: which segments are free, in which order those of a log were
+ * arena_queue.c: which blocks are free, in which order those of a log were
  * opened, and how live the sealed ones are.
  */
 #include <stdlib.h>
@@ -18,10 +18,10 @@ arena_queue_push(struct arena *a, enum arena_log log, uint32_t i)
 {
 	struct arena_queue *q = &a->queue[log];
 
-	a->seg[i].prev = q->newest;
-	a->seg[i].next = ARENA_NONE;
+	a->block[i].prev = q->newest;
+	a->block[i].next = ARENA_NONE;
 	if (q->newest != ARENA_NONE)
-		a->seg[q->newest].next = i;
+		a->block[q->newest].next = i;
 	else
 		q->oldest = i;
 	q->newest = i;
@@ -31,39 +31,39 @@ static void
 queue_remove(struct arena *a, enum arena_log log, uint32_t i)
 {
 	struct arena_queue *q = &a->queue[log];
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	if (s->prev != ARENA_NONE)
-		a->seg[s->prev].next = s->next;
+		a->block[s->prev].next = s->next;
 	else
 		q->oldest = s->next;
 	if (s->next != ARENA_NONE)
-		a->seg[s->next].prev = s->prev;
+		a->block[s->next].prev = s->prev;
 	else
 		q->newest = s->prev;
 }
 
 /*
- * ---- sealed segments by how live they are
+ * ---- sealed blocks by how live they are
  * ------------------------------------------------------------------------------
  */
 
 static uint8_t
-level_of(const struct arena *a, const struct segment *s)
+level_of(const struct arena *a, const struct block *s)
 {
-	return (uint8_t)(((uint64_t)arena_net_bytes(a, s) * (ARENA_LEVELS - 1)) >> a->seg_shift);
+	return (uint8_t)(((uint64_t)arena_net_bytes(a, s) * (ARENA_LEVELS - 1)) >> a->block_shift);
 }
 
 void
 arena_level_enter(struct arena *a, uint32_t i)
 {
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	s->level = level_of(a, s);
 	s->peer_next = ARENA_NONE;
 	s->peer_prev = a->level_tail[s->level];
 	if (s->peer_prev != ARENA_NONE)
-		a->seg[s->peer_prev].peer_next = i;
+		a->block[s->peer_prev].peer_next = i;
 	else
 		a->level_head[s->level] = i;
 	a->level_tail[s->level] = i;
@@ -72,14 +72,14 @@ arena_level_enter(struct arena *a, uint32_t i)
 void
 arena_level_leave(struct arena *a, uint32_t i)
 {
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	if (s->peer_next != ARENA_NONE)
-		a->seg[s->peer_next].peer_prev = s->peer_prev;
+		a->block[s->peer_next].peer_prev = s->peer_prev;
 	else
 		a->level_tail[s->level] = s->peer_prev;
 	if (s->peer_prev != ARENA_NONE)
-		a->seg[s->peer_prev].peer_next = s->peer_next;
+		a->block[s->peer_prev].peer_next = s->peer_next;
 	else
 		a->level_head[s->level] = s->peer_next;
 }
@@ -87,7 +87,7 @@ arena_level_leave(struct arena *a, uint32_t i)
 void
 arena_level_again(struct arena *a, uint32_t i)
 {
-	if (a->seg[i].level == level_of(a, &a->seg[i]))
+	if (a->block[i].level == level_of(a, &a->block[i]))
 		return;
 	arena_level_leave(a, i);
 	arena_level_enter(a, i);
@@ -97,44 +97,44 @@ uint32_t
 arena_emptiest(const struct arena *a, bool logs_only)
 {
 	for (unsigned level = 0; level < ARENA_LEVELS; level++)
-		for (uint32_t i = a->level_head[level]; i != ARENA_NONE; i = a->seg[i].peer_next)
-			if (!logs_only || a->seg[i].kind == SEG_SEALED)
+		for (uint32_t i = a->level_head[level]; i != ARENA_NONE; i = a->block[i].peer_next)
+			if (!logs_only || a->block[i].kind == BLOCK_SEALED)
 				return i;
 	return ARENA_NONE;
 }
 
 void
-arena_take_victim(struct arena *a, uint32_t seg_idx)
+arena_take_victim(struct arena *a, uint32_t block_idx)
 {
-	arena_level_leave(a, seg_idx);
-	a->seg[seg_idx].kind = a->seg[seg_idx].kind == SEG_PARTS ? SEG_PARTS_VICTIM : SEG_VICTIM;
+	arena_level_leave(a, block_idx);
+	a->block[block_idx].kind = a->block[block_idx].kind == SEG_PARTS ? SEG_PARTS_VICTIM : BLOCK_VICTIM;
 }
 
 void
-arena_leave_victim(struct arena *a, uint32_t seg_idx)
+arena_leave_victim(struct arena *a, uint32_t block_idx)
 {
-	struct segment *s = &a->seg[seg_idx];
+	struct block *s = &a->block[block_idx];
 
-	s->kind = s->kind == SEG_PARTS_VICTIM ? SEG_PARTS : SEG_SEALED;
-	arena_level_enter(a, seg_idx);
+	s->kind = s->kind == SEG_PARTS_VICTIM ? SEG_PARTS : BLOCK_SEALED;
+	arena_level_enter(a, block_idx);
 	if (s->n_live == 0)
-		arena_free(a, seg_idx);
+		arena_free(a, block_idx);
 }
 
 uint32_t
 arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t ttl_class)
 {
 	uint32_t i = a->free_head;
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	a->free_head = s->next;
 	a->n_free--;
 	a->births++;
-	*s = (struct segment){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class, .opened_s = a->now_s};
+	*s = (struct block){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class, .opened_s = a->now_s};
 	/* relaxed: only order hangs on it */
-	word_store_rlx(&a->map->segments[i].role, ROLE(kind, log, ttl_class, a->births));
+	word_store_rlx(&a->map->blocks[i].role, ROLE(kind, log, ttl_class, a->births));
 	CRASH_POINT("append:role stored");
-	seq_retire(&a->map->segments[i].incarnation);
+	seq_retire(&a->map->blocks[i].incarnation);
 	CRASH_POINT("append:incarnation raised");
 	return i;
 }
@@ -142,26 +142,26 @@ arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t t
 void
 arena_give_back(struct arena *a, uint32_t i)
 {
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
 	free(s->listed);
-	*s = (struct segment){.kind = SEG_FREE, .next = a->free_head};
+	*s = (struct block){.kind = BLOCK_FREE, .next = a->free_head};
 	a->free_head = i;
 	a->n_free++;
 }
 
 void
-arena_free(struct arena *a, uint32_t seg_idx)
+arena_free(struct arena *a, uint32_t block_idx)
 {
-	const struct segment *s = &a->seg[seg_idx];
+	const struct block *s = &a->block[block_idx];
 
-	if (s->kind == SEG_SEALED || s->kind == SEG_PARTS)
-		arena_level_leave(a, seg_idx);
+	if (s->kind == BLOCK_SEALED || s->kind == SEG_PARTS)
+		arena_level_leave(a, block_idx);
 	if (arena_is_log(s)) {
-		queue_remove(a, s->log, seg_idx);
-		a->queue[s->log].n_segments--;
+		queue_remove(a, s->log, block_idx);
+		a->queue[s->log].n_blocks--;
 	} else {
-		a->n_extent_segments--;
+		a->n_extent_blocks--;
 	}
-	arena_give_back(a, seg_idx);
+	arena_give_back(a, block_idx);
 }

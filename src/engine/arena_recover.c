@@ -1,5 +1,5 @@
 /*
- * arena_recover.c: which segments a dead writer's live records lie in, and in
+ * arena_recover.c: which blocks a dead writer's live records lie in, and in
  * which order they were opened.
  */
 #include <errno.h>
@@ -15,21 +15,21 @@ static bool
 recover_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
 {
 	uint32_t e = arena_extent(a, item_off, shape, k), i = item_extent_segment(shape, k, e);
-	struct segment *s = &a->seg[i];
+	struct block *s = &a->block[i];
 
-	if (i >= a->n_segments || i == arena_seg_of(a, item_off))
+	if (i >= a->n_blocks || i == arena_block_of(a, item_off))
 		return false;
-	bool fresh = s->kind == SEG_FREE && s->n_live == 0;
+	bool fresh = s->kind == BLOCK_FREE && s->n_live == 0;
 	if (k < shape->n_whole) {
 		if (fresh)
-			s->kind = SEG_EXTENT;
+			s->kind = BLOCK_EXTENT;
 		return fresh;
 	}
 	if ((!fresh && s->kind != SEG_PARTS) || a->owner[e] != 0)
 		return false;
 	s->kind = SEG_PARTS;
 	s->n_live++;
-	s->live_bytes += a->seg_bytes >> SEG_PARTS_SHIFT;
+	s->live_bytes += a->block_bytes >> SEG_PARTS_SHIFT;
 	a->owner[e] = item_off + 1;
 	return true;
 }
@@ -38,15 +38,15 @@ static void
 give_up_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
 {
 	uint32_t e = arena_extent(a, item_off, shape, k);
-	struct segment *s = &a->seg[item_extent_segment(shape, k, e)];
+	struct block *s = &a->block[item_extent_segment(shape, k, e)];
 
 	if (k >= shape->n_whole) {
 		s->n_live--;
-		s->live_bytes -= a->seg_bytes >> SEG_PARTS_SHIFT;
+		s->live_bytes -= a->block_bytes >> SEG_PARTS_SHIFT;
 		a->owner[e] = 0;
 	}
 	if (s->n_live == 0)
-		s->kind = SEG_FREE;
+		s->kind = BLOCK_FREE;
 }
 
 bool
@@ -65,7 +65,7 @@ arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shap
 
 struct aged {
 	uint64_t birth;
-	uint32_t seg_idx;
+	uint32_t block_idx;
 };
 
 static int
@@ -79,33 +79,33 @@ by_birth(const void *x, const void *y)
 int
 arena_recovered(struct arena *a)
 {
-	struct aged *order = calloc(a->n_segments, sizeof(*order));
+	struct aged *order = calloc(a->n_blocks, sizeof(*order));
 	uint32_t n = 0;
 
 	if (order == NULL)
 		return -ENOMEM;
 	a->free_head = ARENA_NONE;
 	a->n_free = 0;
-	a->n_extent_segments = 0;
-	for (uint32_t i = a->n_segments; i-- > 0;) {
+	a->n_extent_blocks = 0;
+	for (uint32_t i = a->n_blocks; i-- > 0;) {
 		/* relaxed: wrong values cost order only */
-		uint64_t role = word_load_rlx(&a->map->segments[i].role);
-		struct segment *s = &a->seg[i];
+		uint64_t role = word_load_rlx(&a->map->blocks[i].role);
+		struct block *s = &a->block[i];
 		if (ROLE_BIRTH(role) > a->births)
 			a->births = ROLE_BIRTH(role);
 		if (s->kind == SEG_PARTS) {
-			s->used_bytes = a->seg_bytes;
+			s->used_bytes = a->block_bytes;
 			s->latest_s = UINT32_MAX;
 			arena_level_enter(a, i);
-			a->n_extent_segments++;
+			a->n_extent_blocks++;
 		} else if (s->n_live > 0) {
-			s->kind = SEG_SEALED;
+			s->kind = BLOCK_SEALED;
 			arena_level_enter(a, i);
 			s->ttl_class =
 			    (uint8_t)(ROLE_CLASS(role) < a->n_classes ? ROLE_CLASS(role) : 0);
 			order[n++] = (struct aged){ROLE_BIRTH(role), i};
-		} else if (s->kind == SEG_EXTENT) {
-			a->n_extent_segments++;
+		} else if (s->kind == BLOCK_EXTENT) {
+			a->n_extent_blocks++;
 		} else {
 			arena_give_back(a, i);
 		}
@@ -113,16 +113,16 @@ arena_recovered(struct arena *a)
 	qsort(order, n, sizeof(*order), by_birth);
 	a->queue[ARENA_SMALL].n_extents = a->queue[ARENA_MAIN].n_extents = 0;
 	for (uint32_t k = 0; k < n; k++) {
-		uint32_t i = order[k].seg_idx;
-		unsigned log = ROLE_LOG(word_load_rlx(&a->map->segments[i].role)) == ARENA_SMALL
+		uint32_t i = order[k].block_idx;
+		unsigned log = ROLE_LOG(word_load_rlx(&a->map->blocks[i].role)) == ARENA_SMALL
 				   ? ARENA_SMALL
 				   : ARENA_MAIN;
-		a->seg[i].log = (uint8_t)log;
-		a->seg[i].used_bytes = a->seg_bytes;
-		a->seg[i].opened_s = a->now_s;
+		a->block[i].log = (uint8_t)log;
+		a->block[i].used_bytes = a->block_bytes;
+		a->block[i].opened_s = a->now_s;
 		arena_queue_push(a, log, i);
-		a->queue[log].n_segments++;
-		a->queue[log].n_extents += a->seg[i].n_extents;
+		a->queue[log].n_blocks++;
+		a->queue[log].n_extents += a->block[i].n_extents;
 	}
 	free(order);
 	return 0;

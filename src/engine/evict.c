@@ -20,12 +20,12 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabl
 	    .usual_bytes = 1,
 	    .sweep = UINT64_MAX,
 	    .fresh_off = ARENA_NO_ROOM,
-	    .dead = {.seg = ARENA_NONE},
-	    .oldest = {{.seg = ARENA_NONE}, {.seg = ARENA_NONE}}};
+	    .dead = {.block = ARENA_NONE},
+	    .oldest = {{.block = ARENA_NONE}, {.block = ARENA_NONE}}};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
 	/* A successor may find little free and much that is dead: without credit its first SETs would evict what is live. */
-	e->clean_credit = CLEAN_CREDIT_MAX(arena->seg_bytes);
+	e->clean_credit = CLEAN_CREDIT_MAX(arena->block_bytes);
 }
 
 void
@@ -41,14 +41,14 @@ log_bytes(const struct evict *e, enum arena_log log)
 {
 	const struct arena_queue *q = &e->arena->queue[log];
 
-	return ((uint64_t)q->n_segments << e->arena->seg_shift) +
-	    ((uint64_t)q->n_extents << (e->arena->seg_shift - SEG_PARTS_SHIFT));
+	return ((uint64_t)q->n_blocks << e->arena->block_shift) +
+	    ((uint64_t)q->n_extents << (e->arena->block_shift - SEG_PARTS_SHIFT));
 }
 
 uint64_t
 evict_small_target(const struct evict *e)
 {
-	return (e->small_target >> 8) >> e->arena->seg_shift;
+	return (e->small_target >> 8) >> e->arena->block_shift;
 }
 
 /* A ghost of the small log: it was too small. One of the main log: too large. The rarer kind weighs more. */
@@ -157,7 +157,7 @@ static enum fate
 keep(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
     uint32_t now_s)
 {
-	enum arena_log log = e->arena->seg[v->seg].log;
+	enum arena_log log = e->arena->block[v->block].log;
 	uint32_t ttl_class = arena_class(e->arena, item_expiry_s(r->word0), now_s);
 	uint8_t hint = hint_of(e, place->ref), due;
 	uint64_t to;
@@ -174,7 +174,7 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due)
 		return GOES;
 	/*
-	 * The last free segment is left to cleaning, which must come to an end.
+	 * The last free block is left to cleaning, which must come to an end.
 	 */
 	to = arena_append(e->arena, ARENA_MAIN, ttl_class, r->shape.record_bytes, 1);
 	if (to == ARENA_NO_ROOM)
@@ -201,7 +201,7 @@ examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 			return fate == KEPT;
 		e->n.evicted++;
 		e->n.evicted_unfetched += (item_state(r.word1) & ITEM_FETCHED) == 0 && hint_of(e, place.ref) == 0;
-		ghost_put(&e->ghost, e->arena->seg[v->seg].log, hash, e->table->n_items);
+		ghost_put(&e->ghost, e->arena->block[v->block].log, hash, e->table->n_items);
 	}
 	evict_unlink(e, &place);
 	return true;
@@ -210,33 +210,33 @@ examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 /* ---- victims ------------------------------------------------------------------------------------------------------------ */
 
 static void
-take_victim(struct evict *e, struct victim *v, uint32_t seg_idx, enum victim_kind kind)
+take_victim(struct evict *e, struct victim *v, uint32_t block_idx, enum victim_kind kind)
 {
-	arena_take_victim(e->arena, seg_idx);
-	*v = (struct victim){.seg = seg_idx, .kind = kind};
+	arena_take_victim(e->arena, block_idx);
+	*v = (struct victim){.block = block_idx, .kind = kind};
 	measure_usual(e);
 }
 
 /*
- * Looks at the next few segments: what of them has expired, and, if nothing is
+ * Looks at the next few blocks: what of them has expired, and, if nothing is
  * being cleaned yet, whether it is all of one.
  */
 bool
 evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 {
 	for (; n > 0; n--) {
-		uint32_t i = e->expiry_scan++ % e->arena->n_segments;
-		const struct segment *s = &e->arena->seg[i];
+		uint32_t i = e->expiry_scan++ % e->arena->n_blocks;
+		const struct block *s = &e->arena->block[i];
 		arena_look(e->arena, i, now_s);
 		if (s->latest_s > now_s || s->n_live == 0)
 			continue;
-		if (e->dead.seg != ARENA_NONE) {
-			e->n_to_scan = e->arena->n_segments; /* it has to be found again */
+		if (e->dead.block != ARENA_NONE) {
+			e->n_to_scan = e->arena->n_blocks; /* it has to be found again */
 			continue;
 		}
-		if (s->kind == SEG_OPEN)
+		if (s->kind == BLOCK_OPEN)
 			arena_seal(e->arena, s->log, s->ttl_class);
-		if (s->kind == SEG_SEALED) {
+		if (s->kind == BLOCK_SEALED) {
 			take_victim(e, &e->dead, i, VICTIM_EXPIRED);
 			return true;
 		}
@@ -251,10 +251,10 @@ evict_choose_clean(struct evict *e)
 
 	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
-	uint32_t copy_bytes = arena_copy_bytes(&e->arena->seg[i]);
-	if (e->arena->seg[i].kind == SEG_PARTS)
+	uint32_t copy_bytes = arena_copy_bytes(&e->arena->block[i]);
+	if (e->arena->block[i].kind == SEG_PARTS)
 		copy_bytes += copy_bytes / 2; /* and the records that list them */
-	if (arena_net_bytes(e->arena, &e->arena->seg[i]) >= CLEAN_LIVE_MAX(e->arena->seg_bytes))
+	if (arena_net_bytes(e->arena, &e->arena->block[i]) >= CLEAN_LIVE_MAX(e->arena->block_bytes))
 		return false;
 	if (copy_bytes <= e->clean_credit)
 		e->clean_credit -= copy_bytes;
@@ -271,13 +271,13 @@ oldest_sealed(const struct evict *e, enum arena_log log)
 {
 	uint32_t i = e->arena->queue[log].oldest;
 
-	while (i != ARENA_NONE && e->arena->seg[i].kind != SEG_SEALED)
-		i = e->arena->seg[i].next;
+	while (i != ARENA_NONE && e->arena->block[i].kind != BLOCK_SEALED)
+		i = e->arena->block[i].next;
 	return i;
 }
 
 /*
- * The oldest open segment of a log, sealed for want of an older one.
+ * The oldest open block of a log, sealed for want of an older one.
  * ARENA_NONE: there is none. One that was empty is free now, and the next is
  * looked at.
  */
@@ -287,18 +287,18 @@ seal_oldest(struct evict *e, enum arena_log log)
 	uint32_t i, next;
 
 	for (i = e->arena->queue[log].oldest; i != ARENA_NONE; i = next) {
-		next = e->arena->seg[i].next;
-		if (e->arena->seg[i].kind != SEG_OPEN)
+		next = e->arena->block[i].next;
+		if (e->arena->block[i].kind != BLOCK_OPEN)
 			continue;
-		arena_seal(e->arena, log, e->arena->seg[i].ttl_class);
-		if (e->arena->seg[i].kind == SEG_SEALED)
+		arena_seal(e->arena, log, e->arena->block[i].ttl_class);
+		if (e->arena->block[i].kind == BLOCK_SEALED)
 			return i;
 	}
 	return ARENA_NONE;
 }
 
 /*
- * Goes on with the segment of a log that is being evicted, or takes its oldest;
+ * Goes on with the block of a log that is being evicted, or takes its oldest;
  * `ahead`: an open one isn't sealed, nor what was just written touched.
  */
 static bool
@@ -306,22 +306,22 @@ choose_oldest(struct evict *e, enum arena_log log, bool may_seal, bool ahead)
 {
 	struct victim *v = &e->oldest[log];
 
-	if (v->seg != ARENA_NONE)
+	if (v->block != ARENA_NONE)
 		return true;
 	uint32_t i = oldest_sealed(e, log);
 	if (i == ARENA_NONE && may_seal && !ahead)
 		i = seal_oldest(e, log);
 	if (i == ARENA_NONE ||
-	    (ahead && e->fresh_off != ARENA_NO_ROOM && i == arena_seg_of(e->arena, e->fresh_off)))
+	    (ahead && e->fresh_off != ARENA_NO_ROOM && i == arena_block_of(e->arena, e->fresh_off)))
 		return false;
 	take_victim(e, v, i, VICTIM_EVICT);
 	return true;
 }
 
 /*
- * The log that an item is evicted from next. Asked anew for each: a segment's
+ * The log that an item is evicted from next. Asked anew for each: a block's
  * records may own most of the cache. A log that owns extents gives, although it
- * may have no sealed segment.
+ * may have no sealed block.
  */
 struct victim *
 evict_choose_oldest(struct evict *e, bool ahead)
@@ -343,25 +343,25 @@ static void
 finish_victim(struct evict *e, struct victim *v)
 {
 	if (v->kind == VICTIM_EVICT) {
-		e->n.segments_evicted++;
+		e->n.blocks_evicted++;
 		e->hot_left -= e->hot_left > 0;
-		if (e->hot_run >= EVICT_HOT_RUN_MAX || v->kept < e->arena->seg_bytes / 8 * 7)
+		if (e->hot_run >= EVICT_HOT_RUN_MAX || v->kept < e->arena->block_bytes / 8 * 7)
 			e->hot_run = 0;
 		else
 			e->hot_run++;
 	} else if (v->kind == VICTIM_CLEAN) {
-		e->n.segments_cleaned++;
+		e->n.blocks_cleaned++;
 	} else {
-		e->n.segments_expired++;
+		e->n.blocks_expired++;
 	}
-	arena_free(e->arena, v->seg);
+	arena_free(e->arena, v->block);
 	CRASH_POINT("evict:freed");
-	v->seg = ARENA_NONE;
+	v->block = ARENA_NONE;
 }
 
 /*
  * One step with a victim. False: there is no memory to copy it to, and it is a
- * sealed segment as before.
+ * sealed block as before.
  */
 bool
 evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
@@ -369,19 +369,19 @@ evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 	uint64_t off = 0;
 	bool more, done;
 
-	if (e->arena->seg[v->seg].kind == SEG_PARTS_VICTIM) {
-		more = arena_walk_parts(e->arena, v->seg, &v->cursor, &off);
+	if (e->arena->block[v->block].kind == SEG_PARTS_VICTIM) {
+		more = arena_walk_parts(e->arena, v->block, &v->cursor, &off);
 		done = !more || evict_examine_parts(e, v, off, now_s);
 	} else {
-		more = arena_walk(e->arena, v->seg, &v->cursor, &off);
+		more = arena_walk(e->arena, v->block, &v->cursor, &off);
 		done = !more || examine(e, v, off, now_s);
 	}
 	if (!more)
 		finish_victim(e, v);
 	if (done)
 		return true;
-	arena_leave_victim(e->arena, v->seg);
-	v->seg = ARENA_NONE;
+	arena_leave_victim(e->arena, v->block);
+	v->block = ARENA_NONE;
 	e->clean_credit = 0; /* nor for any other, until something was written */
 	e->clean_left = 0;
 	return false;

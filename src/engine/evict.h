@@ -1,12 +1,12 @@
 /*
  * evict.h: room, age and order: allocation, eviction, expiry and compaction as one mechanism on two FIFO logs.
  *
- * A new key goes to the small log, one that a ghost remembers to the main log. A victim is the oldest sealed segment of
+ * A new key goes to the small log, one that a ghost remembers to the main log. A victim is the oldest sealed block of
  * one of them; each of its items is dropped (dead already), kept (the readers' hints pay for its size: copied to the main log's open
- * segment), or evicted and remembered. The share of the small log moves as ARC moves p. Segments that are mostly dead are cleaned before anything
+ * block), or evicted and remembered. The share of the small log moves as ARC moves p. Blocks that are mostly dead are cleaned before anything
  * live is evicted; of partly expired ones what has expired counts as dead (spans.h); wholly expired ones are freed whole.
  * After: Yang et al., SOSP '23 (S3-FIFO); Megiddo and Modha, FAST '03 (ARC);
- * Cao and Irani, USITS '97 (cost by size); Rumble et al., FAST '14 (cleaning a log); Yang et al., NSDI '21 (Segcache: segments by TTL).
+ * Cao and Irani, USITS '97 (cost by size); Rumble et al., FAST '14 (cleaning a log); Yang et al., NSDI '21 (Segcache: blocks by TTL).
  *
  * All unlinking goes through table.h, so that readers see each item whole or not at all. Work is bounded (I10) whatever the hints say: see
  * the constants. evict_room is called before a SET takes memory, evict_ahead after it, so that the next one finds room.
@@ -23,14 +23,14 @@
 #define EVICT_HINT_MIN      2  /* hints that take an item of usual size from the small log to the main log */
 #define EVICT_COPY_PER_BYTE 2  /* bytes that cleaning may copy for each byte that a client writes */
 /*
- * Without eviction a SET is refused only where each segment but the reserve is
+ * Without eviction a SET is refused only where each block but the reserve is
  * so live that cleaning it would give back less than an eighth of it.
  */
 #define EVICT_CLEAN_EIGHTHS 7
 
 struct evict_counts {
 	uint64_t evicted, evicted_unfetched, expired, flushed; /* items */
-	uint64_t segments_evicted, segments_expired, segments_cleaned;
+	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
 	uint64_t bytes_copied;    /* by cleaning and by keeping what is hot */
 	uint64_t bytes_cleaned;   /* by cleaning alone: what its bound is about */
 	uint64_t examined;        /* items looked at, ever */
@@ -39,9 +39,9 @@ struct evict_counts {
 
 enum victim_kind { VICTIM_EVICT, VICTIM_CLEAN, VICTIM_EXPIRED };
 
-/* A segment that is being emptied. */
+/* A block that is being emptied. */
 struct victim {
-	uint32_t seg;    /* ARENA_NONE: there is none */
+	uint32_t block;    /* ARENA_NONE: there is none */
 	uint32_t cursor; /* into it */
 	enum victim_kind kind;
 	uint32_t kept;   /* bytes of it that were copied */
@@ -77,8 +77,8 @@ struct evict {
 	uint64_t sweep;
 	uint32_t hot_run;
 	uint32_t hot_left;        /* victims that may still be kept from for this SET; then they are dropped without a look at hints */
-	uint32_t expiry_scan;     /* the next segment to look at for expiry */
-	uint32_t n_to_scan;       /* segments still to be looked at in the second scanned_s */
+	uint32_t expiry_scan;     /* the next block to look at for expiry */
+	uint32_t n_to_scan;       /* blocks still to be looked at in the second scanned_s */
 	uint32_t scanned_s;
 	uint64_t usual_bytes;     /* the size of which one hint pays a round of the main log; 1 or more */
 	uint32_t dither;          /* a sequence of pseudo-random numbers */
@@ -102,7 +102,7 @@ struct evict_need {
 	enum arena_log log;
 	uint32_t ttl_class;
 	const struct item_shape *shape;
-	uint32_t reserve; /* segments that stay free for copying: ARENA_RESERVE, or 1 */
+	uint32_t reserve; /* blocks that stay free for copying: ARENA_RESERVE, or 1 */
 };
 
 /*
@@ -133,7 +133,7 @@ bool evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *
 /* Unlinks one item, whatever the reason, and takes its memory back. */
 void evict_unlink(struct evict *e, const struct table_place *place);
 
-/* The small log's target in segments. */
+/* The small log's target in blocks. */
 uint64_t evict_small_target(const struct evict *e);
 
 #endif

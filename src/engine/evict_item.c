@@ -64,20 +64,20 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
     uint32_t now_s)
 {
 	struct arena *a = e->arena;
-	uint32_t n_words = (a->seg_bytes >> SEG_PARTS_SHIFT) / 8, n_moved = 0;
+	uint32_t n_words = (a->block_bytes >> SEG_PARTS_SHIFT) / 8, n_moved = 0;
 	uint32_t from[1u << SEG_PARTS_SHIFT], to[1u << SEG_PARTS_SHIFT],
 	    expiry_s = item_expiry_s(r->word0);
 
 	for (uint32_t i = r->shape.n_whole; i < r->shape.n_extents; i++) {
 		uint32_t part = arena_extent(a, r->off, &r->shape, i);
-		if (part >> SEG_PARTS_SHIFT != v->seg)
+		if (part >> SEG_PARTS_SHIFT != v->block)
 			continue;
 		from[n_moved] = part;
 		to[n_moved] = arena_take_part(a, PARTS_RESERVE);
 		if (to[n_moved++] == ARENA_NONE)
 			return false;
 	}
-	uint64_t off = arena_append_copy(a, a->seg[arena_seg_of(a, r->off)].log,
+	uint64_t off = arena_append_copy(a, a->block[arena_block_of(a, r->off)].log,
 	    arena_class(a, expiry_s, now_s), r->shape.record_bytes, PARTS_RESERVE);
 	if (off == ARENA_NO_ROOM)
 		return false;

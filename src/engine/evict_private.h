@@ -11,19 +11,19 @@
  * A fuller one would give back less than an eighth of what was copied; up to
  * there the credit says how much cleaning is done.
  */
-#define CLEAN_LIVE_MAX(seg) ((seg) / 8 * EVICT_CLEAN_EIGHTHS)
+#define CLEAN_LIVE_MAX(block) ((block) / 8 * EVICT_CLEAN_EIGHTHS)
 /*
  * Victims that give back an eighth each: so many are cleaned for one segment.
  * Twice that, since what they are is known to a sixteenth.
  */
-#define CLEAN_VICTIMS_MAX(n_segments) (16 * ((n_segments) + 2))
+#define CLEAN_VICTIMS_MAX(n_blocks) (16 * ((n_blocks) + 2))
 #define SWEEP_STEP                    16 /* buckets looked at for each SET after a flush */
-#define CLEAN_CREDIT_MAX(seg)         ((uint64_t)(seg)*4)
-#define EXPIRY_SCAN_STEP              8 /* segments looked at for each SET */
-#define AHEAD_SEGMENTS                2 /* free beyond the reserve: below it, work is done ahead */
+#define CLEAN_CREDIT_MAX(block)         ((uint64_t)(block)*4)
+#define EXPIRY_SCAN_STEP              8 /* blocks looked at for each SET */
+#define AHEAD_BLOCKS                2 /* free beyond the reserve: below it, work is done ahead */
 
 /*
- * Free segments that cleaning parts leaves to the cleaning of logs, which comes
+ * Free blocks that cleaning parts leaves to the cleaning of logs, which comes
  * to an end with one.
  */
 #define PARTS_RESERVE 1
@@ -48,26 +48,26 @@ bool evict_examine_parts(struct evict *e, struct victim *v, uint64_t off, uint32
 bool evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s);
 
 /*
- * Looks at the next n segments: what of them has expired. True: one has expired
+ * Looks at the next n blocks: what of them has expired. True: one has expired
  * wholly, and is the dead victim now.
  */
 bool evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s);
 
 /*
- * Takes a segment as the dead victim that is worth cleaning, if the allowance
+ * Takes a block as the dead victim that is worth cleaning, if the allowance
  * covers what lives in it.
  */
 bool evict_choose_clean(struct evict *e);
 
 /*
- * The victim that an item is evicted from next. ahead: no open segment is
+ * The victim that an item is evicted from next. ahead: no open block is
  * sealed for it, nor is it what was just written. NULL: there is none.
  */
 struct victim *evict_choose_oldest(struct evict *e, bool ahead);
 
 /*
  * One step with a victim. False: there is no memory to copy it to, and it is a
- * sealed segment as before.
+ * sealed block as before.
  */
 bool evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s);
 

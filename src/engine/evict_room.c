@@ -21,7 +21,7 @@ has_room(const struct evict *e, const struct evict_need *need)
 static bool
 has_ahead(const struct evict *e)
 {
-	return e->arena->n_free >= ARENA_RESERVE + AHEAD_SEGMENTS;
+	return e->arena->n_free >= ARENA_RESERVE + AHEAD_BLOCKS;
 }
 
 /*
@@ -35,10 +35,10 @@ step(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	struct victim *v = NULL;
 	uint32_t n = EVICT_AHEAD_ITEMS;
 
-	if (e->dead.seg != ARENA_NONE || evict_choose_expired(e, EXPIRY_SCAN_STEP, now_s) ||
+	if (e->dead.block != ARENA_NONE || evict_choose_expired(e, EXPIRY_SCAN_STEP, now_s) ||
 	    evict_choose_clean(e)) {
 		while (
-		    n-- > 0 && e->dead.seg != ARENA_NONE && evict_empty_one(e, &e->dead, now_s))
+		    n-- > 0 && e->dead.block != ARENA_NONE && evict_empty_one(e, &e->dead, now_s))
 			;
 		return true;
 	}
@@ -97,7 +97,7 @@ evict_flush(struct evict *e, uint64_t cutoff)
 }
 
 /*
- * Open segments that are worth it are sealed, so that they are cleaned. False:
+ * Open blocks that are worth it are sealed, so that they are cleaned. False:
  * there are none.
  */
 static bool
@@ -105,7 +105,7 @@ seal_for_cleaning(struct evict *e)
 {
 	uint32_t parts = e->arena->open_parts;
 	bool any = parts != ARENA_NONE &&
-	    e->arena->seg[parts].live_bytes < CLEAN_LIVE_MAX(e->arena->seg_bytes);
+	    e->arena->block[parts].live_bytes < CLEAN_LIVE_MAX(e->arena->block_bytes);
 
 	if (any)
 		arena_seal_parts(e->arena);
@@ -113,7 +113,7 @@ seal_for_cleaning(struct evict *e)
 		for (uint32_t c = 0; c < e->arena->n_classes; c++) {
 			uint32_t i = e->arena->open[log][c];
 			if (i == ARENA_NONE ||
-			    e->arena->seg[i].live_bytes >= CLEAN_LIVE_MAX(e->arena->seg_bytes))
+			    e->arena->block[i].live_bytes >= CLEAN_LIVE_MAX(e->arena->block_bytes))
 				continue;
 			arena_seal(e->arena, (enum arena_log)log, c);
 			any = true;
@@ -137,7 +137,7 @@ last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
 	}
 	if (*stage == 1) {
 		*stage = 2;
-		if (evict_choose_expired(e, e->arena->n_segments, now_s))
+		if (evict_choose_expired(e, e->arena->n_blocks, now_s))
 			return true;
 	}
 	if (*stage == 2 && e->clean_left > 0) {
@@ -156,7 +156,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	e->arena->now_s = now_s;
 	/*
 	 * What is kept of a victim may take up as much elsewhere, for the waste
-	 * at segments' ends: hot_run alone doesn't end this.
+	 * at blocks' ends: hot_run alone doesn't end this.
 	 */
 	e->hot_left = EVICT_HOT_RUN_MAX * (1 + arena_extents_need(e->arena, need->shape));
 	/*
@@ -165,7 +165,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	 */
 	e->clean_left = 0;
 	if (!e->enabled && (now_s != e->futile_s ||
-			       live_bytes + e->arena->seg_bytes / 2 <= e->futile_live_bytes))
+			       live_bytes + e->arena->block_bytes / 2 <= e->futile_live_bytes))
 		e->clean_left = CLEAN_VICTIMS_MAX(arena_extents_need(e->arena, need->shape));
 	while (!has_room(e, need))
 		if (!step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
@@ -181,17 +181,17 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 void
 evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t now_s)
 {
-	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->seg_bytes);
+	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->block_bytes);
 
 	e->hot_left = EVICT_HOT_RUN_MAX;
 	e->fresh_off = item_off;
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
 	if (e->clean_credit > credit_max)
 		e->clean_credit = credit_max;
-	/* A second in which all segments were looked at brings nothing new. */
+	/* A second in which all blocks were looked at brings nothing new. */
 	if (now_s != e->scanned_s) {
 		e->scanned_s = now_s;
-		e->n_to_scan = e->arena->n_segments;
+		e->n_to_scan = e->arena->n_blocks;
 	}
 	if (e->n_to_scan > 0) {
 		uint32_t n = e->n_to_scan < EXPIRY_SCAN_STEP ? e->n_to_scan : EXPIRY_SCAN_STEP;
@@ -200,7 +200,7 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 	}
 	if (e->sweep != UINT64_MAX)
 		sweep(e, SWEEP_STEP);
-	if (e->dead.seg != ARENA_NONE || !has_ahead(e))
+	if (e->dead.block != ARENA_NONE || !has_ahead(e))
 		step(e, NULL, now_s);
 }
 

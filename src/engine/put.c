@@ -19,13 +19,13 @@ store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint
 	uint64_t overhead = ITEM_HEADER_BYTES + (flags != 0 ? 8u : 0u) + key_bytes;
 
 	if (value_bytes > ITEM_VALUE_MAX || overhead + value_bytes > s->conf.item_max_bytes ||
-	    value_extents_max(&s->arena, value_bytes) > s->arena.n_segments / 2 + 1)
+	    value_extents_max(&s->arena, value_bytes) > s->arena.n_blocks / 2 + 1)
 		return false;
-	/* Small segments: its list of extents may be longer than one of them. */
+	/* Small blocks: its list of extents may be longer than one of them. */
 	struct item_shape longest =
 	    item_shape(ITEM_EXTENTS | ITEM_COUNTER | ITEM_FLAGS | ITEM_TAGS, key_bytes,
-		(uint32_t)value_bytes, s->arena.seg_shift);
-	return longest.record_bytes <= s->arena.seg_bytes;
+		(uint32_t)value_bytes, s->arena.block_shift);
+	return longest.record_bytes <= s->arena.block_bytes;
 }
 
 /* Links a written record: in place of `old`, or as a new key. */
@@ -43,7 +43,7 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		s->payload_bytes -= item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
 		/*
 		 * In this order: what goes may have the last live part of a
-		 * segment that the new one has parts of.
+		 * block that the new one has parts of.
 		 */
 		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 		arena_drop_live(&s->arena, gone.off, &gone.shape, false);

@@ -23,7 +23,7 @@ record_load(const struct arena *a, uint64_t off)
 	const struct word *w = arena_word(a, off);
 	struct record r = {.off = off, .word0 = word_load_rlx(&w[0]), .word1 = word_load_rlx(&w[1])}; /* relaxed: own stores */
 
-	r.shape = item_shape(item_state(r.word1), item_key_bytes(r.word0), item_value_bytes(r.word0), a->seg_shift);
+	r.shape = item_shape(item_state(r.word1), item_key_bytes(r.word0), item_value_bytes(r.word0), a->block_shift);
 	return r;
 }
 

@@ -2,7 +2,7 @@
  * recover.c: walking a dead writer's table.
  *
  * Two passes over all buckets: the first repairs chains and counts what each
- * segment holds; the second lists the live records of each segment
+ * block holds; the second lists the live records of each block
  * (recover_lists.c), of which none may lie over another.
  */
 #include "engine/recover.h"
@@ -34,16 +34,16 @@ record_sound(const struct walk *w, uint64_t off, struct record *ret)
 	const struct arena *a = w->arena;
 	uint64_t arena_bytes = w->arena->map->arena_bytes;
 
-	if (!item_in_bounds(off, ITEM_HEADER_BYTES, arena_bytes, a->seg_shift))
+	if (!item_in_bounds(off, ITEM_HEADER_BYTES, arena_bytes, a->block_shift))
 		return false;
 	*ret = record_load(a, off);
 	uint32_t key_bytes = item_key_bytes(ret->word0);
-	/* Lengths that are damaged make more of a segment live than it has: what doesn't fit is dropped. */
+	/* Lengths that are damaged make more of a block live than it has: what doesn't fit is dropped. */
 	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
-	       a->seg[arena_seg_of(a, off)].live_bytes + ret->shape.record_bytes <= a->seg_bytes &&
-	       item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->seg_shift) &&
-	       a->seg[arena_seg_of(a, off)].kind != SEG_EXTENT &&
-	       a->seg[arena_seg_of(a, off)].kind != SEG_PARTS;
+	       a->block[arena_block_of(a, off)].live_bytes + ret->shape.record_bytes <= a->block_bytes &&
+	       item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->block_shift) &&
+	       a->block[arena_block_of(a, off)].kind != BLOCK_EXTENT &&
+	       a->block[arena_block_of(a, off)].kind != SEG_PARTS;
 }
 
 /* Its value may have been stored without the CAS id that goes with it. The mark is raised before an id is used. */
@@ -53,7 +53,7 @@ renew_counter(struct walk *w, const struct record *r)
 	struct header *h = w->arena->map->header;
 
 	if (w->cas_last == word_load_rlx(&h->cas_reserved)) {
-		word_store_rlx(&h->cas_reserved, w->cas_last + CAS_BLOCK);
+		word_store_rlx(&h->cas_reserved, w->cas_last + CAS_BATCH);
 		seq_crash_order(); /* [C1] reserved, then used */
 	}
 	w->cas_last++;

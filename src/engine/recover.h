@@ -2,7 +2,7 @@
  * recover.h: what a successor does before its first request.
  *
  * Everything derives from slots: a record counts if a sound slot leads to it. Free lists, live sums and the order of
- * segments are rebuilt; what a slot leads to is checked before it is believed.
+ * blocks are rebuilt; what a slot leads to is checked before it is believed.
  */
 #ifndef PEEK_ENGINE_RECOVER_H
 #define PEEK_ENGINE_RECOVER_H
@@ -12,9 +12,9 @@
 #include "engine/table.h"
 
 #ifdef PEEK_HOOKS
-#define CAS_BLOCK UINT64_C(512) /* so that a short life reaches its crash point */
+#define CAS_BATCH UINT64_C(512) /* so that a short life reaches its crash point */
 #else
-#define CAS_BLOCK (UINT64_C(1) << 16) /* ids reserved at a time */
+#define CAS_BATCH (UINT64_C(1) << 16) /* ids reserved at a time */
 #endif
 
 /*
@@ -30,7 +30,7 @@ struct recover_sums {
 	uint64_t payload_bytes;
 };
 
-/* Lists the live records of each segment, once chains are sound. -ENOMEM. */
+/* Lists the live records of each block, once chains are sound. -ENOMEM. */
 int recover_list(struct arena *a, const struct table *t);
 
 /*

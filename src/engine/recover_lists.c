@@ -1,7 +1,7 @@
 /*
- * recover_lists.c: what lives in each of a dead writer's segments.
+ * recover_lists.c: what lives in each of a dead writer's blocks.
  *
- * The bytes beyond live records may be anything: each segment gets a list of
+ * The bytes beyond live records may be anything: each block gets a list of
  * those that live, in the order in which they lie. Two that lie over each other
  * come of damage: writing, moving or freeing the one would change the other.
  */
@@ -18,21 +18,21 @@ list_record(void *arg, const struct table_place *place)
 {
 	struct arena *a = arg;
 	uint64_t off = table_item_off(place->slot);
-	struct segment *s = &a->seg[arena_seg_of(a, off)];
+	struct block *s = &a->block[arena_block_of(a, off)];
 
 	if (s->n_listed < s->n_live)
 		s->listed[s->n_listed++] =
-		    (uint32_t)((off & (a->seg_bytes - 1)) / ITEM_UNIT_BYTES);
+		    (uint32_t)((off & (a->block_bytes - 1)) / ITEM_UNIT_BYTES);
 }
 
 int
 recover_list(struct arena *a, const struct table *t)
 {
-	for (uint32_t i = 0; i < a->n_segments; i++) {
-		if (a->seg[i].n_live == 0 || a->seg[i].kind == SEG_PARTS)
+	for (uint32_t i = 0; i < a->n_blocks; i++) {
+		if (a->block[i].n_live == 0 || a->block[i].kind == SEG_PARTS)
 			continue;
-		a->seg[i].listed = malloc(a->seg[i].n_live * sizeof(uint32_t));
-		if (a->seg[i].listed == NULL)
+		a->block[i].listed = malloc(a->block[i].n_live * sizeof(uint32_t));
+		if (a->block[i].listed == NULL)
 			return -ENOMEM;
 	}
 	for (uint64_t head = 0; head < t->n_buckets; head++)
@@ -40,9 +40,9 @@ recover_list(struct arena *a, const struct table *t)
 	return 0;
 }
 
-/* seen: a bit for each unit of a segment, all clear before and after. */
+/* seen: a bit for each unit of a block, all clear before and after. */
 static void
-sort_list(struct segment *s, uint64_t *seen, uint32_t n_words)
+sort_list(struct block *s, uint64_t *seen, uint32_t n_words)
 {
 	uint32_t n = 0;
 
@@ -74,10 +74,10 @@ drop(struct arena *a, struct table *t, const struct record *r, struct recover_su
  * slot's tag is of. Lying over any other it lies over the next.
  */
 static void
-drop_overlapping(struct arena *a, struct table *t, uint32_t seg_idx, struct recover_sums *sums)
+drop_overlapping(struct arena *a, struct table *t, uint32_t block_idx, struct recover_sums *sums)
 {
-	struct segment *s = &a->seg[seg_idx];
-	uint64_t base = (uint64_t)seg_idx << a->seg_shift;
+	struct block *s = &a->block[block_idx];
+	uint64_t base = (uint64_t)block_idx << a->block_shift;
 	uint32_t n_kept = 0;
 
 	for (uint32_t k = 0; k < s->n_listed; k++) {
@@ -97,14 +97,14 @@ drop_overlapping(struct arena *a, struct table *t, uint32_t seg_idx, struct reco
 int
 recover_apart(struct arena *a, struct table *t, struct recover_sums *sums)
 {
-	uint32_t n_words = (a->seg_bytes / ITEM_UNIT_BYTES + 63) / 64;
+	uint32_t n_words = (a->block_bytes / ITEM_UNIT_BYTES + 63) / 64;
 	uint64_t *seen = calloc(n_words, sizeof(*seen));
 
 	if (seen == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < a->n_segments; i++)
-		if (a->seg[i].listed != NULL) {
-			sort_list(&a->seg[i], seen, n_words);
+	for (uint32_t i = 0; i < a->n_blocks; i++)
+		if (a->block[i].listed != NULL) {
+			sort_list(&a->block[i], seen, n_words);
 			drop_overlapping(a, t, i, sums);
 		}
 	free(seen);

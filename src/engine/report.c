@@ -11,8 +11,8 @@ oldest_opened(const struct arena *a)
 
 	for (unsigned log = 0; log < ARENA_LOGS; log++) {
 		uint32_t i = a->queue[log].oldest;
-		if (i != ARENA_NONE && a->seg[i].opened_s < oldest_s)
-			oldest_s = a->seg[i].opened_s;
+		if (i != ARENA_NONE && a->block[i].opened_s < oldest_s)
+			oldest_s = a->block[i].opened_s;
 	}
 	return oldest_s != UINT32_MAX ? oldest_s : 0;
 }
@@ -34,8 +34,8 @@ store_stats(const struct store *s, struct store_stats *ret)
 		.flushed = n->flushed,
 		.n_buckets = s->table.n_buckets,
 		.n_overflow_used = s->table.n_overflow_used,
-		.n_segments = a->n_segments,
-		.n_segments_free = a->n_free,
+		.n_blocks = a->n_blocks,
+		.n_blocks_free = a->n_free,
 		.overflow_items = s->table.n_overflow_items,
 		.splits = s->table.n_splits,
 		.growth_refused = s->table.n_refused,
@@ -43,15 +43,15 @@ store_stats(const struct store *s, struct store_stats *ret)
 		.table_refused = s->table_refused,
 		.bytes_written = s->bytes_written,
 		.bytes_copied = n->bytes_copied,
-		.small_segments = a->queue[ARENA_SMALL].n_segments,
-		.main_segments = a->queue[ARENA_MAIN].n_segments,
-		.extent_segments = a->n_extent_segments,
-		.small_target_segments = evict_small_target(&s->evict),
+		.small_blocks = a->queue[ARENA_SMALL].n_blocks,
+		.main_blocks = a->queue[ARENA_MAIN].n_blocks,
+		.extent_blocks = a->n_extent_blocks,
+		.small_target_blocks = evict_small_target(&s->evict),
 		.ghost_hits_small = s->evict.ghost.hits[ARENA_SMALL],
 		.ghost_hits_main = s->evict.ghost.hits[ARENA_MAIN],
-		.segments_evicted = n->segments_evicted,
-		.segments_expired = n->segments_expired,
-		.segments_cleaned = n->segments_cleaned,
+		.blocks_evicted = n->blocks_evicted,
+		.blocks_expired = n->blocks_expired,
+		.blocks_cleaned = n->blocks_cleaned,
 		.longest_set_items = s->longest_set_items,
 		.longest_set_copied_bytes = s->longest_set_copied_bytes,
 		.cas_last = s->cas_last,

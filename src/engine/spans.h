@@ -1,5 +1,5 @@
 /*
- * spans.h: what of a segment expires when: a sum for each of a few equal spans of time, so that at any moment a lower bound of what has
+ * spans.h: what of a block expires when: a sum for each of a few equal spans of time, so that at any moment a lower bound of what has
  * expired is known without a look at the records: all but those of the span that is running out.
  */
 #ifndef PEEK_ENGINE_SPANS_H
@@ -10,7 +10,7 @@
 
 #define SPANS 32
 
-/* What records hold: in their segment, and in segments of their own. */
+/* What records hold: in their block, and in blocks of their own. */
 struct span_sum {
 	uint32_t bytes, extents;
 };

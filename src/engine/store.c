@@ -95,7 +95,7 @@ store_hash(const struct store *s, const void *key, size_t key_len)
 static void
 reserve_cas(struct store *s)
 {
-	s->cas_reserved = s->cas_last + CAS_BLOCK;
+	s->cas_reserved = s->cas_last + CAS_BATCH;
 	word_store_rlx(&s->map->header->cas_reserved, s->cas_reserved); /* relaxed: read by a successor only */
 	seq_crash_order(); /* [C1] reserved, then used */
 	CRASH_POINT("cas:reserved");
@@ -120,7 +120,7 @@ store_next_cas(struct store *s, uint64_t explicit_cas)
 
 /*
  * One store says both where the cut-off is and whether a flush is to come: a
- * successor, and readers of a dead daemon's segment, find the one state or the
+ * successor, and readers of a dead daemon's block, find the one state or the
  * other. relaxed: readers may see it late, never half.
  */
 static void
@@ -263,7 +263,7 @@ store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s)
 	struct word *word0 = arena_word(&s->arena, item->item_off);
 	uint64_t w = word_load_rlx(word0);
 
-	arena_raise_expiry(&s->arena, item->item_off, expiry_s); /* first: the segment must outlive the item */
+	arena_raise_expiry(&s->arena, item->item_off, expiry_s); /* first: the block must outlive the item */
 	word_store_rlx(word0, item_word0(expiry_s, item_value_bytes(w), item_key_bytes(w))); /* relaxed: one word */
 	CRASH_POINT("touch:stored");
 }

@@ -137,7 +137,7 @@ void store_flush_at(struct store *s, uint32_t at_s);
 
 /*
  * To be called before every batch of requests and ten times a second: raises the cut-off of a delayed flush whose time has come, publishes
- * clock_word, frees segments that have expired, in bounded steps.
+ * clock_word, frees blocks that have expired, in bounded steps.
  */
 void store_tick(struct store *s, uint64_t clock_word);
 
@@ -153,19 +153,19 @@ struct store_stats {
 	uint64_t evictions;            /* live items dropped for lack of room */
 	uint64_t evicted_unfetched;
 	uint64_t expired, flushed;     /* items whose memory was taken back after they had expired or were flushed */
-	uint64_t n_buckets, n_overflow_used, n_segments, n_segments_free;
+	uint64_t n_buckets, n_overflow_used, n_blocks, n_blocks_free;
 	uint64_t overflow_items;       /* items on a chain's second or later line */
 	uint64_t splits, growth_refused, chain_evictions;
 	uint64_t table_refused;        /* with eviction off: sets that the table had no place for */
 	uint64_t bytes_written, bytes_copied; /* by clients; by cleaning and eviction */
-	uint64_t small_segments, main_segments, extent_segments;
-	uint64_t small_target_segments;
+	uint64_t small_blocks, main_blocks, extent_blocks;
+	uint64_t small_target_blocks;
 	uint64_t ghost_hits_small, ghost_hits_main;
-	uint64_t segments_evicted, segments_expired, segments_cleaned;
+	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
 	uint64_t longest_set_items;    /* items examined in the worst SET */
 	uint64_t longest_set_copied_bytes;
 	uint64_t cas_last, cutoff;
-	uint32_t oldest_opened_s;      /* when the oldest segment of the logs was opened; 0: they are empty */
+	uint32_t oldest_opened_s;      /* when the oldest block of the logs was opened; 0: they are empty */
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 

@@ -10,16 +10,16 @@
 uint64_t
 value_extents_max(const struct arena *a, uint64_t value_bytes)
 {
-	return (value_bytes >> a->seg_shift) + 1;
+	return (value_bytes >> a->block_shift) + 1;
 }
 
 void
 value_plan(const struct arena *a, struct value_write *w, uint32_t state)
 {
 	w->state = state | (w->flags != 0 ? ITEM_FLAGS : 0);
-	if (item_wants_extents(w->state, w->key_bytes, w->value_bytes, a->seg_bytes))
+	if (item_wants_extents(w->state, w->key_bytes, w->value_bytes, a->block_bytes))
 		w->state |= ITEM_EXTENTS;
-	w->shape = item_shape(w->state, w->key_bytes, w->value_bytes, a->seg_shift);
+	w->shape = item_shape(w->state, w->key_bytes, w->value_bytes, a->block_shift);
 }
 
 /* Leads the copy to piece w->piece. */
@@ -31,8 +31,8 @@ begin_piece(struct arena *a, struct value_write *w)
 	w->piece_room = w->shape.tail_bytes;
 	if (w->piece < w->shape.n_extents) {
 		uint32_t extent = arena_extent(a, w->item_off, &w->shape, w->piece);
-		at = item_extent_off(&w->shape, w->piece, extent, a->seg_shift);
-		w->piece_room = UINT64_C(1) << item_extent_shift(&w->shape, w->piece, a->seg_shift);
+		at = item_extent_off(&w->shape, w->piece, extent, a->block_shift);
+		w->piece_room = UINT64_C(1) << item_extent_shift(&w->shape, w->piece, a->block_shift);
 	}
 	w->to = (struct copy_in){.at = arena_word(a, at)};
 }
@@ -123,15 +123,15 @@ void
 value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_t n, void *buf)
 {
 	const struct item_shape *shape = &r->shape;
-	uint64_t in_whole = (uint64_t)shape->n_whole << a->seg_shift;
-	uint64_t in_extents = item_parts(shape) << (a->seg_shift - SEG_PARTS_SHIFT);
+	uint64_t in_whole = (uint64_t)shape->n_whole << a->block_shift;
+	uint64_t in_extents = item_parts(shape) << (a->block_shift - SEG_PARTS_SHIFT);
 	unsigned char *out = buf;
 
 	while (n > 0) {
 		uint64_t skip = from - in_extents, at = r->off + shape->value_at, room = n;
 		if (from < in_extents) {
 			bool whole = from < in_whole;
-			unsigned shift = a->seg_shift - (whole ? 0 : SEG_PARTS_SHIFT);
+			unsigned shift = a->block_shift - (whole ? 0 : SEG_PARTS_SHIFT);
 			uint64_t in_kind = whole ? from : from - in_whole;
 			uint32_t piece =
 			    (uint32_t)(in_kind >> shift) + (whole ? 0 : shape->n_whole);

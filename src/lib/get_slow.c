@@ -116,10 +116,10 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 	for (uint32_t i = 0; i <= shape->n_extents; i++) {
 		bool tail = i == shape->n_extents;
 		uint32_t extent = tail ? 0 : lookup_extent(pin->item, shape, i);
-		unsigned shift = item_extent_shift(shape, i, m->seg_shift);
+		unsigned shift = item_extent_shift(shape, i, m->block_shift);
 		size_t end = tail ? shape->tail_bytes : (size_t)1 << shift;
 
-		if (!tail && item_extent_segment(shape, i, extent) >= m->n_segments)
+		if (!tail && item_extent_segment(shape, i, extent) >= m->n_blocks)
 			return false;
 		end = end < left ? end : left;
 		for (size_t at = 0; at < end; at += sizeof(piece)) {

@@ -296,9 +296,9 @@ lookup_extents_sum(const struct map *m, const struct word *item, const struct it
 
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
 		uint32_t segment = item_extent_segment(shape, i, lookup_extent(item, shape, i));
-		if (segment >= m->n_segments)
+		if (segment >= m->n_blocks)
 			return false;
-		sum += word_load_rlx(&m->segments[segment].incarnation); /* relaxed: seq_validate or seq_standing orders it */
+		sum += word_load_rlx(&m->blocks[segment].incarnation); /* relaxed: seq_validate or seq_standing orders it */
 	}
 	*ret_sum = sum;
 	return true;
@@ -310,16 +310,16 @@ lookup_shape(const struct map *m, uint64_t slot, struct lookup_pinned *pin)
 {
 	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
 
-	if (!item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->seg_shift))
+	if (!item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->block_shift))
 		return false;
 	pin->item_off = off;
 	pin->item = &m->arena[off / sizeof(struct word)];
 	pin->word0 = word_load_rlx(&pin->item[0]);
 	pin->word1 = seq_counter_cas_state(&pin->item[1]);
-	pin->shape = item_shape(item_state(pin->word1), item_key_bytes(pin->word0), item_value_bytes(pin->word0), m->seg_shift);
-	if (!item_in_bounds(off, pin->shape.record_bytes, m->arena_bytes, m->seg_shift))
+	pin->shape = item_shape(item_state(pin->word1), item_key_bytes(pin->word0), item_value_bytes(pin->word0), m->block_shift);
+	if (!item_in_bounds(off, pin->shape.record_bytes, m->arena_bytes, m->block_shift))
 		return false;
-	pin->incarnation = word_load_rlx(&m->segments[off >> m->seg_shift].incarnation);
+	pin->incarnation = word_load_rlx(&m->blocks[off >> m->block_shift].incarnation);
 	return lookup_extents_sum(m, pin->item, &pin->shape, &pin->extents_sum);
 }
 
@@ -419,7 +419,7 @@ lookup_stands(const struct map *m, const struct lookup_pinned *pin)
 		seq_standing();
 	}
 	/* relaxed: the fence above orders it after everything that was read */
-	return word_load_rlx(&m->segments[pin->item_off >> m->seg_shift].incarnation) == pin->incarnation;
+	return word_load_rlx(&m->blocks[pin->item_off >> m->block_shift].incarnation) == pin->incarnation;
 }
 
 /* Copies a pinned item's value, which must not be a counter. False: the list of extents was overwritten meanwhile. */
@@ -432,12 +432,12 @@ lookup_copy(const struct map *m, const struct lookup_pinned *pin, void *buf)
 
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
 		uint32_t extent = lookup_extent(pin->item, shape, i);
-		unsigned shift = item_extent_shift(shape, i, m->seg_shift);
+		unsigned shift = item_extent_shift(shape, i, m->block_shift);
 		size_t here = left >> shift != 0 ? (size_t)1 << shift : left;
-		if (item_extent_segment(shape, i, extent) >= m->n_segments)
+		if (item_extent_segment(shape, i, extent) >= m->n_blocks)
 			return false;
 		copy_out(
-		    out, m->arena, (size_t)item_extent_off(shape, i, extent, m->seg_shift), here);
+		    out, m->arena, (size_t)item_extent_off(shape, i, extent, m->block_shift), here);
 		out += here;
 		left -= here;
 	}

@@ -24,9 +24,9 @@ view_place(const struct attached *a, const struct lookup_place *at, const void *
 		return false;
 	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena), value_at = (uint64_t)(item_key - (const char *)item) + key_len;
 	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, both of them: validated below */
-	const struct word *incarnation = &m->segments[off >> m->seg_shift].incarnation;
+	const struct word *incarnation = &m->blocks[off >> m->block_shift].incarnation;
 	uint64_t stands = word_load_rlx(incarnation);
-	if (LOOKUP_UNLIKELY(!item_in_bounds(off, value_at + value_bytes, m->arena_bytes, m->seg_shift)))
+	if (LOOKUP_UNLIKELY(!item_in_bounds(off, value_at + value_bytes, m->arena_bytes, m->block_shift)))
 		return false;
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return false;

@@ -16,7 +16,7 @@ place_of(const struct read *rd, struct peek_view *ret)
 	const struct lookup_pinned *pin = &rd->pin;
 	const struct item_shape *shape = &pin->shape;
 	const struct map *m = &rd->a->map;
-	const struct word *incarnation = &m->segments[pin->item_off >> m->seg_shift].incarnation;
+	const struct word *incarnation = &m->blocks[pin->item_off >> m->block_shift].incarnation;
 	const struct word *value = pin->item;
 	size_t value_at = shape->value_at;
 	uint64_t stands = pin->incarnation;
@@ -26,11 +26,11 @@ place_of(const struct read *rd, struct peek_view *ret)
 	if (shape->n_extents == 1) {
 		uint32_t extent = lookup_extent(pin->item, shape, 0);
 		uint32_t segment = item_extent_segment(shape, 0, extent);
-		if (segment >= m->n_segments)
+		if (segment >= m->n_blocks)
 			return false; /* the list was overwritten: the caller finds that it doesn't stand */
 		value = m->arena;
-		value_at = (size_t)item_extent_off(shape, 0, extent, m->seg_shift);
-		incarnation = &m->segments[segment].incarnation;
+		value_at = (size_t)item_extent_off(shape, 0, extent, m->block_shift);
+		incarnation = &m->blocks[segment].incarnation;
 		stands = pin->extents_sum; /* of one */
 	}
 	ret->data = (const char *)value + value_at;

@@ -11,12 +11,12 @@
  *   [words]     at the next word: extents, two 32-bit numbers a word, low half first
  *   [tail]      the value's rest that fills no part
  *
- * An item whose copies fill a segment well is inline: the writer decides. The
- * value of another lies in whole segments; of the rest each eighth of a segment
+ * An item whose copies fill a block well is inline: the writer decides. The
+ * value of another lies in whole blocks; of the rest each eighth of a block
  * (SEG_PARTS_SHIFT) lies in a part, and what is left stands inline behind the
- * list. A rest of 7 parts or more has a whole segment too. In the list the whole
- * segments come first, then the parts, by their number in the arena: 8 times
- * their segment's, plus their place in it. All of this but the writer's choice
+ * list. A rest of 7 parts or more has a whole block too. In the list the whole
+ * blocks come first, then the parts, by their number in the arena: 8 times
+ * their block's, plus their place in it. All of this but the writer's choice
  * follows from the lengths and the layout bits: item_shape computes it for writer
  * and reader.
  */
@@ -36,10 +36,10 @@ struct item_shape {
 	uint32_t key_at;       /* byte offsets from the item's first byte */
 	uint32_t value_at;     /* of the inline value or the inline tail */
 	uint32_t extents_at;   /* of the list; 0 if there is none */
-	uint32_t n_extents;    /* whole segments and parts */
-	uint32_t n_whole;      /* of these, whole segments; they come first */
+	uint32_t n_extents;    /* whole blocks and parts */
+	uint32_t n_whole;      /* of these, whole blocks; they come first */
 	uint32_t tail_bytes;   /* of the value, inline */
-	uint64_t record_bytes; /* the item's own bytes in its segment, a multiple of 8 */
+	uint64_t record_bytes; /* the item's own bytes in its block, a multiple of 8 */
 };
 
 static inline uint64_t
@@ -130,25 +130,25 @@ item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint6
 
 /*
  * Whether a value of this length is better kept in extents: inline it would
- * leave more than 15 % of a segment of such items unused. Records of at most an
- * eighth of a segment never do.
+ * leave more than 15 % of a block of such items unused. Records of at most an
+ * eighth of a block never do.
  */
 static inline bool
-item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t seg_bytes)
+item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t block_bytes)
 {
 	uint64_t record_bytes = ITEM_ALIGN((uint64_t)item_key_at(state) + key_bytes + value_bytes);
 
-	if (record_bytes <= seg_bytes / 8)
+	if (record_bytes <= block_bytes / 8)
 		return false;
-	return record_bytes > seg_bytes / 2 || seg_bytes % record_bytes * 20 > seg_bytes * 3;
+	return record_bytes > block_bytes / 2 || block_bytes % record_bytes * 20 > block_bytes * 3;
 }
 
 /* Total for every input: lengths that came out of damaged memory give a shape that item_in_bounds then refuses. */
 static inline struct item_shape
-item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned seg_shift)
+item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned block_shift)
 {
 	struct item_shape s = {.key_at = item_key_at(state)};
-	uint64_t seg_bytes = UINT64_C(1) << seg_shift;
+	uint64_t block_bytes = UINT64_C(1) << block_shift;
 
 	if ((state & ITEM_EXTENTS) == 0) {
 		s.value_at = s.key_at + key_bytes;
@@ -157,9 +157,9 @@ item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned se
 		return s;
 	}
 	s.extents_at = (uint32_t)ITEM_ALIGN((uint64_t)s.key_at + key_bytes);
-	unsigned part_shift = seg_shift - SEG_PARTS_SHIFT;
-	uint32_t rest = value_bytes & (uint32_t)(seg_bytes - 1), n_parts = rest >> part_shift;
-	s.n_whole = value_bytes >> seg_shift;
+	unsigned part_shift = block_shift - SEG_PARTS_SHIFT;
+	uint32_t rest = value_bytes & (uint32_t)(block_bytes - 1), n_parts = rest >> part_shift;
+	s.n_whole = value_bytes >> block_shift;
 	s.tail_bytes = rest & (uint32_t)((UINT64_C(1) << part_shift) - 1);
 	if (n_parts == (1u << SEG_PARTS_SHIFT) - 1) {
 		s.n_whole++;
@@ -181,8 +181,8 @@ item_parts(const struct item_shape *s)
 }
 
 /*
- * The segment that the i-th extent, which the list calls n, lies in; how long
- * it is; and where it begins, if there is such a segment.
+ * The block that the i-th extent, which the list calls n, lies in; how long
+ * it is; and where it begins, if there is such a block.
  */
 static inline uint32_t
 item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)
@@ -191,24 +191,24 @@ item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)
 }
 
 static inline unsigned
-item_extent_shift(const struct item_shape *s, uint32_t i, unsigned seg_shift)
+item_extent_shift(const struct item_shape *s, uint32_t i, unsigned block_shift)
 {
-	return i < s->n_whole ? seg_shift : seg_shift - SEG_PARTS_SHIFT;
+	return i < s->n_whole ? block_shift : block_shift - SEG_PARTS_SHIFT;
 }
 
 static inline uint64_t
-item_extent_off(const struct item_shape *s, uint32_t i, uint32_t n, unsigned seg_shift)
+item_extent_off(const struct item_shape *s, uint32_t i, uint32_t n, unsigned block_shift)
 {
-	return (uint64_t)n << item_extent_shift(s, i, seg_shift);
+	return (uint64_t)n << item_extent_shift(s, i, block_shift);
 }
 
-/* A record never crosses its segment's end. item_byte_off is from the arena's start. */
+/* A record never crosses its block's end. item_byte_off is from the arena's start. */
 static inline bool
-item_in_bounds(uint64_t item_byte_off, uint64_t record_bytes, uint64_t arena_bytes, unsigned seg_shift)
+item_in_bounds(uint64_t item_byte_off, uint64_t record_bytes, uint64_t arena_bytes, unsigned block_shift)
 {
-	uint64_t seg_bytes = UINT64_C(1) << seg_shift;
+	uint64_t block_bytes = UINT64_C(1) << block_shift;
 
-	return item_byte_off < arena_bytes && (item_byte_off & (seg_bytes - 1)) + record_bytes <= seg_bytes;
+	return item_byte_off < arena_bytes && (item_byte_off & (block_bytes - 1)) + record_bytes <= block_bytes;
 }
 
 /* now_s: the segment clock. */

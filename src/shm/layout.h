@@ -8,11 +8,11 @@
  *   offset            bytes                   what                                                      allocated
  *   0                 4096                    struct header                                             at creation
  *   4096              4096                    struct shm_stats: the daemon's counters, for those who look on    at creation
- *   8192              16 * n_segments         struct segment_record, one for each segment of the arena  at creation
+ *   8192              16 * n_blocks         struct block_record, one for each segment of the arena  at creation
  *   layout_tags_off   8 * n_tag_slots         struct word, the tag table: a cut-off CAS id a number     at creation
  *   buckets_off       64 * n_buckets_max      struct bucket, the head buckets                           as it grows
  *   overflow_off      64 * n_overflow_max     struct bucket, the overflow buckets                       as it grows
- *   arena_off         n_segments << seg_shift items and extents                                         at creation
+ *   arena_off         n_blocks << block_shift items and extents                                         at creation
  *
  * A region that grows is allocated in the steps of layout_grown_bytes, and only
  * then is the count of its buckets raised: the count says how much of the
@@ -57,7 +57,7 @@
 
 #define LAYOUT_PAGE_BYTES    4096
 #define LAYOUT_HUGE_BYTES    (UINT64_C(2) << 20)
-#define LAYOUT_SEGTAB_OFF    8192
+#define LAYOUT_BLOCKTAB_OFF    8192
 #define LAYOUT_BUCKETS_MIN   64
 #define LAYOUT_STATS_WORDS   512
 #define LAYOUT_SOCKET_WORDS  16 /* 128 bytes: a Unix socket's path is at most 108 */
@@ -65,8 +65,8 @@
 #define LAYOUT_TCP_WORDS     8
 #define LAYOUT_TAG_SLOTS_MAX 65536 /* tags have 16-bit numbers */
 
-#define SEG_SHIFT_MIN 12 /* 4 KiB */
-#define SEG_SHIFT_MAX 20 /* 1 MiB */
+#define BLOCK_SHIFT_MIN 12 /* 4 KiB */
+#define BLOCK_SHIFT_MAX 20 /* 1 MiB */
 #ifdef PEEK_MODEL
 #define SEG_PARTS_SHIFT 1u
 #else
@@ -138,8 +138,8 @@ struct header {
 	struct word hot_spare[4];
 
 	/* line 2: geometry, constant */
-	struct word seg_shift; /* log2 of a segment's bytes */
-	struct word n_segments;
+	struct word block_shift; /* log2 of a segment's bytes */
+	struct word n_blocks;
 	struct word buckets_off;
 	struct word n_buckets_max;
 	struct word overflow_off;
@@ -164,7 +164,7 @@ struct header {
 	struct word tcp[LAYOUT_TCP_WORDS];       /* see layout_tcp */
 };
 
-struct segment_record {
+struct block_record {
 	struct word incarnation; /* raised before the segment is rewritten [S3] */
 	struct word role;        /* for a successor only: log, TTL class and age; wrong values cost order, not items */
 };
@@ -182,7 +182,7 @@ _Static_assert(sizeof(struct header) <= LAYOUT_PAGE_BYTES, "the header is one pa
 _Static_assert(offsetof(struct header, count) == 64, "what a get loads is one line");
 _Static_assert(offsetof(struct header, socket_path) == 256, "the path has stood here in every layout");
 _Static_assert(offsetof(struct header, origin) == 384, "origin begins a line");
-_Static_assert(sizeof(struct segment_record) == 16, "two words a segment");
+_Static_assert(sizeof(struct block_record) == 16, "two words a segment");
 #ifndef PEEK_MODEL
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #endif
@@ -196,7 +196,7 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 	    UINT64_C(0xcbf29ce484222325), LAYOUT_VERSION), sizeof(struct header)), sizeof(struct bucket)),              \
 	    offsetof(struct header, origin) << 16 | offsetof(struct header, tcp)),                                      \
 	    (uint64_t)LAYOUT_TAG_SLOTS_MAX << 16 | (LAYOUT_STEP_MIN_BYTES | LAYOUT_STEP_PARTS)),                        \
-	    sizeof(struct segment_record)), offsetof(struct header, count)), offsetof(struct header, seg_shift)),      \
+	    sizeof(struct block_record)), offsetof(struct header, count)), offsetof(struct header, block_shift)),      \
 	    offsetof(struct header, socket_path)), (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS),                              \
 	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), \
 	    (SEG_PARTS_SHIFT << 16) | (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
@@ -251,9 +251,9 @@ layout_grown_bytes(uint64_t n, uint64_t n_max)
 
 /* Where the tag table begins. */
 static inline uint64_t
-layout_tags_off(uint64_t n_segments)
+layout_tags_off(uint64_t n_blocks)
 {
-	return (LAYOUT_SEGTAB_OFF + n_segments * sizeof(struct segment_record) + 63) & ~UINT64_C(63);
+	return (LAYOUT_BLOCKTAB_OFF + n_blocks * sizeof(struct block_record) + 63) & ~UINT64_C(63);
 }
 
 #endif

@@ -73,11 +73,11 @@ round_up(uint64_t v, uint64_t to)
 
 /* The power of two next to arena_bytes / 1024. */
 static unsigned
-choose_seg_shift(uint64_t arena_bytes)
+choose_block_shift(uint64_t arena_bytes)
 {
-	unsigned shift = SEG_SHIFT_MIN;
+	unsigned shift = BLOCK_SHIFT_MIN;
 
-	while (shift < SEG_SHIFT_MAX && (UINT64_C(3) << shift) / 2 < arena_bytes / 1024)
+	while (shift < BLOCK_SHIFT_MAX && (UINT64_C(3) << shift) / 2 < arena_bytes / 1024)
 		shift++;
 	return shift;
 }
@@ -94,24 +94,24 @@ choose_tag_slots(uint64_t arena_bytes)
 }
 
 int
-geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret)
+geometry_plan(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret)
 {
-	struct geometry g = {.seg_shift = seg_shift != 0 ? seg_shift : choose_seg_shift(arena_bytes)};
+	struct geometry g = {.block_shift = block_shift != 0 ? block_shift : choose_block_shift(arena_bytes)};
 
 	/* Below 2^42 no product or sum here leaves 64 bits, and every item's unit fits its slot. */
-	if (arena_bytes >= UINT64_C(1) << 42 || g.seg_shift < LAYOUT_SEG_SHIFT_LEAST || g.seg_shift > SEG_SHIFT_MAX)
+	if (arena_bytes >= UINT64_C(1) << 42 || g.block_shift < LAYOUT_SEG_SHIFT_LEAST || g.block_shift > BLOCK_SHIFT_MAX)
 		return -EINVAL;
-	g.n_segments = arena_bytes >> g.seg_shift;
-	if (g.n_segments < (seg_shift != 0 ? LAYOUT_SEGMENTS_LEAST : 64) || g.n_segments > UINT32_MAX)
+	g.n_blocks = arena_bytes >> g.block_shift;
+	if (g.n_blocks < (block_shift != 0 ? LAYOUT_SEGMENTS_LEAST : 64) || g.n_blocks > UINT32_MAX)
 		return -EINVAL;
-	uint64_t arena = g.n_segments << g.seg_shift;
+	uint64_t arena = g.n_blocks << g.block_shift;
 	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of them to a bucket. */
 	g.n_buckets_max = round_up(arena / 60 < LAYOUT_BUCKETS_MIN ? LAYOUT_BUCKETS_MIN : arena / 60, 64);
 	g.n_overflow_max = g.n_buckets_max / 2 + 64;
 	if (g.n_overflow_max >= UINT64_C(1) << LINK_IDX_BITS)
 		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1; /* as many as links can tell apart */
-	g.n_tag_slots = seg_shift != 0 ? 64 : choose_tag_slots(arena);
-	g.buckets_off = round_up(layout_tags_off(g.n_segments) + g.n_tag_slots * sizeof(struct word), LAYOUT_HUGE_BYTES);
+	g.n_tag_slots = block_shift != 0 ? 64 : choose_tag_slots(arena);
+	g.buckets_off = round_up(layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word), LAYOUT_HUGE_BYTES);
 	g.overflow_off = round_up(g.buckets_off + g.n_buckets_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.arena_off = round_up(g.overflow_off + g.n_overflow_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.total_bytes = round_up(g.arena_off + arena, LAYOUT_HUGE_BYTES);
@@ -154,7 +154,7 @@ map_object(int fd, size_t total_bytes, bool writable, struct map *m)
 	m->total_bytes = total_bytes;
 	m->header = (struct header *)(void *)at;
 	m->stats = (struct shm_stats *)(void *)(at + LAYOUT_PAGE_BYTES);
-	m->segments = (struct segment_record *)(void *)(at + LAYOUT_SEGTAB_OFF);
+	m->blocks = (struct block_record *)(void *)(at + LAYOUT_BLOCKTAB_OFF);
 	return 0;
 }
 
@@ -166,15 +166,15 @@ apply_geometry(struct map *m, const struct geometry *g)
 	m->buckets = (struct bucket *)(void *)(at + g->buckets_off);
 	m->overflow = (struct bucket *)(void *)(at + g->overflow_off);
 	m->arena = (struct word *)(void *)(at + g->arena_off);
-	m->tags = (struct word *)(void *)(at + layout_tags_off(g->n_segments));
+	m->tags = (struct word *)(void *)(at + layout_tags_off(g->n_blocks));
 	m->n_buckets_max = g->n_buckets_max;
 	m->n_overflow_max = g->n_overflow_max;
 	m->n_buckets_mapped = g->n_buckets_max;
 	m->n_overflow_mapped = g->n_overflow_max;
-	m->n_segments = g->n_segments;
+	m->n_blocks = g->n_blocks;
 	m->n_tag_slots = g->n_tag_slots;
-	m->seg_shift = g->seg_shift;
-	m->arena_bytes = g->n_segments << g->seg_shift;
+	m->block_shift = g->block_shift;
+	m->arena_bytes = g->n_blocks << g->block_shift;
 	m->buckets_off = g->buckets_off;
 	m->overflow_off = g->overflow_off;
 	m->arena_off = g->arena_off;
@@ -253,8 +253,8 @@ write_header(struct map *m, const struct geometry *g, uint64_t seed, uint64_t ge
 	word_store_rlx(&h->created_unix_s, (uint64_t)time(NULL));
 	word_store_rlx(&h->writer_uid, (uint64_t)geteuid());
 	word_store_rlx(&h->count, LAYOUT_BUCKETS_MIN);
-	word_store_rlx(&h->seg_shift, g->seg_shift);
-	word_store_rlx(&h->n_segments, g->n_segments);
+	word_store_rlx(&h->block_shift, g->block_shift);
+	word_store_rlx(&h->n_blocks, g->n_blocks);
 	word_store_rlx(&h->buckets_off, g->buckets_off);
 	word_store_rlx(&h->n_buckets_max, g->n_buckets_max);
 	word_store_rlx(&h->overflow_off, g->overflow_off);
@@ -285,10 +285,10 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		r = error_of(errno);
 		goto fail;
 	}
-	if ((r = allocate(m.fd, 0, layout_tags_off(g->n_segments) + g->n_tag_slots * sizeof(struct word))) != 0 ||
+	if ((r = allocate(m.fd, 0, layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word))) != 0 ||
 	    (r = allocate(m.fd, g->buckets_off, layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
 	    (r = allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) != 0 ||
-	    (r = allocate(m.fd, g->arena_off, g->n_segments << g->seg_shift)) != 0 ||
+	    (r = allocate(m.fd, g->arena_off, g->n_blocks << g->block_shift)) != 0 ||
 	    (r = map_object(m.fd, g->total_bytes, true, &m)) != 0)
 		goto fail;
 	apply_geometry(&m, g);
@@ -322,7 +322,7 @@ check_object(int fd, uid_t owner_uid, struct stat *st)
 		return -EPERM;
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return -EPERM;
-	if (st->st_size < LAYOUT_SEGTAB_OFF)
+	if (st->st_size < LAYOUT_BLOCKTAB_OFF)
 		return -EBADMSG;
 	return 0;
 }
@@ -347,7 +347,7 @@ check_header(struct map *m, uint64_t object_bytes)
 	if (word_load_rlx(&h->version) != LAYOUT_VERSION || word_load_rlx(&h->fingerprint) != LAYOUT_FINGERPRINT)
 		return -EPROTO;
 	struct geometry g = {
-		.n_segments = word_load_rlx(&h->n_segments), /* relaxed, all of them: seq_load_magic acquired */
+		.n_blocks = word_load_rlx(&h->n_blocks), /* relaxed, all of them: seq_load_magic acquired */
 		.n_buckets_max = word_load_rlx(&h->n_buckets_max),
 		.n_overflow_max = word_load_rlx(&h->n_overflow_max),
 		.buckets_off = word_load_rlx(&h->buckets_off),
@@ -356,19 +356,19 @@ check_header(struct map *m, uint64_t object_bytes)
 		.total_bytes = word_load_rlx(&h->total_bytes),
 		.n_tag_slots = word_load_rlx(&h->n_tag_slots),
 	};
-	uint64_t shift = word_load_rlx(&h->seg_shift);
-	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST || shift > SEG_SHIFT_MAX ||
-	    g.n_segments < LAYOUT_SEGMENTS_LEAST || g.n_segments > UINT32_MAX ||
+	uint64_t shift = word_load_rlx(&h->block_shift);
+	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST || shift > BLOCK_SHIFT_MAX ||
+	    g.n_blocks < LAYOUT_SEGMENTS_LEAST || g.n_blocks > UINT32_MAX ||
 	    g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
-	    g.buckets_off < layout_tags_off(g.n_segments) + g.n_tag_slots * sizeof(struct word) ||
+	    g.buckets_off < layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
 	    !region_ok(g.overflow_off, g.n_overflow_max, sizeof(struct bucket), g.arena_off) ||
-	    !region_ok(g.arena_off, g.n_segments, UINT64_C(1) << shift, g.total_bytes))
+	    !region_ok(g.arena_off, g.n_blocks, UINT64_C(1) << shift, g.total_bytes))
 		return -EBADMSG;
 	uint64_t count = word_load_rlx(&h->count) & COUNT_MASK;
 	if (count < LAYOUT_BUCKETS_MIN || count > g.n_buckets_max)
 		return -EBADMSG;
-	g.seg_shift = (unsigned)shift;
+	g.block_shift = (unsigned)shift;
 	apply_geometry(m, &g);
 	m->seed = word_load_rlx(&h->hash_seed);
 	m->generation = word_load_rlx(&h->generation);
@@ -418,7 +418,7 @@ map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
 	m.fd = descriptor_above(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (m.fd < 0)
 		return error_of(errno);
-	if ((r = check_object(m.fd, owner_uid, &st)) == 0 && (r = map_object(m.fd, LAYOUT_SEGTAB_OFF, false, &m)) == 0) {
+	if ((r = check_object(m.fd, owner_uid, &st)) == 0 && (r = map_object(m.fd, LAYOUT_BLOCKTAB_OFF, false, &m)) == 0) {
 		/* The magic and the socket's path have stood where they are in every layout. */
 		if (seq_load_magic(&m.header->magic) != LAYOUT_MAGIC)
 			r = -EBADMSG;

@@ -29,7 +29,7 @@
 struct map {
 	struct header *header;
 	struct shm_stats *stats;
-	struct segment_record *segments;
+	struct block_record *blocks;
 	struct bucket *buckets;
 	struct bucket *overflow;
 	struct word *arena;
@@ -40,10 +40,10 @@ struct map {
 	/* A reader has [0, n) of each region mapped; see map_extend. The daemon has all. */
 	uint64_t n_buckets_mapped;
 	uint64_t n_overflow_mapped;
-	uint64_t n_segments;
+	uint64_t n_blocks;
 	uint64_t n_tag_slots;
 	uint64_t arena_bytes;
-	unsigned seg_shift;
+	unsigned block_shift;
 	/* of the mapping */
 	uint64_t buckets_off, overflow_off, arena_off;
 	uint64_t generation;
@@ -52,8 +52,8 @@ struct map {
 };
 
 struct geometry {
-	unsigned seg_shift;
-	uint64_t n_segments;
+	unsigned block_shift;
+	uint64_t n_blocks;
 	uint64_t n_buckets_max, n_overflow_max, n_tag_slots;
 	uint64_t buckets_off, overflow_off, arena_off, total_bytes;
 };
@@ -68,12 +68,12 @@ bool map_name_ok(const char *name);
 bool map_name_is_beside(const char *name);
 
 /*
- * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). seg_shift 0 chooses:
+ * Computes where everything lies for an arena of about arena_bytes (rounded down to whole segments). block_shift 0 chooses:
  * the power of two next to arena_bytes / 1024, between 4 KiB and 1 MiB. -EINVAL: too small (under 64 segments; under 16 of a size that
  * was chosen), or too large. n_tag_slots: a word for each 256 bytes of the
- * arena, as a power of two of 64 to 65536; 64 where seg_shift was given.
+ * arena, as a power of two of 64 to 65536; 64 where block_shift was given.
  */
-int geometry_plan(uint64_t arena_bytes, unsigned seg_shift, struct geometry *ret);
+int geometry_plan(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret);
 
 /*
  * Creates the object under `object` ("peekd.NAME" or a temporary name beside it; it must not exist: -EEXIST), allocates

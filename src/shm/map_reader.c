@@ -47,8 +47,8 @@ map_reader_reserve(int fd, size_t total_bytes, struct map *m)
 	m->total_bytes = total_bytes;
 	m->header = (struct header *)(void *)at;
 	m->stats = (struct shm_stats *)(void *)(at + LAYOUT_PAGE_BYTES);
-	m->segments = (struct segment_record *)(void *)(at + LAYOUT_SEGTAB_OFF);
-	return map_part(fd, m, 0, LAYOUT_SEGTAB_OFF);
+	m->blocks = (struct block_record *)(void *)(at + LAYOUT_BLOCKTAB_OFF);
+	return map_part(fd, m, 0, LAYOUT_BLOCKTAB_OFF);
 }
 
 /* How many buckets lie in the mapped bytes of a region. */
@@ -75,7 +75,7 @@ grown(const struct map *m, uint64_t *ret_buckets, uint64_t *ret_overflow)
 int
 map_reader_fill(int fd, struct map *m)
 {
-	uint64_t head = layout_tags_off(m->n_segments) + m->n_tag_slots * sizeof(struct word), buckets, overflow;
+	uint64_t head = layout_tags_off(m->n_blocks) + m->n_tag_slots * sizeof(struct word), buckets, overflow;
 	int r;
 
 	grown(m, &buckets, &overflow);

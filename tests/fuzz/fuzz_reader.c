@@ -32,7 +32,7 @@
 #define CHANGES_MAX 64
 #define N_BASES     6
 
-enum region { REGION_HEADER, REGION_SEGMENTS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN,
+enum region { REGION_HEADER, REGION_BLOCKS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN,
     REGION_GEOMETRY, N_REGIONS };
 
 struct change {
@@ -111,7 +111,7 @@ fill(struct store *s)
 		struct store_item item;
 		memset(value, (int)k, n);
 		enum store_result r = store_put(s, &put, 100, &cas);
-		if (now->map.seg_shift < 9 && r != STORE_OK)
+		if (now->map.block_shift < 9 && r != STORE_OK)
 			continue;
 		if (r != STORE_OK || !store_find(s, &key, 100, &item, NULL) ||
 		    (k % 7 == 0 && store_arith(s, &key, &item, false, 1, 0, 100, &counter, &cas) != STORE_OK))
@@ -122,7 +122,7 @@ fill(struct store *s)
 		struct store_key key = {text, len, store_hash(s, text, len)};
 		struct store_item item;
 		if (!store_find(s, &key, 100, &item, NULL)) {
-			if (now->map.seg_shift >= 9)
+			if (now->map.block_shift >= 9)
 				abort();
 			continue; /* evicted: a small arena */
 		}
@@ -136,7 +136,7 @@ make_base(unsigned i)
 {
 	static const struct {
 		uint64_t arena_bytes;
-		unsigned seg_shift;
+		unsigned block_shift;
 	} want[N_BASES] = {{256 << 10, 9}, {16 << 7, 7}, {128 << 10, 11}, {512 << 10, 12}, {1 << 20, 0}, {24 << 8, 8}};
 	const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
@@ -147,7 +147,7 @@ make_base(unsigned i)
 	snprintf(now->name, sizeof(now->name), "fuzz-reader-%d-%u", (int)getpid(), i);
 	snprintf(object, sizeof(object), "peekd.%s", now->name);
 	if (map_object_path(object, now->path, sizeof(now->path)) != 0 ||
-	    geometry_plan(want[i].arena_bytes, want[i].seg_shift, &g) != 0 ||
+	    geometry_plan(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 7, 1, "/nowhere", &now->map) != 0)
 		abort();
 	if (store_open(&now->map, &conf, 100, &now->store, &rec) != 0)
@@ -157,8 +157,8 @@ make_base(unsigned i)
 	map_publish(&now->map);
 	now->region[REGION_HEADER] = (struct word *)(void *)now->map.header;
 	now->n_words[REGION_HEADER] = sizeof(struct header) / 8;
-	now->region[REGION_SEGMENTS] = (struct word *)(void *)now->map.segments;
-	now->n_words[REGION_SEGMENTS] = now->map.n_segments * 2;
+	now->region[REGION_BLOCKS] = (struct word *)(void *)now->map.blocks;
+	now->n_words[REGION_BLOCKS] = now->map.n_blocks * 2;
 	now->region[REGION_BUCKETS] = (struct word *)(void *)now->map.buckets;
 	now->n_words[REGION_BUCKETS] = word_load_rlx(&now->map.header->count) * 8;
 	now->region[REGION_OVERFLOW] = (struct word *)(void *)now->map.overflow;

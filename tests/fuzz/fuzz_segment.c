@@ -86,7 +86,7 @@ make_base(unsigned i)
 {
 	static const struct {
 		uint64_t arena_bytes;
-		unsigned seg_shift, n, value_max;
+		unsigned block_shift, n, value_max;
 	} want[N_BASES] = {{64 << 10, 9, 300, 400}, {256 << 10, 10, 4000, 40}, {512 << 10, 12, 400, 20000}, {1 << 20, 0, 3000, 300},
 	    {16 << 7, 7, 30, 2000}, {128 << 10, 11, 900, 3000}};
 	struct base *b = &base[i];
@@ -95,7 +95,7 @@ make_base(unsigned i)
 	struct store *s;
 
 	snprintf(b->object, sizeof(b->object), "peekd.fuzz-segment-%d-%u", (int)getpid(), i);
-	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 || geometry_plan(want[i].arena_bytes, want[i].seg_shift, &g) != 0 ||
+	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 || geometry_plan(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
 	    map_create(b->object, &g, 0600, (gid_t)-1, 7 + i, 1, "/nowhere", &b->map) != 0 ||
 	    store_open(&b->map, &conf, NOW_S, &s, &rec) != 0)
 		abort();
@@ -106,7 +106,7 @@ make_base(unsigned i)
 	map_publish(&b->map);
 	struct map *m = &b->map;
 	set_part(&b->part[0], m->header, LAYOUT_PAGE_BYTES);
-	set_part(&b->part[1], m->segments, m->n_segments * sizeof(struct segment_record) + 8 * m->n_tag_slots);
+	set_part(&b->part[1], m->blocks, m->n_blocks * sizeof(struct block_record) + 8 * m->n_tag_slots);
 	set_part(&b->part[2], m->buckets, layout_grown_bytes(word_load_rlx(&m->header->count), m->n_buckets_max));
 	set_part(&b->part[3], m->overflow, layout_grown_bytes(word_load_rlx(&m->header->n_overflow), m->n_overflow_max));
 	set_part(&b->part[4], m->arena, m->arena_bytes);

@@ -38,7 +38,7 @@ attach(void)
 		return;
 	}
 	model_check(r == 0);
-	model_check(attachers.seed == 7 && attachers.generation == 1 && attachers.n_segments == geometry.n_segments &&
+	model_check(attachers.seed == 7 && attachers.generation == 1 && attachers.n_blocks == geometry.n_blocks &&
 	    attachers.arena_off == geometry.arena_off && attachers.n_overflow_max == geometry.n_overflow_max);
 	model_reached(1);
 }

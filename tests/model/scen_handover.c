@@ -21,8 +21,8 @@ log_line(enum log_level level, const char *fmt, ...)
 static void
 setup(void)
 {
-	world_init(&world, 1, 1, WORLD_SEG_SHIFT);
-	world_init(&next_world, 1, 1, WORLD_SEG_SHIFT);
+	world_init(&world, 1, 1, WORLD_BLOCK_SHIFT);
+	world_init(&next_world, 1, 1, WORLD_BLOCK_SHIFT);
 	word_store_rlx(&next_world.header.magic, 0);
 	word_store_rlx(&ack, 0);
 	k = world_key(1, 0, 0);

@@ -88,7 +88,7 @@ read_deleted(void)
 static void
 setup_reuse(void)
 {
-	scene_empty(WORLD_SEG_SHIFT);
+	scene_empty(WORLD_BLOCK_SHIFT);
 	world_put(store, key_a, 'A');
 	world_put(store, key_b, 'X');
 	world_put(store, key_c, 'Y'); /* opens the next segment */
@@ -198,14 +198,14 @@ replace_extents(void)
  * The extent of key_a is taken first, then the record that lists it; what then stands where the list stood names a segment of the same
  * incarnation as the extent had.
  */
-#define WHOLE_SEGMENT 64
+#define WHOLE_BLOCK 64
 #define NAMES_ANOTHER '\x02'
 
 static void
 setup_extent_list(void)
 {
-	scene_empty(WORLD_SEG_SHIFT);
-	world_put_long(store, key_a, 'A', WHOLE_SEGMENT); /* record in segment 0, extent in 1 */
+	scene_empty(WORLD_BLOCK_SHIFT);
+	world_put_long(store, key_a, 'A', WHOLE_BLOCK); /* record in segment 0, extent in 1 */
 	world_put(store, key_b, 'X');                    /* beside the record */
 	world_put(store, key_c, 'Y');                 /* segment 2 */
 	world_readers(&world);
@@ -215,7 +215,7 @@ static void
 take_extent_then_list(void)
 {
 	world_delete(store, key_a);
-	world_put_long(store, key_c, 'W', WHOLE_SEGMENT);
+	world_put_long(store, key_c, 'W', WHOLE_BLOCK);
 	world_put(store, key_b, NAMES_ANOTHER);
 	world_put(store, key_b, NAMES_ANOTHER);
 	world_put(store, key_b, NAMES_ANOTHER);

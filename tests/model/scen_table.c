@@ -195,7 +195,7 @@ read_last_of_chain(void)
 static void
 setup_two_chains(void)
 {
-	world_init(&world, 2, 2, WORLD_SEG_SHIFT);
+	world_init(&world, 2, 2, WORLD_BLOCK_SHIFT);
 	store = world_open(&world);
 	key_a = world_key(2, 0, 0);
 	key_b = world_key(2, 0, 1);
@@ -218,8 +218,8 @@ static char hot, cold;
 static void
 setup_evict(void)
 {
-	world_init(&world, 4, 4, WORLD_SEG_SHIFT);
-	world.map.n_segments = 7;
+	world_init(&world, 4, 4, WORLD_BLOCK_SHIFT);
+	world.map.n_blocks = 7;
 	store = world_open(&world);
 	hot = 'a';
 	cold = 'b';

@@ -10,9 +10,9 @@ struct word ack;
 char key_a, key_b, key_c, key_d, key_e, stays[2], moves[2];
 
 void
-scene_empty(unsigned seg_shift)
+scene_empty(unsigned block_shift)
 {
-	world_init(&world, 1, 1, seg_shift);
+	world_init(&world, 1, 1, block_shift);
 	store = world_open(&world);
 	key_a = world_key(1, 0, 0);
 	key_b = world_key(1, 0, 1);
@@ -25,7 +25,7 @@ scene_empty(unsigned seg_shift)
 void
 scene_one(void)
 {
-	scene_empty(WORLD_SEG_SHIFT);
+	scene_empty(WORLD_BLOCK_SHIFT);
 	world_put(store, key_a, 'A');
 	world_readers(&world);
 }
@@ -64,7 +64,7 @@ scene_chain_five(void)
 void
 scene_split(unsigned n_each)
 {
-	world_init(&world, 1, 2, WORLD_SEG_SHIFT);
+	world_init(&world, 1, 2, WORLD_BLOCK_SHIFT);
 	store = world_open(&world);
 	word_store_rlx(&ack, 0);
 	store->table.refused_at_items = 100;

@@ -14,7 +14,7 @@ extern char key_a, key_b, key_c, key_d, key_e; /* of the one bucket, where the s
 extern char stays[2], moves[2];                /* of the one bucket, and of its halves after the split */
 
 /* Nothing is stored yet: world_readers comes after the first that is. */
-void scene_empty(unsigned seg_shift);
+void scene_empty(unsigned block_shift);
 /* key_a is stored, as A. */
 void scene_one(void);
 /* key_b beside it is a counter, and stands at 8. */

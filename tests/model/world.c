@@ -23,15 +23,15 @@ static struct reader {
 } readers[MODEL_THREADS_MAX];
 
 void
-world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned seg_shift)
+world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned block_shift)
 {
-	uint64_t seg_bytes = UINT64_C(1) << seg_shift;
+	uint64_t block_bytes = UINT64_C(1) << block_shift;
 
 	memset(w, 0, sizeof(*w));
 	w->map = (struct map){
 		.header = &w->header,
 		.stats = &w->stats,
-		.segments = w->segments,
+		.blocks = w->blocks,
 		.buckets = w->buckets,
 		.overflow = w->overflow,
 		.arena = w->arena,
@@ -41,9 +41,9 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 		.n_overflow_max = WORLD_OVERFLOW,
 		.n_buckets_mapped = n_buckets_max,
 		.n_overflow_mapped = WORLD_OVERFLOW,
-		.n_segments = WORLD_SEGMENTS,
-		.arena_bytes = WORLD_SEGMENTS * seg_bytes,
-		.seg_shift = seg_shift,
+		.n_blocks = WORLD_BLOCKS,
+		.arena_bytes = WORLD_BLOCKS * block_bytes,
+		.block_shift = block_shift,
 		.fd = -1,
 	};
 	word_store_rlx(&w->header.count, n_buckets);

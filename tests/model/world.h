@@ -11,8 +11,8 @@
 
 #define WORLD_BUCKETS   4
 #define WORLD_OVERFLOW  4
-#define WORLD_SEGMENTS  32
-#define WORLD_SEG_SHIFT 6 /* 64 bytes: two records of a one-byte key and an eight-byte value */
+#define WORLD_BLOCKS  32
+#define WORLD_BLOCK_SHIFT 6 /* 64 bytes: two records of a one-byte key and an eight-byte value */
 #define WORLD_NOW_S     100
 #define WORLD_VALUE     8
 
@@ -21,10 +21,10 @@ struct world {
 	struct map map;
 	struct header header;
 	struct shm_stats stats;
-	struct segment_record segments[WORLD_SEGMENTS];
+	struct block_record blocks[WORLD_BLOCKS];
 	struct bucket buckets[WORLD_BUCKETS];
 	struct bucket overflow[WORLD_OVERFLOW];
-	struct word arena[WORLD_SEGMENTS * 256 / 8];
+	struct word arena[WORLD_BLOCKS * 256 / 8];
 	struct word tags[1];
 };
 
@@ -32,7 +32,7 @@ extern struct world world, next_world; /* next_world: what a hand-over leads to 
 extern struct word world_name;         /* 0: the instance's name means world; 1: next_world */
 
 /* In setups. n_buckets heads of which n_buckets_max may come to be; the rest as the constants say. */
-void world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned seg_shift);
+void world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned block_shift);
 struct store *world_open(struct world *w);
 
 /* The nth one-byte key that lies in this bucket of n_buckets. */

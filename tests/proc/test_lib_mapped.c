@@ -255,10 +255,10 @@ what_a_header_may_say(void **state)
 	harness_open(&h, "header", UINT64_C(4) << 20, false);
 	fill(&h, 0, 500);
 	snprintf(object, sizeof(object), "peekd.%s", h.name);
-	uint64_t n_segments = h.map.n_segments, count = word_load_rlx(&h.map.header->count);
-	word_store_rlx(&h.map.header->seg_shift, 7);
+	uint64_t n_blocks = h.map.n_blocks, count = word_load_rlx(&h.map.header->count);
+	word_store_rlx(&h.map.header->block_shift, 7);
 	for (uint64_t n = 0; n < 20; n++) {
-		word_store_rlx(&h.map.header->n_segments, n);
+		word_store_rlx(&h.map.header->n_blocks, n);
 		int r = map_open(object, false, (uid_t)-1, &m);
 		assert_int_equal(r, n < 16 ? -EBADMSG : 0);
 		if (r == 0)
@@ -272,8 +272,8 @@ what_a_header_may_say(void **state)
 			peek_close(p);
 		}
 	}
-	word_store_rlx(&h.map.header->n_segments, n_segments);
-	word_store_rlx(&h.map.header->seg_shift, h.map.seg_shift);
+	word_store_rlx(&h.map.header->n_blocks, n_blocks);
+	word_store_rlx(&h.map.header->block_shift, h.map.block_shift);
 	assert_int_equal(peek_open(h.name, PEEK_READ_ONLY, &p), 0);
 	word_store_rlx(&h.map.header->count, h.map.n_buckets_max);
 	word_store_rlx(&h.map.header->n_overflow, UINT64_MAX);

@@ -49,7 +49,7 @@ values_of_all_lengths(void **state)
 	for (int c = 0; c < 3; c++) {
 		harness_open(&h, "sizes", caches[c], true);
 		assert_int_equal(peek_open(h.name, 0, &p), 0);
-		size_t segment = (size_t)1 << h.map.seg_shift;
+		size_t segment = (size_t)1 << h.map.block_shift;
 		fill_value((uint64_t)c);
 		for (size_t n = 0; n <= (1 << 20); n = n < 1100 ? n + 7 : n + n / 7) {
 			assert_int_equal(harness_set(&h, "k", 1, value, n), STORE_OK);
@@ -275,7 +275,7 @@ views(void **state)
 	(void)state;
 	fill_value(3);
 	harness_open(&h, "view", UINT64_C(4) << 20, true);
-	size_t segment = (size_t)1 << h.map.seg_shift;
+	size_t segment = (size_t)1 << h.map.block_shift;
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	const size_t in_one_piece[] = {0, 1, 100, segment / 2 - 100, segment - 10, segment};
 	for (int i = 0; i < 6; i++) {

@@ -65,7 +65,7 @@ room_is_made_whatever_the_hints_say(void **state)
 		}
 		store_stats(s, &st);
 		/* For each segment that is asked for, eight victims that are kept and one that isn't; and what was due ahead. */
-		uint64_t n_segments = 1 + n / 4096 + 1, n_victims = 9 * n_segments + 8;
+		uint64_t n_blocks = 1 + n / 4096 + 1, n_victims = 9 * n_blocks + 8;
 		print_message("# values of %u: %llu items examined and %llu bytes copied for the worst SET yet\n", n,
 		    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
 		assert_true(st.longest_set_items <= n_victims * (4096 / 24));

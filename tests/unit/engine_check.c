@@ -43,8 +43,8 @@ recount_one(void *arg, const struct table_place *place)
 	for (uint32_t i = 0; i < r.shape.n_extents; i++)
 		take_memory(c,
 		    item_extent_off(&r.shape, i, arena_extent(&c->s->arena, r.off, &r.shape, i),
-			c->s->arena.seg_shift),
-		    UINT64_C(1) << item_extent_shift(&r.shape, i, c->s->arena.seg_shift));
+			c->s->arena.block_shift),
+		    UINT64_C(1) << item_extent_shift(&r.shape, i, c->s->arena.block_shift));
 	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
@@ -86,7 +86,7 @@ engine_check(struct store *s)
 {
 	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / 8)};
 	struct store_stats st;
-	uint64_t n_lines = 0, n_free_lines = 0, filter, seg_live = 0, kinds[SEG_PARTS_VICTIM + 1] = {0}, queued = 0;
+	uint64_t n_lines = 0, n_free_lines = 0, filter, block_live = 0, kinds[SEG_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
 	bool odd = false, past = true;
 
@@ -99,13 +99,13 @@ engine_check(struct store *s)
 		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
 	free(c.taken);
 	store_stats(s, &st);
-	for (uint32_t i = 0; i < s->arena.n_segments; i++) {
-		kinds[s->arena.seg[i].kind]++;
-		seg_live += s->arena.seg[i].live_bytes;
-		past &= add_spans(&s->arena.seg[i].spans, s->arena.seg[i].live_bytes, &spans);
+	for (uint32_t i = 0; i < s->arena.n_blocks; i++) {
+		kinds[s->arena.block[i].kind]++;
+		block_live += s->arena.block[i].live_bytes;
+		past &= add_spans(&s->arena.block[i].spans, s->arena.block[i].live_bytes, &spans);
 	}
 	for (unsigned log = 0; log < ARENA_LOGS; log++)
-		queued += s->arena.queue[log].n_segments;
+		queued += s->arena.queue[log].n_blocks;
 	return odd                                           ? "a sequence is odd"
 	    : c.n_shared != 0                                ? "two items have the same memory"
 	    : c.n_misplaced != 0                             ? "an item is in a bucket that isn't its own"
@@ -117,10 +117,10 @@ engine_check(struct store *s)
 	    : c.n_untold != 0                                ? "a link doesn't tell what lies behind it"
 	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
 	    : st.payload_bytes != c.payload                  ? "the sum of payload is wrong"
-	    : kinds[SEG_FREE] != s->arena.n_free             ? "the number of free segments is wrong"
-	    : kinds[SEG_EXTENT] + kinds[SEG_PARTS] + kinds[SEG_PARTS_VICTIM] != s->arena.n_extent_segments ? "the number of extents is wrong"
-	    : kinds[SEG_OPEN] + kinds[SEG_SEALED] + kinds[SEG_VICTIM] != queued ? "a segment is in no queue"
-	    : seg_live + (kinds[SEG_EXTENT] << s->arena.seg_shift) != c.live_bytes ? "live bytes of segments don't add up"
+	    : kinds[BLOCK_FREE] != s->arena.n_free             ? "the number of free segments is wrong"
+	    : kinds[BLOCK_EXTENT] + kinds[SEG_PARTS] + kinds[SEG_PARTS_VICTIM] != s->arena.n_extent_blocks ? "the number of extents is wrong"
+	    : kinds[BLOCK_OPEN] + kinds[BLOCK_SEALED] + kinds[BLOCK_VICTIM] != queued ? "a segment is in no queue"
+	    : block_live + (kinds[BLOCK_EXTENT] << s->arena.block_shift) != c.live_bytes ? "live bytes of segments don't add up"
 	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents ? "live bytes by expiry don't add up"
 	    : !past ? "what has expired isn't the sum of the spans that are past"
 		    : NULL;

@@ -82,8 +82,8 @@ extents_hold_the_value(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
-		unsigned shift = SEG_SHIFT_MIN + (unsigned)(next_random(&random_state) % (SEG_SHIFT_MAX - SEG_SHIFT_MIN + 1));
-		uint64_t seg = UINT64_C(1) << shift;
+		unsigned shift = BLOCK_SHIFT_MIN + (unsigned)(next_random(&random_state) % (BLOCK_SHIFT_MAX - BLOCK_SHIFT_MIN + 1));
+		uint64_t block = UINT64_C(1) << shift;
 		uint32_t key = 1 + (uint32_t)(next_random(&random_state) % ITEM_KEY_MAX);
 		uint32_t value = (uint32_t)(next_random(&random_state) & ITEM_VALUE_MAX) >> (next_random(&random_state) % 16);
 		uint32_t flags = ((next_random(&random_state) & 1) != 0 ? ITEM_FLAGS : 0) | ((next_random(&random_state) & 1) != 0 ? ITEM_TAGS : 0);
@@ -92,8 +92,8 @@ extents_hold_the_value(void **state)
 		assert_true(s.extents_at % 8 == 0 && s.extents_at >= s.key_at + key && s.extents_at < s.key_at + key + 8);
 		assert_true(s.value_at == s.extents_at + (s.n_extents + 1) / 2 * 8);
 		assert_true(s.record_bytes % 8 == 0 && s.record_bytes >= s.value_at + s.tail_bytes);
-		uint64_t in_extents = value - s.tail_bytes, part = seg >> SEG_PARTS_SHIFT;
-		uint64_t held = s.n_whole * seg + (s.n_extents - s.n_whole) * part;
+		uint64_t in_extents = value - s.tail_bytes, part = block >> SEG_PARTS_SHIFT;
+		uint64_t held = s.n_whole * block + (s.n_extents - s.n_whole) * part;
 		assert_true(s.n_whole <= s.n_extents && s.n_extents - s.n_whole < 7 &&
 			    s.tail_bytes < part);
 		assert_int_equal(item_parts(&s) * part, held);
@@ -112,16 +112,16 @@ static void
 no_size_wastes_a_segment(void **state)
 {
 	(void)state;
-	for (unsigned shift = SEG_SHIFT_MIN; shift <= SEG_SHIFT_MAX; shift += 4) {
-		uint64_t seg = UINT64_C(1) << shift;
-		for (uint32_t v = 1; v < 3 * seg; v += 1 + v / 500) {
-			bool out = item_wants_extents(0, 20, v, seg);
+	for (unsigned shift = BLOCK_SHIFT_MIN; shift <= BLOCK_SHIFT_MAX; shift += 4) {
+		uint64_t block = UINT64_C(1) << shift;
+		for (uint32_t v = 1; v < 3 * block; v += 1 + v / 500) {
+			bool out = item_wants_extents(0, 20, v, block);
 			struct item_shape s = item_shape(out ? ITEM_EXTENTS : 0, 20, v, shift);
 			double in_extents =
-			    (double)item_parts(&s) * (double)(seg >> SEG_PARTS_SHIFT);
+			    (double)item_parts(&s) * (double)(block >> SEG_PARTS_SHIFT);
 			/* Of a segment, so many records of this length. */
-			double each = (double)seg / (double)(seg / s.record_bytes);
-			assert_true(s.record_bytes <= seg / 2);
+			double each = (double)block / (double)(block / s.record_bytes);
+			assert_true(s.record_bytes <= block / 2);
 			if (v >= 700)
 				assert_true((double)(20 + v) / (in_extents + each) > 0.8);
 			if (v >= 2000 && shift >= 16)
@@ -133,12 +133,12 @@ no_size_wastes_a_segment(void **state)
 static void
 bounds_are_the_segments(void **state)
 {
-	uint64_t seg = 4096, arena = 16 * seg;
+	uint64_t block = 4096, arena = 16 * block;
 
 	(void)state;
-	for (uint64_t off = 0; off < arena + 2 * seg; off += 8) {
-		for (uint64_t bytes = 8; bytes < 2 * seg; bytes += 504) {
-			bool inside = off < arena && off / seg == (off + bytes - 1) / seg;
+	for (uint64_t off = 0; off < arena + 2 * block; off += 8) {
+		for (uint64_t bytes = 8; bytes < 2 * block; bytes += 504) {
+			bool inside = off < arena && off / block == (off + bytes - 1) / block;
 			assert_int_equal(item_in_bounds(off, bytes, arena, 12), inside);
 		}
 	}

@@ -201,12 +201,12 @@ a_pinned_value_outlives_its_bucket(void **state)
 	assert_true(lookup_stands(&h.map, &small));
 	assert_memory_equal(got, "s1", 2);
 	/* Until any segment of it is used anew. */
-	struct word *own = &h.map.segments[it.item_off >> h.map.seg_shift].incarnation;
+	struct word *own = &h.map.blocks[it.item_off >> h.map.block_shift].incarnation;
 	uint64_t was = word_load_rlx(own);
 	for (uint32_t i = 0; i < it.shape.n_extents; i++) {
 		uint32_t segment =
 		    item_extent_segment(&it.shape, i, lookup_extent(it.item, &it.shape, i));
-		struct word *w = &h.map.segments[segment].incarnation;
+		struct word *w = &h.map.blocks[segment].incarnation;
 		uint64_t before = word_load_rlx(w);
 		seq_retire(w);
 		assert_false(lookup_stands(&h.map, &it));
@@ -281,7 +281,7 @@ impossible_places_are_refused(void **state)
 	(void)state;
 	struct probe p = probe_of("damaged");
 	uint64_t units = h.map.arena_bytes / ITEM_UNIT_BYTES;
-	const uint64_t places[] = {units, units - 1, units + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 1, (UINT64_C(1) << (h.map.seg_shift - 3)) - 1};
+	const uint64_t places[] = {units, units - 1, units + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 1, (UINT64_C(1) << (h.map.block_shift - 3)) - 1};
 	for (size_t i = 0; i < 5; i++) {
 		struct bucket saved;
 		for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
@@ -335,28 +335,28 @@ impossible_lengths_are_refused(void **state)
 	struct lookup_pinned it;
 	struct peek_view view;
 	struct peek *handle;
-	uint64_t seg_units = UINT64_C(1) << (h.map.seg_shift - 3);
+	uint64_t block_units = UINT64_C(1) << (h.map.block_shift - 3);
 
 	(void)state;
 	struct probe p = probe_of("too long");
-	word_store_rlx(&p.bucket->slot[0], slot_make(slot_tag(p.hash), seg_units - 4));
-	word_store_rlx(&h.map.arena[seg_units - 3], item_word1(5, 0));
-	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, 8, 8));
+	word_store_rlx(&p.bucket->slot[0], slot_make(slot_tag(p.hash), block_units - 4));
+	word_store_rlx(&h.map.arena[block_units - 3], item_word1(5, 0));
+	word_store_rlx(&h.map.arena[block_units - 4], item_word0(0, 8, 8));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS); /* another key's, and just inside */
-	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, 9, 8));
+	word_store_rlx(&h.map.arena[block_units - 4], item_word0(0, 9, 8));
 	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
 	/* A view is of what lies inside. */
 	uint64_t key;
 	memcpy(&key, p.key, sizeof(key));
-	word_store_rlx(&h.map.arena[seg_units - 2], key);
+	word_store_rlx(&h.map.arena[block_units - 2], key);
 	assert_int_equal(peek_open(h.name, PEEK_NO_HINTS, &handle), 0);
 	assert_int_equal(peek_view(handle, p.key, p.key_len, &view), -EBADMSG);
-	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, 8, 8));
+	word_store_rlx(&h.map.arena[block_units - 4], item_word0(0, 8, 8));
 	assert_int_equal(peek_view(handle, p.key, p.key_len, &view), 0);
 	assert_int_equal(view.len, 8);
 	peek_close(handle);
-	word_store_rlx(&h.map.arena[seg_units - 3], item_word1(5, ITEM_EXTENTS));
-	word_store_rlx(&h.map.arena[seg_units - 4], item_word0(0, ITEM_VALUE_MAX, 8));
+	word_store_rlx(&h.map.arena[block_units - 3], item_word1(5, ITEM_EXTENTS));
+	word_store_rlx(&h.map.arena[block_units - 4], item_word0(0, ITEM_VALUE_MAX, 8));
 	assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
 	word_store_rlx(&p.bucket->slot[0], 0);
 }

@@ -220,7 +220,7 @@ run_trial(uint64_t seed, uint64_t arena_bytes, uint64_t n_buckets_max, uint32_t 
 	*t =
 	    (struct trial){.seed = seed, .n_keys = n_keys, .value_max = value_max, .live_min = 1};
 	room_open(&t->room, arena_bytes, false, n_buckets_max);
-	t->small_only = value_max * 16 <= UINT32_C(1) << t->room.map.seg_shift;
+	t->small_only = value_max * 16 <= UINT32_C(1) << t->room.map.block_shift;
 	for (uint32_t i = 0; i < n_keys; i++)
 		snprintf(t->e[i].key, sizeof(t->e[i].key), "key-%u", i);
 	while (t->n_ops < n_ops) {
@@ -239,7 +239,7 @@ run_trial(uint64_t seed, uint64_t arena_bytes, uint64_t n_buckets_max, uint32_t 
 	 * third is needed whole; what expired a thirty-second of its time ago
 	 * is not known yet.
 	 */
-	double kept_free = 3.0 / (double)t->room.map.n_segments;
+	double kept_free = 3.0 / (double)t->room.map.n_blocks;
 	if (t->small_only && n_buckets_max == 0)
 		assert_true(t->live_min > 0.875 - 1.0 / SPANS - kept_free);
 	room_close(&t->room);

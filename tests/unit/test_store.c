@@ -364,8 +364,8 @@ expired_is_a_lower_bound(struct store *s, uint32_t now_s, uint64_t at_least)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < s->arena.n_segments; i++)
-		sum += s->arena.seg[i].spans.expired.bytes;
+	for (uint32_t i = 0; i < s->arena.n_blocks; i++)
+		sum += s->arena.block[i].spans.expired.bytes;
 	assert_true(sum <= store_expired_bytes(s, now_s, UINT64_MAX) && sum >= at_least);
 }
 

@@ -31,8 +31,8 @@ mib(uint64_t bytes)
 static uint64_t
 bytes_at_creation(const struct geometry *g)
 {
-	return layout_tags_off(g->n_segments) + g->n_tag_slots * sizeof(struct word) +
-	    layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max) + (g->n_segments << g->seg_shift);
+	return layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word) +
+	    layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max) + (g->n_blocks << g->block_shift);
 }
 
 /* ---- /dev/shm --------------------------------------------------------------- */

@@ -20,7 +20,7 @@
 #include "shm/seq.h"
 
 #define SLICE_BUCKETS 65536 /* 4 MiB of lines: about 2 ms */
-#define SLICE_SEGMENTS 65536
+#define SLICE_BLOCKS 65536
 #define SLICE_BYTES   (UINT64_C(256) << 20)
 
 #define LOOK_EVERY_MS 1000
@@ -73,14 +73,14 @@ empty_slice(void)
 		return true;
 	}
 	at -= n_overflow;
-	if (at < m->n_segments) {
-		n = m->n_segments - at < SLICE_SEGMENTS ? m->n_segments - at : SLICE_SEGMENTS;
+	if (at < m->n_blocks) {
+		n = m->n_blocks - at < SLICE_BLOCKS ? m->n_blocks - at : SLICE_BLOCKS;
 		for (uint64_t i = at; i < at + n; i++)
-			seq_retire(&m->segments[i].incarnation);
+			seq_retire(&m->blocks[i].incarnation);
 		aside.at += n;
 		return true;
 	}
-	at -= m->n_segments;
+	at -= m->n_blocks;
 	if (at >= m->arena_bytes)
 		return false;
 	n = m->arena_bytes - at < SLICE_BYTES ? m->arena_bytes - at : SLICE_BYTES;

@@ -72,7 +72,7 @@ create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s, uin
 		return status;
 	}
 	if (r == -ENOSPC)
-		return limits_full(n->path, g.n_segments << g.seg_shift, old_bytes);
+		return limits_full(n->path, g.n_blocks << g.block_shift, old_bytes);
 	if (r == -ENOMEM) {
 		limits_no_memory("the segment");
 		return EX_CANTCREAT;
@@ -102,7 +102,7 @@ same_geometry(const struct map *m, uint64_t arena_bytes)
 {
 	struct geometry g;
 
-	return geometry_plan(arena_bytes, 0, &g) == 0 && g.seg_shift == m->seg_shift && g.n_segments == m->n_segments &&
+	return geometry_plan(arena_bytes, 0, &g) == 0 && g.block_shift == m->block_shift && g.n_blocks == m->n_blocks &&
 	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
 }
 

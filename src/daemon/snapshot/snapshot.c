@@ -28,9 +28,9 @@ struct snapshot {
 		unsigned char bytes[ITEM_KEY_MAX];
 		uint32_t len;
 	} key[BATCH_KEYS];
-	/* a load: bytes of the block at hand that are done */
+	/* a load: bytes of the frame at hand that are done */
 	uint32_t at;
-	bool is_bad; /* the block's items are not what its checksum promised */
+	bool is_bad; /* the frame's items are not what its checksum promised */
 };
 
 int
@@ -176,11 +176,11 @@ collect_key(void *arg, const struct store_item *item, const void *key, uint32_t 
 	s->key[s->n_keys++].len = key_len;
 }
 
-/* Room for n more bytes at the end of a block. A block that has some items and no room for another is handed over first. */
+/* Room for n more bytes at the end of a frame. A frame that has some items and no room for another is handed over first. */
 static char *
-room_for(struct snapshot *s, uint32_t n, struct snapshot_block **ret)
+room_for(struct snapshot *s, uint32_t n, struct snapshot_frame **ret)
 {
-	struct snapshot_block *b = snapshot_pipe_empty(&s->pipe);
+	struct snapshot_frame *b = snapshot_pipe_empty(&s->pipe);
 
 	if (b != NULL && b->n_items > 0 && b->cap - b->len < n) {
 		snapshot_pipe_put(&s->pipe);
@@ -189,7 +189,7 @@ room_for(struct snapshot *s, uint32_t n, struct snapshot_block **ret)
 	if (b == NULL)
 		return NULL;
 	if (b->cap - b->len < n) {
-		uint32_t cap = n > SNAPSHOT_BLOCK_BYTES ? n : SNAPSHOT_BLOCK_BYTES;
+		uint32_t cap = n > SNAPSHOT_FRAME_BYTES ? n : SNAPSHOT_FRAME_BYTES;
 		char *larger = realloc(b->bytes, cap);
 
 		if (larger == NULL)
@@ -221,7 +221,7 @@ static bool
 save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, uint32_t *ret_bytes)
 {
 	struct store_key key = {s->key[i].bytes, s->key[i].len, store_hash(s->store, s->key[i].bytes, s->key[i].len)};
-	struct snapshot_block *b;
+	struct snapshot_frame *b;
 	struct store_item item;
 	char *to;
 
@@ -264,7 +264,7 @@ save_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 			continue;
 		}
 		if (s->walked) {
-			struct snapshot_block *b = snapshot_pipe_empty(&s->pipe);
+			struct snapshot_frame *b = snapshot_pipe_empty(&s->pipe);
 
 			if (b == NULL)
 				return SNAPSHOT_WAIT;
@@ -323,7 +323,7 @@ load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, in
 static enum snapshot_pace
 load_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 {
-	struct snapshot_block *b = snapshot_pipe_full(&s->pipe);
+	struct snapshot_frame *b = snapshot_pipe_full(&s->pipe);
 	struct snapshot_item item;
 	uint32_t n_items = 0, n_bytes = 0, taken;
 

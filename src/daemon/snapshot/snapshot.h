@@ -1,7 +1,7 @@
 /*
  * snapshot.h: the cache saved to a file and loaded from one, in slices between requests.
  *
- * One job at a time. A thread of the job's own compresses, checks, reads and writes, since all of that may wait for a disk; it touches blocks
+ * One job at a time. A thread of the job's own compresses, checks, reads and writes, since all of that may wait for a disk; it touches frames
  * of bytes alone. The store is walked and filled by snapshot_step on the loop's thread, at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and
  * one item more in a call: a few hundred microseconds.
  *
@@ -77,7 +77,7 @@ enum snapshot_pace {
 /* One slice. now_s: the segment's clock. */
 enum snapshot_pace snapshot_step(struct snapshot *s, uint32_t now_s, int64_t now_unix_s);
 
-/* Blocks until the file's thread has gone on, at most 100 ms. */
+/* Frames until the file's thread has gone on, at most 100 ms. */
 void snapshot_wait(struct snapshot *s);
 
 const struct snapshot_result *snapshot_result(const struct snapshot *s);

@@ -19,7 +19,7 @@
 
 #define VERSION      1
 #define HEADER_BYTES 40
-#define BLOCK_BYTES  24
+#define FRAME_BYTES  24
 #define ZSTD_LEVEL   1 /* the fastest that compresses text well: the disk is what is waited for */
 
 enum { KIND_ITEMS = 1, KIND_ZSTD = 2, KIND_END = 3 };
@@ -96,7 +96,7 @@ struct snapshot_writer {
 	int fd;
 	uint64_t checksum; /* the last one */
 	uint64_t n_items, file_bytes;
-	ZSTD_CCtx *zstd; /* NULL: blocks are not compressed */
+	ZSTD_CCtx *zstd; /* NULL: frames are not compressed */
 	char *packed;
 	size_t packed_cap;
 	char path[PATH_MAX], fresh_path[PATH_MAX];
@@ -207,22 +207,22 @@ fail:
 }
 
 static uint64_t
-block_checksum(const char *head, const char *stored, uint32_t stored_bytes, uint64_t before)
+frame_checksum(const char *head, const char *stored, uint32_t stored_bytes, uint64_t before)
 {
 	return hash_key(stored, stored_bytes, hash_key(head, 16, before));
 }
 
 static int
-write_block(struct snapshot_writer *w, uint32_t kind, const char *stored, uint32_t stored_bytes, uint32_t raw_bytes, uint32_t n_items)
+write_frame(struct snapshot_writer *w, uint32_t kind, const char *stored, uint32_t stored_bytes, uint32_t raw_bytes, uint32_t n_items)
 {
-	char head[BLOCK_BYTES];
+	char head[FRAME_BYTES];
 	int r;
 
 	put_u32(head, kind);
 	put_u32(head + 4, stored_bytes);
 	put_u32(head + 8, raw_bytes);
 	put_u32(head + 12, n_items);
-	w->checksum = block_checksum(head, stored, stored_bytes, w->checksum);
+	w->checksum = frame_checksum(head, stored, stored_bytes, w->checksum);
 	put_u64(head + 16, w->checksum);
 	r = write_all(w, head, sizeof(head));
 	return r != 0 ? r : write_all(w, stored, stored_bytes);
@@ -235,7 +235,7 @@ snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, u
 
 	w->n_items += n_items;
 	if (w->zstd == NULL)
-		return write_block(w, KIND_ITEMS, raw, raw_bytes, raw_bytes, n_items);
+		return write_frame(w, KIND_ITEMS, raw, raw_bytes, raw_bytes, n_items);
 	cap = ZSTD_compressBound(raw_bytes);
 	if (cap > w->packed_cap) {
 		char *larger = realloc(w->packed, cap);
@@ -247,8 +247,8 @@ snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, u
 	}
 	n = ZSTD_compressCCtx(w->zstd, w->packed, w->packed_cap, raw, raw_bytes, ZSTD_LEVEL);
 	if (ZSTD_isError(n) || n >= raw_bytes)
-		return write_block(w, KIND_ITEMS, raw, raw_bytes, raw_bytes, n_items);
-	return write_block(w, KIND_ZSTD, w->packed, (uint32_t)n, raw_bytes, n_items);
+		return write_frame(w, KIND_ITEMS, raw, raw_bytes, raw_bytes, n_items);
+	return write_frame(w, KIND_ZSTD, w->packed, (uint32_t)n, raw_bytes, n_items);
 }
 
 /* The rename itself must be on the disk before anybody is told that it was saved. */
@@ -280,7 +280,7 @@ snapshot_commit(struct snapshot_writer *w, uint64_t *ret_file_bytes)
 	int r;
 
 	put_u64(total, w->n_items);
-	r = write_block(w, KIND_END, total, sizeof(total), sizeof(total), 0);
+	r = write_frame(w, KIND_END, total, sizeof(total), sizeof(total), 0);
 	if (r == 0 && fsync(w->fd) != 0)
 		r = -errno;
 	if (r == 0 && w->fresh_path[0] != '\0' && rename(w->fresh_path, w->path) != 0)
@@ -404,7 +404,7 @@ reserve(char **buf, size_t *cap, size_t n)
 int
 snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw_bytes, uint32_t *ret_n_items)
 {
-	char head[BLOCK_BYTES];
+	char head[FRAME_BYTES];
 	int got = read_all(r->fd, head, sizeof(head));
 	uint32_t kind, stored_bytes, raw_bytes;
 
@@ -421,7 +421,7 @@ snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw
 	got = stored_bytes > 0 ? read_all(r->fd, r->stored, stored_bytes) : 1;
 	if (got <= 0)
 		return got == 0 ? -ENODATA : got;
-	r->checksum = block_checksum(head, r->stored, stored_bytes, r->checksum);
+	r->checksum = frame_checksum(head, r->stored, stored_bytes, r->checksum);
 	if (r->checksum != get_u64(head + 16))
 		return -EBADMSG;
 	if (kind == KIND_END)

@@ -1,7 +1,7 @@
 /*
- * snapshot_file.h: a snapshot as a file: written and read block by block. Blocking calls; knows neither store nor loop.
+ * snapshot_file.h: a snapshot as a file: written and read frame by frame. Blocking calls; knows neither store nor loop.
  *
- * All numbers are little-endian. A file is a header, blocks of items, and an end block; whatever follows that is not looked at.
+ * All numbers are little-endian. A file is a header, frames of items, and an end frame; whatever follows that is not looked at.
  *
  *   header   0   8  "\x89peeks\r\n": a transfer that meddles with text shows
  *            8   4  version: 1
@@ -10,14 +10,14 @@
  *           24   8  items that there were then, about
  *           32   8  checksum of bytes [0, 32), seed 0
  *
- *   block    0   4  kind: 1 items, 2 items compressed with zstd, 3 end
- *            4   4  stored_bytes: what follows the block's header
+ *   frame    0   4  kind: 1 items, 2 items compressed with zstd, 3 end
+ *            4   4  stored_bytes: what follows the frame's header
  *            8   4  raw_bytes: the same uncompressed; 1 .. SNAPSHOT_RAW_MAX
  *           12   4  items in it
  *           16   8  checksum of bytes [0, 16) and of what follows, seed: the checksum before this one
  *           24  stored_bytes
  *
- *   end      raw_bytes is 8: how many items are in all blocks
+ *   end      raw_bytes is 8: how many items are in all frames
  *
  *   item     0   8  expiry, Unix time; 0: never
  *            8   4  client flags
@@ -26,8 +26,8 @@
  *           17   1  1: stored with an encoded key; 2: stale; 4: somebody was told to fill it (a lease)
  *           18  key, value; the next item follows at once
  *
- * A checksum is XXH3's 64 bits. Each is the seed of the next, so that a block that was lost, doubled, moved or comes from another file doesn't fit; a
- * file without its end block was cut short. They find accidents, not forgers: lengths are checked as if there were no checksum.
+ * A checksum is XXH3's 64 bits. Each is the seed of the next, so that a frame that was lost, doubled, moved or comes from another file doesn't fit; a
+ * file without its end frame was cut short. They find accidents, not forgers: lengths are checked as if there were no checksum.
  */
 #ifndef PEEKD_SNAPSHOT_FILE_H
 #define PEEKD_SNAPSHOT_FILE_H
@@ -74,11 +74,11 @@ struct snapshot_writer;
 int snapshot_create(const char *path, int fd, bool compress, uint64_t now_unix_s, uint64_t n_items,
     struct snapshot_writer **ret);
 
-/* Appends a block. As write has it. */
+/* Appends a frame. As write has it. */
 int snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, uint32_t n_items);
 
 /*
- * The end block; to the disk; then PATH.new becomes PATH. On failure PATH is
+ * The end frame; to the disk; then PATH.new becomes PATH. On failure PATH is
  * what it was. Frees w either way. Of a descriptor, the name is its giver's.
  */
 int snapshot_commit(struct snapshot_writer *w, uint64_t *ret_file_bytes);
@@ -100,12 +100,12 @@ int snapshot_open(const char *path, int fd, struct snapshot_reader **ret);
 uint64_t snapshot_saved_unix_s(const struct snapshot_reader *r);
 
 /*
- * The next block: 1; its bytes are valid until the next call. 0: the end, all was there. -EBADMSG: damaged here. -ENODATA: cut short
+ * The next frame: 1; its bytes are valid until the next call. 0: the end, all was there. -EBADMSG: damaged here. -ENODATA: cut short
  * here. -ENOMEM, or as read has it. After anything but 1 there is no more.
  */
 int snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw_bytes, uint32_t *ret_n_items);
 
-/* Back to the first block. */
+/* Back to the first frame. */
 int snapshot_rewind(struct snapshot_reader *r);
 
 void snapshot_close(struct snapshot_reader *r);

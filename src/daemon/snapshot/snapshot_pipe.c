@@ -11,32 +11,32 @@
 
 /* ---- the file's thread ------------------------------------------------------------------------------------------------ */
 
-/* The next block to write; NULL: there will be none, or cancelled. */
-static struct snapshot_block *
+/* The next frame to write; NULL: there will be none, or cancelled. */
+static struct snapshot_frame *
 wait_full(struct snapshot_pipe *p)
 {
-	struct snapshot_block *b = NULL;
+	struct snapshot_frame *b = NULL;
 
 	pthread_mutex_lock(&p->lock);
 	while (p->n_got == p->n_put && !p->put_ended && !p->cancelled)
 		pthread_cond_wait(&p->moved, &p->lock);
 	if (p->n_got < p->n_put && !p->cancelled)
-		b = &p->block[p->n_got % SNAPSHOT_BLOCKS];
+		b = &p->frame[p->n_got % SNAPSHOT_FRAMES];
 	pthread_mutex_unlock(&p->lock);
 	return b;
 }
 
-/* A block to read into; NULL: cancelled. */
-static struct snapshot_block *
+/* A frame to read into; NULL: cancelled. */
+static struct snapshot_frame *
 wait_empty(struct snapshot_pipe *p)
 {
-	struct snapshot_block *b = NULL;
+	struct snapshot_frame *b = NULL;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->n_put - p->n_got == SNAPSHOT_BLOCKS && !p->cancelled)
+	while (p->n_put - p->n_got == SNAPSHOT_FRAMES && !p->cancelled)
 		pthread_cond_wait(&p->moved, &p->lock);
 	if (!p->cancelled)
-		b = &p->block[p->n_put % SNAPSHOT_BLOCKS];
+		b = &p->frame[p->n_put % SNAPSHOT_FRAMES];
 	pthread_mutex_unlock(&p->lock);
 	return b;
 }
@@ -67,7 +67,7 @@ write_file(void *arg)
 {
 	struct snapshot_pipe *p = arg;
 	struct snapshot_writer *w = NULL;
-	struct snapshot_block *b;
+	struct snapshot_frame *b;
 	uint64_t file_bytes = 0;
 	int r = snapshot_create(p->path, p->fd, p->compress, p->now_unix_s, p->n_items, &w);
 
@@ -102,7 +102,7 @@ check_file(struct snapshot_pipe *p, struct snapshot_reader *reader, uint64_t *re
 static int
 pass_on(struct snapshot_pipe *p, const char *raw, uint32_t raw_bytes, uint32_t n_items)
 {
-	struct snapshot_block *b = wait_empty(p);
+	struct snapshot_frame *b = wait_empty(p);
 
 	if (b == NULL)
 		return -ECANCELED;
@@ -189,14 +189,14 @@ snapshot_pipe_read(struct snapshot_pipe *p)
 
 /* ---- the loop's side -------------------------------------------------------------------------------------------------- */
 
-struct snapshot_block *
+struct snapshot_frame *
 snapshot_pipe_empty(struct snapshot_pipe *p)
 {
-	struct snapshot_block *b = NULL;
+	struct snapshot_frame *b = NULL;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->n_put - p->n_got < SNAPSHOT_BLOCKS && !p->done)
-		b = &p->block[p->n_put % SNAPSHOT_BLOCKS];
+	if (p->n_put - p->n_got < SNAPSHOT_FRAMES && !p->done)
+		b = &p->frame[p->n_put % SNAPSHOT_FRAMES];
 	pthread_mutex_unlock(&p->lock);
 	return b;
 }
@@ -210,14 +210,14 @@ snapshot_pipe_put(struct snapshot_pipe *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-struct snapshot_block *
+struct snapshot_frame *
 snapshot_pipe_full(struct snapshot_pipe *p)
 {
-	struct snapshot_block *b = NULL;
+	struct snapshot_frame *b = NULL;
 
 	pthread_mutex_lock(&p->lock);
 	if (p->n_got < p->n_put)
-		b = &p->block[p->n_got % SNAPSHOT_BLOCKS];
+		b = &p->frame[p->n_got % SNAPSHOT_FRAMES];
 	pthread_mutex_unlock(&p->lock);
 	return b;
 }
@@ -226,7 +226,7 @@ void
 snapshot_pipe_got(struct snapshot_pipe *p)
 {
 	pthread_mutex_lock(&p->lock);
-	struct snapshot_block *b = &p->block[p->n_got % SNAPSHOT_BLOCKS];
+	struct snapshot_frame *b = &p->frame[p->n_got % SNAPSHOT_FRAMES];
 	b->len = b->n_items = 0;
 	p->n_got++;
 	pthread_cond_broadcast(&p->moved);
@@ -263,7 +263,7 @@ snapshot_pipe_wait(struct snapshot_pipe *p)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&p->lock);
-	bool blocked = p->reading ? p->n_got == p->n_put : p->put_ended || p->n_put - p->n_got == SNAPSHOT_BLOCKS;
+	bool blocked = p->reading ? p->n_got == p->n_put : p->put_ended || p->n_put - p->n_got == SNAPSHOT_FRAMES;
 	if (blocked && !p->done)
 		(void)pthread_cond_timedwait(&p->moved, &p->lock, &until); /* woken for nothing: the caller looks */
 	pthread_mutex_unlock(&p->lock);
@@ -279,8 +279,8 @@ snapshot_pipe_close(struct snapshot_pipe *p)
 	pthread_join(p->thread, NULL);
 	pthread_cond_destroy(&p->moved);
 	pthread_mutex_destroy(&p->lock);
-	for (unsigned i = 0; i < SNAPSHOT_BLOCKS; i++)
-		free(p->block[i].bytes);
+	for (unsigned i = 0; i < SNAPSHOT_FRAMES; i++)
+		free(p->frame[i].bytes);
 	free(p->path);
 	*p = (struct snapshot_pipe){.path = NULL};
 }

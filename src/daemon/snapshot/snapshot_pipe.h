@@ -1,7 +1,7 @@
 /*
- * snapshot_pipe.h: blocks of items on their way between the loop's thread and a file's thread, in either direction.
+ * snapshot_pipe.h: frames of items on their way between the loop's thread and a file's thread, in either direction.
  *
- * The file's thread may block; the loop's never does. Each block belongs to one side at a time.
+ * The file's thread may frame; the loop's never does. Each frame belongs to one side at a time.
  */
 #ifndef PEEKD_SNAPSHOT_PIPE_H
 #define PEEKD_SNAPSHOT_PIPE_H
@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SNAPSHOT_BLOCK_BYTES (UINT32_C(256) << 10)
-#define SNAPSHOT_BLOCKS      4
+#define SNAPSHOT_FRAME_BYTES (UINT32_C(256) << 10)
+#define SNAPSHOT_FRAMES      4
 
-struct snapshot_block {
+struct snapshot_frame {
 	char *bytes;
 	uint32_t len, cap;
 	uint32_t n_items;
@@ -24,8 +24,8 @@ struct snapshot_pipe {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	/* under the lock */
-	struct snapshot_block block[SNAPSHOT_BLOCKS];
-	uint64_t n_put, n_got; /* blocks that were handed over, and handed back */
+	struct snapshot_frame frame[SNAPSHOT_FRAMES];
+	uint64_t n_put, n_got; /* frames that were handed over, and handed back */
 	bool put_ended;        /* nothing more will be put */
 	bool cancelled;        /* by the loop's side */
 	bool done;             /* the file's thread has ended; what follows is its result */
@@ -39,26 +39,26 @@ struct snapshot_pipe {
 	uint64_t max_age_s; /* of a file that is read; 0: any. An older one: -ESTALE */
 };
 
-/* Starts the file's thread: a writer that gets blocks, or a reader that puts them. -ENOMEM, -EAGAIN. */
+/* Starts the file's thread: a writer that gets frames, or a reader that puts them. -ENOMEM, -EAGAIN. */
 int snapshot_pipe_write(struct snapshot_pipe *p);
 int snapshot_pipe_read(struct snapshot_pipe *p);
 
-/* The loop's side; NULL: not now. A block is put or given back, and emptied, by the second call. */
-struct snapshot_block *snapshot_pipe_empty(struct snapshot_pipe *p);
+/* The loop's side; NULL: not now. A frame is put or given back, and emptied, by the second call. */
+struct snapshot_frame *snapshot_pipe_empty(struct snapshot_pipe *p);
 void snapshot_pipe_put(struct snapshot_pipe *p);
-struct snapshot_block *snapshot_pipe_full(struct snapshot_pipe *p);
+struct snapshot_frame *snapshot_pipe_full(struct snapshot_pipe *p);
 void snapshot_pipe_got(struct snapshot_pipe *p);
 
-/* A save's last block was put. */
+/* A save's last frame was put. */
 void snapshot_pipe_end(struct snapshot_pipe *p);
 
 /* Whether the file's thread has ended, and nothing that it put is left. */
 bool snapshot_pipe_done(struct snapshot_pipe *p);
 
-/* Blocks while the other side has to move first, at most 100 ms. */
+/* Frames while the other side has to move first, at most 100 ms. */
 void snapshot_pipe_wait(struct snapshot_pipe *p);
 
-/* Ends the thread, whatever it does, and frees the blocks. */
+/* Ends the thread, whatever it does, and frees the frames. */
 void snapshot_pipe_close(struct snapshot_pipe *p);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * warm.h: items over a reboot: a new segment is loaded from the snapshot, and a
- * clean end saves it. Before and after the event loop, so both block, in slices
+ * clean end saves it. Before and after the event loop, so both frame, in slices
  * between which TERM and INT are obeyed (ending.h).
  *
  * A segment that was taken over has newer items than any snapshot: nothing is
