@@ -188,23 +188,14 @@ HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/*/test_*.c),\
     $(sort $(wildcard $(foreach d,unit regress proc wire,tests/$(d)/*.c)))))
 SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/test_*.py)))
 
-# What a test doesn't call isn't linked. The reader's room and the daemon's have names in common, since no program holds both: a test of the
-# daemon gets libpeek as applications do, with its own names hidden.
-$(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(ENGINE) $(WIRE) $(SHM)
-$(B)/test-lib.a: $(LIB)
-$(B)/test-daemon.a: $(filter-out %/main.o,$(DAEMON))
-$(B)/test.a $(B)/test-lib.a $(B)/test-daemon.a:
-	rm -f $@
-	$(AR) qcs $@ $^
-
-OF_DAEMON := $(patsubst %.c,$(B)/%,$(shell grep -ls '"daemon/' tests/*/test_*.c))
+# One archive for all of them: no name stands in two rooms, and what a test doesn't call isn't linked.
 ALL_TESTS := $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)
-$(filter $(OF_DAEMON),$(ALL_TESTS)): ROOM = $(B)/test-daemon.a $(B)/libpeek.a
-$(filter-out $(OF_DAEMON),$(ALL_TESTS)): ROOM = $(B)/test-lib.a
+$(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(filter-out %/daemon/main.o,$(DAEMON)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
+	rm -f $@
+	$(CROSS)ar qcs $@ $^
 
-$(ALL_TESTS): %: %.o $(B)/test.a $(B)/test-lib.a $(B)/test-daemon.a $(B)/libpeek.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(B)/test.a $(ROOM) -Wl,--end-group -Wl,--as-needed -lcmocka \
-	    $(DAEMON_LIBS) -lm -lpthread
+$(ALL_TESTS): %: %.o $(B)/test.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(B)/test.a -Wl,--as-needed -lcmocka $(DAEMON_LIBS) -lm -lpthread
 
 # Room by room, lowest first.
 ordered = $(patsubst %.c,$(B)/%,$(shell tests/order $(patsubst $(B)/%,%.c,$(1))))

@@ -49,7 +49,7 @@ struct fill {
 };
 
 static double
-used(struct fill *f)
+fill_used(struct fill *f)
 {
 	struct store_stats st;
 
@@ -77,7 +77,7 @@ note_early(struct fill *f, const struct store_stats *before)
 
 /* The bytes of key and value that were stored. */
 static uint64_t
-set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl_s)
+fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl_s)
 {
 	struct sizes sizes, other;
 	struct store_stats before;
@@ -113,15 +113,15 @@ write_bytes(struct fill *f, uint64_t n_bytes, bool overwrite, uint32_t factor)
 		if (overwrite && (f->n_sets & 1) != 0 && st.curr_items > 0) {
 			uint64_t back = st.curr_items < f->next_id ? st.curr_items : f->next_id;
 			uint64_t id = f->next_id - 1 - rng_next(&f->rng) % back;
-			done += set(f, id, (uint32_t)(f->n_sets & 0xffff) + 1, factor, 0);
+			done += fill_set(f, id, (uint32_t)(f->n_sets & 0xffff) + 1, factor, 0);
 		} else {
-			done += set(f, f->next_id++, 0, factor, 0);
+			done += fill_set(f, f->next_id++, 0, factor, 0);
 		}
 		if (f->n_sets % SAMPLE_EVERY != 0)
 			continue;
 		own_segment_tick(&f->segment);
 		store_stats(f->segment.store, &st);
-		double u = used(f);
+		double u = fill_used(f);
 		if (done > n_bytes / 3 * 2) {
 			f->used_sum += u;
 			f->used_n++;
@@ -151,7 +151,7 @@ run_shift(struct fill *f)
 	f->used_min = 1;
 	for (unsigned i = 0; i < 3; i++) {
 		write_bytes(f, 2 * f->o->arena, false, factors[i]);
-		double u = used(f);
+		double u = fill_used(f);
 		if (i > 0 && u < f->used_min) /* the first is no shift */
 			f->used_min = u;
 	}
@@ -185,9 +185,9 @@ run_ttl(struct fill *f)
 		for (unsigned tenth = 0; tenth < 10; tenth++) {
 			own_segment_tick_at(&f->segment, begin_s + t);
 			for (due += rate / 10; due >= 1; due--)
-				set(f, f->next_id++, 0, 1, ttl_of_class(rng_next(&f->rng) % TTL_CLASSES));
+				fill_set(f, f->next_id++, 0, 1, ttl_of_class(rng_next(&f->rng) % TTL_CLASSES));
 		}
-		f->used_sum += used(f);
+		f->used_sum += fill_used(f);
 		f->used_n++;
 	}
 }
@@ -196,13 +196,13 @@ static void
 run_big(struct fill *f)
 {
 	for (uint64_t i = 0; i < f->o->items; i++) {
-		set(f, f->next_id++, 0, 1, 0);
+		fill_set(f, f->next_id++, 0, 1, 0);
 		if (i % SAMPLE_EVERY == 0) {
 			own_segment_tick(&f->segment);
-			used(f);
+			fill_used(f);
 		}
 	}
-	f->used_sum = used(f);
+	f->used_sum = fill_used(f);
 	f->used_n = 1;
 }
 
@@ -217,7 +217,7 @@ static const struct pattern {
 #define N_PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
 
 static double
-overhead(const struct fill *f, const struct store_stats *st)
+fill_overhead(const struct fill *f, const struct store_stats *st)
 {
 	uint64_t lines = st->n_buckets + st->n_overflow_used;
 	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
@@ -235,7 +235,7 @@ left_over(const struct fill *f, const struct store_stats *st)
 }
 
 static void
-print(const struct fill *f)
+fill_print(const struct fill *f)
 {
 	struct store_stats st;
 	double share = f->used_n > 0 ? f->used_sum / f->used_n : 0;
@@ -253,7 +253,7 @@ print(const struct fill *f)
 	    "\"third_line_percent\":%.3f,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu}\n" :
 	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu %9llu\n";
 	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets, (unsigned long long)st.curr_items, share,
-	    overhead(f, &st), left_over(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
+	    fill_overhead(f, &st), left_over(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
 	    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
 	fflush(stdout);
 }
@@ -292,7 +292,7 @@ run_one(const struct options *o, const struct size_mix *mix, const struct patter
 	p->run(&f);
 	if (isatty(2))
 		fputs("\r\033[K", stderr);
-	print(&f);
+	fill_print(&f);
 	own_segment_destroy(&f.segment);
 	free(f.value);
 	return f.refused != 0;

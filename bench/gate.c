@@ -34,7 +34,7 @@ gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned c
 }
 
 static int
-run(const struct options *o)
+gate_run(const struct options *o)
 {
 	unsigned char value[VALUE_BYTES], *keys = malloc(o->gets * KEY_BYTES + 1);
 	struct own_segment segment;
@@ -103,7 +103,7 @@ count_steps(const struct options *o)
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 			_exit(1);
-		status = run(o);
+		status = gate_run(o);
 		fflush(stdout);
 		_exit(status);
 	}
@@ -120,5 +120,5 @@ count_steps(const struct options *o)
 int
 command_gate(const struct options *o)
 {
-	return o->steps ? count_steps(o) : run(o);
+	return o->steps ? count_steps(o) : gate_run(o);
 }

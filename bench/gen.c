@@ -115,7 +115,7 @@ struct state {
 
 /* Swaps the keys of a popular rank (log-uniform) and of any other. */
 static void
-drift(struct state *s)
+gen_drift(struct state *s)
 {
 	uint32_t a = (uint32_t)pow(s->p->n_keys, rng_unit(&s->rng)) - 1;
 	uint32_t b = rng_below(&s->rng, s->p->n_keys);
@@ -127,14 +127,14 @@ drift(struct state *s)
 
 /* The raw number of request i's key. Ranges of numbers: Zipf sets, loop, then whatever never comes again. */
 static uint64_t
-draw(struct state *s, uint64_t i)
+gen_draw(struct state *s, uint64_t i)
 {
 	const struct gen_profile *p = s->p;
 	uint64_t loop_base = (uint64_t)p->n_keys * p->shifts;
 	uint64_t fresh_base = loop_base + p->loop_keys;
 
 	if (s->rank != NULL && i % p->drift_every == 0)
-		drift(s);
+		gen_drift(s);
 	if (p->scan_every != 0 && i % p->scan_every == p->scan_every - 1)
 		s->scan_left = p->scan_keys;
 	if (s->scan_left > 0) {
@@ -176,7 +176,7 @@ gen_make(const struct gen_profile *p, uint64_t seed, uint64_t n_requests)
 	memset(dense, 0xff, n_raw * sizeof(*dense));
 	zipf_init(&s.zipf, p->n_keys, p->alpha);
 	for (uint64_t i = 0; i < n_requests; i++) {
-		uint64_t raw = draw(&s, i);
+		uint64_t raw = gen_draw(&s, i);
 		struct sizes sizes;
 
 		if (dense[raw] == UINT32_MAX)

@@ -52,7 +52,7 @@ struct hints {
 
 /* All processes get here, or one has failed. */
 static bool
-meet(const struct hints *h, uint32_t *n_met)
+hints_meet(const struct hints *h, uint32_t *n_met)
 {
 	uint32_t all = ++*n_met * PROCESSES;
 
@@ -83,7 +83,7 @@ sum_hints(const struct hints *h, bool clear)
 }
 
 static uint64_t
-gets(struct peek *p, const unsigned char *keys, uint64_t n)
+hints_gets(struct peek *p, const unsigned char *keys, uint64_t n)
 {
 	unsigned char value[VALUE_BYTES];
 	uint64_t hits = 0;
@@ -102,41 +102,41 @@ struct reader {
 };
 
 static bool
-turn(struct reader *r, unsigned which, bool cleared, double *ret_ns)
+hints_turn(struct reader *r, unsigned which, bool cleared, double *ret_ns)
 {
 	const struct hints *h = r->h;
 	uint64_t n = h->o->hot, passes = cleared ? PASSES_CLEARED : PASSES_KEPT, hits = 0;
 
-	gets(r->p[which], r->keys, n);
-	if (!meet(h, &r->n_met))
+	hints_gets(r->p[which], r->keys, n);
+	if (!hints_meet(h, &r->n_met))
 		return false;
 	if (cleared && r->idx == 0)
 		sum_hints(h, true);
-	if (!meet(h, &r->n_met))
+	if (!hints_meet(h, &r->n_met))
 		return false;
 	uint64_t begin = timer_now();
 	for (uint64_t i = 0; i < passes; i++)
-		hits += gets(r->p[which], r->keys, n);
+		hits += hints_gets(r->p[which], r->keys, n);
 	*ret_ns = (double)(timer_now() - begin) * h->timer.ns_per_tick / (double)(passes * n);
 	if (hits != passes * n)
 		atomic_fetch_add(&h->shared->wrong, passes * n - hits);
-	if (!meet(h, &r->n_met))
+	if (!hints_meet(h, &r->n_met))
 		return false;
 	if (cleared && r->idx == 0) { /* each key's is 2 at least, whatever two processes overwrote of each other's */
 		uint64_t after = sum_hints(h, false);
 		atomic_fetch_add(&h->shared->silent, which == WITH ? after < 2 * n : after != 0);
 	}
-	return meet(h, &r->n_met);
+	return hints_meet(h, &r->n_met);
 }
 
 static bool
-rounds(struct reader *r, bool cleared)
+hints_rounds(struct reader *r, bool cleared)
 {
 	for (uint64_t i = 0; i < r->h->o->rounds; i++) {
 		struct sample *s = &r->h->samples[r->idx * r->h->o->rounds + i];
 		for (unsigned k = 0; k < TURNS; k++) {
 			unsigned which = (k + i) % TURNS;
-			if (!turn(r, which, cleared, &s->ns[which]))
+			if (!hints_turn(r, which, cleared, &s->ns[which]))
 				return false;
 		}
 	}
@@ -177,7 +177,7 @@ read_rounds(const struct hints *h, unsigned idx, bool cleared)
 {
 	struct reader r = {.h = h, .idx = idx};
 	bool ok = own_segment_open(&h->segment, false, &r.p[WITHOUT]) == 0 && own_segment_open(&h->segment, true, &r.p[WITH]) == 0 &&
-	    make_keys(&r) && rounds(&r, cleared);
+	    make_keys(&r) && hints_rounds(&r, cleared);
 
 	if (!ok)
 		atomic_store(&h->shared->failed, 1);
@@ -238,7 +238,7 @@ spread_of(const struct hints *h, unsigned which, double *room)
 }
 
 static void
-print(const struct hints *h, const char *name, double *room)
+hints_print(const struct hints *h, const char *name, double *room)
 {
 	struct spread with = spread_of(h, WITH, room), without = spread_of(h, WITHOUT, room), more = spread_of(h, TURNS, room);
 	const char *format = h->o->json ?
@@ -250,7 +250,7 @@ print(const struct hints *h, const char *name, double *room)
 }
 
 static int
-fill(struct hints *h)
+hints_fill(struct hints *h)
 {
 	unsigned char key[KEY_BYTES], value[VALUE_BYTES];
 	struct store *s = h->segment.store;
@@ -268,9 +268,9 @@ fill(struct hints *h)
 }
 
 static int
-run(struct hints *h, double *room)
+hints_run(struct hints *h, double *room)
 {
-	int bad = fill(h);
+	int bad = hints_fill(h);
 
 	if (!h->o->json)
 		printf("a hit of %llu hot keys in %d processes, ns, medians of %llu rounds in turn\n"
@@ -279,7 +279,7 @@ run(struct hints *h, double *room)
 	for (unsigned cleared = 0; cleared < 2 && bad == 0; cleared++) {
 		bad = run_processes(h, cleared != 0);
 		if (bad == 0)
-			print(h, cleared != 0 ? "cleared" : "kept", room);
+			hints_print(h, cleared != 0 ? "cleared" : "kept", room);
 	}
 	if (bad != 0)
 		fprintf(stderr, "peekbench hints: a process failed\n");
@@ -309,7 +309,7 @@ command_hints(const struct options *o)
 	}
 	h.samples = (void *)(h.shared + 1);
 	timer_calibrate(&h.timer);
-	int bad = own_segment_add_hints(&h.segment) != 0 || run(&h, room) != 0;
+	int bad = own_segment_add_hints(&h.segment) != 0 || hints_run(&h, room) != 0;
 	own_segment_destroy(&h.segment);
 	munmap(h.shared, shared_bytes);
 	free(room);

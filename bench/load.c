@@ -46,7 +46,7 @@ options_ok(const struct options *o, enum load_kind kind)
 
 /* The keys that are read, and, unless --same-keys, as many for the writer. */
 static int
-fill(struct load *l)
+load_fill(struct load *l)
 {
 	uint64_t n = l->o->keys * (l->o->writer != NULL && !l->o->same_keys ? 2 : 1);
 	struct peek *p = l->target.own ? NULL : target_handle(&l->target);
@@ -94,7 +94,7 @@ static unsigned n_running;
 
 /* Takes notice of children that ended. */
 static int
-reap(int flags)
+load_reap(int flags)
 {
 	int status, bad = 0;
 
@@ -115,7 +115,7 @@ static int worker_failed;
 static bool
 all_done(struct load *l)
 {
-	worker_failed |= reap(WNOHANG);
+	worker_failed |= load_reap(WNOHANG);
 	show_progress(l);
 	return n_running == 0;
 }
@@ -192,7 +192,7 @@ run_load(const struct options *o, enum load_kind kind, const char *name)
 	timer_calibrate(&timer);
 	if (target_open(o, o->keys * 2, &l.target) != 0)
 		return 1;
-	if (fill(&l) == 0) {
+	if (load_fill(&l) == 0) {
 		bool here = l.target.own && (kind == LOAD_SET || kind == LOAD_MIXED);
 		rc = here ? load_worker(&l, 0) : run_processes(&l, rate);
 	}

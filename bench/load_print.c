@@ -12,7 +12,7 @@ struct sums {
 };
 
 static void
-add(struct sums *s, const struct load_result *r)
+load_print_add(struct sums *s, const struct load_result *r)
 {
 	s->n.ops += r->n.ops;
 	s->n.hits += r->n.hits;
@@ -89,7 +89,7 @@ load_print(const struct load *l, const struct timer *timer)
 	struct sums sums = {.rate = 0};
 
 	for (unsigned i = 0; i < l->n_workers; i++) {
-		add(&sums, &l->results[i]);
+		load_print_add(&sums, &l->results[i]);
 		hist_merge(&all, &l->results[i].hist);
 	}
 	(l->o->json ? print_json : print_text)(l, &sums, &all, timer);

@@ -64,7 +64,7 @@ stream_make(struct stream *s, unsigned idx)
 }
 
 static void
-count(struct stream *s, ssize_t n, const void *value, uint32_t id)
+load_worker_count(struct stream *s, ssize_t n, const void *value, uint32_t id)
 {
 	struct load_counts *c = &s->res->n;
 
@@ -99,12 +99,12 @@ one_view(struct stream *s, const unsigned char *key, uint32_t id)
 	int rc = peek_view(s->p, key, s->key_bytes, &v);
 
 	if (rc != 0) {
-		count(s, rc, NULL, id);
+		load_worker_count(s, rc, NULL, id);
 		return;
 	}
 	bool right = v.len == s->l->o->value_bytes && payload_ok(v.data, v.len, id);
 	if (peek_view_valid(s->p, &v) != 1) {
-		count(s, -EAGAIN, NULL, id);
+		load_worker_count(s, -EAGAIN, NULL, id);
 		return;
 	}
 	s->res->n.ops++;
@@ -113,7 +113,7 @@ one_view(struct stream *s, const unsigned char *key, uint32_t id)
 }
 
 static void
-one(struct stream *s)
+load_worker_op(struct stream *s)
 {
 	const unsigned char *key = s->keys + s->at * s->key_bytes;
 	uint32_t id = s->ids[s->at];
@@ -124,7 +124,7 @@ one(struct stream *s)
 	else if (s->l->kind == LOAD_VIEW)
 		one_view(s, key, id);
 	else
-		count(s, peek_get(s->p, key, s->key_bytes, s->values, s->l->o->value_bytes), s->values, id);
+		load_worker_count(s, peek_get(s->p, key, s->key_bytes, s->values, s->l->o->value_bytes), s->values, id);
 }
 
 static void
@@ -137,15 +137,15 @@ one_batch(struct stream *s)
 		    .buf = s->values + i * vb, .buf_cap = vb};
 	peek_mget(s->p, s->ops, n);
 	for (uint64_t i = 0; i < n; i++)
-		count(s, s->ops[i].result, s->ops[i].buf, s->ids[s->at + i]);
+		load_worker_count(s, s->ops[i].result, s->ops[i].buf, s->ids[s->at + i]);
 	s->at = s->at + n == s->n_ring ? 0 : s->at + n;
 }
 
 /* Lasts until the clock says so. */
 static void
-loop(struct stream *s, uint64_t end_ns)
+load_worker_loop(struct stream *s, uint64_t end_ns)
 {
-	void (*step)(struct stream *) = s->l->kind == LOAD_MGET ? one_batch : one;
+	void (*step)(struct stream *) = s->l->kind == LOAD_MGET ? one_batch : load_worker_op;
 	uint64_t now_ns;
 
 	do {
@@ -180,7 +180,7 @@ load_worker(struct load *l, unsigned idx)
 		sched_yield();
 	if (rc == 0) {
 		uint64_t begin_ns = timer_clock_ns();
-		loop(&s, begin_ns + (uint64_t)(l->o->seconds * 1e9));
+		load_worker_loop(&s, begin_ns + (uint64_t)(l->o->seconds * 1e9));
 		if (s.setter.queued && setter_flush(&s.setter) != 0)
 			s.res->n.failed++;
 		s.res->seconds = (double)(timer_clock_ns() - begin_ns) / 1e9;

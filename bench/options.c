@@ -77,7 +77,7 @@ options_help(unsigned group)
 }
 
 static bool
-take(const struct row *row, const char *arg, struct options *o)
+options_take(const struct row *row, const char *arg, struct options *o)
 {
 	char *field = (char *)o + row->at, *after;
 	const char *end = "";
@@ -137,7 +137,7 @@ options_parse(int argc, char **argv, unsigned group, struct options *ret)
 		for (size_t i = 0; i < N_ROWS && row == NULL; i++)
 			if ((rows[i].commands & group) != 0 && (c == FIRST_LONG + (int)i || c == rows[i].letter))
 				row = &rows[i];
-		if (row == NULL || !take(row, optarg, ret)) {
+		if (row == NULL || !options_take(row, optarg, ret)) {
 			fprintf(stderr, "peekbench: --%s doesn't take '%s'\n", row != NULL ? row->name : "?", optarg);
 			return -1;
 		}

@@ -20,7 +20,7 @@ static const struct command {
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void
-usage(void)
+peekbench_usage(void)
 {
 	printf("usage: peekbench COMMAND [options]; peekbench COMMAND --help\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
@@ -28,13 +28,13 @@ usage(void)
 }
 
 static int
-run(int argc, char **argv)
+peekbench_run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 	struct options o;
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-		usage();
+		peekbench_usage();
 		return argc > 1 ? 0 : 2;
 	}
 	if (strcmp(name, "--version") == 0) {
@@ -59,7 +59,7 @@ int
 main(int argc, char **argv)
 {
 	descriptor_fill_standard();
-	int status = run(argc, argv);
+	int status = peekbench_run(argc, argv);
 
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return status;

@@ -18,7 +18,7 @@ struct heap {
 };
 
 static void
-place(struct heap *h, uint32_t i, uint32_t key)
+policy_belady_place(struct heap *h, uint32_t i, uint32_t key)
 {
 	h->key[i] = key;
 	h->pos[key] = i;
@@ -26,22 +26,22 @@ place(struct heap *h, uint32_t i, uint32_t key)
 
 /* Moves the key at i to where it belongs. */
 static void
-settle(struct heap *h, uint32_t i)
+policy_belady_settle(struct heap *h, uint32_t i)
 {
 	uint32_t key = h->key[i];
 	uint64_t next = h->next[key];
 
 	while (i > 0 && h->next[h->key[(i - 1) / 2]] < next) {
-		place(h, i, h->key[(i - 1) / 2]);
+		policy_belady_place(h, i, h->key[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
 	for (uint32_t child; (child = 2 * i + 1) < h->n; i = child) {
 		child += child + 1 < h->n && h->next[h->key[child + 1]] > h->next[h->key[child]];
 		if (h->next[h->key[child]] <= next)
 			break;
-		place(h, i, h->key[child]);
+		policy_belady_place(h, i, h->key[child]);
 	}
-	place(h, i, key);
+	policy_belady_place(h, i, key);
 }
 
 static void
@@ -52,15 +52,15 @@ heap_remove(struct heap *h, uint32_t key)
 	h->pos[key] = NOT_HELD;
 	if (i == --h->n)
 		return;
-	place(h, i, h->key[h->n]);
-	settle(h, i);
+	policy_belady_place(h, i, h->key[h->n]);
+	policy_belady_settle(h, i);
 }
 
 static void
 heap_insert(struct heap *h, uint32_t key)
 {
-	place(h, h->n, key);
-	settle(h, h->n++);
+	policy_belady_place(h, h->n, key);
+	policy_belady_settle(h, h->n++);
 }
 
 /* For each request the next one of its key. */
@@ -86,7 +86,7 @@ next_requests(const struct trace *t)
 }
 
 static void
-run(const struct trace *t, uint64_t capacity, bool by_bytes, const uint64_t *next_of, uint64_t *expiry, struct heap *h,
+policy_belady_run(const struct trace *t, uint64_t capacity, bool by_bytes, const uint64_t *next_of, uint64_t *expiry, struct heap *h,
     struct policy_result *res)
 {
 	uint64_t used = 0;
@@ -108,7 +108,7 @@ run(const struct trace *t, uint64_t capacity, bool by_bytes, const uint64_t *nex
 			next = NEVER; /* it will have expired */
 		h->next[r->key] = next;
 		if (held) {
-			settle(h, h->pos[r->key]);
+			policy_belady_settle(h, h->pos[r->key]);
 			continue;
 		}
 		heap_insert(h, r->key);
@@ -137,7 +137,7 @@ policy_belady(const struct trace *t, uint64_t capacity, bool by_bytes, struct po
 	if (next_of != NULL && expiry != NULL && h.key != NULL && h.pos != NULL && h.next != NULL) {
 		for (uint32_t k = 0; k < t->n_keys; k++)
 			h.pos[k] = NOT_HELD;
-		run(t, capacity, by_bytes, next_of, expiry, &h, &res);
+		policy_belady_run(t, capacity, by_bytes, next_of, expiry, &h, &res);
 		*ret = res;
 		rc = 0;
 	}

@@ -36,7 +36,7 @@ weight_of(const struct s3fifo *s, uint32_t key)
 }
 
 static void
-move(struct s3fifo *s, uint32_t key, enum place to)
+policy_s3fifo_move(struct s3fifo *s, uint32_t key, enum place to)
 {
 	struct entry *e = &s->entry[key];
 	uint64_t weight = weight_of(s, key);
@@ -56,13 +56,13 @@ evict_from_small(struct s3fifo *s, uint32_t now_s)
 
 	if (e->hits >= PROMOTE_HITS) {
 		e->hits = 0;
-		move(s, key, MAIN);
+		policy_s3fifo_move(s, key, MAIN);
 		return;
 	}
 	s->evictions += e->expiry > now_s;
-	move(s, key, GHOST);
+	policy_s3fifo_move(s, key, GHOST);
 	while (s->queue[GHOST].weight > s->ghost_max)
-		move(s, s->queue[GHOST].oldest, NOWHERE);
+		policy_s3fifo_move(s, s->queue[GHOST].oldest, NOWHERE);
 }
 
 static void
@@ -73,15 +73,15 @@ evict_from_main(struct s3fifo *s, uint32_t now_s)
 
 	if (e->hits > 0) {
 		e->hits--;
-		move(s, key, MAIN);
+		policy_s3fifo_move(s, key, MAIN);
 		return;
 	}
 	s->evictions += e->expiry > now_s;
-	move(s, key, NOWHERE);
+	policy_s3fifo_move(s, key, NOWHERE);
 }
 
 static bool
-request(struct s3fifo *s, const struct trace_record *r, uint64_t capacity)
+policy_s3fifo_request(struct s3fifo *s, const struct trace_record *r, uint64_t capacity)
 {
 	struct entry *e = &s->entry[r->key];
 	uint64_t weight = weight_of(s, r->key);
@@ -91,7 +91,7 @@ request(struct s3fifo *s, const struct trace_record *r, uint64_t capacity)
 		e->hits = (uint8_t)(e->hits < HITS_MAX ? e->hits + 1 : HITS_MAX);
 		return true;
 	}
-	move(s, r->key, NOWHERE);
+	policy_s3fifo_move(s, r->key, NOWHERE);
 	if (weight > capacity)
 		return false;
 	while (s->queue[SMALL].weight + s->queue[MAIN].weight + weight > capacity) {
@@ -102,7 +102,7 @@ request(struct s3fifo *s, const struct trace_record *r, uint64_t capacity)
 	}
 	e->hits = 0;
 	e->expiry = request_expiry(r);
-	move(s, r->key, remembered ? MAIN : SMALL);
+	policy_s3fifo_move(s, r->key, remembered ? MAIN : SMALL);
 	return false;
 }
 
@@ -124,7 +124,7 @@ policy_s3fifo(const struct trace *t, uint64_t capacity, bool by_bytes, struct po
 		return -ENOMEM;
 	}
 	for (uint64_t i = 0; i < t->n; i++)
-		misses += !request(&s, &t->rec[i], capacity);
+		misses += !policy_s3fifo_request(&s, &t->rec[i], capacity);
 	free(s.links);
 	free(s.entry);
 	*ret = (struct policy_result){.misses = misses, .evictions = s.evictions};

@@ -99,7 +99,7 @@ store_rubbish(struct replay *r)
 }
 
 static void
-request(struct replay *r, const struct trace_record *rec)
+replay_request(struct replay *r, const struct trace_record *rec)
 {
 	unsigned char key[KEY_BYTES];
 	struct peek *p = r->handle;
@@ -128,7 +128,7 @@ request(struct replay *r, const struct trace_record *rec)
 }
 
 static void
-run(struct replay *r)
+replay_turn(struct replay *r)
 {
 	uint32_t begin_s = r->segment.now_s, at_s = 0;
 	uint64_t begin_ns = timer_clock_ns();
@@ -140,7 +140,7 @@ run(struct replay *r)
 			at_s = rec->time_s;
 			own_segment_tick_at(&r->segment, begin_s + at_s);
 		}
-		request(r, rec);
+		replay_request(r, rec);
 	}
 	r->result.seconds = (double)(timer_clock_ns() - begin_ns) / 1e9;
 	store_stats(r->segment.store, &st);
@@ -176,7 +176,7 @@ replay_run(const struct trace *t, const struct replay_conf *conf, struct replay_
 	rc = r.value == NULL ? -ENOMEM : own_segment_add_hints(&r.segment);
 	if (rc == 0 && (rc = own_segment_open(&r.segment, true, &r.handle)) == 0 &&
 	    (rc = own_segment_open(&r.segment, false, &r.deaf)) == 0) {
-		run(&r);
+		replay_turn(&r);
 		*ret = r.result;
 	}
 	peek_close(r.handle);

@@ -27,7 +27,7 @@ hinting_of(const char *name, enum hinting *ret)
 }
 
 static int
-load(const struct options *o, struct trace *ret)
+replay_command_load(const struct options *o, struct trace *ret)
 {
 	if ((o->trace == NULL) == (o->profile == NULL)) {
 		fprintf(stderr, "peekbench replay: give --trace or --profile\n");
@@ -62,7 +62,7 @@ all_bytes(const struct trace *t)
 }
 
 static void
-print(const struct options *o, const struct trace *t, const struct replay_conf *conf, const struct replay_result *r)
+replay_command_print(const struct options *o, const struct trace *t, const struct replay_conf *conf, const struct replay_result *r)
 {
 	double ratio = (double)r->misses / (double)t->n;
 
@@ -84,7 +84,7 @@ print(const struct options *o, const struct trace *t, const struct replay_conf *
 
 /* Misses of the others, and by how many percent peekd has fewer than LRU. */
 static int
-compare(const struct options *o, const struct trace *t, const struct replay_conf *conf, uint64_t own_misses)
+replay_command_compare(const struct options *o, const struct trace *t, const struct replay_conf *conf, uint64_t own_misses)
 {
 	struct policy_result r;
 	uint64_t lru = 0;
@@ -125,14 +125,14 @@ command_replay(const struct options *o)
 		fprintf(stderr, "peekbench replay: give --entries or --bytes; --hints is on, off, lossy or hostile\n");
 		return 2;
 	}
-	if ((status = load(o, &t)) != 0)
+	if ((status = replay_command_load(o, &t)) != 0)
 		return status;
 	if (o->socket != NULL) {
 		int rc = replay_socket(&t, o->socket, &r);
 		if (rc != 0)
 			fprintf(stderr, "peekbench replay: %s: %s\n", o->socket, strerror(-rc));
 		else
-			print(o, &t, &conf, &r);
+			replay_command_print(o, &t, &conf, &r);
 		if (rc == 0 && o->json)
 			puts("}");
 		trace_free(&t);
@@ -150,8 +150,8 @@ command_replay(const struct options *o)
 	else if (rc != 0)
 		fprintf(stderr, "peekbench replay: %s\n", peek_strerror(rc));
 	if (rc == 0) {
-		print(o, &t, &conf, &r);
-		status = o->compare ? compare(o, &t, &conf, r.misses) : 0;
+		replay_command_print(o, &t, &conf, &r);
+		status = o->compare ? replay_command_compare(o, &t, &conf, r.misses) : 0;
 		if (o->json)
 			puts("}");
 		if (r.wrong != 0 || r.refused != 0)

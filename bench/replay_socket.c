@@ -18,7 +18,7 @@
 
 /* Whether the reply in in[0, n) is complete: a line, and for a hit the value, whose length is known, and END. */
 static bool
-complete(const char *in, size_t n, size_t value_len)
+replay_socket_complete(const char *in, size_t n, size_t value_len)
 {
 	const char *lf = memchr(in, '\n', n);
 
@@ -28,7 +28,7 @@ complete(const char *in, size_t n, size_t value_len)
 }
 
 static int
-exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap, size_t value_len, size_t *ret_len)
+replay_socket_exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap, size_t value_len, size_t *ret_len)
 {
 	size_t sent = 0, len = 0;
 
@@ -40,7 +40,7 @@ exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap, size_
 			return -EPIPE;
 		sent += (size_t)n;
 	}
-	while (!complete(in, len, value_len)) {
+	while (!replay_socket_complete(in, len, value_len)) {
 		if (len == in_cap)
 			return -EMSGSIZE;
 		ssize_t n = recv(fd, in + len, in_cap - len, 0);
@@ -55,7 +55,7 @@ exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap, size_
 }
 
 static int
-request(int fd, const struct trace *t, const struct trace_record *r, char *out, char *in, size_t cap, struct replay_result *res)
+replay_socket_request(int fd, const struct trace *t, const struct trace_record *r, char *out, char *in, size_t cap, struct replay_result *res)
 {
 	uint32_t size = t->size_of[r->key], len = size > KEY_BYTES ? size - KEY_BYTES : 0;
 	unsigned char key[KEY_BYTES];
@@ -63,7 +63,7 @@ request(int fd, const struct trace *t, const struct trace_record *r, char *out, 
 
 	payload_key(key, KEY_BYTES, r->key);
 	int k = sprintf(out, "get %.*s\r\n", KEY_BYTES, (const char *)key);
-	int rc = exchange(fd, out, (size_t)k, in, cap, len, &n);
+	int rc = replay_socket_exchange(fd, out, (size_t)k, in, cap, len, &n);
 	if (rc != 0)
 		return rc;
 	if (memcmp(in, "VALUE ", 6) == 0) {
@@ -75,7 +75,7 @@ request(int fd, const struct trace *t, const struct trace_record *r, char *out, 
 	k = sprintf(out, "set %.*s 0 %u %u\r\n", KEY_BYTES, (const char *)key, r->ttl_s, len);
 	payload_value((unsigned char *)out + k, len, r->key, 0);
 	memcpy(out + (size_t)k + len, "\r\n", 2);
-	rc = exchange(fd, out, (size_t)k + len + 2, in, cap, 0, &n);
+	rc = replay_socket_exchange(fd, out, (size_t)k + len + 2, in, cap, 0, &n);
 	if (rc == 0 && memcmp(in, "STORED", 6) != 0)
 		res->too_large++;
 	return rc;
@@ -120,7 +120,7 @@ replay_socket(const struct trace *t, const char *path, struct replay_result *ret
 	uint64_t begin_ns = timer_clock_ns();
 
 	for (uint64_t i = 0; i < t->n && rc == 0; i++)
-		rc = request(fd, t, &t->rec[i], out, in, cap, &res);
+		rc = replay_socket_request(fd, t, &t->rec[i], out, in, cap, &res);
 	res.seconds = (double)(timer_clock_ns() - begin_ns) / 1e9;
 	if (rc == 0)
 		res.memory_bytes = slab_bytes(fd, in, cap);

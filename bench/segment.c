@@ -48,7 +48,7 @@ own_segment_create(const struct own_conf *want, struct own_segment *ret)
 
 	if (hash_seed == 0 && getrandom(&hash_seed, sizeof(hash_seed), 0) != sizeof(hash_seed))
 		hash_seed = (uint64_t)getpid();
-	int r = geometry_plan(want->arena_bytes, want->block_shift, &g);
+	int r = map_plan_geometry(want->arena_bytes, want->block_shift, &g);
 	if (r != 0)
 		return r;
 	snprintf(s.name, sizeof(s.name), "bench-%ld-%u", (long)getpid(), n_created++);

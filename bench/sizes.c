@@ -11,7 +11,7 @@
 
 /* The i-th uniform deviate of a key. */
 static double
-deviate(uint64_t key_id, unsigned i)
+sizes_deviate(uint64_t key_id, unsigned i)
 {
 	return rng_unit_of(rng_mix(rng_mix(key_id * 8 + i) + UINT64_C(0x9e3779b97f4a7c15)));
 }
@@ -43,8 +43,8 @@ log_normal(double u, double v, double median, double sigma)
 static void
 of_etc(uint64_t key_id, struct sizes *ret)
 {
-	ret->key_bytes = clamp_bytes(generalised_extreme(deviate(key_id, 0), 30.7984, 8.20449, 0.078688), 8, 250);
-	ret->value_bytes = clamp_bytes(generalised_pareto(deviate(key_id, 1), 0, 214.476, 0.348238), 1, VALUE_CAP);
+	ret->key_bytes = clamp_bytes(generalised_extreme(sizes_deviate(key_id, 0), 30.7984, 8.20449, 0.078688), 8, 250);
+	ret->value_bytes = clamp_bytes(generalised_pareto(sizes_deviate(key_id, 1), 0, 214.476, 0.348238), 1, VALUE_CAP);
 }
 
 static void
@@ -52,7 +52,7 @@ of_etc_head(uint64_t key_id, struct sizes *ret)
 {
 	/* per 100,000, of the lengths 0 .. 14, which the fit leaves out */
 	static const uint16_t head[] = {536, 47, 17820, 9239, 18, 2740, 65, 606, 23, 837, 837, 8989, 92, 326, 1980};
-	double u = deviate(key_id, 1), sum = 0;
+	double u = sizes_deviate(key_id, 1), sum = 0;
 
 	of_etc(key_id, ret);
 	for (unsigned i = 0; i < sizeof(head) / sizeof(head[0]); i++) {
@@ -62,28 +62,28 @@ of_etc_head(uint64_t key_id, struct sizes *ret)
 			return;
 		}
 	}
-	ret->value_bytes = clamp_bytes(generalised_pareto(deviate(key_id, 2), 15, 214.476, 0.348238), 15, VALUE_CAP);
+	ret->value_bytes = clamp_bytes(generalised_pareto(sizes_deviate(key_id, 2), 15, 214.476, 0.348238), 15, VALUE_CAP);
 }
 
 static void
 of_usr(uint64_t key_id, struct sizes *ret)
 {
-	ret->key_bytes = deviate(key_id, 0) < 0.5 ? 16 : 21;
+	ret->key_bytes = sizes_deviate(key_id, 0) < 0.5 ? 16 : 21;
 	ret->value_bytes = 2;
 }
 
 static void
 of_twitter(uint64_t key_id, struct sizes *ret)
 {
-	ret->key_bytes = clamp_bytes(log_normal(deviate(key_id, 0), deviate(key_id, 1), 38, 0.35), 8, 250);
-	ret->value_bytes = clamp_bytes(log_normal(deviate(key_id, 2), deviate(key_id, 3), 230, 1.2), 1, 65536);
+	ret->key_bytes = clamp_bytes(log_normal(sizes_deviate(key_id, 0), sizes_deviate(key_id, 1), 38, 0.35), 8, 250);
+	ret->value_bytes = clamp_bytes(log_normal(sizes_deviate(key_id, 2), sizes_deviate(key_id, 3), 230, 1.2), 1, 65536);
 }
 
 static void
 of_meta(uint64_t key_id, struct sizes *ret)
 {
-	ret->key_bytes = clamp_bytes(log_normal(deviate(key_id, 0), deviate(key_id, 1), 32, 0.3), 8, 250);
-	ret->value_bytes = clamp_bytes(log_normal(deviate(key_id, 2), deviate(key_id, 3), 157, 1.0), 1, 65536);
+	ret->key_bytes = clamp_bytes(log_normal(sizes_deviate(key_id, 0), sizes_deviate(key_id, 1), 32, 0.3), 8, 250);
+	ret->value_bytes = clamp_bytes(log_normal(sizes_deviate(key_id, 2), sizes_deviate(key_id, 3), 157, 1.0), 1, 65536);
 }
 
 const struct size_mix size_mixes[] = {

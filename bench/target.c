@@ -57,7 +57,7 @@ setter_init(struct setter *s, struct target *t, struct peek *handle, bool queued
 }
 
 static void
-refused(void *arg, const void *key, size_t key_len, int error)
+target_refused(void *arg, const void *key, size_t key_len, int error)
 {
 	(void)key;
 	(void)key_len;
@@ -83,7 +83,7 @@ setter_set(struct setter *s, uint64_t id, uint32_t version)
 		return r == STORE_OK ? 0 : r == STORE_TOO_LARGE ? -EMSGSIZE : -ENOSPC;
 	}
 	if (s->queued)
-		return peek_set_async(s->handle, key, key_bytes, s->value, value_bytes, 0, refused, s);
+		return peek_set_async(s->handle, key, key_bytes, s->value, value_bytes, 0, target_refused, s);
 	return peek_set(s->handle, key, key_bytes, s->value, value_bytes, 0);
 }
 

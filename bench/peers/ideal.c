@@ -44,7 +44,7 @@ tag_of(uint64_t hash)
 }
 
 static inline unsigned
-match(const struct line *l, uint64_t tag)
+ideal_match(const struct line *l, uint64_t tag)
 {
 	const __m128 *w = (const __m128 *)(const void *)l;
 	const __m128i want = _mm_set1_epi32((int)tag);
@@ -57,9 +57,9 @@ match(const struct line *l, uint64_t tag)
 
 /* What is read before l is validated; true: the key's record is in *ret. */
 static inline __attribute__((always_inline)) bool
-look(const struct line *l, uint64_t tag, const void *key, uint32_t kb, size_t rb, const unsigned char **ret)
+ideal_look(const struct line *l, uint64_t tag, const void *key, uint32_t kb, size_t rb, const unsigned char **ret)
 {
-	for (unsigned m = match(l, tag); m != 0; m &= m - 1) {
+	for (unsigned m = ideal_match(l, tag); m != 0; m &= m - 1) {
 		const unsigned char *r = records + (l->slot[__builtin_ctz(m)] & UINT32_MAX) * rb;
 		if (memcmp(r, key, kb) == 0) {
 			*ret = r;
@@ -81,7 +81,7 @@ get_at(uint64_t hash, const void *key, void *value, uint32_t kb, uint32_t vb)
 		bool hit, full;
 		do {
 			seq = atomic_load_explicit(&l->seq, memory_order_acquire);
-			hit = look(l, tag_of(hash), key, kb, rb, &r);
+			hit = ideal_look(l, tag_of(hash), key, kb, rb, &r);
 			if (hit)
 				memcpy(value, r + kb, vb);
 			full = l->slot[SLOTS - 1] != 0;
@@ -106,7 +106,7 @@ get_group(const unsigned char *keys, size_t n, unsigned char *values, uint32_t k
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct line *l = &lines[hash[i] & line_mask];
-		unsigned m = match(l, tag_of(hash[i]));
+		unsigned m = ideal_match(l, tag_of(hash[i]));
 		const unsigned char *r = records + (l->slot[m != 0 ? __builtin_ctz(m) : 0] & UINT32_MAX) * rb;
 		__builtin_prefetch(r);
 		__builtin_prefetch(r + rb - 1);
@@ -129,7 +129,7 @@ set_at(const void *key, const void *value, uint32_t kb, uint32_t vb)
 		unsigned s;
 		uint64_t seq = atomic_load_explicit(&l->seq, memory_order_relaxed);
 
-		if (look(l, tag_of(hash), key, kb, rb, &found)) {
+		if (ideal_look(l, tag_of(hash), key, kb, rb, &found)) {
 			r = records + (found - records);
 			s = SLOTS;
 		} else {

@@ -29,7 +29,7 @@ db_open(void)
 }
 
 static inline bool
-look(const void *key, MDB_val *ret)
+lmdb_look(const void *key, MDB_val *ret)
 {
 	MDB_val k = {.mv_size = peer_conf.key_bytes, .mv_data = (void *)(uintptr_t)key};
 
@@ -43,7 +43,7 @@ db_get(const void *key, void *value)
 	ssize_t len = -1;
 
 	mdb_txn_renew(reader);
-	if (look(key, &v)) {
+	if (lmdb_look(key, &v)) {
 		memcpy(value, v.mv_data, v.mv_size);
 		len = (ssize_t)v.mv_size;
 	}
@@ -61,7 +61,7 @@ db_get_many(const void *keys, size_t n, void *values)
 
 	mdb_txn_renew(reader);
 	for (size_t i = 0; i < n; i++) {
-		if (!look(k + i * peer_conf.key_bytes, &v))
+		if (!lmdb_look(k + i * peer_conf.key_bytes, &v))
 			continue;
 		memcpy(to + i * peer_conf.value_bytes, v.mv_data, v.mv_size);
 		hits++;
@@ -77,7 +77,7 @@ db_view(const void *key, uint64_t *ret_first, uint64_t *ret_last)
 	bool hit;
 
 	mdb_txn_renew(reader);
-	hit = look(key, &v);
+	hit = lmdb_look(key, &v);
 	if (hit) {
 		memcpy(ret_first, v.mv_data, 8);
 		memcpy(ret_last, (char *)v.mv_data + (v.mv_size / 8 - 1) * 8, 8);

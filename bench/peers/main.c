@@ -57,7 +57,7 @@ static const struct option options[] = {
 };
 
 static void
-usage(FILE *to)
+main_usage(FILE *to)
 {
 	fputs("usage: peekbench-peers [options]\n"
 	      "  --keys N          how many (1000000)\n"
@@ -77,7 +77,7 @@ usage(FILE *to)
 }
 
 static uint64_t
-number(const char *arg, uint64_t lo, uint64_t hi)
+main_number(const char *arg, uint64_t lo, uint64_t hi)
 {
 	char *end;
 	unsigned long long v = strtoull(arg, &end, 10);
@@ -91,7 +91,7 @@ number(const char *arg, uint64_t lo, uint64_t hi)
 }
 
 static bool
-listed(const char *list, const char *id)
+main_listed(const char *list, const char *id)
 {
 	size_t n = strlen(id);
 
@@ -113,7 +113,7 @@ start_all(struct report *rep, const char *only, const struct sequences *seqs)
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]) && !stopped; i++) {
 		struct measured *m = &rep->peer[rep->n_peers];
-		if (!listed(only, all[i].id))
+		if (!main_listed(only, all[i].id))
 			continue;
 		if (all[i].peer == NULL) {
 			fprintf(stderr, "skipped: %s (%s)\n", all[i].id, all[i].package);
@@ -148,7 +148,7 @@ remove_dir(const char *dir)
 }
 
 static void
-measure(struct report *rep, unsigned n_rounds, uint64_t n_ops)
+main_measure(struct report *rep, unsigned n_rounds, uint64_t n_ops)
 {
 	for (unsigned round = 0; round < n_rounds + 1; round++) {
 		for (unsigned w = 0; w < N_WORKLOADS; w++) {
@@ -187,22 +187,22 @@ main(int argc, char **argv)
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
-		case 'k': peer_conf.n_keys = number(optarg, 1000, UINT32_MAX / 4); break;
-		case 'b': peer_conf.key_bytes = (uint32_t)number(optarg, 8, 250); break;
-		case 'v': peer_conf.value_bytes = (uint32_t)number(optarg, 8, 65536); break;
-		case 'o': n_ops = number(optarg, 1000, 100000000); break;
-		case 'r': n_rounds = (unsigned)number(optarg, 1, ROUNDS_MAX); break;
+		case 'k': peer_conf.n_keys = main_number(optarg, 1000, UINT32_MAX / 4); break;
+		case 'b': peer_conf.key_bytes = (uint32_t)main_number(optarg, 8, 250); break;
+		case 'v': peer_conf.value_bytes = (uint32_t)main_number(optarg, 8, 65536); break;
+		case 'o': n_ops = main_number(optarg, 1000, 100000000); break;
+		case 'r': n_rounds = (unsigned)main_number(optarg, 1, ROUNDS_MAX); break;
 		case 'z': alpha = strtod(optarg, NULL); break;
 		case 'p': only = optarg; break;
 		case 'd': peer_conf.peekd = optarg; break;
 		case 'j': json = optarg; break;
 		case 'g': data = optarg; break;
-		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 2;
+		case 'h': main_usage(stdout); return 0;
+		default: main_usage(stderr); return 2;
 		}
 	}
 	if (optind != argc || !(alpha > 0 && alpha < 5)) {
-		usage(stderr);
+		main_usage(stderr);
 		return 2;
 	}
 	if (mkdtemp(dir) == NULL || sequences_make(&seqs, n_ops, alpha) != 0) {
@@ -214,7 +214,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	peer_conf.dir = dir;
 	if (start_all(&rep, only, &seqs) > 0)
-		measure(&rep, n_rounds, n_ops);
+		main_measure(&rep, n_rounds, n_ops);
 	for (unsigned i = 0; i < rep.n_peers; i++)
 		run_end(&rep.peer[i].worker);
 	remove_dir(dir);

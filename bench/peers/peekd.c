@@ -92,7 +92,7 @@ pd_set(const void *key, const void *value)
 }
 
 static void
-failed(void *arg, const void *key, size_t key_len, int error)
+peekd_failed(void *arg, const void *key, size_t key_len, int error)
 {
 	(void)arg;
 	(void)key;
@@ -107,7 +107,7 @@ pd_set_many(const void *keys, size_t n, const void *values)
 	n_failed = 0;
 	for (size_t i = 0; i < n; i++) {
 		int rc = peek_set_async(handle, (const char *)keys + i * peer_conf.key_bytes, peer_conf.key_bytes,
-		    (const char *)values + i * peer_conf.value_bytes, peer_conf.value_bytes, 0, failed, NULL);
+		    (const char *)values + i * peer_conf.value_bytes, peer_conf.value_bytes, 0, peekd_failed, NULL);
 		if (rc != 0)
 			return rc;
 	}

@@ -30,7 +30,7 @@ report_add(struct report *rep, unsigned peer_idx, enum workload w, unsigned roun
 }
 
 static int
-ascending(const void *a, const void *b)
+report_ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -38,17 +38,17 @@ ascending(const void *a, const void *b)
 }
 
 static double
-median(double *v, unsigned n)
+report_median(double *v, unsigned n)
 {
 	if (n == 0)
 		return 0;
-	qsort(v, n, sizeof(*v), ascending);
+	qsort(v, n, sizeof(*v), report_ascending);
 	return n % 2 != 0 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
 /* The median over the rounds; of base's time over this one's in the same round, if base is not NULL. 0: not measured. */
 static double
-figure(const struct report *rep, const struct measured *m, enum workload w, const struct measured *base)
+report_figure(const struct report *rep, const struct measured *m, enum workload w, const struct measured *base)
 {
 	double v[ROUNDS_MAX];
 	unsigned n = 0;
@@ -57,11 +57,11 @@ figure(const struct report *rep, const struct measured *m, enum workload w, cons
 		if (m->ns[w][round] > 0 && (base == NULL || base->ns[w][round] > 0))
 			v[n++] = base == NULL ? m->ns[w][round] : m->ns[w][round] / base->ns[w][round];
 	}
-	return median(v, n);
+	return report_median(v, n);
 }
 
 static const struct measured *
-find(const struct report *rep, const char *id)
+report_find(const struct report *rep, const char *id)
 {
 	for (unsigned i = 0; i < rep->n_peers; i++)
 		if (strcmp(rep->peer[i].id, id) == 0)
@@ -70,7 +70,7 @@ find(const struct report *rep, const char *id)
 }
 
 static void
-cell(FILE *to, double v, int places)
+report_cell(FILE *to, double v, int places)
 {
 	if (v > 0)
 		fprintf(to, " %.*f |", places, v);
@@ -79,7 +79,7 @@ cell(FILE *to, double v, int places)
 }
 
 static void
-head(FILE *to, const char *corner)
+report_head(FILE *to, const char *corner)
 {
 	fprintf(to, "| %s |", corner);
 	for (unsigned w = 0; w < N_WORKLOADS; w++)
@@ -91,27 +91,27 @@ head(FILE *to, const char *corner)
 }
 
 static void
-ratios(const struct report *rep, const char *base_id, FILE *to)
+report_ratios(const struct report *rep, const char *base_id, FILE *to)
 {
-	const struct measured *base = find(rep, base_id);
+	const struct measured *base = report_find(rep, base_id);
 
 	if (base == NULL)
 		return;
 	fprintf(to, "\nTime against %s (above 1: slower than it), median of the rounds' ratios:\n\n", base->worker.peer->name);
-	head(to, "");
+	report_head(to, "");
 	for (unsigned i = 0; i < rep->n_peers; i++) {
 		const struct measured *m = &rep->peer[i];
 		if (m == base)
 			continue;
 		fprintf(to, "| %s |", m->worker.peer->name);
 		for (unsigned w = 0; w < N_WORKLOADS; w++)
-			cell(to, figure(rep, m, (enum workload)w, base), 2);
+			report_cell(to, report_figure(rep, m, (enum workload)w, base), 2);
 		fputs("\n", to);
 	}
 }
 
 static void
-machine(FILE *to)
+report_machine(FILE *to)
 {
 	char line[256], model[200] = "unknown processor";
 	struct utsname u;
@@ -129,21 +129,21 @@ machine(FILE *to)
 void
 report_markdown(const struct report *rep, FILE *to)
 {
-	machine(to);
+	report_machine(to);
 	fprintf(to, "%llu keys of %u bytes, values of %u bytes; nanoseconds an operation, median of %u interleaved rounds\n\n",
 	    (unsigned long long)peer_conf.n_keys, peer_conf.key_bytes, peer_conf.value_bytes, rep->n_rounds);
-	head(to, "");
+	report_head(to, "");
 	for (unsigned i = 0; i < rep->n_peers; i++) {
 		const struct measured *m = &rep->peer[i];
 		fprintf(to, "| %s |", m->worker.peer->name);
 		for (unsigned w = 0; w < N_WORKLOADS; w++) {
-			double ns = figure(rep, m, (enum workload)w, NULL);
-			cell(to, ns, ns < 100 ? 1 : 0);
+			double ns = report_figure(rep, m, (enum workload)w, NULL);
+			report_cell(to, ns, ns < 100 ? 1 : 0);
 		}
 		fputs("\n", to);
 	}
-	ratios(rep, "peekd", to);
-	ratios(rep, "ideal", to);
+	report_ratios(rep, "peekd", to);
+	report_ratios(rep, "ideal", to);
 	fputs("\n", to);
 	for (unsigned i = 0; i < rep->n_peers; i++)
 		fprintf(to, "- %s: %s\n", rep->peer[i].worker.peer->name, rep->peer[i].worker.peer->about);
@@ -154,7 +154,7 @@ report_markdown(const struct report *rep, FILE *to)
 void
 report_json(const struct report *rep, FILE *to)
 {
-	const struct measured *ideal = find(rep, "ideal");
+	const struct measured *ideal = report_find(rep, "ideal");
 
 	fprintf(to, "{\"keys\":%llu,\"key_bytes\":%u,\"value_bytes\":%u,\"rounds\":%u,\"unit\":\"ns\",\"peers\":[",
 	    (unsigned long long)peer_conf.n_keys, peer_conf.key_bytes, peer_conf.value_bytes, rep->n_rounds);
@@ -163,7 +163,7 @@ report_json(const struct report *rep, FILE *to)
 		fprintf(to, "%s{\"id\":\"%s\",\"name\":\"%s\",\"wrong\":%llu,\"missed\":%llu", i > 0 ? "," : "", m->id,
 		    m->worker.peer->name, (unsigned long long)m->wrong, (unsigned long long)m->missed);
 		for (unsigned w = 0; w < N_WORKLOADS; w++) {
-			double ns = figure(rep, m, (enum workload)w, NULL), ratio = ideal != NULL ? figure(rep, m, (enum workload)w, ideal) : 0;
+			double ns = report_figure(rep, m, (enum workload)w, NULL), ratio = ideal != NULL ? report_figure(rep, m, (enum workload)w, ideal) : 0;
 			if (ns > 0)
 				fprintf(to, ",\"%s\":%.2f", workload_names[w], ns);
 			if (ratio > 0)
@@ -185,7 +185,7 @@ report_data(const struct report *rep, FILE *to)
 	for (unsigned i = 0; i < rep->n_peers; i++) {
 		fprintf(to, "%s", rep->peer[i].worker.peer->name);
 		for (unsigned w = 0; w < N_WORKLOADS; w++) {
-			double ns = figure(rep, &rep->peer[i], (enum workload)w, NULL);
+			double ns = report_figure(rep, &rep->peer[i], (enum workload)w, NULL);
 			if (ns > 0)
 				fprintf(to, "\t%.2f", ns);
 			else

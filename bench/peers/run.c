@@ -206,7 +206,7 @@ two_readers(uint64_t n, struct run_reply *r)
 }
 
 static struct run_reply
-execute(const struct command *c)
+run_execute(const struct command *c)
 {
 	struct run_reply r = {0};
 	uint64_t begin_ns = timer_clock_ns();
@@ -227,7 +227,7 @@ execute(const struct command *c)
 }
 
 static int
-fill(void)
+run_fill(void)
 {
 	unsigned char *keys = malloc((size_t)BATCH * peer_conf.key_bytes);
 
@@ -258,7 +258,7 @@ fill(void)
 }
 
 static _Noreturn void
-serve(int from, int to)
+run_serve(int from, int to)
 {
 	struct run_reply r = {0};
 	struct command c;
@@ -267,9 +267,9 @@ serve(int from, int to)
 	r.error = values == NULL ? -ENOMEM : peer->open();
 	bool opened = r.error == 0;
 	if (opened)
-		r.error = fill();
+		r.error = run_fill();
 	while (write(to, &r, sizeof(r)) == sizeof(r) && read(from, &c, sizeof(c)) == sizeof(c))
-		r = execute(&c);
+		r = run_execute(&c);
 	if (opened && peer->close != NULL)
 		peer->close();
 	_exit(0);
@@ -300,7 +300,7 @@ run_start(struct worker *w, struct peer *p, const struct sequences *s)
 				close(fd); /* the other peers' pipes */
 		peer = p;
 		seqs = s;
-		serve(down[0], up[1]);
+		run_serve(down[0], up[1]);
 	}
 	close(down[0]);
 	close(up[1]);

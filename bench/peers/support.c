@@ -59,7 +59,7 @@ pool_give(void *record)
 }
 
 static int
-dial(const char *path)
+support_dial(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -89,7 +89,7 @@ server_start(const char *const argv[], const char *path, int *ret_fd)
 	}
 	for (int tries = 0; tries < 500; tries++) {
 		struct timespec nap = {.tv_nsec = 10000000};
-		if ((*ret_fd = dial(path)) >= 0)
+		if ((*ret_fd = support_dial(path)) >= 0)
 			return pid;
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return -1;

@@ -45,7 +45,7 @@ static struct stream in[N_SERVERS];
 static double ns[N_LOADS][N_SERVERS][ROUNDS_MAX];
 
 static void
-die(const char *what)
+sockets_die(const char *what)
 {
 	fprintf(stderr, "peekbench-sockets: %s\n", what);
 	exit(1);
@@ -66,23 +66,23 @@ take_replies(struct stream *s, const struct load *l)
 	for (unsigned i = 0; i < l->n; i++) {
 		const char *line = stream_line(s, &len);
 		if (line == NULL)
-			die("the server hung up");
+			sockets_die("the server hung up");
 		if (l->kind == LOAD_SET) {
 			if (len != 6 || memcmp(line, "STORED", 6) != 0)
-				die("a set was refused");
+				sockets_die("a set was refused");
 			continue;
 		}
 		if (len < 6 || memcmp(line, "VALUE ", 6) != 0 || stream_bytes(s, VALUE + 2) == NULL)
-			die("a get missed");
+			sockets_die("a get missed");
 		if (l->kind == LOAD_GET && ((line = stream_line(s, &len)) == NULL || len != 3))
-			die("no END");
+			sockets_die("no END");
 	}
 	if (l->kind == LOAD_MULTIGET && (stream_line(s, &len) == NULL || len != 3))
-		die("no END");
+		sockets_die("no END");
 }
 
 static void
-run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
+sockets_run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
 {
 	static char out[PIPELINE * (KEY_BYTES + VALUE + 64)], value[VALUE];
 	uint64_t id = 1, begin_ns;
@@ -111,14 +111,14 @@ run(struct stream *s, const struct load *l, uint64_t n_ops, double *ret_ns)
 		if (l->kind == LOAD_MULTIGET)
 			p = mempcpy(p, "\r\n", 2);
 		if (server_send(s->fd, out, (size_t)(p - out)) != 0)
-			die("the server hung up");
+			sockets_die("the server hung up");
 		take_replies(s, l);
 	}
 	*ret_ns = (double)(timer_clock_ns() - begin_ns) / (double)n_ops;
 }
 
 static void
-fill(struct stream *s)
+sockets_fill(struct stream *s)
 {
 	char out[512];
 	size_t len;
@@ -128,7 +128,7 @@ fill(struct stream *s)
 		p = put_key(p, id);
 		p += sprintf(p, " 0 0 %d\r\n%0*d\r\n", VALUE, VALUE, 7);
 		if (server_send(s->fd, out, (size_t)(p - out)) != 0 || stream_line(s, &len) == NULL || len != 6)
-			die("a server takes no keys");
+			sockets_die("a server takes no keys");
 	}
 }
 
@@ -141,7 +141,7 @@ by_value(const void *x, const void *y)
 }
 
 static double
-median(const double *v, unsigned n)
+sockets_median(const double *v, unsigned n)
 {
 	double sorted[ROUNDS_MAX];
 
@@ -159,9 +159,9 @@ main(int argc, char **argv)
 	pid_t pid[N_SERVERS];
 
 	if (argc < 2 || n_rounds == 0 || n_rounds > ROUNDS_MAX)
-		die("usage: peekbench-sockets PEEKD [ROUNDS [OPS]]");
+		sockets_die("usage: peekbench-sockets PEEKD [ROUNDS [OPS]]");
 	if (mkdtemp(dir) == NULL)
-		die("no private folder");
+		sockets_die("no private folder");
 	for (unsigned s = 0; s < N_SERVERS; s++)
 		snprintf(path[s], sizeof(path[s]), "%s/%u.sock", dir, s);
 	snprintf(name, sizeof(name), "bench-sockets-%d", (int)getpid());
@@ -171,20 +171,20 @@ main(int argc, char **argv)
 	pid[SERVER_MEMCACHED] = server_start(memcached, path[SERVER_MEMCACHED], &in[SERVER_MEMCACHED].fd);
 	for (unsigned s = 0; s < N_SERVERS; s++) {
 		if (pid[s] < 0)
-			die(s == SERVER_PEEKD ? "peekd doesn't start" : "memcached doesn't start (Debian: memcached)");
-		fill(&in[s]);
+			sockets_die(s == SERVER_PEEKD ? "peekd doesn't start" : "memcached doesn't start (Debian: memcached)");
+		sockets_fill(&in[s]);
 	}
 	for (unsigned r = 0; r < n_rounds; r++)
 		for (unsigned l = 0; l < N_LOADS; l++)
 			for (unsigned s = 0; s < N_SERVERS; s++) /* who begins takes turns */
-				run(&in[(s + r) % N_SERVERS], &loads[l], n_ops, &ns[l][(s + r) % N_SERVERS][r]);
+				sockets_run(&in[(s + r) % N_SERVERS], &loads[l], n_ops, &ns[l][(s + r) % N_SERVERS][r]);
 	printf("| ns an operation, median of %u rounds | %s | %s | times as fast |\n|---|---|---|---|\n", n_rounds, names[0], names[1]);
 	for (unsigned l = 0; l < N_LOADS; l++) {
 		double ratio[ROUNDS_MAX];
 		for (unsigned r = 0; r < n_rounds; r++)
 			ratio[r] = ns[l][SERVER_MEMCACHED][r] / ns[l][SERVER_PEEKD][r];
-		printf("| %s | %.0f | %.0f | %.2f |\n", loads[l].name, median(ns[l][SERVER_PEEKD], n_rounds),
-		    median(ns[l][SERVER_MEMCACHED], n_rounds), median(ratio, n_rounds));
+		printf("| %s | %.0f | %.0f | %.2f |\n", loads[l].name, sockets_median(ns[l][SERVER_PEEKD], n_rounds),
+		    sockets_median(ns[l][SERVER_MEMCACHED], n_rounds), sockets_median(ratio, n_rounds));
 	}
 	for (unsigned s = 0; s < N_SERVERS; s++) {
 		server_end(pid[s]);

@@ -16,7 +16,7 @@
 
 enum { CTL_OK, CTL_REFUSED, CTL_ERROR }; /* exit statuses; 1: not found, not stored, not allowed */
 
-struct conn;
+struct control;
 
 struct ctl {
 	/* common options */
@@ -34,10 +34,10 @@ struct ctl {
 	char **args;
 	/* opened when a command first needs them; main closes them */
 	struct peek *peek;
-	struct conn *conn;
+	struct control *conn;
 };
 
-#define COMMAND(id, name, args_min, args_max, options, args, help) int cmd_##id(struct ctl *c);
+#define COMMAND(id, name, args_min, args_max, options, args, help) int ctl_cmd_##id(struct ctl *c);
 #include "ctl/commands.def"
 #undef COMMAND
 
@@ -104,24 +104,24 @@ int ctl_broken(int error);
 /* ---- output.c ------------------------------------------------------------------------------------------------------ */
 
 /* Fields of one record: a line each, or a JSON object. */
-struct record {
+struct output {
 	bool json;
 	bool begun;
 	int width; /* of the names' column */
 };
-void record_begin(struct record *r, bool json, int width);
-void record_u64(struct record *r, const char *field, uint64_t value);
-void record_i64(struct record *r, const char *field, int64_t value);
-void record_bool(struct record *r, const char *field, bool value);
-void record_null(struct record *r, const char *field);
-void record_text(struct record *r, const char *field, const char *value);
+void output_begin(struct output *r, bool json, int width);
+void output_u64(struct output *r, const char *field, uint64_t value);
+void output_i64(struct output *r, const char *field, int64_t value);
+void output_bool(struct output *r, const char *field, bool value);
+void output_null(struct output *r, const char *field);
+void output_text(struct output *r, const char *field, const char *value);
 /* Any bytes; in JSON as field, or as field_base64 where they are no UTF-8. */
-void record_bytes(struct record *r, const char *field, const void *bytes, size_t n);
-/* A key as field "key": with -x, its \xHH; else as record_bytes. */
-void record_key(struct record *r, const struct ctl *c, struct wire_str key);
+void output_bytes(struct output *r, const char *field, const void *bytes, size_t n);
+/* A key as field "key": with -x, its \xHH; else as output_bytes. */
+void output_key(struct output *r, const struct ctl *c, struct wire_str key);
 /* A number where it looks like one. */
-void record_guess(struct record *r, const char *field, const char *value, size_t value_len);
-void record_end(struct record *r);
+void output_guess(struct output *r, const char *field, const char *value, size_t value_len);
+void output_end(struct output *r);
 
 /* ---- escape.c ------------------------------------------------------------------------------------------------------ */
 
@@ -140,7 +140,7 @@ struct shown ctl_shown(const struct wire_str *key);
  * Bytes for a terminal: as \xHH what is no printable ASCII, and the backslash.
  * escape_byte: of one byte at to, which has room for 4 and a NUL; the length.
  */
-void print_escaped(FILE *to, const void *bytes, size_t n);
+void output_escaped(FILE *to, const void *bytes, size_t n);
 size_t escape_byte(char *to, unsigned char byte);
 
 /*

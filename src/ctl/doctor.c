@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/doctor.h"
 #include "ctl/orphan.h"
 
@@ -41,7 +41,7 @@ check_segment(struct findings *f, struct ctl *c)
 	char path[128], names[128], advice[256];
 
 	if (!map_name_ok(c->name)) {
-		finding(f, FINDING_BAD, "segment", "A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
+		finding_print(f, FINDING_BAD, "segment", "A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
 		    "\"%s\" can't name an instance", c->name);
 		return false;
 	}
@@ -50,12 +50,12 @@ check_segment(struct findings *f, struct ctl *c)
 		int error = errno;
 		char how[320];
 		if (error == ENOENT && orphan_find(c, how, sizeof(how))) {
-			finding(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
+			finding_print(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
 			return false;
 		}
 		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: %s",
 		    ctl_how_to_start(c->name, &start));
-		finding(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
+		finding_print(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
 		return false;
 	}
 	names_of(&st, names, sizeof(names));
@@ -82,16 +82,16 @@ check_segment(struct findings *f, struct ctl *c)
 		what = peek_strerror(error);
 	}
 	bool ok = error == 0 || error == -EPROTO || error == -EBADMSG;
-	finding(f, ok ? FINDING_OK : FINDING_BAD, "permissions", advice[0] != '\0' ? advice : NULL, "%s: %s, mode %04o; it %s", path, names,
+	finding_print(f, ok ? FINDING_OK : FINDING_BAD, "permissions", advice[0] != '\0' ? advice : NULL, "%s: %s, mode %04o; it %s", path, names,
 	    (unsigned)st.st_mode & 07777, what);
 	if (!ok)
 		return false;
 	if (error == -EPROTO)
-		finding(f, FINDING_BAD, "layout",
+		finding_print(f, FINDING_BAD, "layout",
 		    "Install the same version of peekd, peekctl and libpeek, and start the daemon again: readers follow.",
 		    "the daemon that wrote the segment is of another build than peekctl %s", peek_version());
 	else if (error == -EBADMSG)
-		finding(f, FINDING_BAD, "layout", "A daemon that starts sets it aside and makes a new one.", "the segment is damaged");
+		finding_print(f, FINDING_BAD, "layout", "A daemon that starts sets it aside and makes a new one.", "the segment is damaged");
 	return error == 0;
 }
 
@@ -101,7 +101,7 @@ check_layout(struct findings *f, const struct look *l)
 	const struct header *h = l->map.header;
 	bool retired = look_retired(l);
 
-	finding(f, retired ? FINDING_WARN : FINDING_OK, "layout", "It has no successor, and its keys are gone: start the daemon.",
+	finding_print(f, retired ? FINDING_WARN : FINDING_OK, "layout", "It has no successor, and its keys are gone: start the daemon.",
 	    "version %" PRIu64 ", generation %" PRIu64 "%s; %" PRIu64 " MiB for items", word_load_rlx(&h->version), l->map.generation,
 	    retired ? ", retired" : "", l->map.arena_bytes >> 20);
 }
@@ -135,11 +135,11 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 
 	if (pid == 0) {
 		snprintf(advice, sizeof(advice), "Reads go on. To start it: %s", ctl_how_to_start(c->name, &start));
-		finding(f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
+		finding_print(f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
 		return false;
 	}
 	if (silent <= CLOCK_SILENT_MS) {
-		finding(f, FINDING_OK, "heartbeat", NULL, "%" PRIu64 " ms ago, process %" PRIu64, silent, pid);
+		finding_print(f, FINDING_OK, "heartbeat", NULL, "%" PRIu64 " ms ago, process %" PRIu64, silent, pid);
 		return true;
 	}
 	char state = process_state(pid);
@@ -151,7 +151,7 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 		snprintf(advice, sizeof(advice),
 		    "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
 		    pid, state);
-	finding(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s", silent / 1000, silent % 1000 / 100);
+	finding_print(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s", silent / 1000, silent % 1000 / 100);
 	return false;
 }
 
@@ -162,12 +162,12 @@ check_clock(struct findings *f, const struct look *l)
 	int64_t apart = ours > theirs ? ours - theirs : theirs - ours, now = (int64_t)time(NULL);
 
 	if (apart > 2) {
-		finding(f, FINDING_BAD, "clock", "Items expire at the wrong time in one of them. Are they on one host, and is /proc mounted here?",
+		finding_print(f, FINDING_BAD, "clock", "Items expire at the wrong time in one of them. Are they on one host, and is /proc mounted here?",
 		    "the daemon's clock and this process's are %" PRId64 " s apart", apart);
 		return;
 	}
 	int64_t started = (int64_t)word_load_rlx(&l->map.header->writer_started_unix_s);
-	finding(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock", "Times to live given as dates count by it: look at the host's NTP client.",
+	finding_print(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock", "Times to live given as dates count by it: look at the host's NTP client.",
 	    started > now + 2 ? "the wall clock was set back behind the daemon's start" : "the daemon's clock and this process's agree");
 }
 
@@ -182,29 +182,29 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 
 	if (path == NULL && peek_status(c->peek, &status) == 0)
 		path = status.socket_path;
-	int error = conn_open(path != NULL ? path : "", c->timeout_ms, &c->conn);
+	int error = control_open(path != NULL ? path : "", c->timeout_ms, &c->conn);
 	if (error != 0) {
 		snprintf(advice, sizeof(advice), "%s", error == -EACCES ? "Its mode and group decide who may: settings unix_mask and group."
 		    : "Writes need it, reads don't. Is it removed, or in another mount namespace? Starting the daemon again makes it anew.");
-		finding(f, FINDING_BAD, "socket", advice, "%s: %s", path, strerror(-error));
+		finding_print(f, FINDING_BAD, "socket", advice, "%s: %s", path, strerror(-error));
 		return;
 	}
-	error = conn_ask(c->conn, &re, "version");
+	error = control_ask(c->conn, &re, "version");
 	if (error == 0 && (re.code == WIRE_RE_ERROR || re.code == WIRE_RE_SERVER_ERROR) && re.rest.len > 0) {
 		bool full = ctl_is_full(&re);
-		finding(f, full ? FINDING_WARN : FINDING_BAD, "socket",
+		finding_print(f, full ? FINDING_WARN : FINDING_BAD, "socket",
 		    full ? FULL_ADVICE : "The daemon's settings access_* say who may what.",
 		    "%s: the daemon says: %.*s", path, (int)re.rest.len, re.rest.p);
 		return;
 	}
 	if (error != 0 || re.code != WIRE_RE_VERSION) {
-		finding(f, FINDING_BAD, "socket", "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
+		finding_print(f, FINDING_BAD, "socket", "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
 		    error != 0 ? strerror(-error) : "another answer than a version");
 		return;
 	}
-	finding(f, FINDING_OK, "socket", NULL, "%s answers", path);
+	finding_print(f, FINDING_OK, "socket", NULL, "%s answers", path);
 	bool same = re.rest.len == strlen(peek_version()) && memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
-	finding(f, same ? FINDING_OK : FINDING_WARN, "versions", "They understand each other; start the daemon again to have the newer one.",
+	finding_print(f, same ? FINDING_OK : FINDING_WARN, "versions", "They understand each other; start the daemon again to have the newer one.",
 	    "daemon %.*s, peekctl and its libpeek %s", (int)re.rest.len, re.rest.p, peek_version());
 	doctor_settings(f, c, c->socket == NULL ? path : NULL, ret_huge_pages_off);
 }
@@ -219,8 +219,8 @@ check_snapshot(struct findings *f, struct ctl *c)
 
 	if (c->conn == NULL)
 		return;
-	int error = conn_ask(c->conn, &re, "stats snapshot");
-	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = conn_reply(c->conn, &re)) {
+	int error = control_ask(c->conn, &re, "stats snapshot");
+	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = control_reply(c->conn, &re)) {
 		const struct wire_str *name = &re.arg[0], *value = &re.arg[1];
 		if (name->len == 5 && memcmp(name->p, "state", 5) == 0)
 			failed = value->len == 6 && memcmp(value->p, "failed", 6) == 0;
@@ -228,7 +228,7 @@ check_snapshot(struct findings *f, struct ctl *c)
 			snprintf(words, sizeof(words), "%.*s", (int)(re.rest.p + re.rest.len - value->p), value->p);
 	}
 	if (failed)
-		finding(f, FINDING_WARN, "snapshot", "The daemon's log says more. Mend it, and peekctl save FILE once.",
+		finding_print(f, FINDING_WARN, "snapshot", "The daemon's log says more. Mend it, and peekctl save FILE once.",
 		    "the last one failed: %s", words);
 }
 
@@ -236,7 +236,7 @@ check_snapshot(struct findings *f, struct ctl *c)
 
 /* Requests over the socket, as far as they are counted by their kinds. */
 static uint64_t
-requests(const struct look *l)
+doctor_requests(const struct look *l)
 {
 	static const enum shm_stat kinds[] = {SHM_STAT_CMD_GET, SHM_STAT_CMD_SET, SHM_STAT_CMD_TOUCH,
 	    SHM_STAT_DELETE_HITS, SHM_STAT_DELETE_MISSES, SHM_STAT_INCR_HITS, SHM_STAT_INCR_MISSES,
@@ -249,14 +249,14 @@ requests(const struct look *l)
 }
 
 static uint64_t
-stores(const struct look *l)
+doctor_stores(const struct look *l)
 {
 	/* those that are too large are refused before they are counted */
 	return look_stat(l, SHM_STAT_CMD_SET) + look_stat(l, SHM_STAT_STORE_TOO_LARGE);
 }
 
 static uint64_t
-connections(const struct look *l)
+doctor_connections(const struct look *l)
 {
 	return look_stat(l, SHM_STAT_TOTAL_CONNECTIONS) + look_stat(l, SHM_STAT_REJECTED_CONNECTIONS);
 }
@@ -270,25 +270,25 @@ static const struct refusal {
 	uint64_t (*all)(const struct look *l); /* NULL: a note, however many */
 	const char *what, *of, *advice;
 } refusal_rows[] = {
-	{SHM_STAT_STORE_NO_MEMORY, stores, "values refused for lack of room", "stores",
+	{SHM_STAT_STORE_NO_MEMORY, doctor_stores, "values refused for lack of room", "stores",
 	    "Raise memory_limit, or let it evict (disable_evictions)."},
-	{SHM_STAT_STORE_TOO_LARGE, stores, "values refused for their size", "stores", "Raise max_item_size."},
-	{SHM_STAT_REJECTED_CONNECTIONS, connections, "connections refused", "connections",
+	{SHM_STAT_STORE_TOO_LARGE, doctor_stores, "values refused for their size", "stores", "Raise max_item_size."},
+	{SHM_STAT_REJECTED_CONNECTIONS, doctor_connections, "connections refused", "connections",
 	    "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves "
 	    "connections open (peekctl stats conns)."},
-	{SHM_STAT_DENIED, requests, "requests denied for the peer's level", "requests",
+	{SHM_STAT_DENIED, doctor_requests, "requests denied for the peer's level", "requests",
 	    "Settings access_read, access_write and access_admin say who may what."},
-	{SHM_STAT_BAD_REQUESTS, requests, "malformed requests", "requests",
+	{SHM_STAT_BAD_REQUESTS, doctor_requests, "malformed requests", "requests",
 	    "A client speaks another protocol than memcached's text, or has a key or value that it can't send."},
 	{SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
 	    "idle_timeout is shorter than their pauses; they connect anew."},
-	{SHM_STAT_CONN_MEMORY_CLOSED, connections, "clients hung up on for what was kept for them", "connections",
+	{SHM_STAT_CONN_MEMORY_CLOSED, doctor_connections, "clients hung up on for what was kept for them", "connections",
 	    "They ask and don't read what they are answered; or raise conn_memory."},
 	{SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
 	    "The daemon's log says why; peekctl stats snapshot how the last one ended."},
-	{SHM_STAT_CHAIN_EVICTIONS, stores, "items evicted since their bucket's chain was full", "stores",
+	{SHM_STAT_CHAIN_EVICTIONS, doctor_stores, "items evicted since their bucket's chain was full", "stores",
 	    "Somebody may choose keys that collide."},
-	{SHM_STAT_TABLE_REFUSED, stores, "values refused since their bucket's chain was full", "stores",
+	{SHM_STAT_TABLE_REFUSED, doctor_stores, "values refused since their bucket's chain was full", "stores",
 	    "Somebody may choose keys that collide, or /dev/shm has no room for the table."},
 };
 
@@ -306,16 +306,16 @@ check_refusals(struct findings *f, const struct look *l)
 			continue;
 		if (row->all != NULL)
 			snprintf(of, sizeof(of), " (%" PRIu64 " %s)", all, row->of);
-		finding(f, much ? FINDING_WARN : FINDING_NOTE, "refusals", row->advice, "%" PRIu64 " %s since the start%s",
+		finding_print(f, much ? FINDING_WARN : FINDING_NOTE, "refusals", row->advice, "%" PRIu64 " %s since the start%s",
 		    value, row->what, of);
 		n++;
 	}
 	if (n == 0)
-		finding(f, FINDING_OK, "refusals", NULL, "none since the start");
+		finding_print(f, FINDING_OK, "refusals", NULL, "none since the start");
 }
 
 int
-cmd_doctor(struct ctl *c)
+ctl_cmd_doctor(struct ctl *c)
 {
 	struct findings f = {.json = c->json};
 	struct look l;
@@ -324,7 +324,7 @@ cmd_doctor(struct ctl *c)
 	if (check_segment(&f, c)) {
 		int error = look_open(c, &l);
 		if (error != 0) {
-			finding(&f, FINDING_BAD, "layout", "It was replaced this very moment: ask again.", "%s", peek_strerror(error));
+			finding_print(&f, FINDING_BAD, "layout", "It was replaced this very moment: ask again.", "%s", peek_strerror(error));
 			return ctl_flushed(findings_status(&f));
 		}
 		check_layout(&f, &l);

@@ -20,12 +20,12 @@ check_room(struct findings *f, const struct look *l)
 	uint64_t table = look_stat(l, SHM_STAT_N_BUCKETS) * sizeof(struct bucket);
 
 	if (statvfs("/dev/shm", &vfs) != 0) {
-		finding(f, FINDING_WARN, "room", NULL, "/dev/shm: %s", strerror(errno));
+		finding_print(f, FINDING_WARN, "room", NULL, "/dev/shm: %s", strerror(errno));
 		return;
 	}
 	uint64_t size = (uint64_t)vfs.f_blocks * vfs.f_frsize, free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	bool refused = look_stat(l, SHM_STAT_GROWTH_REFUSED) > 0;
-	finding(f, refused ? FINDING_BAD : free_bytes < table ? FINDING_WARN : FINDING_OK, "room",
+	finding_print(f, refused ? FINDING_BAD : free_bytes < table ? FINDING_WARN : FINDING_OK, "room",
 	    "The memory for items is there, but the table beside it grows with their number: mount -o remount,size=... /dev/shm",
 	    "/dev/shm: %" PRIu64 " of %" PRIu64 " MiB free, the segment has %" PRIu64 "%s", MIB(free_bytes), MIB(size),
 	    MIB(look_stat(l, SHM_STAT_SEGMENT_BYTES)), refused ? "; the table could not grow" : "");
@@ -105,10 +105,10 @@ check_limit(struct findings *f, const struct look *l)
 	snprintf(parts, sizeof(parts), "it has %.1f: segment %.1f, hint page %.1f, private %.1f", IN_MIB(needs), IN_MIB(segment), IN_MIB(hints),
 	    IN_MIB(of_its_own));
 	if (limit >= UINT64_C(1) << 60) { /* how version 1 says that there is none */
-		finding(f, FINDING_OK, "cgroup", NULL, "no memory limit is known for the daemon; in MiB %s", parts);
+		finding_print(f, FINDING_OK, "cgroup", NULL, "no memory limit is known for the daemon; in MiB %s", parts);
 		return;
 	}
-	finding(f, limit < needs ? FINDING_BAD : limit - needs < needs / 16 ? FINDING_WARN : FINDING_OK, "cgroup",
+	finding_print(f, limit < needs ? FINDING_BAD : limit - needs < needs / 16 ? FINDING_WARN : FINDING_OK, "cgroup",
 	    "All of it counts for the daemon's group, and beyond its limit the kernel kills or swaps: raise MemoryMax, or lower memory_limit.",
 	    "the daemon's limit is %" PRIu64 " MiB, and %s", MIB(limit), parts);
 }
@@ -164,22 +164,22 @@ check_huge(struct findings *f, const struct look *l, bool off)
 
 	kernel_says(kernel, sizeof(kernel));
 	if (off) {
-		finding(f, FINDING_OK, "huge pages", NULL, "switched off by the daemon's huge_pages");
+		finding_print(f, FINDING_OK, "huge pages", NULL, "switched off by the daemon's huge_pages");
 		return;
 	}
 	if (all < 2 * LAYOUT_HUGE_BYTES) {
-		finding(f, FINDING_OK, "huge pages", NULL, "the segment is too small for them");
+		finding_print(f, FINDING_OK, "huge pages", NULL, "the segment is too small for them");
 		return;
 	}
 	if (huge < all / 2) {
-		finding(f, FINDING_NOTE, "huge pages",
+		finding_print(f, FINDING_NOTE, "huge pages",
 		    strcmp(kernel, "deny") == 0
 		        ? "echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, and start the daemon again: reads get faster."
 		        : "They need Linux 6.1 and free memory in one piece. Start the daemon again when there is: reads get faster.",
 		    "%" PRIu64 " of %" PRIu64 " MiB are on 2 MiB pages; the kernel's shmem_enabled is \"%s\"", MIB(huge), MIB(all), kernel);
 		return;
 	}
-	finding(f, mapped == 0 ? FINDING_NOTE : FINDING_OK, "huge pages",
+	finding_print(f, mapped == 0 ? FINDING_NOTE : FINDING_OK, "huge pages",
 	    "They may have been split since, under want of memory: start the daemon again.",
 	    "%" PRIu64 " of %" PRIu64 " MiB were put on 2 MiB pages; a reader that touched the first 128 MiB got %" PRIu64 " so", MIB(huge), MIB(all),
 	    MIB(mapped));

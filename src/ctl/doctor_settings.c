@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/doctor.h"
 
 #define UNIT_ADVICE \
@@ -21,7 +21,7 @@ struct wanted {
 };
 
 static void
-take(const struct wire_reply *re, struct wanted *ret)
+doctor_settings_take(const struct wire_reply *re, struct wanted *ret)
 {
 	const struct {
 		const char *name;
@@ -44,18 +44,18 @@ take(const struct wire_reply *re, struct wanted *ret)
 }
 
 static void
-differs(struct findings *f, const char *unit, const char *setting, const char *wanted,
+doctor_settings_differs(struct findings *f, const char *unit, const char *setting, const char *wanted,
     const char *path, const char *is)
 {
 	char advice[320];
 
 	snprintf(advice, sizeof(advice), UNIT_ADVICE, unit);
-	finding(f, FINDING_NOTE, "settings", advice, "%s is \"%s\", but the control socket %s %s",
+	finding_print(f, FINDING_NOTE, "settings", advice, "%s is \"%s\", but the control socket %s %s",
 	    setting, wanted, path, is);
 }
 
 static void
-compare(struct findings *f, const struct wanted *w, const char *path)
+doctor_settings_compare(struct findings *f, const struct wanted *w, const char *path)
 {
 	const struct group *group = w->group[0] != '\0' ? getgrnam(w->group) : NULL;
 	struct stat st, named;
@@ -66,16 +66,16 @@ compare(struct findings *f, const struct wanted *w, const char *path)
 	if (w->unix_mask[0] != '\0' &&
 	    strtoul(w->unix_mask, NULL, 8) != (unsigned long)(st.st_mode & 0777)) {
 		snprintf(is, sizeof(is), "has mode %04o", (unsigned)(st.st_mode & 0777));
-		differs(f, "SocketMode=", "unix_mask", w->unix_mask, path, is);
+		doctor_settings_differs(f, "SocketMode=", "unix_mask", w->unix_mask, path, is);
 	}
 	if (group != NULL && group->gr_gid != st.st_gid) {
 		snprintf(is, sizeof(is), "has group %u", (unsigned)st.st_gid);
-		differs(f, "SocketGroup=", "group", w->group, path, is);
+		doctor_settings_differs(f, "SocketGroup=", "group", w->group, path, is);
 	}
 	if (w->unix_socket[0] == '/' && strcmp(w->unix_socket, path) != 0 &&
 	    (stat(w->unix_socket, &named) != 0 || named.st_dev != st.st_dev ||
 	        named.st_ino != st.st_ino))
-		differs(f, "ListenStream=", "unix_socket", w->unix_socket, path, "is the one it serves");
+		doctor_settings_differs(f, "ListenStream=", "unix_socket", w->unix_socket, path, "is the one it serves");
 }
 
 void
@@ -83,11 +83,11 @@ doctor_settings(struct findings *f, struct ctl *c, const char *path, bool *ret_h
 {
 	struct wanted w = {.unix_socket = ""};
 	struct wire_reply re;
-	int error = conn_ask(c->conn, &re, "stats settings");
+	int error = control_ask(c->conn, &re, "stats settings");
 
-	for (; error == 0 && re.code == WIRE_RE_STAT; error = conn_reply(c->conn, &re))
-		take(&re, &w);
+	for (; error == 0 && re.code == WIRE_RE_STAT; error = control_reply(c->conn, &re))
+		doctor_settings_take(&re, &w);
 	*ret_huge_pages_off = strcmp(w.huge_pages, "off") == 0;
 	if (error == 0 && path != NULL)
-		compare(f, &w, path);
+		doctor_settings_compare(f, &w, path);
 }

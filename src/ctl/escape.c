@@ -37,7 +37,7 @@ escape_byte(char *to, unsigned char byte)
 }
 
 void
-print_escaped(FILE *to, const void *bytes, size_t n)
+output_escaped(FILE *to, const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
 	char text[8] = "";
@@ -53,7 +53,7 @@ print_text(FILE *to, const char *text, size_t n)
 		if (text[i] == '\\')
 			fputc('\\', to);
 		else
-			print_escaped(to, text + i, 1);
+			output_escaped(to, text + i, 1);
 	}
 }
 
@@ -66,7 +66,7 @@ print_value(const void *bytes, size_t n)
 		size_t len = utf8_bytes(p + i, n - i);
 		bool control = (p[i] < 0x20 && p[i] != '\n' && p[i] != '\t') || p[i] == 0x7f;
 		if (len == 0 || control || utf8_is_control(p + i, n - i)) {
-			print_escaped(stdout, p + i, 1);
+			output_escaped(stdout, p + i, 1);
 			i++;
 			continue;
 		}

@@ -16,10 +16,10 @@ findings_status(const struct findings *f)
 }
 
 void
-finding(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
+finding_print(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
 {
 	static const char *const words[] = {"ok", "note", "warn", "bad"};
-	struct record r;
+	struct output r;
 	char found[512];
 	va_list ap;
 
@@ -39,11 +39,11 @@ finding(struct findings *f, enum finding state, const char *check, const char *a
 		}
 		return;
 	}
-	record_begin(&r, true, 0);
-	record_text(&r, "check", check);
-	record_text(&r, "state", words[state]);
-	record_text(&r, "found", found);
+	output_begin(&r, true, 0);
+	output_text(&r, "check", check);
+	output_text(&r, "state", words[state]);
+	output_text(&r, "found", found);
 	if (advice != NULL && state != FINDING_OK)
-		record_text(&r, "advice", advice);
-	record_end(&r);
+		output_text(&r, "advice", advice);
+	output_end(&r);
 }

@@ -18,7 +18,7 @@ struct findings {
 int findings_status(const struct findings *f);
 
 /* advice: what to do; NULL where nothing is. */
-void finding(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
+void finding_print(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -62,7 +62,7 @@ tag_at(struct look *l, uint64_t hint_at)
 }
 
 static void
-sampled(struct hot *h, struct look *l, uint64_t hint_at, double hits)
+hot_sampled(struct hot *h, struct look *l, uint64_t hint_at, double hits)
 {
 	uint32_t tag = tag_at(l, hint_at);
 	struct hot_slot *s = place_of(h->slot, hint_at);
@@ -99,7 +99,7 @@ look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct
 		return;
 	uint64_t grown = hits - seen->hits;
 	for (unsigned i = 0; i < n; i++)
-		sampled(h, l, hint_sample_at(fresh[i]), (double)(grown < HITS_MAX ? grown : HITS_MAX) / n);
+		hot_sampled(h, l, hint_sample_at(fresh[i]), (double)(grown < HITS_MAX ? grown : HITS_MAX) / n);
 	seen->hits = hits;
 }
 
@@ -158,7 +158,7 @@ hot_end(struct hot *h)
 
 /* Older weighs less, and what weighs too little is forgotten: as much as it takes to have room. */
 static void
-fade(struct hot *h, int64_t now_ms)
+hot_fade(struct hot *h, int64_t now_ms)
 {
 	double ms = (double)(now_ms - h->faded_ms), weight = HOT_FADE_MS / (HOT_FADE_MS + ms);
 	float least = SAMPLES_LEAST;
@@ -211,7 +211,7 @@ struct candidate {
 
 /* Best first; no more than all of best. */
 static void
-place(struct candidate *best, unsigned *n, const struct candidate *c)
+hot_place(struct candidate *best, unsigned *n, const struct candidate *c)
 {
 	unsigned at = *n;
 
@@ -226,7 +226,7 @@ place(struct candidate *best, unsigned *n, const struct candidate *c)
 
 /* Its key, if the slot still has the item. */
 static bool
-name(const struct hot *h, struct look *l, const struct hot_slot *s, struct hot_key *ret)
+hot_name(const struct hot *h, struct look *l, const struct hot_slot *s, struct hot_key *ret)
 {
 	uint64_t slot;
 	size_t len;
@@ -252,15 +252,15 @@ hot_best(struct hot *h, struct look *l, int64_t now_ms, struct hot_list *ret)
 	*ret = (struct hot_list){0};
 	if (h->cells == NULL)
 		return;
-	fade(h, now_ms);
+	hot_fade(h, now_ms);
 	ret->n_samples = h->n_samples;
 	ret->hits = h->hits;
 	ret->hits_s = h->ms > 0 ? h->hits * 1000 / h->ms : 0;
 	for (unsigned i = 0; i < SLOTS_CAP; i++) {
 		const struct hot_slot *s = &h->slot[i];
 		if (s->n_samples > 0 && s->hits > 0)
-			place(best, &n, &(struct candidate){s, s->hits * at_least((double)s->n_samples) / (double)s->n_samples});
+			hot_place(best, &n, &(struct candidate){s, s->hits * at_least((double)s->n_samples) / (double)s->n_samples});
 	}
 	for (unsigned i = 0; i < n && ret->n < HOT_ROWS_MAX; i++)
-		ret->n += name(h, l, best[i].slot, &ret->row[ret->n]);
+		ret->n += hot_name(h, l, best[i].slot, &ret->row[ret->n]);
 }

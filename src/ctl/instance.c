@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 #include "ctl/orphan.h"
 #include "shm/map.h"
@@ -136,7 +136,7 @@ ctl_connect(struct ctl *c)
 			return error;
 		path = status.socket_path;
 	}
-	error = conn_open(path, c->timeout_ms, &c->conn);
+	error = control_open(path, c->timeout_ms, &c->conn);
 	switch (error) {
 	case 0:
 		return 0;
@@ -169,17 +169,17 @@ ctl_connect(struct ctl *c)
 
 /* A reader's view of the segment. The daemon isn't asked, so that it works while the daemon hangs. */
 static void
-print_status(struct record *r, const char *name, const struct peek_status *s)
+print_status(struct output *r, const char *name, const struct peek_status *s)
 {
-	record_text(r, "name", name);
-	record_text(r, "socket", s->socket_path);
-	record_bool(r, "daemon_present", s->writer_present != 0);
-	record_i64(r, "daemon_pid", s->writer_pid);
-	record_u64(r, "daemon_silent_ms", s->writer_silent_ms);
-	record_bool(r, "foreign_layout", s->fallback != 0);
-	record_u64(r, "generation", s->generation);
-	record_u64(r, "buckets", s->n_buckets);
-	record_u64(r, "arena_bytes", s->arena_bytes);
+	output_text(r, "name", name);
+	output_text(r, "socket", s->socket_path);
+	output_bool(r, "daemon_present", s->writer_present != 0);
+	output_i64(r, "daemon_pid", s->writer_pid);
+	output_u64(r, "daemon_silent_ms", s->writer_silent_ms);
+	output_bool(r, "foreign_layout", s->fallback != 0);
+	output_u64(r, "generation", s->generation);
+	output_u64(r, "buckets", s->n_buckets);
+	output_u64(r, "arena_bytes", s->arena_bytes);
 }
 
 static int
@@ -203,19 +203,19 @@ no_daemon(const char *name, const struct peek_status *s)
 }
 
 int
-cmd_status(struct ctl *c)
+ctl_cmd_status(struct ctl *c)
 {
 	struct peek_status status;
-	struct record r;
+	struct output r;
 
 	if (ctl_open_segment(c) != 0)
 		return CTL_ERROR;
 	int error = peek_status(c->peek, &status);
 	if (error != 0)
 		return ctl_error("peekctl doctor says more.", "no status: %s", peek_strerror(error));
-	record_begin(&r, c->json, 16);
+	output_begin(&r, c->json, 16);
 	print_status(&r, c->name, &status);
-	record_end(&r);
+	output_end(&r);
 	if (ctl_flushed(CTL_OK) != CTL_OK)
 		return CTL_ERROR;
 	return status.writer_present ? CTL_OK : no_daemon(c->name, &status);
@@ -231,20 +231,20 @@ list_one(void *arg, const char *name, struct peek *p, int error)
 {
 	struct list *l = arg;
 	struct peek_status s = {.socket_path = ""};
-	struct record r;
+	struct output r;
 
 	l->n++;
 	if (p != NULL)
 		error = peek_status(p, &s);
 	if (l->json) {
-		record_begin(&r, true, 0);
+		output_begin(&r, true, 0);
 		if (error == 0)
 			print_status(&r, name, &s);
 		else {
-			record_text(&r, "name", name);
-			record_text(&r, "error", peek_strerror(error));
+			output_text(&r, "name", name);
+			output_text(&r, "error", peek_strerror(error));
 		}
-		record_end(&r);
+		output_end(&r);
 		return;
 	}
 	printf("%-24s ", name);
@@ -261,7 +261,7 @@ list_one(void *arg, const char *name, struct peek *p, int error)
 }
 
 int
-cmd_list(struct ctl *c)
+ctl_cmd_list(struct ctl *c)
 {
 	struct list l = {.json = c->json};
 

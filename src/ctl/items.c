@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 
 /* A number of seconds beyond this counts as a date unless it is sent with a sign. */
@@ -22,10 +22,10 @@ ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *va
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	wire_put_meta(&c->conn->out, verb, key.p, key.len, value_len, flags);
-	int error = conn_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
+	int error = control_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
 	if (error == 0 && value_len >= 0)
-		error = conn_send(c->conn, "\r\n", 2);
-	int answered = conn_reply(c->conn, re); /* a daemon that refused may have hung up while the value was sent */
+		error = control_send(c->conn, "\r\n", 2);
+	int answered = control_reply(c->conn, re); /* a daemon that refused may have hung up while the value was sent */
 	if (answered != 0)
 		return ctl_broken(error != 0 && error != -EPIPE ? error : answered);
 	return CTL_OK;
@@ -50,21 +50,21 @@ write_value(const struct ctl *c, const void *value, size_t len)
 }
 
 static int
-show(const struct ctl *c, struct wire_str key, const void *value, const struct peek_info *info)
+items_show(const struct ctl *c, struct wire_str key, const void *value, const struct peek_info *info)
 {
-	struct record r;
+	struct output r;
 
 	if (!c->json || c->output != NULL)
 		return write_value(c, value, info->value_len);
-	record_begin(&r, true, 0);
-	record_key(&r, c, key);
-	record_u64(&r, "length", info->value_len);
-	record_u64(&r, "flags", info->flags);
-	record_i64(&r, "ttl_s", info->ttl_s);
-	record_u64(&r, "cas", info->cas);
-	record_bool(&r, "stale", info->stale != 0);
-	record_bytes(&r, "value", value, info->value_len);
-	record_end(&r);
+	output_begin(&r, true, 0);
+	output_key(&r, c, key);
+	output_u64(&r, "length", info->value_len);
+	output_u64(&r, "flags", info->flags);
+	output_i64(&r, "ttl_s", info->ttl_s);
+	output_u64(&r, "cas", info->cas);
+	output_bool(&r, "stale", info->stale != 0);
+	output_bytes(&r, "value", value, info->value_len);
+	output_end(&r);
 	return ctl_flushed(CTL_OK);
 }
 
@@ -90,11 +90,11 @@ get_by_socket(struct ctl *c, struct wire_str key)
 	uint64_t ttl_s;
 	if (wire_reply_flag(&re, 't', &token) && wire_u64(token.p, token.len, &ttl_s))
 		info.ttl_s = (int64_t)ttl_s;
-	return show(c, key, re.data, &info);
+	return items_show(c, key, re.data, &info);
 }
 
 int
-cmd_get(struct ctl *c)
+ctl_cmd_get(struct ctl *c)
 {
 	struct peek_info info;
 	struct wire_str key;
@@ -112,7 +112,7 @@ cmd_get(struct ctl *c)
 			return ctl_error(NULL, "no memory for a value of %zu bytes", cap);
 		ssize_t n = peek_get_info(c->peek, key.p, key.len, buf, cap, &info);
 		if (n >= 0) {
-			int status = show(c, key, buf, &info);
+			int status = items_show(c, key, buf, &info);
 			free(buf);
 			return status;
 		}
@@ -180,7 +180,7 @@ put_ttl(char *buf, size_t cap, uint64_t ttl_s)
 }
 
 int
-cmd_set(struct ctl *c)
+ctl_cmd_set(struct ctl *c)
 {
 	static const char *const modes[] = {"set", "add", "replace", "append", "prepend"};
 	char flags[128], ttl[32], *read = NULL;
@@ -218,7 +218,7 @@ cmd_set(struct ctl *c)
 /* ---- the rest -------------------------------------------------------------------------------------------------------- */
 
 int
-cmd_touch(struct ctl *c)
+ctl_cmd_touch(struct ctl *c)
 {
 	struct wire_reply re;
 	struct wire_str key;
@@ -237,11 +237,11 @@ cmd_touch(struct ctl *c)
 }
 
 static int
-arithmetic(struct ctl *c, char mode)
+items_arithmetic(struct ctl *c, char mode)
 {
 	struct wire_reply re;
 	struct wire_str key;
-	struct record r;
+	struct output r;
 	uint64_t delta = 1;
 	char flags[48];
 
@@ -256,9 +256,9 @@ arithmetic(struct ctl *c, char mode)
 	if (re.code != WIRE_RE_VA)
 		return ctl_unhoped(&re, &key);
 	if (c->json) {
-		record_begin(&r, true, 0);
-		record_guess(&r, "value", re.data, re.data_bytes);
-		record_end(&r);
+		output_begin(&r, true, 0);
+		output_guess(&r, "value", re.data, re.data_bytes);
+		output_end(&r);
 	} else {
 		print_text(stdout, re.data, re.data_bytes);
 		putchar('\n');
@@ -267,13 +267,13 @@ arithmetic(struct ctl *c, char mode)
 }
 
 int
-cmd_incr(struct ctl *c)
+ctl_cmd_incr(struct ctl *c)
 {
-	return arithmetic(c, 'I');
+	return items_arithmetic(c, 'I');
 }
 
 int
-cmd_decr(struct ctl *c)
+ctl_cmd_decr(struct ctl *c)
 {
-	return arithmetic(c, 'D');
+	return items_arithmetic(c, 'D');
 }

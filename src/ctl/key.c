@@ -1,7 +1,7 @@
 /*
  * key.c: keys as words of the command line: bytes of any kind.
  *
- * The form is that of print_escaped: \xHH stands for any byte, and for the
+ * The form is that of output_escaped: \xHH stands for any byte, and for the
  * backslash itself, so that what is printed can be read back.
  */
 #include <string.h>
@@ -25,7 +25,7 @@ escaped_byte(const char *p)
 
 /* Decodes in place. The length; SIZE_MAX: a backslash begins no \xHH, and nothing was changed. */
 static size_t
-decode(char *word)
+key_decode(char *word)
 {
 	size_t len = 0;
 
@@ -43,7 +43,7 @@ decode(char *word)
 int
 ctl_word(const struct ctl *c, char *word, struct wire_str *ret)
 {
-	size_t len = c->escape ? decode(word) : strlen(word);
+	size_t len = c->escape ? key_decode(word) : strlen(word);
 
 	if (len == SIZE_MAX)
 		return ctl_error("With -x a backslash begins \\xHH, two hexadecimal digits; itself it is \\x5c.",

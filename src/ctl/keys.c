@@ -33,19 +33,19 @@ compare_entries(const void *a, const void *b)
 static void
 print_json(const struct listing *l, const struct walk_entry *e)
 {
-	struct record r;
+	struct output r;
 
-	record_begin(&r, true, 0);
-	record_key(&r, l->c, (struct wire_str){e->key, (uint32_t)e->key_len});
+	output_begin(&r, true, 0);
+	output_key(&r, l->c, (struct wire_str){e->key, (uint32_t)e->key_len});
 	if (l->items) {
-		record_u64(&r, "length", e->value_len);
+		output_u64(&r, "length", e->value_len);
 		if (e->age_s >= 0)
-			record_i64(&r, "age_s", e->age_s);
-		record_i64(&r, "ttl_s", e->ttl_s);
-		record_u64(&r, "flags", e->flags);
-		record_u64(&r, "cas", e->cas);
+			output_i64(&r, "age_s", e->age_s);
+		output_i64(&r, "ttl_s", e->ttl_s);
+		output_u64(&r, "flags", e->flags);
+		output_u64(&r, "cas", e->cas);
 	}
-	record_end(&r);
+	output_end(&r);
 }
 
 static void
@@ -68,12 +68,12 @@ print_entry(const struct listing *l, const struct walk_entry *e)
 	if (c->null && !c->escape)
 		fwrite(e->key, 1, e->key_len, stdout);
 	else
-		print_escaped(stdout, e->key, e->key_len);
+		output_escaped(stdout, e->key, e->key_len);
 	putchar(c->null ? '\0' : '\n');
 }
 
 static bool
-keep(struct listing *l, const struct walk_entry *e)
+keys_keep(struct listing *l, const struct walk_entry *e)
 {
 	if (l->n_kept == l->cap_kept) {
 		size_t cap = l->cap_kept == 0 ? 1024 : l->cap_kept * 2;
@@ -103,7 +103,7 @@ list_entry(void *arg, const struct walk_entry *e)
 		return 0;
 	}
 	if (c->sort) {
-		if (keep(l, e))
+		if (keys_keep(l, e))
 			return 0;
 		l->walk.failed = ctl_error("Without --sort it takes none.", "no memory to sort %zu keys", l->n_kept);
 		return 1;
@@ -114,7 +114,7 @@ list_entry(void *arg, const struct walk_entry *e)
 }
 
 static int
-finish(struct listing *l, int status)
+keys_finish(struct listing *l, int status)
 {
 	uint64_t limit = l->c->limit != 0 ? l->c->limit : UINT64_MAX;
 
@@ -135,7 +135,7 @@ finish(struct listing *l, int status)
 }
 
 static int
-begin(struct listing *l, struct ctl *c, bool items)
+keys_begin(struct listing *l, struct ctl *c, bool items)
 {
 	*l = (struct listing){.c = c, .items = items};
 	int status = walk_begin(&l->walk, c, c->n_args > 0 ? c->args[0] : NULL);
@@ -147,24 +147,24 @@ begin(struct listing *l, struct ctl *c, bool items)
 }
 
 int
-cmd_keys(struct ctl *c)
+ctl_cmd_keys(struct ctl *c)
 {
 	struct listing l;
 	bool denied;
-	int status = begin(&l, c, false);
+	int status = keys_begin(&l, c, false);
 
 	if (status != CTL_OK)
 		return status;
-	return finish(&l, c->socket != NULL ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk));
+	return keys_finish(&l, c->socket != NULL ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk));
 }
 
 int
-cmd_dump(struct ctl *c)
+ctl_cmd_dump(struct ctl *c)
 {
 	struct peek_status status;
 	struct listing l;
 	bool denied = false;
-	int result = begin(&l, c, true);
+	int result = keys_begin(&l, c, true);
 
 	if (result != CTL_OK)
 		return result;
@@ -176,5 +176,5 @@ cmd_dump(struct ctl *c)
 		fprintf(stderr, "peekctl: reading the segment instead; ages are not in it\n");
 		result = walk_segment(&l.walk);
 	}
-	return finish(&l, result);
+	return keys_finish(&l, result);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/descriptor.h"
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 
 #define COMMON_OPTIONS "nsjthV"
@@ -19,7 +19,7 @@ static const struct command {
 	const char *options, *args, *help;
 	int (*run)(struct ctl *c);
 } commands[] = {
-#define COMMAND(id, name, args_min, args_max, options, args, help) {name, args_min, args_max, options, args, help, cmd_##id},
+#define COMMAND(id, name, args_min, args_max, options, args, help) {name, args_min, args_max, options, args, help, ctl_cmd_##id},
 #include "ctl/commands.def"
 #undef COMMAND
 };
@@ -64,16 +64,16 @@ find_command(const char *name)
 static int
 help_json(const struct command *only)
 {
-	struct record r;
+	struct output r;
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (only != NULL && only != &commands[i])
 			continue;
-		record_begin(&r, true, 0);
-		record_text(&r, "command", commands[i].name);
-		record_text(&r, "args", commands[i].args);
-		record_text(&r, "help", commands[i].help);
-		record_end(&r);
+		output_begin(&r, true, 0);
+		output_text(&r, "command", commands[i].name);
+		output_text(&r, "args", commands[i].args);
+		output_text(&r, "help", commands[i].help);
+		output_end(&r);
 	}
 	return ctl_flushed(CTL_OK);
 }
@@ -111,7 +111,7 @@ ctl_help(const char *name, bool json)
 }
 
 int
-cmd_help(struct ctl *c)
+ctl_cmd_help(struct ctl *c)
 {
 	return ctl_help(c->n_args > 0 ? c->args[0] : NULL, c->json);
 }
@@ -188,7 +188,7 @@ bad_option(int got, const char *word)
 
 /* Fills c and ids (of the options that were given, at most cap - 1). Returns CTL_OK, or the status to exit with. */
 static int
-parse(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
+main_parse_words(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 {
 	struct option longs[N_OPTIONS + 1] = {0};
 	char shorts[64] = ":";
@@ -227,7 +227,7 @@ main(int argc, char **argv)
 	const char *env_name = getenv("PEEK_NAME");
 	struct ctl c = {.name = env_name != NULL ? env_name : "default", .timeout_ms = 5000};
 	char ids[64];
-	int status = parse(&c, argc, argv, ids, sizeof(ids));
+	int status = main_parse_words(&c, argc, argv, ids, sizeof(ids));
 
 	if (status != CTL_OK)
 		return status;
@@ -257,7 +257,7 @@ main(int argc, char **argv)
 				return ctl_error(NULL, "%s has no option --%s", cmd->name, options[i].name);
 	}
 	status = cmd->run(&c);
-	conn_close(c.conn);
+	control_close(c.conn);
 	peek_close(c.peek);
 	return status == CTL_ERROR ? status : ctl_flushed(status);
 }

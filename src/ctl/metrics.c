@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 
 /* What "# HELP" and "# TYPE" said of the samples that follow. */
@@ -14,14 +14,14 @@ struct family {
 };
 
 static struct wire_str
-cut(const char *from, const char *to)
+metrics_cut(const char *from, const char *to)
 {
 	return (struct wire_str){from, (uint32_t)(to - from)};
 }
 
 /* The first byte of [p, end) that is among stops, or end. */
 static const char *
-find(const char *p, const char *end, const char *stops)
+metrics_find(const char *p, const char *end, const char *stops)
 {
 	while (p < end && strchr(stops, *p) == NULL)
 		p++;
@@ -32,13 +32,13 @@ find(const char *p, const char *end, const char *stops)
 static const char *
 print_labels(const char *p, const char *end)
 {
-	struct record r;
+	struct output r;
 	char value[256], name[64];
 
 	printf(",\"labels\":");
-	record_begin(&r, true, 0);
+	output_begin(&r, true, 0);
 	while (p < end && *p != '}') {
-		const char *equals = find(p, end, "=");
+		const char *equals = metrics_find(p, end, "=");
 		size_t len = 0;
 		snprintf(name, sizeof(name), "%.*s", (int)(equals - p), p);
 		for (p = equals + 2; p < end && *p != '"'; p++) {
@@ -47,7 +47,7 @@ print_labels(const char *p, const char *end)
 			if (len < sizeof(value))
 				value[len++] = p[-1] == '\\' && *p == 'n' ? '\n' : *p;
 		}
-		record_bytes(&r, name, value, len);
+		output_bytes(&r, name, value, len);
 		p = p + 1 < end && p[1] == ',' ? p + 2 : p + 1;
 	}
 	putchar('}');
@@ -58,21 +58,21 @@ print_labels(const char *p, const char *end)
 static void
 print_sample(const char *p, const char *end, const struct family *f)
 {
-	struct record r;
-	const char *name_end = find(p, end, "{ ");
+	struct output r;
+	const char *name_end = metrics_find(p, end, "{ ");
 
-	record_begin(&r, true, 0);
-	record_bytes(&r, "name", p, (size_t)(name_end - p));
+	output_begin(&r, true, 0);
+	output_bytes(&r, "name", p, (size_t)(name_end - p));
 	p = name_end < end && *name_end == '{' ? print_labels(name_end + 1, end) : name_end;
 	p += p < end && *p == ' ';
-	size_t len = (size_t)(find(p, end, " ") - p);
+	size_t len = (size_t)(metrics_find(p, end, " ") - p);
 	if (len > 0 && p[len - 1] >= 'A') /* NaN, +Inf */
-		record_null(&r, "value");
+		output_null(&r, "value");
 	else
-		record_guess(&r, "value", p, len);
-	record_bytes(&r, "type", f->type.p, f->type.len);
-	record_bytes(&r, "help", f->help.p, f->help.len);
-	record_end(&r);
+		output_guess(&r, "value", p, len);
+	output_bytes(&r, "type", f->type.p, f->type.len);
+	output_bytes(&r, "help", f->help.p, f->help.len);
+	output_end(&r);
 }
 
 static void
@@ -82,9 +82,9 @@ print_json(const char *text, size_t len)
 	struct family f = {{"", 0}, {"untyped", 7}};
 
 	for (; p < last; p = end + 1) {
-		end = find(p, last, "\n");
-		const char *word = end - p > 7 ? find(p + 7, end, " ") : end;
-		struct wire_str rest = cut(word < end ? word + 1 : end, end);
+		end = metrics_find(p, last, "\n");
+		const char *word = end - p > 7 ? metrics_find(p + 7, end, " ") : end;
+		struct wire_str rest = metrics_cut(word < end ? word + 1 : end, end);
 		if (end - p > 7 && memcmp(p, "# HELP ", 7) == 0)
 			f.help = rest;
 		else if (end - p > 7 && memcmp(p, "# TYPE ", 7) == 0)
@@ -95,13 +95,13 @@ print_json(const char *text, size_t len)
 }
 
 int
-cmd_metrics(struct ctl *c)
+ctl_cmd_metrics(struct ctl *c)
 {
 	struct wire_reply re;
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int error = conn_ask(c->conn, &re, "peek_metrics");
+	int error = control_ask(c->conn, &re, "peek_metrics");
 	if (error != 0)
 		return ctl_broken(error);
 	if (re.code != WIRE_RE_VALUE)
@@ -110,7 +110,7 @@ cmd_metrics(struct ctl *c)
 		print_json(re.data, re.data_bytes);
 	else
 		fwrite(re.data, 1, re.data_bytes, stdout);
-	error = conn_reply(c->conn, &re);
+	error = control_reply(c->conn, &re);
 	if (error != 0)
 		return ctl_broken(error);
 	return ctl_flushed(re.code == WIRE_RE_END ? CTL_OK : ctl_unhoped(&re, NULL));

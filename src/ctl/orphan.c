@@ -10,20 +10,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 
 #define ANSWER_WAIT_MS 500
 
 static bool
-answers(const char *path)
+orphan_answers(const char *path)
 {
-	struct conn *conn;
+	struct control *conn;
 	struct wire_reply re;
 
-	if (conn_open(path, ANSWER_WAIT_MS, &conn) != 0)
+	if (control_open(path, ANSWER_WAIT_MS, &conn) != 0)
 		return false;
-	bool ok = conn_ask(conn, &re, "version") == 0 && re.code == WIRE_RE_VERSION;
-	conn_close(conn);
+	bool ok = control_ask(conn, &re, "version") == 0 && re.code == WIRE_RE_VERSION;
+	control_close(conn);
 	return ok;
 }
 
@@ -33,15 +33,15 @@ find_socket(const struct ctl *c, char *path, size_t cap)
 	const char *session = getenv("XDG_RUNTIME_DIR");
 
 	snprintf(path, cap, "/run/peekd/%s.sock", c->name);
-	if (answers(path))
+	if (orphan_answers(path))
 		return true;
 	snprintf(path, cap, "/tmp/peekd-%u/%s.sock", (unsigned)geteuid(), c->name);
-	if (answers(path))
+	if (orphan_answers(path))
 		return true;
 	if (session == NULL || session[0] != '/')
 		return false;
 	snprintf(path, cap, "%s/peekd/%s.sock", session, c->name);
-	return answers(path);
+	return orphan_answers(path);
 }
 
 /* Whether a process has the object, which has no name any more, mapped for writing. */

@@ -47,15 +47,15 @@ json_string(const void *bytes, size_t n)
 }
 
 void
-record_begin(struct record *r, bool json, int width)
+output_begin(struct output *r, bool json, int width)
 {
-	*r = (struct record){.json = json, .width = width};
+	*r = (struct output){.json = json, .width = width};
 	if (json)
 		putchar('{');
 }
 
 static void
-record_field(struct record *r, const char *field)
+output_field(struct output *r, const char *field)
 {
 	if (!r->json) {
 		printf("%-*s ", r->width, field);
@@ -69,61 +69,61 @@ record_field(struct record *r, const char *field)
 }
 
 static void
-record_line_end(const struct record *r)
+output_line_end(const struct output *r)
 {
 	if (!r->json)
 		putchar('\n');
 }
 
 void
-record_u64(struct record *r, const char *field, uint64_t value)
+output_u64(struct output *r, const char *field, uint64_t value)
 {
-	record_field(r, field);
+	output_field(r, field);
 	printf("%" PRIu64, value);
-	record_line_end(r);
+	output_line_end(r);
 }
 
 void
-record_i64(struct record *r, const char *field, int64_t value)
+output_i64(struct output *r, const char *field, int64_t value)
 {
-	record_field(r, field);
+	output_field(r, field);
 	printf("%" PRId64, value);
-	record_line_end(r);
+	output_line_end(r);
 }
 
 void
-record_bool(struct record *r, const char *field, bool value)
+output_bool(struct output *r, const char *field, bool value)
 {
-	record_field(r, field);
+	output_field(r, field);
 	fputs(r->json ? (value ? "true" : "false") : (value ? "yes" : "no"), stdout);
-	record_line_end(r);
+	output_line_end(r);
 }
 
 void
-record_null(struct record *r, const char *field)
+output_null(struct output *r, const char *field)
 {
-	record_field(r, field);
+	output_field(r, field);
 	fputs("null", stdout);
-	record_line_end(r);
+	output_line_end(r);
 }
 
 void
-record_text(struct record *r, const char *field, const char *value)
+output_text(struct output *r, const char *field, const char *value)
 {
-	record_bytes(r, field, value, strlen(value));
+	output_bytes(r, field, value, strlen(value));
 }
 
 void
-record_bytes(struct record *r, const char *field, const void *bytes, size_t n)
+output_bytes(struct output *r, const char *field, const void *bytes, size_t n)
 {
 	if (!r->json) {
-		record_field(r, field);
-		print_escaped(stdout, bytes, n);
-		record_line_end(r);
+		output_field(r, field);
+		output_escaped(stdout, bytes, n);
+		output_line_end(r);
 		return;
 	}
 	if (is_utf8(bytes, n)) {
-		record_field(r, field);
+		output_field(r, field);
 		json_string(bytes, n);
 		return;
 	}
@@ -131,25 +131,25 @@ record_bytes(struct record *r, const char *field, const void *bytes, size_t n)
 	char *encoded = malloc((n + 2) / 3 * 4 + 1);
 	snprintf(name, sizeof(name), "%s_base64", field);
 	if (encoded == NULL) {
-		record_null(r, name);
+		output_null(r, name);
 		return;
 	}
-	record_field(r, name);
+	output_field(r, name);
 	json_string(encoded, (size_t)(wire_base64(encoded, bytes, n) - encoded));
 	free(encoded);
 }
 
 void
-record_key(struct record *r, const struct ctl *c, struct wire_str key)
+output_key(struct output *r, const struct ctl *c, struct wire_str key)
 {
 	if (c->escape)
-		record_text(r, "key", ctl_shown(&key).text);
+		output_text(r, "key", ctl_shown(&key).text);
 	else
-		record_bytes(r, "key", key.p, key.len);
+		output_bytes(r, "key", key.p, key.len);
 }
 
 void
-record_guess(struct record *r, const char *field, const char *value, size_t value_len)
+output_guess(struct output *r, const char *field, const char *value, size_t value_len)
 {
 	size_t at = value_len > 0 && value[0] == '-', digits = 0, dots = 0;
 
@@ -160,15 +160,15 @@ record_guess(struct record *r, const char *field, const char *value, size_t valu
 	bool number = digits > 0 && dots <= 1 && at + digits + dots == value_len &&
 	    (value[at] != '0' || value_len == at + 1 || value[at + 1] == '.');
 	if (!r->json || !number) {
-		record_bytes(r, field, value, value_len);
+		output_bytes(r, field, value, value_len);
 		return;
 	}
-	record_field(r, field);
+	output_field(r, field);
 	fwrite(value, 1, value_len, stdout);
 }
 
 void
-record_end(struct record *r)
+output_end(struct output *r)
 {
 	if (r->json)
 		fputs("}\n", stdout);

@@ -53,7 +53,7 @@ probe_end(struct probe *p)
 
 /* No answer comes on this connection. Hints that are there stay: readers go on raising them. */
 static void
-broken(struct probe *p, int error)
+probe_broken(struct probe *p, int error)
 {
 	hang_up(p);
 	p->state.answered = p->state.silent = false;
@@ -67,11 +67,11 @@ broken(struct probe *p, int error)
 }
 
 static bool
-ask(struct probe *p, const char *line, enum probe_wait what)
+probe_ask(struct probe *p, const char *line, enum probe_wait what)
 {
 	p->asked_ns = clock_now_ns();
 	if (send(p->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)strlen(line)) {
-		broken(p, errno);
+		probe_broken(p, errno);
 		return false;
 	}
 	p->waits_for = what;
@@ -79,26 +79,26 @@ ask(struct probe *p, const char *line, enum probe_wait what)
 }
 
 static bool
-reconnect(struct probe *p, const struct look *l, const char *path)
+probe_reconnect(struct probe *p, const struct look *l, const char *path)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	size_t len = strlen(path);
 	char line[64];
 
 	if (len == 0 || len >= sizeof(sun.sun_path)) {
-		broken(p, ENOENT);
+		probe_broken(p, ENOENT);
 		return false;
 	}
 	memcpy(sun.sun_path, path, len);
 	/* Not blocking: a full backlog of a daemon that hangs is EAGAIN. */
 	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0 || connect(p->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		broken(p, errno);
+		probe_broken(p, errno);
 		return false;
 	}
 	/* relaxed: the daemon compares it with its own */
 	snprintf(line, sizeof(line), "peek_attach %" PRIu64 "\r\n", word_load_rlx(&l->map.header->writer_epoch));
-	return ask(p, line, PROBE_ATTACHING);
+	return probe_ask(p, line, PROBE_ATTACHING);
 }
 
 /* Maps what was offered, if it is what it must be: as large as the table asks for, and sealed so that it stays so. */
@@ -160,7 +160,7 @@ take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, i
 
 /* Reads what is there. 0: a whole reply in *ret, and *ret_fd a descriptor that came with it, or -1; -EAGAIN: not yet. */
 static int
-receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
+probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 {
 	union {
 		struct cmsghdr align;
@@ -191,13 +191,13 @@ receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 
 /* True: the reply that is owing came, and no other is. */
 static bool
-await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
+probe_await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 {
 	int64_t deadline_ns = clock_now_ns() + (int64_t)wait_ms * 1000000;
 	struct wire_reply re;
 	int fd = -1, error;
 
-	while ((error = receive(p, &re, &fd)) == -EAGAIN) {
+	while ((error = probe_receive(p, &re, &fd)) == -EAGAIN) {
 		int64_t left_ns = deadline_ns - clock_now_ns();
 		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 		if (left_ns <= 0)
@@ -211,7 +211,7 @@ await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 	if (understood)
 		return true;
 	if (error != -EAGAIN) {
-		broken(p, error == 0 ? EBADMSG : -error);
+		probe_broken(p, error == 0 ? EBADMSG : -error);
 		return false;
 	}
 	p->state.answered = false;
@@ -227,11 +227,11 @@ probe_step(struct probe *p, const struct look *l, const char *socket_path, unsig
 {
 	bool changed = false;
 
-	if (p->fd < 0 && !reconnect(p, l, socket_path))
+	if (p->fd < 0 && !probe_reconnect(p, l, socket_path))
 		return changed;
-	if (p->waits_for != PROBE_IDLE && !await(p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
+	if (p->waits_for != PROBE_IDLE && !probe_await(p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
 		return changed;
-	if (p->fd >= 0 && p->waits_for == PROBE_IDLE && ask(p, "mn\r\n", PROBE_ASKED))
-		await(p, l, wait_ms, &changed);
+	if (p->fd >= 0 && p->waits_for == PROBE_IDLE && probe_ask(p, "mn\r\n", PROBE_ASKED))
+		probe_await(p, l, wait_ms, &changed);
 	return changed;
 }

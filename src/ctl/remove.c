@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/walk.h"
 
 #define BATCH_KEYS 256
@@ -34,11 +34,11 @@ send_batch(struct removal *d)
 {
 	struct wire_reply re;
 	unsigned n = d->n;
-	int error = conn_send(d->by.conn, NULL, 0);
+	int error = control_send(d->by.conn, NULL, 0);
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		int answered = conn_reply(d->by.conn, &re); /* also of a daemon that has hung up */
+		int answered = control_reply(d->by.conn, &re); /* also of a daemon that has hung up */
 		if (answered != 0) {
 			d->worst = ctl_broken(error != 0 ? error : answered);
 			return false;
@@ -107,12 +107,12 @@ visit_key(void *arg, const struct walk_entry *e)
 static int
 tell_count(const struct removal *d, const struct ctl *c, int status)
 {
-	struct record r;
+	struct output r;
 
 	if (c->json) {
-		record_begin(&r, true, 0);
-		record_u64(&r, d->dry ? "would_delete" : "deleted", d->n_removed);
-		record_end(&r);
+		output_begin(&r, true, 0);
+		output_u64(&r, d->dry ? "would_delete" : "deleted", d->n_removed);
+		output_end(&r);
 	} else {
 		printf("%" PRIu64 " key%s %sdeleted\n", d->n_removed, d->n_removed == 1 ? "" : "s",
 		    d->dry ? "would be " : "");
@@ -143,7 +143,7 @@ remove_prefix(struct removal *d, struct ctl *c)
 }
 
 int
-cmd_delete(struct ctl *c)
+ctl_cmd_delete(struct ctl *c)
 {
 	static struct removal d; /* large */
 
@@ -156,7 +156,7 @@ cmd_delete(struct ctl *c)
 		return ctl_error("Quote a prefix that holds blanks or wildcards.",
 		    "--prefix PREFIX takes no keys besides: \"%s\"", c->args[0]);
 	int status = c->prefix != NULL ? remove_prefix(&d, c) : remove_named(&d, c);
-	conn_close(d.by.conn);
+	control_close(d.by.conn);
 	if (d.by.peek != c->peek)
 		peek_close(d.by.peek);
 	return status;

@@ -9,7 +9,7 @@
 #include "ctl/ctl.h"
 
 static int
-say(int status, const char *advice, const char *fmt, va_list ap)
+say_lines(int status, const char *advice, const char *fmt, va_list ap)
 {
 	char *text;
 
@@ -34,7 +34,7 @@ ctl_error(const char *advice, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	int status = say(CTL_ERROR, advice, fmt, ap);
+	int status = say_lines(CTL_ERROR, advice, fmt, ap);
 	va_end(ap);
 	return status;
 }
@@ -45,7 +45,7 @@ ctl_refused(const char *advice, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	int status = say(CTL_REFUSED, advice, fmt, ap);
+	int status = say_lines(CTL_REFUSED, advice, fmt, ap);
 	va_end(ap);
 	return status;
 }

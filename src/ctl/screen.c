@@ -29,10 +29,10 @@ struct screen {
 	void *arg;
 };
 
-static void line(const struct screen *s, enum line_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 static void
-line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
+screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
 {
 	char buf[WIDTH_MAX];
 	va_list ap;
@@ -46,16 +46,16 @@ line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
 }
 
 static void
-blank(const struct screen *s)
+screen_blank(const struct screen *s)
 {
 	if (!s->bare)
-		line(s, LINE_PLAIN, "%s", "");
+		screen_line(s, LINE_PLAIN, "%s", "");
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t
-value(const struct screen *s, enum shm_stat stat)
+screen_value(const struct screen *s, enum shm_stat stat)
 {
 	return s->now->value[stat];
 }
@@ -69,7 +69,7 @@ has_rates(const struct screen *s)
 
 /* By which a counter grew; 0 after a restart or `stats reset`, and where there are no rates. */
 static uint64_t
-grown(const struct screen *s, enum shm_stat stat)
+screen_grown(const struct screen *s, enum shm_stat stat)
 {
 	uint64_t before = s->before->value[stat], now = s->now->value[stat];
 
@@ -84,13 +84,13 @@ per_second(const struct screen *s, uint64_t n)
 }
 
 static double
-rate(const struct screen *s, enum shm_stat stat)
+screen_rate(const struct screen *s, enum shm_stat stat)
 {
-	return per_second(s, grown(s, stat));
+	return per_second(s, screen_grown(s, stat));
 }
 
 static uint64_t
-less(uint64_t a, uint64_t b)
+screen_less(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
 }
@@ -148,7 +148,7 @@ short_time(uint64_t ns)
 
 /* With so many decimals; "-" of nothing. */
 static struct words
-quotient(int decimals, double part, double whole)
+screen_quotient(int decimals, double part, double whole)
 {
 	struct words ret = {"-"};
 
@@ -159,7 +159,7 @@ quotient(int decimals, double part, double whole)
 
 /* "-" of nothing */
 static struct words
-percent(uint64_t part, uint64_t whole)
+screen_percent(uint64_t part, uint64_t whole)
 {
 	struct words ret = {"-"};
 
@@ -169,7 +169,7 @@ percent(uint64_t part, uint64_t whole)
 }
 
 static struct words
-duration(int64_t s)
+screen_duration(int64_t s)
 {
 	struct words ret;
 
@@ -186,7 +186,7 @@ duration(int64_t s)
 
 /* Shares of a whole, each in its own letter, the rest as dots. */
 static void
-bar(const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
+screen_bar(const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
 {
 	int n = s->width - 16 < BAR_MAX ? s->width - 16 : BAR_MAX, at = 0;
 	uint64_t sum = 0;
@@ -215,48 +215,48 @@ put_daemon(const struct screen *s, const char *name)
 	if (n->writer_pid != 0)
 		snprintf(pid.w, sizeof(pid.w), "%" PRIu64, n->writer_pid);
 	/* by the daemon's clock, until its last word */
-	int64_t up_s = (int64_t)value(s, SHM_STAT_UPTIME);
-	line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
-	    name, pid.w, n->writer_pid != 0 ? duration(up_s).w : "-", value(s, SHM_STAT_CURR_CONNECTIONS),
-	    value(s, SHM_STAT_MAX_CONNECTIONS), value(s, SHM_STAT_SHM_CLIENTS));
+	int64_t up_s = (int64_t)screen_value(s, SHM_STAT_UPTIME);
+	screen_line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
+	    name, pid.w, n->writer_pid != 0 ? screen_duration(up_s).w : "-", screen_value(s, SHM_STAT_CURR_CONNECTIONS),
+	    screen_value(s, SHM_STAT_MAX_CONNECTIONS), screen_value(s, SHM_STAT_SHM_CLIENTS));
 	if (n->retired)
-		line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
+		screen_line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
 	else if (n->writer_pid == 0)
-		line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64 " s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
+		screen_line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64 " s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
 		    n->silent_ms % 1000 / 100);
 	else if (n->silent_ms > CLOCK_SILENT_MS)
-		line(s, LINE_ALARM, "NO HEARTBEAT for %" PRIu64 ".%" PRIu64 " s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
+		screen_line(s, LINE_ALARM, "NO HEARTBEAT for %" PRIu64 ".%" PRIu64 " s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
 		    n->silent_ms % 1000 / 100);
 	else
-		line(s, LINE_PLAIN, "heartbeat %" PRIu64 " ms ago", n->silent_ms);
+		screen_line(s, LINE_PLAIN, "heartbeat %" PRIu64 " ms ago", n->silent_ms);
 }
 
 static void
 put_reads(const struct screen *s)
 {
 	/* cmd_get and its like count the reads through shared memory too */
-	uint64_t gets = grown(s, SHM_STAT_CMD_GET), shm_gets = grown(s, SHM_STAT_SHM_GETS), shm_hits = grown(s, SHM_STAT_SHM_HITS);
-	uint64_t all_gets = less(value(s, SHM_STAT_CMD_GET), value(s, SHM_STAT_SHM_GETS));
+	uint64_t gets = screen_grown(s, SHM_STAT_CMD_GET), shm_gets = screen_grown(s, SHM_STAT_SHM_GETS), shm_hits = screen_grown(s, SHM_STAT_SHM_HITS);
+	uint64_t all_gets = screen_less(screen_value(s, SHM_STAT_CMD_GET), screen_value(s, SHM_STAT_SHM_GETS));
 
-	line(s, LINE_PLAIN, "%-14s%10s%10s%14s", "", "reads/s", "hits", "hits, all");
-	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %s per 1000", "shared memory",
+	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s", "", "reads/s", "hits", "hits, all");
+	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %s per 1000", "shared memory",
 	    short_number(per_second(s, shm_gets)).w,
-	    percent(shm_hits, shm_gets).w, percent(value(s, SHM_STAT_SHM_HITS), value(s, SHM_STAT_SHM_GETS)).w,
-	    quotient(3, 1000.0 * (double)grown(s, SHM_STAT_SHM_RETRIES), (double)shm_gets).w);
-	line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number(per_second(s, less(gets, shm_gets))).w,
-	    percent(less(grown(s, SHM_STAT_GET_HITS), shm_hits), less(gets, shm_gets)).w,
-	    percent(less(value(s, SHM_STAT_GET_HITS), value(s, SHM_STAT_SHM_HITS)), all_gets).w, short_bytes(rate(s, SHM_STAT_BYTES_READ)).w,
-	    short_bytes(rate(s, SHM_STAT_BYTES_WRITTEN)).w);
+	    screen_percent(shm_hits, shm_gets).w, screen_percent(screen_value(s, SHM_STAT_SHM_HITS), screen_value(s, SHM_STAT_SHM_GETS)).w,
+	    screen_quotient(3, 1000.0 * (double)screen_grown(s, SHM_STAT_SHM_RETRIES), (double)shm_gets).w);
+	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number(per_second(s, screen_less(gets, shm_gets))).w,
+	    screen_percent(screen_less(screen_grown(s, SHM_STAT_GET_HITS), shm_hits), screen_less(gets, shm_gets)).w,
+	    screen_percent(screen_less(screen_value(s, SHM_STAT_GET_HITS), screen_value(s, SHM_STAT_SHM_HITS)), all_gets).w, short_bytes(screen_rate(s, SHM_STAT_BYTES_READ)).w,
+	    short_bytes(screen_rate(s, SHM_STAT_BYTES_WRITTEN)).w);
 }
 
 static void
 put_writes(const struct screen *s)
 {
-	double deletes = rate(s, SHM_STAT_DELETE_HITS) + rate(s, SHM_STAT_DELETE_MISSES);
-	double counts = rate(s, SHM_STAT_INCR_HITS) + rate(s, SHM_STAT_INCR_MISSES) + rate(s, SHM_STAT_DECR_HITS) + rate(s, SHM_STAT_DECR_MISSES);
+	double deletes = screen_rate(s, SHM_STAT_DELETE_HITS) + screen_rate(s, SHM_STAT_DELETE_MISSES);
+	double counts = screen_rate(s, SHM_STAT_INCR_HITS) + screen_rate(s, SHM_STAT_INCR_MISSES) + screen_rate(s, SHM_STAT_DECR_HITS) + screen_rate(s, SHM_STAT_DECR_MISSES);
 
-	line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s", "writes", short_number(rate(s, SHM_STAT_CMD_SET)).w,
-	    short_number(deletes).w, short_number(rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
+	screen_line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s", "writes", short_number(screen_rate(s, SHM_STAT_CMD_SET)).w,
+	    short_number(deletes).w, short_number(screen_rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
 }
 
 static void
@@ -266,69 +266,69 @@ put_latency(const struct screen *s)
 	const struct probe_state *d = &s->sights->daemon;
 
 	if (g->n > 0)
-		line(s, LINE_PLAIN, "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken off)", "latency",
+		screen_line(s, LINE_PLAIN, "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken off)", "latency",
 		    short_time(g->median_ns).w, short_time(g->p99_ns).w, short_time(g->least_ns).w, g->n, short_time(g->clock_ns).w);
 	else
-		line(s, LINE_PLAIN, "%-14sget: no key to time", "latency");
+		screen_line(s, LINE_PLAIN, "%-14sget: no key to time", "latency");
 	if (d->answered)
-		line(s, LINE_PLAIN, "%-14ssocket: answers in %s", "", short_time(d->trip_ns).w);
+		screen_line(s, LINE_PLAIN, "%-14ssocket: answers in %s", "", short_time(d->trip_ns).w);
 	else if (d->silent)
-		line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "", d->silent_ms / 1000, d->silent_ms % 1000 / 100);
+		screen_line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "", d->silent_ms / 1000, d->silent_ms % 1000 / 100);
 	else
-		line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
+		screen_line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
 	struct words late = {"-"}; /* of a daemon that is silent it is unknown */
 	if (s->alive)
-		snprintf(late.w, sizeof(late.w), "%.3f ms", (double)value(s, SHM_STAT_LOOP_LAG_US) / 1000);
-	line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %s, at most %.3f ms", "",
-	    (double)value(s, SHM_STAT_LONGEST_SET_US) / 1000, late.w, (double)value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
+		snprintf(late.w, sizeof(late.w), "%.3f ms", (double)screen_value(s, SHM_STAT_LOOP_LAG_US) / 1000);
+	screen_line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %s, at most %.3f ms", "",
+	    (double)screen_value(s, SHM_STAT_LONGEST_SET_US) / 1000, late.w, (double)screen_value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
 }
 
 static void
 put_memory(const struct screen *s)
 {
 	char chart[BAR_MAX + 1];
-	uint64_t limit = value(s, SHM_STAT_LIMIT_MAXBYTES), live = value(s, SHM_STAT_BYTES), dead = value(s, SHM_STAT_DEAD_BYTES);
-	uint64_t segment = value(s, SHM_STAT_SEGMENT_BYTES), huge = value(s, SHM_STAT_HUGE_BYTES);
+	uint64_t limit = screen_value(s, SHM_STAT_LIMIT_MAXBYTES), live = screen_value(s, SHM_STAT_BYTES), dead = screen_value(s, SHM_STAT_DEAD_BYTES);
+	uint64_t segment = screen_value(s, SHM_STAT_SEGMENT_BYTES), huge = screen_value(s, SHM_STAT_HUGE_BYTES);
 
-	bar(s, chart, limit, "#-", (const uint64_t[]){live, dead});
+	screen_bar(s, chart, limit, "#-", (const uint64_t[]){live, dead});
 	if (!s->bare)
-		line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
-	line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", s->bare ? "memory" : "",
-	    percent(live, limit).w, percent(dead, limit).w, percent(value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
-	uint64_t parts[] = {value(s, SHM_STAT_SMALL_SEGMENTS), value(s, SHM_STAT_MAIN_SEGMENTS), value(s, SHM_STAT_EXTENT_SEGMENTS)};
-	bar(s, chart, value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
+		screen_line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
+	screen_line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", s->bare ? "memory" : "",
+	    screen_percent(live, limit).w, screen_percent(dead, limit).w, screen_percent(screen_value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
+	uint64_t parts[] = {screen_value(s, SHM_STAT_SMALL_SEGMENTS), screen_value(s, SHM_STAT_MAIN_SEGMENTS), screen_value(s, SHM_STAT_EXTENT_SEGMENTS)};
+	screen_bar(s, chart, screen_value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
 	if (!s->bare)
-		line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
-	line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64,
-	    s->bare ? "segments" : "", parts[0], value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
-	bar(s, chart, segment, "#", &huge);
+		screen_line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
+	screen_line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64,
+	    s->bare ? "segments" : "", parts[0], screen_value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
+	screen_bar(s, chart, segment, "#", &huge);
 	if (!s->bare)
-		line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
-	line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s", s->bare ? "huge pages" : "",
-	    percent(huge, segment).w, short_bytes((double)segment).w,
-	    short_bytes((double)value(s, SHM_STAT_HINT_PAGE_BYTES)).w, short_bytes((double)value(s, SHM_STAT_PRIVATE_BYTES)).w);
-	line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s", "items",
-	    short_number((double)value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)value(s, SHM_STAT_N_BUCKETS)).w,
-	    quotient(2, (double)value(s, SHM_STAT_CURR_ITEMS), (double)value(s, SHM_STAT_N_BUCKETS)).w,
-	    percent(value(s, SHM_STAT_OVERFLOW_ITEMS), value(s, SHM_STAT_CURR_ITEMS)).w);
+		screen_line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
+	screen_line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s", s->bare ? "huge pages" : "",
+	    screen_percent(huge, segment).w, short_bytes((double)segment).w,
+	    short_bytes((double)screen_value(s, SHM_STAT_HINT_PAGE_BYTES)).w, short_bytes((double)screen_value(s, SHM_STAT_PRIVATE_BYTES)).w);
+	screen_line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s", "items",
+	    short_number((double)screen_value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
+	    screen_quotient(2, (double)screen_value(s, SHM_STAT_CURR_ITEMS), (double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
+	    screen_percent(screen_value(s, SHM_STAT_OVERFLOW_ITEMS), screen_value(s, SHM_STAT_CURR_ITEMS)).w);
 }
 
 static void
 put_going(const struct screen *s)
 {
-	uint64_t written = grown(s, SHM_STAT_LOG_BYTES_WRITTEN);
+	uint64_t written = screen_grown(s, SHM_STAT_LOG_BYTES_WRITTEN);
 
-	line(s, LINE_PLAIN, "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s", "going",
-	    short_number(rate(s, SHM_STAT_EVICTIONS)).w, short_number(rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
-	    short_number(rate(s, SHM_STAT_CHAIN_EVICTIONS)).w, short_number(rate(s, SHM_STAT_RECLAIMED)).w,
-	    short_number(rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
-	line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each written", "freed",
-	    short_number(rate(s, SHM_STAT_SEGMENTS_EVICTED)).w, short_number(rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
-	    short_number(rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
-	    quotient(2, (double)grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written).w);
-	line(s, LINE_PLAIN, "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64 "   not allowed %" PRIu64
-	    "   malformed %" PRIu64, "refused, all", value(s, SHM_STAT_STORE_TOO_LARGE), value(s, SHM_STAT_STORE_NO_MEMORY),
-	    value(s, SHM_STAT_REJECTED_CONNECTIONS), value(s, SHM_STAT_DENIED), value(s, SHM_STAT_BAD_REQUESTS));
+	screen_line(s, LINE_PLAIN, "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s", "going",
+	    short_number(screen_rate(s, SHM_STAT_EVICTIONS)).w, short_number(screen_rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
+	    short_number(screen_rate(s, SHM_STAT_CHAIN_EVICTIONS)).w, short_number(screen_rate(s, SHM_STAT_RECLAIMED)).w,
+	    short_number(screen_rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
+	screen_line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each written", "freed",
+	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_EVICTED)).w, short_number(screen_rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
+	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
+	    screen_quotient(2, (double)screen_grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written).w);
+	screen_line(s, LINE_PLAIN, "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64 "   not allowed %" PRIu64
+	    "   malformed %" PRIu64, "refused, all", screen_value(s, SHM_STAT_STORE_TOO_LARGE), screen_value(s, SHM_STAT_STORE_NO_MEMORY),
+	    screen_value(s, SHM_STAT_REJECTED_CONNECTIONS), screen_value(s, SHM_STAT_DENIED), screen_value(s, SHM_STAT_BAD_REQUESTS));
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------------------------------- */
@@ -342,7 +342,7 @@ put_key(const struct screen *s, const struct hot_key *k)
 	for (unsigned i = 0; i < k->key_len; i++)
 		at += escape_byte(text + at, k->key[i]);
 	text[at] = '\0';
-	line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share, short_number(k->hits_s).w, k->n_samples, text);
+	screen_line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share, short_number(k->hits_s).w, k->n_samples, text);
 }
 
 static void
@@ -353,12 +353,12 @@ put_keys(const struct screen *s)
 	unsigned n = s->height == 0 ? KEYS_ONCE : left > 0 ? (unsigned)left : 0;
 
 	if (s->sights->daemon.no_hints[0] != '\0') {
-		line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
+		screen_line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
 		return;
 	}
-	line(s, LINE_PLAIN, "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
-	    "hottest keys", quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w, h->n_samples);
-	line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
+	screen_line(s, LINE_PLAIN, "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
+	    "hottest keys", screen_quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w, h->n_samples);
+	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
 	for (unsigned i = 0; i < h->n && i < n; i++)
 		put_key(s, &h->row[i]);
 }
@@ -383,14 +383,14 @@ screen_lines(const char *name, const struct sample *before, const struct sample 
 	if (before->generation != now->generation || now->taken_ms <= before->taken_ms)
 		s.seconds = 0;
 	put_daemon(&s, name);
-	blank(&s);
+	screen_blank(&s);
 	put_reads(&s);
 	put_writes(&s);
 	put_latency(&s);
-	blank(&s);
+	screen_blank(&s);
 	put_memory(&s);
-	blank(&s);
+	screen_blank(&s);
 	put_going(&s);
-	blank(&s);
+	screen_blank(&s);
 	put_keys(&s);
 }

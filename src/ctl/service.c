@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ctl/clock.h"
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 
 /* Calls each for every STAT line. */
@@ -19,7 +19,7 @@ each_stat(struct ctl *c, const char *what, void (*each)(void *arg, struct wire_s
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int error = conn_ask(c->conn, &re, "stats%s%s", what[0] != '\0' ? " " : "", what);
+	int error = control_ask(c->conn, &re, "stats%s%s", what[0] != '\0' ? " " : "", what);
 	while (error == 0 && re.code == WIRE_RE_STAT) {
 		if (re.n_args >= 1) {
 			struct wire_str value = {re.rest.p + re.rest.len, 0};
@@ -27,7 +27,7 @@ each_stat(struct ctl *c, const char *what, void (*each)(void *arg, struct wire_s
 				value = (struct wire_str){re.arg[1].p, (uint32_t)(re.rest.p + re.rest.len - re.arg[1].p)};
 			each(arg, re.arg[0], value);
 		}
-		error = conn_reply(c->conn, &re);
+		error = control_reply(c->conn, &re);
 	}
 	if (error != 0)
 		return ctl_broken(error);
@@ -42,15 +42,15 @@ print_stat(void *arg, struct wire_str name, struct wire_str value)
 	char field[128];
 
 	snprintf(field, sizeof(field), "%.*s", (int)name.len, name.p);
-	record_guess(arg, field, value.p, value.len);
+	output_guess(arg, field, value.p, value.len);
 }
 
 int
-cmd_stats(struct ctl *c)
+ctl_cmd_stats(struct ctl *c)
 {
 	static const char *const known[] = {"", "settings", "items", "slabs", "sizes", "conns", "snapshot", "reset"};
 	const char *what = c->n_args > 0 ? c->args[0] : "";
-	struct record r;
+	struct output r;
 	size_t i = 0;
 
 	while (i < sizeof(known) / sizeof(*known) && strcmp(what, known[i]) != 0)
@@ -59,21 +59,21 @@ cmd_stats(struct ctl *c)
 		return ctl_error("There are settings, items, slabs, sizes, conns, snapshot and reset.", "there are no stats \"%s\"", what);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	record_begin(&r, c->json, 28);
+	output_begin(&r, c->json, 28);
 	int status = each_stat(c, what, print_stat, &r);
-	record_end(&r);
+	output_end(&r);
 	return ctl_flushed(status);
 }
 
 int
-cmd_ping(struct ctl *c)
+ctl_cmd_ping(struct ctl *c)
 {
 	struct wire_reply re;
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	int64_t begun_ns = clock_now_ns();
-	int error = conn_ask(c->conn, &re, "mn");
+	int error = control_ask(c->conn, &re, "mn");
 	int64_t us = (clock_now_ns() - begun_ns) / 1000;
 	if (error != 0)
 		return ctl_broken(error);
@@ -87,7 +87,7 @@ cmd_ping(struct ctl *c)
 }
 
 int
-cmd_flush(struct ctl *c)
+ctl_cmd_flush(struct ctl *c)
 {
 	struct wire_reply re;
 	uint64_t delay_s = 0;
@@ -96,20 +96,20 @@ cmd_flush(struct ctl *c)
 		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[0]);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int error = delay_s == 0 ? conn_ask(c->conn, &re, "flush_all") : conn_ask(c->conn, &re, "flush_all +%" PRIu64, delay_s);
+	int error = delay_s == 0 ? control_ask(c->conn, &re, "flush_all") : control_ask(c->conn, &re, "flush_all +%" PRIu64, delay_s);
 	if (error != 0)
 		return ctl_broken(error);
 	return re.code == WIRE_RE_OK ? CTL_OK : ctl_unhoped(&re, NULL);
 }
 
 int
-cmd_shutdown(struct ctl *c)
+ctl_cmd_shutdown(struct ctl *c)
 {
 	struct wire_reply re;
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int error = conn_ask(c->conn, &re, "shutdown");
+	int error = control_ask(c->conn, &re, "shutdown");
 	if (error == -ECONNRESET) /* what it does in place of an answer */
 		return CTL_OK;
 	if (error != 0)
@@ -120,23 +120,23 @@ cmd_shutdown(struct ctl *c)
 }
 
 int
-cmd_version(struct ctl *c)
+ctl_cmd_version(struct ctl *c)
 {
 	struct wire_reply re;
-	struct record r;
+	struct output r;
 
-	record_begin(&r, c->json, 8);
-	record_text(&r, "peekctl", peek_version());
+	output_begin(&r, c->json, 8);
+	output_text(&r, "peekctl", peek_version());
 	int status = ctl_connect(c) == 0 ? CTL_OK : CTL_ERROR;
 	if (status == CTL_OK) {
-		int error = conn_ask(c->conn, &re, "version");
+		int error = control_ask(c->conn, &re, "version");
 		if (error != 0)
 			status = ctl_broken(error);
 		else if (re.code == WIRE_RE_VERSION)
-			record_bytes(&r, "peekd", re.rest.p, re.rest.len);
+			output_bytes(&r, "peekd", re.rest.p, re.rest.len);
 		else
 			status = ctl_unhoped(&re, NULL);
 	}
-	record_end(&r);
+	output_end(&r);
 	return ctl_flushed(status);
 }

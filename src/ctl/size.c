@@ -47,7 +47,7 @@ class_of(uint64_t bytes)
 }
 
 static void
-add(struct sizes *s, uint64_t key_bytes, uint64_t value_bytes)
+size_add(struct sizes *s, uint64_t key_bytes, uint64_t value_bytes)
 {
 	uint64_t exact = ITEM_HEADER_BYTES + key_bytes + value_bytes;
 	uint64_t bytes = ITEM_ALIGN(exact);
@@ -95,7 +95,7 @@ arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 
 /* The smallest whole number of MiB that does. 0: none does. */
 static uint64_t
-plan(const struct sizes *s, double n_items, struct geometry *ret)
+size_plan(const struct sizes *s, double n_items, struct geometry *ret)
 {
 	double sum = 0;
 
@@ -107,7 +107,7 @@ plan(const struct sizes *s, double n_items, struct geometry *ret)
 	uint64_t arena = (uint64_t)sum > 2 * s->largest_bytes ? (uint64_t)sum : 2 * s->largest_bytes;
 	for (;;) {
 		arena = (arena + MIB - 1) / MIB * MIB;
-		if (arena > ARENA_MAX_BYTES || geometry_plan(arena, 0, ret) != 0)
+		if (arena > ARENA_MAX_BYTES || map_plan_geometry(arena, 0, ret) != 0)
 			return 0;
 		double need = arena_needed(s, n_items, ret->block_shift);
 		if (need <= (double)arena)
@@ -141,7 +141,7 @@ read_sample(const char *path, struct sizes *s)
 			status = ctl_error("A line has two numbers: bytes of a key (1 to 250) and of its value.", "%s:%" PRIu64 ": found \"%.*s\"",
 			    path, n_line, (int)strcspn(line, "\n"), line);
 		else
-			add(s, key_bytes, value_bytes);
+			size_add(s, key_bytes, value_bytes);
 	}
 	if (status == CTL_OK && ferror(f))
 		status = ctl_error(NULL, "can't read %s: %s", path, strerror(errno));
@@ -181,7 +181,7 @@ read_words(const struct ctl *c, struct sizes *s, uint64_t *n_items)
 	if (!ctl_number(c->args[2], PEEK_VALUE_MAX_BYTES, &value_bytes))
 		return bad_number("bytes of a value", c->args[2], "0 to 16777215");
 	s->means = true;
-	add(s, key_bytes, value_bytes);
+	size_add(s, key_bytes, value_bytes);
 	return CTL_OK;
 }
 
@@ -209,18 +209,18 @@ say_room(uint64_t shm_bytes)
 }
 
 int
-cmd_size(struct ctl *c)
+ctl_cmd_size(struct ctl *c)
 {
 	struct sizes s = {.n = 0};
 	struct geometry g;
-	struct record r;
+	struct output r;
 	uint64_t n_items = 0;
 	char options[80];
 	int status = read_words(c, &s, &n_items);
 
 	if (status != CTL_OK)
 		return status;
-	uint64_t arena = plan(&s, (double)n_items, &g);
+	uint64_t arena = size_plan(&s, (double)n_items, &g);
 	if (arena == 0)
 		return ctl_refused(NULL, "no instance can hold so much: 2 TiB are the most");
 	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + LAYOUT_BUCKETS_MIN;
@@ -231,16 +231,16 @@ cmd_size(struct ctl *c)
 	int n = snprintf(options, sizeof(options), "-m %" PRIu64, arena / MIB);
 	if (s.largest_bytes > ITEM_DEFAULT_MAX - 1024)
 		snprintf(options + n, sizeof(options) - (size_t)n, " -I %" PRIu64, s.largest_bytes + 1024);
-	record_begin(&r, c->json, 20);
-	record_u64(&r, "items", n_items);
-	record_u64(&r, "mean_key_bytes", (s.key_bytes + s.n / 2) / s.n);
-	record_u64(&r, "mean_value_bytes", (s.value_bytes + s.n / 2) / s.n);
-	record_u64(&r, "memory_limit_bytes", arena);
-	record_u64(&r, "segment_bytes", UINT64_C(1) << g.block_shift);
-	record_u64(&r, "table_bytes", table);
-	record_u64(&r, "shm_bytes", shm);
-	record_text(&r, "options", options);
-	record_end(&r);
+	output_begin(&r, c->json, 20);
+	output_u64(&r, "items", n_items);
+	output_u64(&r, "mean_key_bytes", (s.key_bytes + s.n / 2) / s.n);
+	output_u64(&r, "mean_value_bytes", (s.value_bytes + s.n / 2) / s.n);
+	output_u64(&r, "memory_limit_bytes", arena);
+	output_u64(&r, "segment_bytes", UINT64_C(1) << g.block_shift);
+	output_u64(&r, "table_bytes", table);
+	output_u64(&r, "shm_bytes", shm);
+	output_text(&r, "options", options);
+	output_end(&r);
 	say_room(shm);
 	return ctl_flushed(CTL_OK);
 }

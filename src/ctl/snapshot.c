@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/conn.h"
+#include "ctl/control.h"
 #include "ctl/ctl.h"
 
 #define ASK_AGAIN_MS 50
@@ -29,12 +29,12 @@ struct progress {
 
 /* `stats snapshot`. CTL_OK, or explained. */
 static int
-ask(struct ctl *c, struct progress *ret)
+snapshot_ask(struct ctl *c, struct progress *ret)
 {
 	struct wire_reply re;
-	int error = conn_ask(c->conn, &re, "stats snapshot");
+	int error = control_ask(c->conn, &re, "stats snapshot");
 
-	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = conn_reply(c->conn, &re)) {
+	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = control_reply(c->conn, &re)) {
 		const struct wire_str *name = &re.arg[0], *value = &re.arg[1];
 
 		if (name->len == 3 && memcmp(name->p, "job", 3) == 0)
@@ -143,7 +143,7 @@ finish_file(const char *path)
 
 /* The request, with the descriptor on its first byte. */
 static int
-ask_with(struct conn *conn, const char *verb, const char *word, int fd, struct wire_reply *ret)
+ask_with(struct control *conn, const char *verb, const char *word, int fd, struct wire_reply *ret)
 {
 	union {
 		struct cmsghdr align;
@@ -167,8 +167,8 @@ ask_with(struct conn *conn, const char *verb, const char *word, int fd, struct w
 	ssize_t n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
-	int error = n < len ? conn_send(conn, line + n, (size_t)(len - n)) : 0;
-	return error != 0 ? error : conn_reply(conn, ret);
+	int error = n < len ? control_send(conn, line + n, (size_t)(len - n)) : 0;
+	return error != 0 ? error : control_reply(conn, ret);
 }
 
 /* Asks how the job goes until it is over. CTL_OK, or explained. */
@@ -179,7 +179,7 @@ wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 	bool shown = false;
 
 	for (;;) {
-		if (ask(c, now) != CTL_OK)
+		if (snapshot_ask(c, now) != CTL_OK)
 			return CTL_ERROR;
 		if (now->job != job)
 			return ctl_error(NULL, "somebody else's snapshot has begun since; the daemon's log says how this one ended");
@@ -222,11 +222,11 @@ run_job(struct ctl *c, const char *verb, const char *doing, const char *path, in
 }
 
 static int
-run(struct ctl *c, const char *verb, const char *doing, bool saves)
+snapshot_run(struct ctl *c, const char *verb, const char *doing, bool saves)
 {
 	char cwd[4096] = "", path[PATH_BYTES];
 	struct progress now = {.job = 0};
-	struct record r;
+	struct output r;
 	int fd, status;
 
 	if (c->args[0][0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
@@ -244,10 +244,10 @@ run(struct ctl *c, const char *verb, const char *doing, bool saves)
 	if (status != CTL_OK)
 		return status;
 	if (c->json) {
-		record_begin(&r, true, 0);
-		record_text(&r, "path", path);
-		record_text(&r, "words", now.words);
-		record_end(&r);
+		output_begin(&r, true, 0);
+		output_text(&r, "path", path);
+		output_text(&r, "words", now.words);
+		output_end(&r);
 	} else {
 		print_text(stdout, now.words, strlen(now.words));
 		putchar('\n');
@@ -256,13 +256,13 @@ run(struct ctl *c, const char *verb, const char *doing, bool saves)
 }
 
 int
-cmd_save(struct ctl *c)
+ctl_cmd_save(struct ctl *c)
 {
-	return run(c, "peek_save", "saving", true);
+	return snapshot_run(c, "peek_save", "saving", true);
 }
 
 int
-cmd_load(struct ctl *c)
+ctl_cmd_load(struct ctl *c)
 {
-	return run(c, c->partial ? "peek_load_part" : "peek_load", "loading", false);
+	return snapshot_run(c, c->partial ? "peek_load_part" : "peek_load", "loading", false);
 }

@@ -37,7 +37,7 @@ now_ms(void)
 }
 
 static void
-take(const struct look *l, struct sample *ret)
+top_take_sample(const struct look *l, struct sample *ret)
 {
 	const struct header *h = l->map.header;
 
@@ -52,7 +52,7 @@ take(const struct look *l, struct sample *ret)
 
 /* When the segment was retired or is silent: what the name means by now, if that is another one. */
 static void
-follow(struct top *t)
+top_follow(struct top *t)
 {
 	struct peek *peek;
 	struct look next;
@@ -82,7 +82,7 @@ follow(struct top *t)
 
 /* The daemon's part: hints, and an answer. */
 static void
-ask(struct top *t)
+top_ask(struct top *t)
 {
 	struct peek_status status = {.socket_path = ""};
 
@@ -93,12 +93,12 @@ ask(struct top *t)
 }
 
 static void
-measure(struct top *t)
+top_measure(struct top *t)
 {
-	follow(t);
+	top_follow(t);
 	t->before = t->now;
-	take(&t->l, &t->now); /* first: what follows may wait for the daemon */
-	ask(t);
+	top_take_sample(&t->l, &t->now); /* first: what follows may wait for the daemon */
+	top_ask(t);
 	latency_time(&t->latency, t->c->peek, &t->sights.gets);
 	latency_draw(&t->latency, &t->l, t->c->peek);
 	hot_look(&t->hot, &t->l);
@@ -127,22 +127,22 @@ put_window(void *arg, enum line_kind kind, const char *line)
 }
 
 static int
-once(struct top *t)
+top_once(struct top *t)
 {
 	const struct timespec pause = {0, HOT_LOOK_MS * 1000000L};
 
-	measure(t);
+	top_measure(t);
 	while (now_ms() - t->now.taken_ms < t->interval_ms) {
 		nanosleep(&pause, NULL);
 		hot_look(&t->hot, &t->l);
 	}
-	measure(t);
+	top_measure(t);
 	screen_lines(t->c->name, &t->before, &t->now, &t->sights, 120, 0, put_stdout, NULL);
 	return ctl_flushed(CTL_OK);
 }
 
 static void
-draw(struct top *t)
+top_draw(struct top *t)
 {
 	int row = 0;
 
@@ -153,27 +153,27 @@ draw(struct top *t)
 }
 
 static void
-live(struct top *t)
+top_live(struct top *t)
 {
 	int key = ERR;
 
-	measure(t);
+	top_measure(t);
 	t->before = t->now;
-	draw(t);
+	top_draw(t);
 	timeout(HOT_LOOK_MS);
 	while ((key = getch()) != 'q' && key != 'Q') {
 		bool due = now_ms() - t->now.taken_ms >= t->interval_ms;
 		if (due)
-			measure(t);
+			top_measure(t);
 		else
 			hot_look(&t->hot, &t->l);
 		if (due || key != ERR) /* a key: also a change of the window's size */
-			draw(t);
+			top_draw(t);
 	}
 }
 
 int
-cmd_top(struct ctl *c)
+ctl_cmd_top(struct ctl *c)
 {
 	static struct top t; /* large */
 	int status = CTL_OK;
@@ -192,7 +192,7 @@ cmd_top(struct ctl *c)
 	probe_begin(&t.probe);
 	latency_draw(&t.latency, &t.l, c->peek);
 	if (c->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
-		status = once(&t);
+		status = top_once(&t);
 	} else {
 		SCREEN *screen = newterm(NULL, stdout, stdin);
 		if (screen == NULL) {
@@ -202,7 +202,7 @@ cmd_top(struct ctl *c)
 			noecho();
 			keypad(stdscr, TRUE);
 			curs_set(0);
-			live(&t);
+			top_live(&t);
 			endwin();
 			delscreen(screen);
 		}

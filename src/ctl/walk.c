@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/clock.h"
-#include "ctl/conn.h"
+#include "ctl/control.h"
 
 #define WALK_BATCH        1000 /* items of one peek_dump */
 #define PROGRESS_AFTER_NS INT64_C(2000000000)
@@ -129,13 +129,13 @@ walk_daemon(struct walk *w, bool *ret_denied)
 	if (ctl_connect(w->c) != 0)
 		return CTL_ERROR;
 	do {
-		int error = conn_ask(w->c->conn, &re, "peek_dump %" PRIu64 " %d", cursor, WALK_BATCH);
+		int error = control_ask(w->c->conn, &re, "peek_dump %" PRIu64 " %d", cursor, WALK_BATCH);
 		while (error == 0 && re.code == WIRE_RE_ITEM) {
 			if (!entry_of(&re, key, &e))
 				return ctl_error(NULL, "the daemon's answer is not understood");
 			if (pass_on(w, &e) != 0)
 				return w->failed;
-			error = conn_reply(w->c->conn, &re);
+			error = control_reply(w->c->conn, &re);
 		}
 		if (error != 0)
 			return ctl_broken(error);

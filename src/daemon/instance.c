@@ -54,7 +54,7 @@ begin_huge(struct daemon *d)
 	uint64_t n_bytes;
 
 	huge_init(&d->huge, d->conf.huge_pages == HUGE_PAGES_OFF ? NULL : &d->segment.map,
-	    d->hints != NULL ? hints_bytes(d->hints, &n_bytes) : NULL);
+	    d->hints != NULL ? hint_page_bytes(d->hints, &n_bytes) : NULL);
 	if (d->conf.huge_pages != HUGE_PAGES_REQUIRE)
 		return 0;
 	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
@@ -94,8 +94,8 @@ open_segment(struct daemon *d)
 	map_set_tcp(&s->map, tcp, listen_tcp(&d->listeners, tcp, LAYOUT_TCP_WORDS));
 	/* readers take the clock for the heartbeat: it must not be the dead writer's */
 	store_tick(s->store, clock_word_now(&d->shift));
-	if (hints_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
-		bytes = hints_bytes(d->hints, &n_bytes);
+	if (hint_page_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
+		bytes = hint_page_bytes(d->hints, &n_bytes);
 		store_set_hints(s->store, bytes, n_bytes);
 	} else
 		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
@@ -166,7 +166,7 @@ on_tick(void *arg, uint32_t now_ms)
 {
 	struct daemon *d = arg;
 
-	segment_give_back(d->conf.name, now_ms);
+	retired_give_back(d->conf.name, now_ms);
 	d->cmd.stat[SHM_STAT_NAMES_GONE] =
 	    watch_names(d->conf.name, d->segment.map.fd, d->listeners.unix_path, now_ms);
 	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
@@ -179,7 +179,7 @@ on_tick(void *arg, uint32_t now_ms)
  * one was filling. False: a signal ended it, and the segment stays a part.
  */
 static bool
-fill(struct daemon *d)
+instance_fill(struct daemon *d)
 {
 	bool is_new = d->segment.origin == SEGMENT_CREATED;
 
@@ -191,7 +191,7 @@ fill(struct daemon *d)
 		if (!is_new)
 			log_notice("a start before this one was ended while it loaded the snapshot: it is "
 			    "loaded again, and keys that are there keep their values");
-		if (!warm_start(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
+		if (!startup_begin(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
 			return false;
 	}
 	segment_filled(&d->segment);
@@ -200,7 +200,7 @@ fill(struct daemon *d)
 }
 
 static int
-loop(struct daemon *d)
+instance_loop(struct daemon *d)
 {
 	struct server_args args = {
 	    .conf = &d->conf,
@@ -238,7 +238,7 @@ loop(struct daemon *d)
 
 /* EX_IOERR: the last save failed. */
 static int
-serve(struct daemon *d)
+instance_serve(struct daemon *d)
 {
 	int status;
 
@@ -246,11 +246,11 @@ serve(struct daemon *d)
 		log_error("no memory for snapshots");
 		return EX_OSERR;
 	}
-	if (!fill(d))
+	if (!instance_fill(d))
 		return 0; /* what is there is no whole: it must not be saved */
-	if ((status = loop(d)) != 0)
+	if ((status = instance_loop(d)) != 0)
 		return status;
-	return d->conf.snapshot_path[0] == '\0' || warm_end(&d->warm) ? 0 : EX_IOERR;
+	return d->conf.snapshot_path[0] == '\0' || startup_end(&d->warm) ? 0 : EX_IOERR;
 }
 
 /* The segment with all that serves it; undoes what it did. */
@@ -264,7 +264,7 @@ use_segment(struct daemon *d)
 		return status == SEGMENT_ENDED ? 0 : status;
 	if ((status = listen_control(&d->conf, d->gid, &d->listeners)) == 0 &&
 	    (status = begin_huge(d)) == 0 && (status = pidfile_write(d->conf.pidfile)) == 0) {
-		status = serve(d);
+		status = instance_serve(d);
 		pidfile_remove(d->conf.pidfile);
 	}
 	if (status == EX_IOERR) {
@@ -276,11 +276,11 @@ use_segment(struct daemon *d)
 	snapshot_free(d->snapshot);
 	if (d->hints != NULL) {
 		store_set_hints(d->segment.store, NULL, 0);
-		hints_destroy(d->hints);
+		hint_page_destroy(d->hints);
 	}
 	segment_close(&d->segment, d->conf.name, remove);
 	if (remove)
-		segment_drop_aside(d->conf.name);
+		retired_drop(d->conf.name);
 	return status;
 }
 

@@ -27,7 +27,7 @@ struct daemon {
 	struct listeners listeners;
 	struct clock_shift shift;
 	struct segment segment;
-	struct hints *hints;
+	struct hint_page *hints;
 	struct huge huge;
 	struct room_watch room;
 	struct snapshot *snapshot;

@@ -221,7 +221,7 @@ on_ready(struct daemon *d)
  * is made.
  */
 static int
-prepare(struct daemon *d, bool only_check, char *unix_path)
+main_prepare(struct daemon *d, bool only_check, char *unix_path)
 {
 	int status;
 
@@ -242,13 +242,13 @@ prepare(struct daemon *d, bool only_check, char *unix_path)
  * anything.
  */
 static int
-check(struct daemon *d)
+main_check(struct daemon *d)
 {
 	char unix_path[LISTEN_PATH_BYTES];
 	bool is_running;
 	int status;
 
-	if ((status = prepare(d, true, unix_path)) != 0 ||
+	if ((status = main_prepare(d, true, unix_path)) != 0 ||
 	    (status = lock_check(d->conf.name, &is_running)) != 0 ||
 	    (status = listen_check(&d->conf, unix_path, d->gid, is_running)) != 0 ||
 	    (status = pidfile_check(d->conf.pidfile)) != 0)
@@ -268,7 +268,7 @@ go_to_background(struct daemon *d)
 }
 
 static int
-start(struct daemon *d)
+main_start(struct daemon *d)
 {
 	char unix_path[LISTEN_PATH_BYTES];
 	int status, n_passed = notify_listen_fds();
@@ -280,7 +280,7 @@ start(struct daemon *d)
 	ending_begin();
 	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
 	raise_limits(&d->conf);
-	if ((status = prepare(d, false, unix_path)) != 0)
+	if ((status = main_prepare(d, false, unix_path)) != 0)
 		return status;
 	if (d->conf.daemon != 0 && (status = go_to_background(d)) != 0)
 		return status;
@@ -323,10 +323,10 @@ main(int argc, char **argv)
 		conf_print_manual(stdout);
 		break;
 	case CONF_CHECK:
-		status = check(&d);
+		status = main_check(&d);
 		break;
 	case CONF_RUN:
-		status = start(&d);
+		status = main_start(&d);
 		break;
 	}
 	conf_free(&d.conf);

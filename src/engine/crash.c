@@ -26,7 +26,7 @@ static int list_fd = -1;
 
 /* "mutation:step[:n]": a number behind the last colon is the count. */
 static struct crash_at
-parse(const char *text)
+crash_parse(const char *text)
 {
 	struct crash_at at = {.left = 1};
 	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
@@ -43,14 +43,14 @@ parse(const char *text)
 }
 
 static void
-pass(struct crash_at *at, const char *label, int sig)
+crash_pass(struct crash_at *at, const char *label, int sig)
 {
 	if (at->left > 0 && strcmp(at->label, label) == 0 && --at->left == 0)
 		kill(getpid(), sig);
 }
 
 static void
-list(const char *label)
+crash_list(const char *label)
 {
 	for (size_t i = 0; i < n_listed; i++)
 		if (listed[i] == label)
@@ -65,9 +65,9 @@ static void
 on_crash_point(const char *label)
 {
 	if (list_fd >= 0)
-		list(label);
-	pass(&kill_at, label, SIGKILL);
-	pass(&stop_at, label, SIGSTOP);
+		crash_list(label);
+	crash_pass(&kill_at, label, SIGKILL);
+	crash_pass(&stop_at, label, SIGSTOP);
 }
 
 void
@@ -75,8 +75,8 @@ crash_by_environment(void)
 {
 	const char *path = getenv("PEEK_CRASH_LIST");
 
-	kill_at = parse(getenv("PEEK_CRASH_AT"));
-	stop_at = parse(getenv("PEEK_STOP_AT"));
+	kill_at = crash_parse(getenv("PEEK_CRASH_AT"));
+	stop_at = crash_parse(getenv("PEEK_STOP_AT"));
 	if (path != NULL)
 		list_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (kill_at.left > 0 || stop_at.left > 0 || list_fd >= 0)

@@ -53,7 +53,7 @@ evict_small_target(const struct evict *e)
 
 /* A ghost of the small log: it was too small. One of the main log: too large. The rarer kind weighs more. */
 static void
-adapt(struct evict *e, enum arena_log ghost_log)
+evict_adapt(struct evict *e, enum arena_log ghost_log)
 {
 	uint64_t bytes = e->arena->map->arena_bytes;
 	uint64_t item = e->table->n_items > 0 ? (e->arena->live_bytes << 8) / e->table->n_items : 0;
@@ -92,7 +92,7 @@ measure_usual(struct evict *e)
  * Prices are whole hints: the fraction is rounded up or down at random, so that over many rounds, or many items, the price is right.
  */
 static uint8_t
-price(struct evict *e, enum arena_log log, uint64_t bytes)
+evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
 {
 	uint64_t usual = e->usual_bytes, due = bytes;
 	uint8_t hints = 0;
@@ -107,7 +107,7 @@ price(struct evict *e, enum arena_log log, uint64_t bytes)
 
 /* What is left of the hints of one that goes to the main log. More than the usual price isn't carried on: of one size, all begin with none. */
 static uint8_t
-change(uint8_t hints, uint8_t paid)
+evict_change(uint8_t hints, uint8_t paid)
 {
 	uint8_t most = hints < EVICT_HINT_MIN ? hints : EVICT_HINT_MIN;
 
@@ -123,8 +123,8 @@ evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 	*ret_hint = 0;
 	if (!ghost_take(&e->ghost, hash, &log))
 		return ARENA_SMALL;
-	adapt(e, log);
-	*ret_hint = change(EVICT_HINT_MIN, price(e, ARENA_SMALL, bytes));
+	evict_adapt(e, log);
+	*ret_hint = evict_change(EVICT_HINT_MIN, evict_price(e, ARENA_SMALL, bytes));
 	return ARENA_MAIN;
 }
 
@@ -154,7 +154,7 @@ enum fate { KEPT, GOES, NO_PLACE };
  * is no memory to copy it to.
  */
 static enum fate
-keep(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
+evict_keep(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
     uint32_t now_s)
 {
 	enum arena_log log = e->arena->block[v->block].log;
@@ -170,7 +170,7 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 		evict_move_record(e, v, r, place, to);
 		return KEPT;
 	}
-	due = price(e, log, record_memory(e->arena, r));
+	due = evict_price(e, log, record_memory(e->arena, r));
 	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due)
 		return GOES;
 	/*
@@ -180,13 +180,13 @@ keep(struct evict *e, struct victim *v, const struct record *r, struct table_pla
 	if (to == ARENA_NO_ROOM)
 		return GOES;
 	evict_move_record(e, v, r, place, to);
-	set_hint(e, place->ref, log == ARENA_SMALL ? change(hint, due) : hint - due);
+	set_hint(e, place->ref, log == ARENA_SMALL ? evict_change(hint, due) : hint - due);
 	return KEPT;
 }
 
 /* False: a live item has no place to be copied to. */
 static bool
-examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
+evict_examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 {
 	struct record r = record_load(e->arena, off);
 	uint64_t hash = record_hash(e->arena, &r);
@@ -196,7 +196,7 @@ examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 	if (!table_find_item(e->table, hash, off, &place))
 		return true;
 	if (!evict_dead_already(e, &r, now_s)) {
-		enum fate fate = keep(e, v, &r, &place, now_s);
+		enum fate fate = evict_keep(e, v, &r, &place, now_s);
 		if (fate != GOES)
 			return fate == KEPT;
 		e->n.evicted++;
@@ -374,7 +374,7 @@ evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 		done = !more || evict_examine_parts(e, v, off, now_s);
 	} else {
 		more = arena_walk(e->arena, v->block, &v->cursor, &off);
-		done = !more || examine(e, v, off, now_s);
+		done = !more || evict_examine(e, v, off, now_s);
 	}
 	if (!more)
 		finish_victim(e, v);

@@ -30,7 +30,7 @@ has_ahead(const struct evict *e)
  * nothing is to be had.
  */
 static bool
-step(struct evict *e, const struct evict_need *need, uint32_t now_s)
+evict_room_step(struct evict *e, const struct evict_need *need, uint32_t now_s)
 {
 	struct victim *v = NULL;
 	uint32_t n = EVICT_AHEAD_ITEMS;
@@ -72,7 +72,7 @@ drop_flushed(void *arg, const struct table_place *place)
  * looked at.
  */
 static bool
-sweep(struct evict *e, uint64_t n)
+evict_room_sweep(struct evict *e, uint64_t n)
 {
 	for (; n > 0 && e->sweep < e->table->n_buckets; n--, e->sweep++)
 		for (;;) {
@@ -131,7 +131,7 @@ last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
 	if (*stage == 0) {
 		*stage = 1;
 		if (e->sweep != UINT64_MAX) {
-			sweep(e, UINT64_MAX);
+			evict_room_sweep(e, UINT64_MAX);
 			return true;
 		}
 	}
@@ -168,7 +168,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 			       live_bytes + e->arena->block_bytes / 2 <= e->futile_live_bytes))
 		e->clean_left = CLEAN_VICTIMS_MAX(arena_extents_need(e->arena, need->shape));
 	while (!has_room(e, need))
-		if (!step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
+		if (!evict_room_step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
 			e->futile_s = now_s;
 			e->futile_live_bytes = live_bytes;
 			e->clean_left = 0;
@@ -199,9 +199,9 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 		evict_choose_expired(e, n, now_s);
 	}
 	if (e->sweep != UINT64_MAX)
-		sweep(e, SWEEP_STEP);
+		evict_room_sweep(e, SWEEP_STEP);
 	if (e->dead.block != ARENA_NONE || !has_ahead(e))
-		step(e, NULL, now_s);
+		evict_room_step(e, NULL, now_s);
 }
 
 /*

@@ -34,7 +34,7 @@ age_of(const struct ghost *g, enum arena_log log)
 
 /* The bucket takes the hash's low bits and the tag its high ones; the set takes bits in between and the fingerprint the rest. */
 static uint32_t
-fingerprint(uint64_t hash)
+ghost_fingerprint(uint64_t hash)
 {
 	uint32_t fp = (uint32_t)(hash >> 45);
 
@@ -49,14 +49,14 @@ set_of(const struct ghost *g, uint64_t hash)
 
 /* In units of one capacity's ages; AGES_ALIVE or more: no longer remembered. */
 static uint32_t
-years(const struct ghost *g, uint32_t entry)
+ghost_years(const struct ghost *g, uint32_t entry)
 {
 	return (age_of(g, (entry & LOG_BIT) != 0 ? ARENA_MAIN : ARENA_SMALL) - entry) & AGE_MASK;
 }
 
 /* Made for twice the items of the moment; made anew, and empty, when there are more than it can remember. */
 static bool
-fit(struct ghost *g, uint64_t n_items)
+ghost_fit(struct ghost *g, uint64_t n_items)
 {
 	if (g->n_sets != 0 && n_items * 2 <= g->n_sets * WAYS) {
 		/* The capacity follows the items in coarse steps: every change of it shifts all ages. */
@@ -85,9 +85,9 @@ fit(struct ghost *g, uint64_t n_items)
 void
 ghost_put(struct ghost *g, enum arena_log log, uint64_t hash, uint64_t n_items)
 {
-	if (!fit(g, n_items))
+	if (!ghost_fit(g, n_items))
 		return;
-	uint32_t *set = set_of(g, hash), fp = fingerprint(hash), oldest = 0, at = 0;
+	uint32_t *set = set_of(g, hash), fp = ghost_fingerprint(hash), oldest = 0, at = 0;
 
 	g->seq[log]++;
 	for (uint32_t i = 0; i < WAYS; i++) {
@@ -95,8 +95,8 @@ ghost_put(struct ghost *g, enum arena_log log, uint64_t hash, uint64_t n_items)
 			at = i;
 			break;
 		}
-		if (years(g, set[i]) >= oldest) {
-			oldest = years(g, set[i]);
+		if (ghost_years(g, set[i]) >= oldest) {
+			oldest = ghost_years(g, set[i]);
 			at = i;
 		}
 	}
@@ -108,12 +108,12 @@ ghost_take(struct ghost *g, uint64_t hash, enum arena_log *ret_log)
 {
 	if (g->n_sets == 0)
 		return false;
-	uint32_t *set = set_of(g, hash), fp = fingerprint(hash);
+	uint32_t *set = set_of(g, hash), fp = ghost_fingerprint(hash);
 
 	for (uint32_t i = 0; i < WAYS; i++) {
 		if (set[i] >> FP_SHIFT != fp)
 			continue;
-		bool alive = years(g, set[i]) < AGES_ALIVE;
+		bool alive = ghost_years(g, set[i]) < AGES_ALIVE;
 		*ret_log = (set[i] & LOG_BIT) != 0 ? ARENA_MAIN : ARENA_SMALL;
 		set[i] = 0;
 		if (alive)

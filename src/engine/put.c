@@ -123,7 +123,7 @@ is_counter_text(const struct store *s, const struct store_put *put, uint64_t *re
 
 /* Whether the mode and the CAS id admit the store; what the new item takes over from the old one. */
 static enum store_result
-admit(struct store *s, const struct store_put *put, const struct store_item *old, uint32_t now_s, struct value_write *w,
+put_admit(struct store *s, const struct store_put *put, const struct store_item *old, uint32_t now_s, struct value_write *w,
     uint32_t *state)
 {
 	if (old != NULL && put->mode == STORE_ADD) {
@@ -162,7 +162,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	bool join = put->mode == STORE_APPEND || put->mode == STORE_PREPEND;
 	struct table_place place;
 
-	enum store_result r = admit(s, put, old, now_s, &w, &state);
+	enum store_result r = put_admit(s, put, old, now_s, &w, &state);
 	if (r != STORE_OK)
 		return r;
 	if (join)

@@ -17,7 +17,7 @@
 
 #define PREFETCH_BUCKETS 8 /* so far ahead are items asked for */
 
-struct walk {
+struct recovery_walk {
 	struct arena *arena;
 	struct table *table;
 	uint64_t cutoff;
@@ -29,7 +29,7 @@ struct walk {
 };
 
 static bool
-record_sound(const struct walk *w, uint64_t off, struct record *ret)
+record_sound(const struct recovery_walk *w, uint64_t off, struct record *ret)
 {
 	const struct arena *a = w->arena;
 	uint64_t arena_bytes = w->arena->map->arena_bytes;
@@ -48,7 +48,7 @@ record_sound(const struct walk *w, uint64_t off, struct record *ret)
 
 /* Its value may have been stored without the CAS id that goes with it. The mark is raised before an id is used. */
 static void
-renew_counter(struct walk *w, const struct record *r)
+renew_counter(struct recovery_walk *w, const struct record *r)
 {
 	struct header *h = w->arena->map->header;
 
@@ -61,9 +61,9 @@ renew_counter(struct walk *w, const struct record *r)
 }
 
 static bool
-keep(void *arg, uint64_t head, uint64_t slot)
+recover_keep(void *arg, uint64_t head, uint64_t slot)
 {
-	struct walk *w = arg;
+	struct recovery_walk *w = arg;
 	uint64_t off = table_item_off(slot);
 	struct record r;
 
@@ -92,7 +92,7 @@ damaged:
 }
 
 static void
-prefetch_bucket(const struct walk *w, uint64_t head)
+prefetch_bucket(const struct recovery_walk *w, uint64_t head)
 {
 	if (head >= w->table->n_buckets)
 		return;
@@ -104,10 +104,10 @@ prefetch_bucket(const struct walk *w, uint64_t head)
 }
 
 int
-recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
+recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
     uint64_t *cas_last, uint64_t *ret_payload_bytes)
 {
-	struct walk w = {.arena = arena, .table = table, .cutoff = cutoff, .now_s = now_s, .n = ret,
+	struct recovery_walk w = {.arena = arena, .table = table, .cutoff = cutoff, .now_s = now_s, .n = ret,
 	    .cas_max = *cas_last, .cas_last = *cas_last};
 	uint64_t *used;
 	int r;
@@ -125,7 +125,7 @@ recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_
 	CRASH_POINT("recover:begun");
 	for (uint64_t head = 0; head < table->n_buckets; head++) {
 		prefetch_bucket(&w, head + PREFETCH_BUCKETS);
-		struct table_repair rep = table_repair(table, head, used, keep, &w);
+		struct table_repair rep = table_repair(table, head, used, recover_keep, &w);
 		ret->dropped_double += rep.doubles;
 		ret->repaired_buckets += rep.odd;
 	}

@@ -21,7 +21,7 @@
  * arena and table were initialised over the map. cutoff: items at or below it are flushed. *cas_last: the last id that the dead writer may
  * have given; raised, since counters get new ones. -ENOMEM; -EBADMSG.
  */
-int recover(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
+int recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
     uint64_t *cas_last, uint64_t *ret_payload_bytes);
 
 /* What changes when a record is dropped after it was counted. */

@@ -55,7 +55,7 @@ sort_list(struct block *s, uint64_t *seen, uint32_t n_words)
 }
 
 static void
-drop(struct arena *a, struct table *t, const struct record *r, struct recover_sums *sums)
+recover_lists_drop(struct arena *a, struct table *t, const struct record *r, struct recover_sums *sums)
 {
 	struct table_place place;
 
@@ -87,7 +87,7 @@ drop_overlapping(struct arena *a, struct table *t, uint32_t block_idx, struct re
 			    base + (uint64_t)s->listed[k + PREFETCH_RECORDS] * ITEM_UNIT_BYTES));
 		if (k + 1 < s->n_listed && r.off + r.shape.record_bytes >
 		    base + (uint64_t)s->listed[k + 1] * ITEM_UNIT_BYTES)
-			drop(a, t, &r, sums);
+			recover_lists_drop(a, t, &r, sums);
 		else
 			s->listed[n_kept++] = s->listed[k];
 	}

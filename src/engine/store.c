@@ -51,7 +51,7 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 	s->evict.cutoff = cutoff & CUTOFF_MASK;
 	if ((cutoff & CUTOFF_PENDING) != 0)
 		s->flush_at_s = (uint32_t)word_load_rlx(&map->header->flush_at_s);
-	r = recover(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last, &s->payload_bytes);
+	r = recover_all(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last, &s->payload_bytes);
 	if (r != 0)
 		goto fail;
 	s->cas_reserved = word_load_rlx(&map->header->cas_reserved);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/segment.h"
 
 #define ACTIVATE_MS 5000 /* a start makes the segment, and may take over a large one */
@@ -25,7 +25,7 @@
  * such place; *ret_more: but there may be a later one.
  */
 static bool
-place(const struct peek *p, unsigned i, char *path, size_t cap, bool *ret_more)
+activate_place(const struct peek *p, unsigned i, char *path, size_t cap, bool *ret_more)
 {
 	const char *session = secure_getenv("XDG_RUNTIME_DIR"), *name = p->object + strlen(OBJECT_PREFIX);
 	char dir[sizeof(p->foreign_socket)] = "/run/peekd";
@@ -56,7 +56,7 @@ wait_for_segment(struct peek *p, int64_t deadline_ms)
 		bool answered = poll(&pfd, 1, SLICE_MS) > 0;
 		int r = segment_first(p);
 
-		if (r != -ENOENT || answered || conn_now_ms() >= deadline_ms)
+		if (r != -ENOENT || answered || sock_now_ms() >= deadline_ms)
 			return r;
 	}
 }
@@ -69,19 +69,19 @@ ask_at(struct peek *p, const char *path, int64_t deadline_ms)
 	struct iovec iov = {question, sizeof(question) - 1};
 
 	snprintf(p->foreign_socket, sizeof(p->foreign_socket), "%s", path);
-	int r = conn_open(p, CONN_WRITES, deadline_ms);
+	int r = sock_open(p, CONN_WRITES, deadline_ms);
 	p->foreign_socket[0] = '\0';
-	if (r != 0 || conn_send(p, CONN_WRITES, &iov, 1, deadline_ms) != 0)
+	if (r != 0 || sock_send(p, CONN_WRITES, &iov, 1, deadline_ms) != 0)
 		return -ENOENT;
 	r = wait_for_segment(p, deadline_ms);
-	conn_close(p, CONN_WRITES);
+	sock_close(p, CONN_WRITES);
 	return r;
 }
 
 int
 activate_instance(struct peek *p)
 {
-	int64_t deadline_ms = conn_now_ms() + ACTIVATE_MS;
+	int64_t deadline_ms = sock_now_ms() + ACTIVATE_MS;
 	char path[sizeof(p->foreign_socket)];
 	bool more = true;
 	int r = -ENOENT;
@@ -89,7 +89,7 @@ activate_instance(struct peek *p)
 	if ((p->flags & PEEK_READ_ONLY) != 0)
 		return -ENOENT;
 	for (unsigned i = 0; r == -ENOENT && more; i++)
-		if (place(p, i, path, sizeof(path), &more))
+		if (activate_place(p, i, path, sizeof(path), &more))
 			r = ask_at(p, path, deadline_ms);
 	return r;
 }

@@ -7,21 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/segment.h"
 
 #define COME_HOME_CADENCE 256 /* reads between two looks whether the segment can be read again */
 
 static int
-ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
 {
 	int r = -ECONNRESET;
 
 	for (int i = 0; i < 2 && r == -ECONNRESET; i++) { /* once more: the daemon may have been started anew */
 		struct iovec iov = {(void *)(uintptr_t)line, line_len};
-		if ((r = conn_open(p, CONN_WRITES, deadline_ms)) == 0 && (r = conn_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)
-			r = conn_reply(p, CONN_WRITES, deadline_ms, ret, ret_heap);
+		if ((r = sock_open(p, CONN_WRITES, deadline_ms)) == 0 && (r = sock_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)
+			r = sock_reply(p, CONN_WRITES, deadline_ms, ret, ret_heap);
 	}
 	return r;
 }
@@ -77,7 +77,7 @@ fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t 
 	char line[WIRE_KEY_B64_MAX + 64], *heap = NULL;
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	struct wire_reply re;
-	int64_t deadline_ms = conn_deadline_ms(p);
+	int64_t deadline_ms = sock_deadline_ms(p);
 	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1]; /* the shared lane: this is no place to be quick */
 
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 || seq_load_ptr(&p->own.foreign) == NULL)
@@ -85,11 +85,11 @@ fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t 
 	wire_put_meta(&out, WIRE_MG, key, key_len, -1, "v f t c");
 	word_add_rlx(&cell->slow, 1);
 	int cancel = guard_enter();
-	ssize_t r = guard_lock(&p->own.conn_lock, deadline_ms);
+	ssize_t r = guard_lock(&p->own.sock_lock, deadline_ms);
 	if (r == 0) {
-		r = ask(p, out.buf, out.len, deadline_ms, &re, &heap);
+		r = fallback_ask(p, out.buf, out.len, deadline_ms, &re, &heap);
 		r = r == 0 ? take_value(&re, buf, buf_cap, ret_info) : error_of_ask((int)r);
-		pthread_mutex_unlock(&p->own.conn_lock);
+		pthread_mutex_unlock(&p->own.sock_lock);
 	} else {
 		r = error_of_ask((int)r);
 	}

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/conn.h"
+#include "lib/sock.h"
 
 /*
  * By the monotonic clock, which nobody sets. Where the C library has no such
@@ -24,7 +24,7 @@ lock_until(pthread_mutex_t *lock, int64_t deadline_ms)
 	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0 ? 0 : -ETIMEDOUT;
 #else
 	while (pthread_mutex_trylock(lock) != 0) {
-		if (conn_now_ms() >= deadline_ms)
+		if (sock_now_ms() >= deadline_ms)
 			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
@@ -38,7 +38,7 @@ guard_lock(pthread_mutex_t *lock, int64_t deadline_ms)
 	if (pthread_mutex_trylock(lock) == 0)
 		return 0;
 	int r = lock_until(lock, deadline_ms);
-	if (r == 0 && conn_now_ms() >= deadline_ms) {
+	if (r == 0 && sock_now_ms() >= deadline_ms) {
 		pthread_mutex_unlock(lock);
 		r = -ETIMEDOUT;
 	}

@@ -30,7 +30,7 @@ guard_leave(int before)
 }
 
 /*
- * Takes the lock before deadline_ms, a time of conn_now_ms(). 0; -ETIMEDOUT: it
+ * Takes the lock before deadline_ms, a time of sock_now_ms(). 0; -ETIMEDOUT: it
  * isn't taken. Who got it after a wait still has time left.
  */
 int guard_lock(pthread_mutex_t *lock, int64_t deadline_ms);

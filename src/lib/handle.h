@@ -47,23 +47,23 @@ struct attached {
 };
 
 /* The connections of a handle, each made at its first use. */
-enum conn_of {
+enum sock_of {
 	CONN_HINTS,  /* says nothing after the attachment; closing it ends that */
 	CONN_WRITES, /* a request and its reply at a time; also reads of a foreign layout */
 	CONN_QUEUE,  /* pipelined sets */
 	CONN_N
 };
 
-struct conn {
+struct sock {
 	int fd_plus_1;               /* all zero: there is none */
-	uint32_t reply_at, reply_len; /* what was read into conn_kept.reply and not yet taken */
+	uint32_t reply_at, reply_len; /* what was read into sock_kept.reply and not yet taken */
 };
 
 #define CONN_REPLY_CAP 8192u
 
 /* What a child inherits of a connection: the buffer, and a descriptor that it must close (if it still is what it was, since a daemonizing
  * child may have closed it and opened something else). */
-struct conn_kept {
+struct sock_kept {
 	int fd_plus_1;
 	uint64_t dev, ino;
 	char reply[CONN_REPLY_CAP];
@@ -108,9 +108,9 @@ struct handle_own {
 			struct word looked_at_ms;    /* the last look of a read at the daemon */
 			struct hint_cell past;       /* counted in hint pages that are gone */
 
-			pthread_mutex_t conn_lock;  /* CONN_WRITES */
+			pthread_mutex_t sock_lock;  /* CONN_WRITES */
 			pthread_mutex_t queue_lock; /* CONN_QUEUE and the queue */
-			struct conn conn[CONN_N];
+			struct sock conn[CONN_N];
 			struct queue_state queue;
 
 			_Alignas(64) struct hint_cell cells[HINT_CELLS_PER_CLIENT]; /* counts while there is no hint page */
@@ -136,7 +136,7 @@ struct peek {
 	char object[80];           /* "peekd.NAME" */
 	char socket_path[128];     /* PEEK_SOCKET; empty: as the segment says */
 	char foreign_socket[128];  /* as a segment of a foreign layout says */
-	struct conn_kept kept[CONN_N];
+	struct sock_kept kept[CONN_N];
 	struct queue_half half[2];
 };
 

@@ -6,7 +6,7 @@
 
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 #include "lib/lane.h"
 #include "lib/lookup.h"
 #include "lib/read.h"
@@ -87,7 +87,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	lane_add(&cell->misses, n_quick_misses, lane);
 	if (LOOKUP_UNLIKELY(lane_pass((unsigned)(n_quick_hits + n_quick_misses)) && lane_is_due())) {
 		lane_sample(cell, hits, mget_hint_at(&g, ops, n, (size_t)lane_past_due()));
-		hints_look_after(p, a);
+		hint_client_look_after(p, a);
 	}
 	return n_hits + n_quick_hits;
 }

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 
 #include "lib/activate.h"
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 #include "lib/segment.h"
 
 #define ATTACH_AT_OPEN_MS  100
@@ -53,14 +53,14 @@ open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 	if (r == -ENOENT)
 		r = activate_instance(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	if (r == 0 && a == NULL && conn_open(p, CONN_WRITES, conn_now_ms() + ATTACH_AT_OPEN_MS) != 0)
+	if (r == 0 && a == NULL && sock_open(p, CONN_WRITES, sock_now_ms() + ATTACH_AT_OPEN_MS) != 0)
 		r = -EPROTO;
 	if (r != 0) {
 		peek_close(p);
 		return r;
 	}
-	if (a != NULL && hints_writer_runs(a))
-		hints_attach(p, a, ATTACH_AT_OPEN_MS); /* a read does as well without */
+	if (a != NULL && hint_client_writer_runs(a))
+		hint_client_attach(p, a, ATTACH_AT_OPEN_MS); /* a read does as well without */
 	*ret_peek = p;
 	return 0;
 }
@@ -84,7 +84,7 @@ peek_close(struct peek *p)
 		return;
 	int cancel = guard_enter();
 	for (unsigned i = 0; i < CONN_N; i++)
-		conn_close(p, (enum conn_of)i);
+		sock_close(p, (enum sock_of)i);
 	segment_close_all(p);
 	munmap(p, sizeof(*p));
 	guard_leave(cancel);

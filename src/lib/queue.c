@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/request.h"
 
@@ -41,7 +41,7 @@ take_answers(struct peek *p)
 
 	while (in_flight(q)) {
 		struct queue_half *half = &p->half[!q->filling];
-		int r = conn_reply_ready(p, CONN_QUEUE, &re);
+		int r = sock_reply_ready(p, CONN_QUEUE, &re);
 		if (r <= 0)
 			return r;
 		struct queue_entry *e = &half->entry[q->n_answered++];
@@ -53,11 +53,11 @@ take_answers(struct peek *p)
 
 /* Drops everything that was queued and is not answered: it will not be. Refusals that came before are still to be told. */
 static int
-broken(struct peek *p, int error)
+queue_broken(struct peek *p, int error)
 {
 	struct queue_state *q = &p->own.queue;
 
-	conn_close(p, CONN_QUEUE);
+	sock_close(p, CONN_QUEUE);
 	q->n_entries[q->filling] = q->n_bytes[q->filling] = 0;
 	q->n_entries[!q->filling] = q->n_answered;
 	q->n_bytes[!q->filling] = q->n_sent_bytes;
@@ -66,17 +66,17 @@ broken(struct peek *p, int error)
 
 /* Works until the half in flight is sent (and answered, if so asked). */
 static int
-push(struct peek *p, bool until_answered)
+queue_push(struct peek *p, bool until_answered)
 {
 	struct queue_state *q = &p->own.queue;
-	int64_t deadline_ms = conn_deadline_ms(p);
+	int64_t deadline_ms = sock_deadline_ms(p);
 
 	for (;;) {
 		unsigned flying = !q->filling;
 		uint32_t sent_before = q->n_sent_bytes, answered_before = q->n_answered;
 		int r = take_answers(p);
 		if (r == 0 && q->n_sent_bytes < q->n_bytes[flying]) {
-			ssize_t n = conn_send_some(p, CONN_QUEUE, p->half[flying].bytes + q->n_sent_bytes,
+			ssize_t n = sock_send_some(p, CONN_QUEUE, p->half[flying].bytes + q->n_sent_bytes,
 			    q->n_bytes[flying] - q->n_sent_bytes);
 			if (n < 0)
 				r = (int)n;
@@ -87,37 +87,37 @@ push(struct peek *p, bool until_answered)
 		if (r == 0 && !to_send && (!until_answered || !in_flight(q)))
 			return 0;
 		if (q->n_sent_bytes != sent_before || q->n_answered != answered_before)
-			deadline_ms = conn_deadline_ms(p); /* the time is for one step: a daemon that goes on is not late */
+			deadline_ms = sock_deadline_ms(p); /* the time is for one step: a daemon that goes on is not late */
 		if (r == 0)
-			r = conn_wait(p, CONN_QUEUE, to_send, deadline_ms);
+			r = sock_wait(p, CONN_QUEUE, to_send, deadline_ms);
 		if (r != 0)
-			return broken(p, r == -EBADMSG ? r : -EINPROGRESS);
+			return queue_broken(p, r == -EBADMSG ? r : -EINPROGRESS);
 	}
 }
 
 /* Sends off the half that was filled. When this returns 0 the other is free, and being filled. QUEUE_AGAIN: its keys are still needed. */
 static int
-turn(struct peek *p)
+queue_turn(struct peek *p)
 {
 	struct queue_state *q = &p->own.queue;
 	int r = 0;
 
 	if (in_flight(q))
-		r = push(p, true);
+		r = queue_push(p, true);
 	else
-		conn_drop_if_stale(p, CONN_QUEUE);
+		sock_drop_if_stale(p, CONN_QUEUE);
 	if (r == 0 && q->n_untold > 0)
 		r = QUEUE_AGAIN;
 	if (r != 0)
 		return r;
-	if ((r = conn_open(p, CONN_QUEUE, conn_deadline_ms(p))) != 0)
-		return broken(p, r);
+	if ((r = sock_open(p, CONN_QUEUE, sock_deadline_ms(p))) != 0)
+		return queue_broken(p, r);
 	q->filling = !q->filling;
 	q->n_entries[q->filling] = 0;
 	q->n_bytes[q->filling] = 0;
 	q->n_answered = q->n_told = 0;
 	q->n_sent_bytes = 0;
-	return push(p, false);
+	return queue_push(p, false);
 }
 
 /* A value that is too long for a half: by itself, behind all others. */
@@ -130,16 +130,16 @@ set_alone(struct peek *p, struct set *s)
 		{(void *)(uintptr_t)"\r\n", 2},
 	};
 	struct wire_reply re;
-	int r = turn(p);
+	int r = queue_turn(p);
 
 	if (r == 0)
-		r = push(p, true);
+		r = queue_push(p, true);
 	if (r != 0)
 		return r;
-	int64_t deadline_ms = conn_deadline_ms(p);
-	if ((r = conn_send(p, CONN_QUEUE, iov, 3, deadline_ms)) != 0 ||
-	    (r = conn_reply(p, CONN_QUEUE, deadline_ms, &re, NULL)) != 0)
-		return broken(p, r == -EBADMSG ? r : -EINPROGRESS);
+	int64_t deadline_ms = sock_deadline_ms(p);
+	if ((r = sock_send(p, CONN_QUEUE, iov, 3, deadline_ms)) != 0 ||
+	    (r = sock_reply(p, CONN_QUEUE, deadline_ms, &re, NULL)) != 0)
+		return queue_broken(p, r == -EBADMSG ? r : -EINPROGRESS);
 	s->error = request_verdict(&re, 'S');
 	return 0;
 }
@@ -154,7 +154,7 @@ set_queued(struct peek *p, struct set *s)
 	if (total > QUEUE_HALF_BYTES)
 		return set_alone(p, s);
 	if ((q->n_bytes[q->filling] + total > QUEUE_HALF_BYTES || q->n_entries[q->filling] == QUEUE_HALF_ENTRIES) &&
-	    (r = turn(p)) != 0)
+	    (r = queue_turn(p)) != 0)
 		return r;
 	struct queue_half *half = &p->half[q->filling];
 	char *to = half->bytes + q->n_bytes[q->filling];
@@ -176,9 +176,9 @@ send_rest(struct peek *p, struct set *s)
 
 	(void)s;
 	if (q->n_entries[q->filling] > 0)
-		r = turn(p);
+		r = queue_turn(p);
 	if (r == 0 && in_flight(q))
-		r = push(p, true);
+		r = queue_push(p, true);
 	return r;
 }
 
@@ -221,7 +221,7 @@ tell_refusals(struct peek *p)
 	for (;;) {
 		int cancel = guard_enter();
 		bool found = false;
-		if (guard_lock(&p->own.queue_lock, conn_deadline_ms(p)) == 0) {
+		if (guard_lock(&p->own.queue_lock, sock_deadline_ms(p)) == 0) {
 			found = next_untold(p, &e, key, &key_len);
 			pthread_mutex_unlock(&p->own.queue_lock);
 		}
@@ -236,7 +236,7 @@ tell_refusals(struct peek *p)
 static int
 in_steps(struct peek *p, int (*step)(struct peek *p, struct set *s), struct set *s)
 {
-	int64_t deadline_ms = conn_deadline_ms(p);
+	int64_t deadline_ms = sock_deadline_ms(p);
 	int r;
 
 	do {

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 #include "lib/segment.h"
 
 int
@@ -103,7 +103,7 @@ read_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result)
 
 	if (lane_is_due()) {
 		lane_sample(cell, n, hint_at);
-		hints_look_after(a->p, a);
+		hint_client_look_after(a->p, a);
 	}
 	return result;
 }

@@ -97,7 +97,7 @@ has_item(const struct wire_reply *re)
 }
 
 static int
-refusal(const struct wire_reply *re, char kind)
+request_refusal(const struct wire_reply *re, char kind)
 {
 	for (size_t i = 0; i < N_OF(refusals); i++) {
 		const char *words = refusals[i].words;
@@ -111,7 +111,7 @@ int
 request_verdict(const struct wire_reply *re, char kind)
 {
 	if (re->code == WIRE_RE_CLIENT_ERROR || re->code == WIRE_RE_SERVER_ERROR || re->code == WIRE_RE_ERROR)
-		return refusal(re, kind);
+		return request_refusal(re, kind);
 	if (re->code == WIRE_RE_NS && (kind == 'A' || kind == 'P') && has_item(re))
 		return -EMSGSIZE;
 	for (size_t i = 0; i < N_OF(verdicts); i++)

@@ -13,7 +13,7 @@
 
 #define CHAIN_ITEMS_MAX (CHAIN_LINES_MAX * BUCKET_SLOTS)
 
-struct chain {
+struct scan_chain {
 	unsigned n;
 	struct peek_entry entry[CHAIN_ITEMS_MAX];
 	unsigned char key[CHAIN_ITEMS_MAX][ITEM_KEY_MAX + 6];
@@ -21,7 +21,7 @@ struct chain {
 
 /* Adds one item, if it is alive. What is impossible is skipped: either the sequence says that it was torn, or it is damage. */
 static void
-add_item(const struct attached *a, uint64_t slot, struct chain *chain)
+add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 {
 	const struct map *m = &a->map;
 	struct lookup_pinned pin;
@@ -42,7 +42,7 @@ add_item(const struct attached *a, uint64_t slot, struct chain *chain)
 
 /* One try at a bucket and its chain, all under one sequence. */
 static enum lookup_result
-read_chain(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
+read_chain(const struct attached *a, uint64_t bucket_idx, struct scan_chain *chain)
 {
 	const struct map *m = &a->map;
 	const struct bucket *head = &m->buckets[bucket_idx], *line = head;
@@ -71,7 +71,7 @@ read_chain(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
 }
 
 static enum lookup_result
-scan_bucket(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
+scan_bucket(const struct attached *a, uint64_t bucket_idx, struct scan_chain *chain)
 {
 	for (unsigned n_tries = 0; n_tries < LOOKUP_TRIES; n_tries++) {
 		enum lookup_result r = read_chain(a, bucket_idx, chain);
@@ -85,7 +85,7 @@ scan_bucket(const struct attached *a, uint64_t bucket_idx, struct chain *chain)
 int
 peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry), void *arg)
 {
-	struct chain chain;
+	struct scan_chain chain;
 	int r = seq_load_ptr(&p->own.now) != NULL ? 0 : segment_ready(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
 

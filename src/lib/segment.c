@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/guard.h"
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 #include "lib/lookup.h"
 #include "lib/owner.h"
 
@@ -58,7 +58,7 @@ open_named(struct peek *p, struct attached **ret)
 
 /* With attach_lock, or before there is another thread. */
 static void
-publish(struct peek *p, struct attached *a)
+segment_publish(struct peek *p, struct attached *a)
 {
 	a->older = seq_load_ptr(&p->newest);
 	seq_publish_ptr(&p->newest, a);
@@ -91,7 +91,7 @@ segment_first(struct peek *p)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (r == 0)
-		publish(p, a);
+		segment_publish(p, a);
 	return r == -EPROTO ? publish_foreign(p) : r;
 }
 
@@ -113,7 +113,7 @@ segment_ready(struct peek *p)
 			a->epoch = 0;
 			a->cells = p->own.cells;
 			a->shift = p->shift;
-			publish(p, a);
+			segment_publish(p, a);
 		} else if (newest != NULL) {
 			r = -ENOMEM;
 		} else {
@@ -126,7 +126,7 @@ segment_ready(struct peek *p)
 	if (r == 0 && now == NULL)
 		return -EPROTO;
 	if (r == 0 && (p->flags & PEEK_NO_FOLLOW) == 0 && now->epoch == 0)
-		hints_look_after(p, now);
+		hint_client_look_after(p, now);
 	return r;
 }
 
@@ -142,13 +142,13 @@ segment_follow(struct peek *p, const struct attached *from)
 	if (first) {
 		r = open_named(p, &a);
 		if (r == 0)
-			publish(p, a);
+			segment_publish(p, a);
 		else if (r == -EPROTO)
 			r = publish_foreign(p);
 	}
 	pthread_mutex_unlock(&p->own.attach_lock);
 	if (first && r == 0)
-		hints_retire(p, from);
+		hint_client_retire(p, from);
 	guard_leave(cancel);
 	return r;
 }
@@ -167,7 +167,7 @@ segment_extend(struct peek *p, const struct attached *from)
 		a->map = map;
 		a->owns_map = false;
 		old->hint_addr = NULL; /* the newest gives it back */
-		publish(p, a);
+		segment_publish(p, a);
 		a = NULL;
 	}
 	pthread_mutex_unlock(&p->own.attach_lock);
@@ -183,7 +183,7 @@ segment_come_home(struct peek *p)
 
 	pthread_mutex_lock(&p->own.attach_lock);
 	if (seq_load_ptr(&p->own.now) == NULL && open_named(p, &a) == 0)
-		publish(p, a);
+		segment_publish(p, a);
 	pthread_mutex_unlock(&p->own.attach_lock);
 	guard_leave(cancel);
 }

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/handle.h"
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 #include "lib/segment.h"
 
 #define ATTACH_IN_STATUS_MS 100
@@ -45,15 +45,15 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 	if (seq_load_ptr(&p->own.now) == NULL)
 		segment_ready(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	if (a != NULL && hints_writer_runs(a) && word_load_rlx(&a->map.header->writer_epoch) != a->epoch) {
-		hints_attach(p, a, ATTACH_IN_STATUS_MS);
+	if (a != NULL && hint_client_writer_runs(a) && word_load_rlx(&a->map.header->writer_epoch) != a->epoch) {
+		hint_client_attach(p, a, ATTACH_IN_STATUS_MS);
 		a = seq_load_ptr(&p->own.now);
 	}
 	if (a != NULL) {
 		const struct header *h = a->map.header;
 		s.generation = a->map.generation;
 		s.writer_pid = (int64_t)word_load_rlx(&h->writer_pid);
-		s.writer_present = hints_writer_runs(a);
+		s.writer_present = hint_client_writer_runs(a);
 		s.writer_silent_ms = clock_silent_ms(word_load_rlx(&h->clock), &a->shift);
 		s.hinting = a->hints != NULL && word_load_rlx(&h->writer_epoch) == a->epoch;
 		s.n_buckets = word_load_rlx(&h->count) & COUNT_MASK;
@@ -61,7 +61,7 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 	}
 	s.fallback = seq_load_ptr(&p->own.foreign) != NULL;
 	add_counts(p, a, &s);
-	conn_socket_path(p, s.socket_path);
+	sock_socket_path(p, s.socket_path);
 	guard_leave(cancel);
 	*ret_status = s;
 	return 0;

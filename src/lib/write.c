@@ -4,21 +4,21 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/request.h"
 
 /*
  * Sends a request and takes the reply. A request that did not leave whole was not carried out, whatever it was, and is sent anew on a new
- * connection; so is one whose reply was lost, if it may be carried out twice. With conn_lock.
+ * connection; so is one whose reply was lost, if it may be carried out twice. With sock_lock.
  */
 static int
-exchange(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+write_exchange(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
     int64_t deadline_ms, struct wire_reply *ret)
 {
 	for (unsigned n_left = 2;;) {
-		bool stale = conn_is_open(p, CONN_WRITES); /* it may have been closed since it was last used */
-		int r = conn_open(p, CONN_WRITES, deadline_ms);
+		bool stale = sock_is_open(p, CONN_WRITES); /* it may have been closed since it was last used */
+		int r = sock_open(p, CONN_WRITES, deadline_ms);
 		if (r != 0)
 			return r == -ECONNRESET ? -ECONNREFUSED : r;
 		struct iovec iov[3] = {
@@ -26,7 +26,7 @@ exchange(struct peek *p, const char *line, size_t line_len, const void *value, s
 			{(void *)(uintptr_t)value, value_len},
 			{(void *)(uintptr_t)"\r\n", 2},
 		};
-		r = conn_send(p, CONN_WRITES, iov, has_value ? 3 : 1, deadline_ms);
+		r = sock_send(p, CONN_WRITES, iov, has_value ? 3 : 1, deadline_ms);
 		if (r == -ECONNRESET) {
 			if (!stale && --n_left == 0)
 				return -ECONNREFUSED;
@@ -34,7 +34,7 @@ exchange(struct peek *p, const char *line, size_t line_len, const void *value, s
 		}
 		if (r != 0)
 			return r;
-		r = conn_reply(p, CONN_WRITES, deadline_ms, ret, NULL);
+		r = sock_reply(p, CONN_WRITES, deadline_ms, ret, NULL);
 		if (r != -ECONNRESET && r != -ETIMEDOUT)
 			return r;
 		if (!twice || r == -ETIMEDOUT || --n_left == 0)
@@ -42,44 +42,44 @@ exchange(struct peek *p, const char *line, size_t line_len, const void *value, s
 	}
 }
 
-/* With conn_lock: a request, and the errno that its reply means. */
+/* With sock_lock: a request, and the errno that its reply means. */
 static int
-ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+write_ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
     char kind, int64_t deadline_ms, uint64_t *ret_value)
 {
 	struct wire_reply re;
-	int r = exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
+	int r = write_exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
 
 	if (r == 0)
 		r = request_verdict(&re, kind);
 	if (r == 0 && ret_value != NULL && (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
 		r = -EBADMSG;
 	if (r == -EBADMSG)
-		conn_close(p, CONN_WRITES);
+		sock_close(p, CONN_WRITES);
 	return r;
 }
 
 /* The deadline bounds the wait for the lock too: threads that take turns end together. */
 static int
-request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
+write_request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
     char kind, uint64_t *ret_value)
 {
-	int64_t deadline_ms = conn_deadline_ms(p);
+	int64_t deadline_ms = sock_deadline_ms(p);
 
 	if ((p->flags & PEEK_READ_ONLY) != 0)
 		return -EACCES;
 	int cancel = guard_enter();
-	int r = guard_lock(&p->own.conn_lock, deadline_ms);
+	int r = guard_lock(&p->own.sock_lock, deadline_ms);
 	if (r == 0) {
-		r = ask(p, line, line_len, value, value_len, has_value, twice, kind, deadline_ms, ret_value);
-		pthread_mutex_unlock(&p->own.conn_lock);
+		r = write_ask(p, line, line_len, value, value_len, has_value, twice, kind, deadline_ms, ret_value);
+		pthread_mutex_unlock(&p->own.sock_lock);
 	}
 	guard_leave(cancel);
 	return r;
 }
 
 static int
-store(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, const struct request_store *s)
+write_store(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, const struct request_store *s)
 {
 	char line[REQUEST_LINE_CAP], flags[REQUEST_FLAGS_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -91,12 +91,12 @@ store(struct peek *p, const void *key, size_t key_len, const void *value, size_t
 		return -EMSGSIZE;
 	request_store_flags(s, flags);
 	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
-	return request(p, out.buf, out.len, value, value_len, true, twice, request_kind(s), NULL);
+	return write_request(p, out.buf, out.len, value, value_len, true, twice, request_kind(s), NULL);
 }
 
 /* mg, md and ma */
 static int
-meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, char kind, uint64_t *ret_value)
+write_meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, char kind, uint64_t *ret_value)
 {
 	char line[REQUEST_LINE_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -104,57 +104,57 @@ meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const
 	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
 		return -EINVAL;
 	wire_put_meta(&out, verb, key, key_len, -1, flags);
-	return request(p, out.buf, out.len, NULL, 0, false, kind != 'N', kind, ret_value);
+	return write_request(p, out.buf, out.len, NULL, 0, false, kind != 'N', kind, ret_value);
 }
 
 int
 peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s});
 }
 
 int
 peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
     uint32_t flags)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .flags = flags});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .flags = flags});
 }
 
 int
 peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'E', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'E', .ttl_s = ttl_s});
 }
 
 int
 peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'R', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'R', .ttl_s = ttl_s});
 }
 
 int
 peek_append(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'A'});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'A'});
 }
 
 int
 peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len)
 {
-	return store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'P'});
+	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'P'});
 }
 
 int
 peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s, uint64_t cas)
 {
-	return store(p, key, key_len, value, value_len,
+	return write_store(p, key, key_len, value, value_len,
 	    &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .has_cas = true, .cas = cas});
 }
 
 int
 peek_delete(struct peek *p, const void *key, size_t key_len)
 {
-	return meta(p, WIRE_MD, key, key_len, NULL, 'D', NULL);
+	return write_meta(p, WIRE_MD, key, key_len, NULL, 'D', NULL);
 }
 
 int
@@ -163,11 +163,11 @@ peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s)
 	char flags[REQUEST_FLAGS_CAP];
 
 	request_put_ttl(flags, ttl_s);
-	return meta(p, WIRE_MG, key, key_len, flags, 'T', NULL);
+	return write_meta(p, WIRE_MG, key, key_len, flags, 'T', NULL);
 }
 
 static int
-arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint64_t delta, uint64_t *ret_value)
+write_arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint64_t delta, uint64_t *ret_value)
 {
 	char flags[REQUEST_FLAGS_CAP];
 	size_t n = strlen(prefix);
@@ -175,7 +175,7 @@ arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint6
 
 	memcpy(flags, prefix, n);
 	*wire_digits(flags + n, delta) = '\0';
-	int r = meta(p, WIRE_MA, key, key_len, flags, 'N', &value);
+	int r = write_meta(p, WIRE_MA, key, key_len, flags, 'N', &value);
 	if (r == 0 && ret_value != NULL)
 		*ret_value = value;
 	return r;
@@ -184,13 +184,13 @@ arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint6
 int
 peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value)
 {
-	return arith(p, key, key_len, "v D", delta, ret_value);
+	return write_arith(p, key, key_len, "v D", delta, ret_value);
 }
 
 int
 peek_decr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value)
 {
-	return arith(p, key, key_len, "v MD D", delta, ret_value);
+	return write_arith(p, key, key_len, "v MD D", delta, ret_value);
 }
 
 int
@@ -201,7 +201,7 @@ peek_flush(struct peek *p, uint32_t delay_s)
 	if (delay_s > 2592000u)
 		*end++ = '+'; /* a larger number without a sign would be a date */
 	end = stpcpy(wire_digits(end, delay_s), "\r\n");
-	return request(p, line, (size_t)(end - line), NULL, 0, false, true, 'F', NULL);
+	return write_request(p, line, (size_t)(end - line), NULL, 0, false, true, 'F', NULL);
 }
 
 int

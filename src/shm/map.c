@@ -94,7 +94,7 @@ choose_tag_slots(uint64_t arena_bytes)
 }
 
 int
-geometry_plan(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret)
+map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret)
 {
 	struct geometry g = {.block_shift = block_shift != 0 ? block_shift : choose_block_shift(arena_bytes)};
 
@@ -191,7 +191,7 @@ map_close(struct map *m)
 }
 
 static int
-allocate(int fd, uint64_t off, uint64_t n_bytes)
+map_allocate(int fd, uint64_t off, uint64_t n_bytes)
 {
 	while (fallocate(fd, 0, (off_t)off, (off_t)n_bytes) != 0)
 		if (errno != EINTR)
@@ -205,7 +205,7 @@ allocate_buckets(int fd, uint64_t region_off, uint64_t n, uint64_t n_max)
 {
 	uint64_t from = n > 1 ? layout_grown_bytes(n - 1, n_max) : 0, to = layout_grown_bytes(n, n_max);
 
-	return from == to ? 0 : allocate(fd, region_off + from, to - from);
+	return from == to ? 0 : map_allocate(fd, region_off + from, to - from);
 }
 
 int
@@ -223,9 +223,9 @@ map_allocate_overflow(const struct map *m, uint64_t n)
 int
 map_allocate_table(const struct map *m, uint64_t n_buckets, uint64_t n_overflow)
 {
-	int r = allocate(m->fd, m->buckets_off, layout_grown_bytes(n_buckets, m->n_buckets_max));
+	int r = map_allocate(m->fd, m->buckets_off, layout_grown_bytes(n_buckets, m->n_buckets_max));
 
-	return r != 0 ? r : allocate(m->fd, m->overflow_off, layout_grown_bytes(n_overflow, m->n_overflow_max));
+	return r != 0 ? r : map_allocate(m->fd, m->overflow_off, layout_grown_bytes(n_overflow, m->n_overflow_max));
 }
 
 #ifndef MADV_COLLAPSE
@@ -285,10 +285,10 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		r = error_of(errno);
 		goto fail;
 	}
-	if ((r = allocate(m.fd, 0, layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word))) != 0 ||
-	    (r = allocate(m.fd, g->buckets_off, layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
-	    (r = allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) != 0 ||
-	    (r = allocate(m.fd, g->arena_off, g->n_blocks << g->block_shift)) != 0 ||
+	if ((r = map_allocate(m.fd, 0, layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word))) != 0 ||
+	    (r = map_allocate(m.fd, g->buckets_off, layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
+	    (r = map_allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) != 0 ||
+	    (r = map_allocate(m.fd, g->arena_off, g->n_blocks << g->block_shift)) != 0 ||
 	    (r = map_object(m.fd, g->total_bytes, true, &m)) != 0)
 		goto fail;
 	apply_geometry(&m, g);

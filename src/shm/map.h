@@ -73,7 +73,7 @@ bool map_name_is_beside(const char *name);
  * was chosen), or too large. n_tag_slots: a word for each 256 bytes of the
  * arena, as a power of two of 64 to 65536; 64 where block_shift was given.
  */
-int geometry_plan(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret);
+int map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret);
 
 /*
  * Creates the object under `object` ("peekd.NAME" or a temporary name beside it; it must not exist: -EEXIST), allocates

@@ -62,7 +62,7 @@ buckets_in(uint64_t bytes, uint64_t n_max)
 
 /* The bytes that the counts of this moment say have memory. */
 static void
-grown(const struct map *m, uint64_t *ret_buckets, uint64_t *ret_overflow)
+map_reader_grown(const struct map *m, uint64_t *ret_buckets, uint64_t *ret_overflow)
 {
 	/* relaxed: a count that is seen was raised after its memory had come */
 	uint64_t n_buckets = word_load_rlx(&m->header->count) & COUNT_MASK;
@@ -78,7 +78,7 @@ map_reader_fill(int fd, struct map *m)
 	uint64_t head = layout_tags_off(m->n_blocks) + m->n_tag_slots * sizeof(struct word), buckets, overflow;
 	int r;
 
-	grown(m, &buckets, &overflow);
+	map_reader_grown(m, &buckets, &overflow);
 	if ((r = map_part(fd, m, 0, head)) != 0 || (r = map_part(fd, m, m->buckets_off, buckets)) != 0 ||
 	    (r = map_part(fd, m, m->overflow_off, overflow)) != 0 || (r = map_part(fd, m, m->arena_off, m->arena_bytes)) != 0)
 		return r;
@@ -122,7 +122,7 @@ map_extend(const struct map *m, struct map *ret)
 	struct map more = *m;
 	int r = 0;
 
-	grown(m, &buckets, &overflow);
+	map_reader_grown(m, &buckets, &overflow);
 	if (buckets <= had_buckets && overflow <= had_overflow)
 		return -EALREADY;
 	if (buckets > had_buckets && (r = map_more(m->buckets, had_buckets, buckets)) == 0)

@@ -30,7 +30,7 @@ wire_base64(char *p, const void *bytes, size_t n)
 
 /* 0 .. 63, or 64: not in the alphabet. */
 static uint32_t
-sextet(char c)
+base64_sextet(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (uint32_t)(c - 'A');
@@ -53,7 +53,7 @@ wire_unbase64(const char *p, size_t len, unsigned char *out, size_t *ret_n)
 		size_t pad_here = i + 4 == len ? pad : 0;
 		uint32_t v = 0;
 		for (size_t k = 0; k < 4 - pad_here; k++) {
-			uint32_t s = sextet(p[i + k]);
+			uint32_t s = base64_sextet(p[i + k]);
 			if (s == 64)
 				return false;
 			v |= s << (18 - 6 * k);
@@ -94,7 +94,7 @@ wire_urlencode(char *p, const void *bytes, size_t n)
 
 /* 0 .. 15, or 16. */
 static unsigned
-nibble(char c)
+base64_nibble(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (unsigned)(c - '0');
@@ -115,9 +115,9 @@ wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n)
 			out[n++] = (unsigned char)p[i];
 			continue;
 		}
-		if (len - i < 3 || nibble(p[i + 1]) > 15 || nibble(p[i + 2]) > 15)
+		if (len - i < 3 || base64_nibble(p[i + 1]) > 15 || base64_nibble(p[i + 2]) > 15)
 			return false;
-		out[n++] = (unsigned char)(nibble(p[i + 1]) << 4 | nibble(p[i + 2]));
+		out[n++] = (unsigned char)(base64_nibble(p[i + 1]) << 4 | base64_nibble(p[i + 2]));
 		i += 2;
 	}
 	*ret_n = n;

@@ -147,7 +147,7 @@ make_base(unsigned i)
 	snprintf(now->name, sizeof(now->name), "fuzz-reader-%d-%u", (int)getpid(), i);
 	snprintf(object, sizeof(object), "peekd.%s", now->name);
 	if (map_object_path(object, now->path, sizeof(now->path)) != 0 ||
-	    geometry_plan(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
+	    map_plan_geometry(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 7, 1, "/nowhere", &now->map) != 0)
 		abort();
 	if (store_open(&now->map, &conf, 100, &now->store, &rec) != 0)

@@ -95,7 +95,7 @@ make_base(unsigned i)
 	struct store *s;
 
 	snprintf(b->object, sizeof(b->object), "peekd.fuzz-segment-%d-%u", (int)getpid(), i);
-	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 || geometry_plan(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
+	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 || map_plan_geometry(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
 	    map_create(b->object, &g, 0600, (gid_t)-1, 7 + i, 1, "/nowhere", &b->map) != 0 ||
 	    store_open(&b->map, &conf, NOW_S, &s, &rec) != 0)
 		abort();

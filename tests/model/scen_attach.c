@@ -14,7 +14,7 @@ static struct geometry geometry;
 static void
 setup_attach(void)
 {
-	model_check(geometry_plan(64 << 20, 0, &geometry) == 0);
+	model_check(map_plan_geometry(64 << 20, 0, &geometry) == 0);
 	memset(&header, 0, sizeof(header));
 	creators.header = attachers.header = &header;
 	model_keep(&creators, sizeof(creators));

@@ -8,8 +8,8 @@ $(B)/robust_clock.so: tests/proc/robust_clock.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) -O2 -DROBUST_CLOCK_SO -shared -o $@ $<
 
-$(B)/soak $(B)/robust_recovery: $(B)/%: $(B)/tests/proc/%.o $(B)/test.a $(B)/test-lib.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(B)/test.a $(B)/test-lib.a -Wl,--end-group -lm -lpthread
+$(B)/soak $(B)/robust_recovery: $(B)/%: $(B)/tests/proc/%.o $(B)/test.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(B)/test.a -lm -lpthread
 
 crash: ## the daemon killed at every labelled point and at 500 random instants
 	@$(MAKE) --no-print-directory -s MODE=hooks build/hooks/peekd build/hooks/tests/proc/test_engine_crash \

@@ -46,7 +46,7 @@ main(int argc, char **argv)
 	uint64_t cas;
 
 	snprintf(object, sizeof(object), "peekd.robust-recovery-%d", (int)getpid());
-	if (value_bytes > sizeof(value) || geometry_plan(arena_mib << 20, 0, &g) != 0 ||
+	if (value_bytes > sizeof(value) || map_plan_geometry(arena_mib << 20, 0, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 4711, 1, "", &map) != 0) {
 		fprintf(stderr, "no segment of %" PRIu64 " MiB can be made\n", arena_mib);
 		return 1;

@@ -383,7 +383,7 @@ make_segment(void)
 	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
 	snprintf(name, sizeof(name), "%.24scrash-%d-%d", prefix != NULL ? prefix : "test-", (int)getpid(), evicting);
 	snprintf(object, sizeof(object), "peekd.%s", name);
-	if (geometry_plan(evicting ? 2 << 20 : 128 << 20, evicting ? 0 : 14, &g) != 0 ||
+	if (map_plan_geometry(evicting ? 2 << 20 : 128 << 20, evicting ? 0 : 14, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 4711, 1, "/nowhere", &map) != 0)
 		exit(1);
 	memset(sh, 0, sizeof(*sh));

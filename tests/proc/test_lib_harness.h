@@ -49,7 +49,7 @@ harness_open_generation(struct harness *h, const char *what, uint64_t arena_byte
 	snprintf(h->name, sizeof(h->name), "%.24s%s-%d", prefix != NULL ? prefix : "test-", what, (int)getpid());
 	snprintf(object, sizeof(object), "peekd.%s", h->name);
 	assert_int_equal(map_object_path(object, h->path, sizeof(h->path)), 0);
-	assert_int_equal(geometry_plan(arena_bytes, 0, &g), 0);
+	assert_int_equal(map_plan_geometry(arena_bytes, 0, &g), 0);
 	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, UINT64_C(0x5eed) + generation, generation, "", &h->map), 0);
 	assert_int_equal(store_open(&h->map, &conf, harness_now_s(), &h->store, &recovery), 0);
 	store_tick(h->store, harness_clock());

@@ -20,7 +20,7 @@ unlinked_segment(const char *what, uint64_t arena_bytes, struct map *ret)
 	char object[64], path[96];
 
 	snprintf(object, sizeof(object), "peekd.%.24s%.8s-%d", prefix != NULL ? prefix : "test-", what, (int)getpid());
-	assert_int_equal(geometry_plan(arena_bytes, 0, &g), 0);
+	assert_int_equal(map_plan_geometry(arena_bytes, 0, &g), 0);
 	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, 1, 1, "", ret), 0);
 	assert_int_equal(map_object_path(object, path, sizeof(path)), 0);
 	unlink(path);

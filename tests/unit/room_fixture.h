@@ -39,7 +39,7 @@ room_open(struct room *f, uint64_t arena_bytes, bool evict, uint64_t n_buckets_m
 
 	snprintf(object, sizeof(object), "peekd.%.24sroom-%d", prefix != NULL ? prefix : "test-",
 	    (int)getpid());
-	assert_int_equal(geometry_plan(arena_bytes, 0, &g), 0);
+	assert_int_equal(map_plan_geometry(arena_bytes, 0, &g), 0);
 	if (n_buckets_max != 0) {
 		g.n_buckets_max = n_buckets_max;
 		g.n_overflow_max = n_buckets_max / 4;

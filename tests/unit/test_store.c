@@ -31,7 +31,7 @@ open_fixture(struct fixture *f, uint64_t arena_bytes, const struct store_conf *c
 	struct store_recovery rec;
 
 	snprintf(f->object, sizeof(f->object), "peekd.test-store-%d", (int)getpid());
-	assert_int_equal(geometry_plan(arena_bytes, 0, &g), 0);
+	assert_int_equal(map_plan_geometry(arena_bytes, 0, &g), 0);
 	assert_int_equal(map_create(f->object, &g, 0600, (gid_t)-1, 42, 1, "/nowhere", &f->map), 0);
 	map_publish(&f->map);
 	/* All is mapped: nothing stays behind if the test fails. */

@@ -112,7 +112,7 @@ peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 }
 
 static bool
-matches(const struct access_rule *r, const struct ucred *cred, const gid_t *groups, size_t n_groups)
+access_matches(const struct access_rule *r, const struct ucred *cred, const gid_t *groups, size_t n_groups)
 {
 	if (r->kind == ACCESS_ANYBODY || (r->kind == ACCESS_UID && r->id == cred->uid))
 		return true;
@@ -141,7 +141,7 @@ access_of_peer(const struct access *access, int fd, enum wire_access *ret_level,
 	*ret_gid = cred.gid;
 	for (unsigned level = 0; level < 3; level++) {
 		for (unsigned i = 0; i < access->n_rules[level]; i++) {
-			if (matches(&access->rule[level][i], &cred, groups, n_groups)) {
+			if (access_matches(&access->rule[level][i], &cred, groups, n_groups)) {
 				*ret_level = (enum wire_access)level;
 				any = true;
 			}

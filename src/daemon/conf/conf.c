@@ -147,7 +147,7 @@ conf_leave_directory(struct conf *conf, char *error)
 }
 
 static int
-gather(struct conf *conf, struct conf_result *ret)
+conf_gather(struct conf *conf, struct conf_result *ret)
 {
 	int r;
 
@@ -310,12 +310,12 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 	}
 	if (ret->action == CONF_HELP || ret->action == CONF_VERSION || ret->action == CONF_MANUAL)
 		return 0;
-	return gather(conf, ret);
+	return conf_gather(conf, ret);
 }
 
 int
 conf_reload(struct conf *conf, struct conf_result *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	return gather(conf, ret);
+	return conf_gather(conf, ret);
 }

@@ -10,7 +10,7 @@ huge_init(struct huge *h, const struct map *map, const void *hints)
 }
 
 static void
-collapse(struct huge *h, const void *page)
+huge_collapse(struct huge *h, const void *page)
 {
 	h->error = map_collapse(page);
 	if (h->error == 0) {
@@ -29,7 +29,7 @@ step_used(struct huge *h, const char *region, uint64_t *n_tried, uint64_t n_buck
 
 	if (*n_tried >= n_pages || used < *n_tried * LAYOUT_HUGE_BYTES + LAYOUT_HUGE_BYTES / 2)
 		return false;
-	collapse(h, region + (*n_tried)++ * LAYOUT_HUGE_BYTES);
+	huge_collapse(h, region + (*n_tried)++ * LAYOUT_HUGE_BYTES);
 	return true;
 }
 
@@ -39,7 +39,7 @@ huge_step(struct huge *h)
 	if (h->map == NULL || h->refusals >= HUGE_REFUSALS_MAX)
 		return false;
 	if (h->n_arena < h->map->arena_bytes / LAYOUT_HUGE_BYTES) {
-		collapse(h, (const char *)h->map->arena + h->n_arena++ * LAYOUT_HUGE_BYTES);
+		huge_collapse(h, (const char *)h->map->arena + h->n_arena++ * LAYOUT_HUGE_BYTES);
 		return true;
 	}
 	uint64_t n_buckets = word_load_rlx(&h->map->header->count) & COUNT_MASK; /* relaxed: own store */

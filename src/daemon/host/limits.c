@@ -22,7 +22,7 @@
 #define NO_LIMIT       UINT64_MAX
 
 static uint64_t
-mib(uint64_t bytes)
+limits_mib(uint64_t bytes)
 {
 	return (bytes + (UINT64_C(1) << 20) - 1) >> 20;
 }
@@ -48,11 +48,11 @@ limits_full(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
 	if (old_bytes != 0)
 		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB beside the old segment's %" PRIu64
 		    " (%" PRIu64 " MiB are free): start with the old memory_limit, or make it larger "
-		    "(mount -o remount,size=... /dev/shm)", path, mib(wanted_bytes), mib(old_bytes), free_mib);
+		    "(mount -o remount,size=... /dev/shm)", path, limits_mib(wanted_bytes), limits_mib(old_bytes), free_mib);
 	else
 		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64 " MiB are free): lower "
 		    "memory_limit (-m), or make it larger (mount -o remount,size=... /dev/shm)", path,
-		    mib(wanted_bytes), free_mib);
+		    limits_mib(wanted_bytes), free_mib);
 	return EX_CANTCREAT;
 }
 
@@ -134,13 +134,13 @@ check_process(const char *path, const struct geometry *g)
 	if (g->total_bytes > file) {
 		log_error("%s: this process may write files of %" PRIu64 " MiB (RLIMIT_FSIZE: ulimit -f, "
 		    "LimitFSIZE= of a unit), and the segment's is %" PRIu64 " MiB long: raise the limit, or lower "
-		    "memory_limit (-m)", path, file >> 20, mib(g->total_bytes));
+		    "memory_limit (-m)", path, file >> 20, limits_mib(g->total_bytes));
 		return EX_CANTCREAT;
 	}
 	if (space != NO_LIMIT && need + space_in_use() > space) {
 		log_error("%s: this process may have %" PRIu64 " MiB of addresses (RLIMIT_AS: ulimit -v, "
 		    "LimitAS= of a unit), and needs %" PRIu64 " MiB: raise the limit, or lower memory_limit (-m)",
-		    path, space >> 20, mib(need + space_in_use()));
+		    path, space >> 20, limits_mib(need + space_in_use()));
 		return EX_CANTCREAT;
 	}
 	return 0;
@@ -249,7 +249,7 @@ check_group(const char *path, uint64_t wanted)
 		return 0;
 	log_error("%s: the memory group %s allows %" PRIu64 " MiB (MemoryMax= of a unit, --memory of a "
 	    "container), and the daemon needs %" PRIu64 " MiB: raise it, or lower memory_limit (-m)", path,
-	    least.where, least.bytes >> 20, mib(wanted + OWN_BYTES));
+	    least.where, least.bytes >> 20, limits_mib(wanted + OWN_BYTES));
 	return EX_CANTCREAT;
 }
 
@@ -273,7 +273,7 @@ check_host(const char *path, uint64_t wanted)
 	if (available == 0 || wanted <= (available + swap) * 1024)
 		return 0;
 	log_error("%s: the host has %llu MiB of memory and swap available, and the segment needs %" PRIu64
-	    " MiB: lower memory_limit (-m)", path, (available + swap) >> 10, mib(wanted));
+	    " MiB: lower memory_limit (-m)", path, (available + swap) >> 10, limits_mib(wanted));
 	return EX_CANTCREAT;
 }
 

@@ -56,7 +56,7 @@ is_linked(int fd, const char *path)
 }
 
 static int
-held(const char *name, int fd)
+lock_held(const char *name, int fd)
 {
 	char pid[24] = "";
 	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
@@ -104,7 +104,7 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 			return limits_no_file(path, saved);
 		}
 		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-			int status = held(name, fd);
+			int status = lock_held(name, fd);
 
 			close(fd);
 			return status;

@@ -72,7 +72,7 @@ log_wanted(enum log_level level)
 
 /* Bytes of the UTF-8 character at p, of at most n; 0: none that a line may hold. */
 static size_t
-printable(const unsigned char *p, size_t n)
+log_printable(const unsigned char *p, size_t n)
 {
 	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
 
@@ -92,7 +92,7 @@ put_printable(char *line, size_t at, size_t cap, const char *text)
 	size_t left = strlen(text);
 
 	while (left > 0) {
-		size_t n = printable((const unsigned char *)text, left), used = n > 0 ? n : 1;
+		size_t n = log_printable((const unsigned char *)text, left), used = n > 0 ? n : 1;
 
 		if (at + (n > 0 ? n : 4) >= cap)
 			break;

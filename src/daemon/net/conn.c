@@ -19,15 +19,15 @@ conn_begin(struct conn *c, int fd)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
-	c->client_idx = HINTS_NO_CLIENT;
+	c->client_idx = HINT_PAGE_NO_CLIENT;
 	c->passed_fd = -1;
 }
 
 void
 conn_end(struct conn *c, struct conn_shared *sh)
 {
-	if (c->client_idx != HINTS_NO_CLIENT)
-		hints_detach(sh->hints, c->client_idx);
+	if (c->client_idx != HINT_PAGE_NO_CLIENT)
+		hint_page_detach(sh->hints, c->client_idx);
 	free(c->in);
 	free(c->out);
 	free(c->resumed);
@@ -117,7 +117,7 @@ keep_in(struct conn *c, const char *bytes, size_t n)
  * input; or a negative errno.
  */
 static int
-fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
+conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
 {
 	size_t kept = c->in_end - c->in_at, cap;
 	bool own = kept > CONN_INPUT_BYTES / 2 || c->need > CONN_INPUT_BYTES;
@@ -166,7 +166,7 @@ log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire
 }
 
 static enum cmd_result
-execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
+conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 {
 	enum cmd_result r;
 
@@ -217,7 +217,7 @@ execute_store(struct conn *c, struct conn_shared *sh, const struct wire_request 
 {
 	uint64_t begin_us = *mark_us != 0 ? *mark_us : sh->now_us();
 
-	execute(c, sh, req);
+	conn_execute(c, sh, req);
 	*mark_us = sh->now_us();
 	if (*mark_us - begin_us > *sh->longest_set_us)
 		*sh->longest_set_us = *mark_us - begin_us;
@@ -242,7 +242,7 @@ next_request(struct conn *c, const char *p, size_t len, struct wire_request *ret
  * line is read again.
  */
 static void
-interrupt(struct conn *c, const struct wire_request *req)
+conn_interrupt(struct conn *c, const struct wire_request *req)
 {
 	c->runnable = true;
 	if (c->resumed == NULL)
@@ -256,7 +256,7 @@ interrupt(struct conn *c, const struct wire_request *req)
  * runnable, need and scanned for what is left.
  */
 static size_t
-run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
+conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 {
 	struct wire_request req;
 	struct wire_out *out = &sh->out;
@@ -283,8 +283,8 @@ run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 				break;
 			if (req.data != NULL && sh->now_us != NULL)
 				execute_store(c, sh, &req, &set_us);
-			else if (execute(c, sh, &req) == CMD_AGAIN) {
-				interrupt(c, &req);
+			else if (conn_execute(c, sh, &req) == CMD_AGAIN) {
+				conn_interrupt(c, &req);
 				return at;
 			} else
 				set_us = 0;
@@ -336,7 +336,7 @@ take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 		window = c->in + c->in_at;
 		len = c->in_end - c->in_at;
 	} else {
-		int r = fill(c, sh, &window, &len);
+		int r = conn_fill(c, sh, &window, &len);
 
 		if (r == -EAGAIN || r == -EINTR)
 			return true;
@@ -345,7 +345,7 @@ take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 			return false;
 		}
 	}
-	done = run(c, sh, window, len);
+	done = conn_run(c, sh, window, len);
 	if (done == len || c->closing) {
 		if (c->in != NULL)
 			drop_in(c);

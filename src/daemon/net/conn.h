@@ -31,7 +31,7 @@
 /* What all connections share. */
 struct conn_shared {
 	struct cmd *cmd;
-	struct hints *hints; /* NULL: none */
+	struct hint_page *hints; /* NULL: none */
 	struct snapshot *snapshot; /* NULL: none */
 	uint64_t epoch;
 	uint32_t max_reqs;
@@ -52,7 +52,7 @@ struct conn {
 	uid_t uid;
 	gid_t gid;
 	uint32_t last_active_s;
-	uint32_t client_idx; /* in the hint page, or HINTS_NO_CLIENT */
+	uint32_t client_idx; /* in the hint page, or HINT_PAGE_NO_CLIENT */
 
 	/* private to conn.c */
 	char *in; /* bytes [in_at, in_end) are not yet used */

@@ -146,16 +146,16 @@ conn_send_attached(struct conn *c, struct conn_shared *sh)
 	    .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *cmsg;
 	struct wire_out *out = &sh->out;
-	int fd = hints_fd(sh->hints);
+	int fd = hint_page_fd(sh->hints);
 	ssize_t n;
 
-	if (c->client_idx == HINTS_NO_CLIENT && hints_attach(sh->hints, &c->client_idx) != 0) {
+	if (c->client_idx == HINT_PAGE_NO_CLIENT && hint_page_attach(sh->hints, &c->client_idx) != 0) {
 		c->attaching = false;
 		wire_put_line(out, WIRE_NO_HINT_PAGE);
 		return true;
 	}
-	wire_put_attached(out, c->client_idx, hints_total_bytes(sh->hints),
-	    hints_clients_max(sh->hints), sh->epoch);
+	wire_put_attached(out, c->client_idx, hint_page_total_bytes(sh->hints),
+	    hint_page_clients_max(sh->hints), sh->epoch);
 	memset(&control, 0, sizeof(control));
 	cmsg = CMSG_FIRSTHDR(&msg);
 	cmsg->cmsg_level = SOL_SOCKET;

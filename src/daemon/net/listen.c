@@ -340,7 +340,7 @@ say_ignored(const struct opening *o, const bool *given)
 }
 
 static void
-empty(const struct conf *conf, const char *unix_path, struct listeners *ret)
+listen_empty(const struct conf *conf, const char *unix_path, struct listeners *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->unix_path, sizeof(ret->unix_path), "%s", unix_path);
@@ -355,7 +355,7 @@ listen_open(const struct conf *conf, const bool *given, const char *unix_path, g
 	const struct opening o = {.conf = conf, .gid = gid, .ls = ret};
 	int status;
 
-	empty(conf, unix_path, ret);
+	listen_empty(conf, unix_path, ret);
 	status = take_passed(n_passed, ret);
 	if (status == 0 && has_unix(ret))
 		say_ignored(&o, given);
@@ -383,7 +383,7 @@ listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_
 	};
 	int status;
 
-	empty(conf, unix_path, &none);
+	listen_empty(conf, unix_path, &none);
 	if ((status = ask_unix(&o)) != 0 || (status = listen_open_tcp(&o)) != 0)
 		return status;
 	return open_metrics(&o);

@@ -42,7 +42,7 @@ close_idle(struct server *s)
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, all);
 		/* a client of the hint page is silent because its reads need no daemon */
-		if (p->conn.client_idx == HINTS_NO_CLIENT && now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
+		if (p->conn.client_idx == HINT_PAGE_NO_CLIENT && now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
 			s->a.cmd->stat[SHM_STAT_IDLE_KICKS]++;
 			server_free_peer(s, p);
 		}
@@ -61,7 +61,7 @@ once_a_second(struct server *s)
 		stat[SHM_STAT_PRIVATE_BYTES] = stat[SHM_STAT_HEAP_BYTES]; /* at least that */
 	if (fstat(s->a.map->fd, &st) == 0)
 		stat[SHM_STAT_SEGMENT_BYTES] = (uint64_t)st.st_blocks * 512;
-	if (s->a.hints != NULL && fstat(hints_fd(s->a.hints), &st) == 0)
+	if (s->a.hints != NULL && fstat(hint_page_fd(s->a.hints), &st) == 0)
 		stat[SHM_STAT_HINT_PAGE_BYTES] = (uint64_t)st.st_blocks * 512;
 	if (s->a.conf->idle_timeout > 0)
 		close_idle(s);

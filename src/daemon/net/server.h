@@ -24,7 +24,7 @@ struct server_args {
 	const struct listeners *listeners;
 	struct cmd *cmd;
 	const struct map *map; /* where counters are published */
-	struct hints *hints;   /* NULL: none */
+	struct hint_page *hints;   /* NULL: none */
 	struct snapshot *snapshot;
 	struct huge *huge;
 	uint64_t epoch;

@@ -39,7 +39,7 @@ server_tcp_level(const struct server *s)
 
 /* Who it is and what it may do. False: nothing. */
 static bool
-admit(struct server *s, struct conn *c, bool is_unix)
+server_accept_admit(struct server *s, struct conn *c, bool is_unix)
 {
 	static struct log_limit limit;
 	char more[LOG_MORE_BYTES];
@@ -60,7 +60,7 @@ admit(struct server *s, struct conn *c, bool is_unix)
 
 /* line: without CR LF, of less than SERVER_LINE_BYTES */
 static void
-refuse(struct server *s, int fd, const char *line)
+server_accept_refuse(struct server *s, int fd, const char *line)
 {
 	char text[SERVER_LINE_BYTES + 2];
 	int len = snprintf(text, sizeof(text), "%s\r\n", line);
@@ -79,17 +79,17 @@ begin_peer(struct server *s, int fd, bool is_unix)
 	int one = 1;
 
 	if (p == NULL) {
-		refuse(s, fd, "SERVER_ERROR out of memory");
+		server_accept_refuse(s, fd, "SERVER_ERROR out of memory");
 		return;
 	}
 	conn_begin(&p->conn, fd);
-	if (!admit(s, &p->conn, is_unix)) {
-		refuse(s, fd, "SERVER_ERROR this user may not connect");
+	if (!server_accept_admit(s, &p->conn, is_unix)) {
+		server_accept_refuse(s, fd, "SERVER_ERROR this user may not connect");
 		free(p);
 		return;
 	}
 	if (!server_share_begin(s, p, line)) {
-		refuse(s, fd, line);
+		server_accept_refuse(s, fd, line);
 		free(p);
 		return;
 	}

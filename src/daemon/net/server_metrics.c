@@ -57,7 +57,7 @@ is_over(struct bufferevent *bev)
 }
 
 static void
-sweep(struct server_metrics *m, bool all)
+server_metrics_sweep(struct server_metrics *m, bool all)
 {
 	size_t n = 0;
 
@@ -80,7 +80,7 @@ on_accepted(struct event_base *base, void *arg)
 	struct server_metrics *m = arg;
 	struct bufferevent *bev;
 
-	sweep(m, false);
+	server_metrics_sweep(m, false);
 	if (m->n_open >= OPEN_MAX)
 		shutdown(bufferevent_getfd(m->open[m->n_open - OPEN_MAX]), SHUT_RDWR);
 	if (m->n_open + 1 >= OPEN_MAX + CLOSING_MAX)
@@ -163,7 +163,7 @@ server_metrics_retry(struct server_metrics *m)
 {
 	if (m == NULL)
 		return;
-	sweep(m, false);
+	server_metrics_sweep(m, false);
 	if (m->n_open < OPEN_MAX + CLOSING_MAX)
 		evconnlistener_enable(m->listener);
 }
@@ -212,6 +212,6 @@ server_metrics_free(struct server_metrics *m)
 	if (m == NULL)
 		return;
 	evhttp_free(m->http);
-	sweep(m, true);
+	server_metrics_sweep(m, true);
 	free(m);
 }

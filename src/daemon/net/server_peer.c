@@ -27,7 +27,7 @@ server_free_peer(struct server *s, struct peer *p)
 	if (p->waits_turn)
 		TAILQ_REMOVE(&s->again, p, again);
 	TAILQ_REMOVE(&s->peers, p, all);
-	if (p->conn.client_idx != HINTS_NO_CLIENT)
+	if (p->conn.client_idx != HINT_PAGE_NO_CLIENT)
 		stat[SHM_STAT_SHM_CLIENTS]--;
 	server_share_end(s, p);
 	conn_end(&p->conn, &s->shared);
@@ -64,15 +64,15 @@ begin_slices(struct server *s)
 
 /* One turn, and what it wants next. */
 static void
-turn(struct server *s, struct peer *p)
+server_peer_turn(struct server *s, struct peer *p)
 {
-	bool was_attached = p->conn.client_idx != HINTS_NO_CLIENT;
+	bool was_attached = p->conn.client_idx != HINT_PAGE_NO_CLIENT;
 	enum conn_want want;
 	struct peer *victim;
 
 	server_tell_time(s);
 	want = conn_turn(&p->conn, &s->shared);
-	if (!was_attached && p->conn.client_idx != HINTS_NO_CLIENT)
+	if (!was_attached && p->conn.client_idx != HINT_PAGE_NO_CLIENT)
 		s->a.cmd->stat[SHM_STAT_SHM_CLIENTS]++;
 	begin_slices(s);
 	if (s->shared.shutdown)
@@ -106,7 +106,7 @@ server_turn_of(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!p->waits_turn)
-		turn(p->server, p);
+		server_peer_turn(p->server, p);
 }
 
 /* One turn for each that was interrupted. */
@@ -127,7 +127,7 @@ server_on_turns(evutil_socket_t fd, short what, void *arg)
 	while ((p = TAILQ_FIRST(&s->again)) != NULL && p->queued_round != s->round) {
 		TAILQ_REMOVE(&s->again, p, again);
 		p->waits_turn = false;
-		turn(s, p);
+		server_peer_turn(s, p);
 	}
 	if (!TAILQ_EMPTY(&s->again))
 		evtimer_add(&s->turns, &at_once);

@@ -16,12 +16,12 @@
 
 #define TICK_MS 100
 
-struct owner; /* server_share.c: a user of connections */
+struct share; /* server_share.c: a user of connections */
 
 struct peer {
 	struct conn conn;
 	struct server *server;
-	struct owner *owner;
+	struct share *owner;
 	size_t kept_bytes; /* as it is counted in the sums */
 	uint64_t queued_round;
 	struct event readable, writable;
@@ -31,7 +31,7 @@ struct peer {
 };
 
 TAILQ_HEAD(peer_queue, peer);
-TAILQ_HEAD(owner_list, owner);
+TAILQ_HEAD(owner_list, share);
 
 struct server {
 	struct server_args a;

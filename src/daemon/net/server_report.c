@@ -10,7 +10,7 @@ server_publish(struct server *s)
 	uint64_t values[SHM_STAT_N] = {0};
 
 	if (s->a.hints != NULL) {
-		const struct hints_sums *sums = hints_collect(s->a.hints);
+		const struct hint_page_sums *sums = hint_page_collect(s->a.hints);
 
 		cmd->shm_gets = sums->gets;
 		cmd->shm_hits = sums->hits;
@@ -19,7 +19,7 @@ server_publish(struct server *s)
 	}
 	cmd_collect(cmd, values);
 	if (s->a.hints != NULL)
-		hints_grow(s->a.hints, values[SHM_STAT_N_BUCKETS], values[SHM_STAT_N_OVERFLOW]);
+		hint_page_grow(s->a.hints, values[SHM_STAT_N_BUCKETS], values[SHM_STAT_N_OVERFLOW]);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		word_store_rlx(&s->a.map->stats->value[i], values[i]); /* relaxed: each for itself (stats.h) */
 }
@@ -54,7 +54,7 @@ server_put_conns(void *arg, struct wire_out *out)
 			wire_put_stat_u64(out, ROW("uid"), c->uid);
 		}
 		wire_put_stat_str(out, ROW("state"), p->want == CONN_WRITE ? "writing" : p->waits_turn ? "waiting" : "reading");
-		wire_put_stat_u64(out, ROW("hints"), c->client_idx != HINTS_NO_CLIENT);
+		wire_put_stat_u64(out, ROW("hints"), c->client_idx != HINT_PAGE_NO_CLIENT);
 		wire_put_stat_u64(out, ROW("kept_bytes"), conn_kept_bytes(c));
 		wire_put_stat_u64(out, ROW("secs_since_last_cmd"), s->a.cmd->now_s - c->last_active_s);
 #undef ROW

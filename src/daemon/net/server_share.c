@@ -28,16 +28,16 @@
 
 #define TOO_MANY "ERROR Too many open connections" /* memcached's words */
 
-struct owner {
+struct share {
 	bool is_unix; /* false: everybody on TCP, uid is 0 */
 	uid_t uid;
 	uint64_t n_conns, kept_bytes;
-	TAILQ_ENTRY(owner) all;
+	TAILQ_ENTRY(share) all;
 };
 
 /* "uid 33", "TCP" */
 static const char *
-owner_name(const struct owner *o, char buf[static 24])
+share_name(const struct share *o, char buf[static 24])
 {
 	if (o->is_unix)
 		snprintf(buf, 24, "uid %u", (unsigned)o->uid);
@@ -46,11 +46,11 @@ owner_name(const struct owner *o, char buf[static 24])
 	return buf;
 }
 
-static struct owner *
-owner_of(struct server *s, const struct conn *c)
+static struct share *
+share_of(struct server *s, const struct conn *c)
 {
 	uid_t uid = c->is_unix ? c->uid : 0;
-	struct owner *o;
+	struct share *o;
 
 	TAILQ_FOREACH (o, &s->owners, all) {
 		if (o->is_unix == c->is_unix && o->uid == uid)
@@ -66,7 +66,7 @@ owner_of(struct server *s, const struct conn *c)
 }
 
 static void
-drop_if_empty(struct server *s, struct owner *o)
+drop_if_empty(struct server *s, struct share *o)
 {
 	if (o->n_conns > 0)
 		return;
@@ -77,7 +77,7 @@ drop_if_empty(struct server *s, struct owner *o)
 /* ---- connections --------------------------------------------------------- */
 
 static uint64_t
-reserve(const struct conf *conf)
+server_share_reserve(const struct conf *conf)
 {
 	uint64_t n = conf->conn_limit / RESERVE_ONE_OF;
 
@@ -87,14 +87,14 @@ reserve(const struct conf *conf)
 }
 
 static void
-say_refused(struct server *s, const struct owner *o, const char *line)
+say_refused(struct server *s, const struct share *o, const char *line)
 {
 	static struct log_limit limit;
 	char more[LOG_MORE_BYTES], name[24];
 	uint64_t suppressed;
 
 	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
-		log_notice("a connection of %s is refused: %s%s", owner_name(o, name), line,
+		log_notice("a connection of %s is refused: %s%s", share_name(o, name), line,
 		    log_more(suppressed, more));
 }
 
@@ -104,7 +104,7 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 	const struct conf *conf = s->a.conf;
 	uint64_t most = conf->conn_limit * conf->conn_share / 100,
 		 open = s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS];
-	struct owner *o = owner_of(s, &p->conn);
+	struct share *o = share_of(s, &p->conn);
 	char name[24];
 
 	if (o == NULL) {
@@ -116,16 +116,16 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 		most = 1;
 	if (open >= conf->conn_limit)
 		snprintf(line, SERVER_LINE_BYTES, TOO_MANY);
-	else if (p->conn.level < WIRE_ACCESS_ADMIN && open + reserve(conf) >= conf->conn_limit)
+	else if (p->conn.level < WIRE_ACCESS_ADMIN && open + server_share_reserve(conf) >= conf->conn_limit)
 		snprintf(line, SERVER_LINE_BYTES,
 		    TOO_MANY ": the last %" PRIu64 " of %" PRIu64
 			     " (conn_limit) are kept for admin",
-		    reserve(conf), conf->conn_limit);
+		    server_share_reserve(conf), conf->conn_limit);
 	else if (conf->conn_share != 0 && p->conn.level < WIRE_ACCESS_ADMIN && o->n_conns >= most) {
 		s->a.cmd->stat[SHM_STAT_SHARE_REFUSED]++;
 		snprintf(line, SERVER_LINE_BYTES,
 		    TOO_MANY ": %s has %" PRIu64 " of %" PRIu64 ", which is its share (conn_share)",
-		    owner_name(o, name), o->n_conns, conf->conn_limit);
+		    share_name(o, name), o->n_conns, conf->conn_limit);
 	}
 	if (line[0] != '\0') {
 		say_refused(s, o, line);
@@ -140,7 +140,7 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 void
 server_share_end(struct server *s, struct peer *p)
 {
-	struct owner *o = p->owner;
+	struct share *o = p->owner;
 
 	s->kept_bytes -= p->kept_bytes;
 	o->kept_bytes -= p->kept_bytes;
@@ -168,7 +168,7 @@ goes_before(const struct server *s, const struct peer *a, const struct peer *b)
 static struct peer *
 find_victim(struct server *s)
 {
-	struct owner *o, *most = TAILQ_FIRST(&s->owners);
+	struct share *o, *most = TAILQ_FIRST(&s->owners);
 	struct peer *p, *found = NULL;
 
 	TAILQ_FOREACH (o, &s->owners, all) {
@@ -198,7 +198,7 @@ say_closed(struct server *s, const struct peer *p)
 		log_warning("%" PRIu64 " bytes are kept for connections, more than conn_memory: "
 			    "one of %s, pid %ld, is closed, which kept %zu "
 			    "bytes of %s%s",
-		    s->kept_bytes, owner_name(p->owner, name), (long)p->conn.pid, p->kept_bytes,
+		    s->kept_bytes, share_name(p->owner, name), (long)p->conn.pid, p->kept_bytes,
 		    conn_is_mid_reply(&p->conn) ? "replies that it doesn't read"
 						: "a request that doesn't end",
 		    log_more(suppressed, more));

@@ -6,7 +6,7 @@
 #define WAIT_US        5000 /* for the file's thread */
 
 static void
-report(struct server *s)
+server_snapshot_report(struct server *s)
 {
 	const struct snapshot_result *r = snapshot_result(s->a.snapshot);
 	uint64_t *stat = s->a.cmd->stat;
@@ -36,7 +36,7 @@ server_on_slice(evutil_socket_t fd, short what, void *arg)
 	switch (snapshot_step(s->a.snapshot, s->a.cmd->now_s, s->a.cmd->now_unix_s)) {
 	case SNAPSHOT_IDLE:
 		s->slicing = false;
-		report(s);
+		server_snapshot_report(s);
 		return;
 	case SNAPSHOT_WAIT:
 		again.tv_usec = WAIT_US;

@@ -15,12 +15,12 @@ struct seen {
 	uint64_t count[HINT_CELLS_PER_CLIENT][N_COUNTERS];
 };
 
-struct hints {
+struct hint_page {
 	int fd;
 	char *page;
 	struct hint_layout layout;
 	uint64_t n_buckets, n_overflow; /* that have memory */
-	struct hints_sums sums;
+	struct hint_page_sums sums;
 	struct seen **seen;  /* by client; NULL: the index is free */
 	uint32_t n_used;     /* indices at or above it were never given */
 	uint32_t *free_list; /* indices that were given back */
@@ -28,9 +28,9 @@ struct hints {
 };
 
 int
-hints_create(const struct map *m, uint32_t n_clients_max, struct hints **ret)
+hint_page_create(const struct map *m, uint32_t n_clients_max, struct hint_page **ret)
 {
-	struct hints *h = calloc(1, sizeof(*h));
+	struct hint_page *h = calloc(1, sizeof(*h));
 	uint32_t n = n_clients_max < HINTS_CLIENTS_MAX ? n_clients_max : HINTS_CLIENTS_MAX;
 	int saved;
 
@@ -64,7 +64,7 @@ fail:
 }
 
 void
-hints_destroy(struct hints *h)
+hint_page_destroy(struct hint_page *h)
 {
 	for (uint32_t i = 0; i < h->n_used; i++)
 		free(h->seen[i]);
@@ -76,33 +76,33 @@ hints_destroy(struct hints *h)
 }
 
 struct byte *
-hints_bytes(struct hints *h, uint64_t *ret_n_bytes)
+hint_page_bytes(struct hint_page *h, uint64_t *ret_n_bytes)
 {
 	*ret_n_bytes = h->layout.cells_at;
 	return (struct byte *)(void *)h->page;
 }
 
 int
-hints_fd(const struct hints *h)
+hint_page_fd(const struct hint_page *h)
 {
 	return h->fd;
 }
 
 uint64_t
-hints_total_bytes(const struct hints *h)
+hint_page_total_bytes(const struct hint_page *h)
 {
 	return h->layout.total_bytes;
 }
 
 uint32_t
-hints_clients_max(const struct hints *h)
+hint_page_clients_max(const struct hint_page *h)
 {
 	return (uint32_t)h->layout.n_clients_max;
 }
 
 /* Pages [from, to) of the page. A failure is left to the fault, which says the same later. */
 static void
-allocate(const struct hints *h, uint64_t from, uint64_t to)
+hint_page_allocate(const struct hint_page *h, uint64_t from, uint64_t to)
 {
 	from &= ~UINT64_C(4095);
 	to = (to + 4095) & ~UINT64_C(4095);
@@ -113,29 +113,29 @@ allocate(const struct hints *h, uint64_t from, uint64_t to)
 }
 
 void
-hints_grow(struct hints *h, uint64_t n_buckets, uint64_t n_overflow)
+hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow)
 {
 	if (n_buckets > h->n_buckets) {
 		n_buckets += n_buckets / 4; /* ahead of growth, so that there are few calls */
-		allocate(h, h->n_buckets * HINT_BYTES_PER_BUCKET, n_buckets * HINT_BYTES_PER_BUCKET);
+		hint_page_allocate(h, h->n_buckets * HINT_BYTES_PER_BUCKET, n_buckets * HINT_BYTES_PER_BUCKET);
 		h->n_buckets = n_buckets;
 	}
 	if (n_overflow > h->n_overflow) {
 		n_overflow += n_overflow / 4;
-		allocate(h, h->layout.overflow_at + h->n_overflow * HINT_BYTES_PER_BUCKET,
+		hint_page_allocate(h, h->layout.overflow_at + h->n_overflow * HINT_BYTES_PER_BUCKET,
 		    h->layout.overflow_at + n_overflow * HINT_BYTES_PER_BUCKET);
 		h->n_overflow = n_overflow;
 	}
 }
 
 static struct hint_cell *
-cells_of(const struct hints *h, uint32_t client_idx)
+cells_of(const struct hint_page *h, uint32_t client_idx)
 {
 	return (struct hint_cell *)(void *)(h->page + h->layout.cells_at) + (uint64_t)client_idx * HINT_CELLS_PER_CLIENT;
 }
 
 static void
-zero_cells(struct hints *h, uint32_t client_idx)
+zero_cells(struct hint_page *h, uint32_t client_idx)
 {
 	struct hint_cell *cell = cells_of(h, client_idx);
 
@@ -150,7 +150,7 @@ zero_cells(struct hints *h, uint32_t client_idx)
 }
 
 int
-hints_attach(struct hints *h, uint32_t *ret_client_idx)
+hint_page_attach(struct hint_page *h, uint32_t *ret_client_idx)
 {
 	struct seen *seen;
 	uint32_t idx;
@@ -168,7 +168,7 @@ hints_attach(struct hints *h, uint32_t *ret_client_idx)
 }
 
 static uint64_t
-step(uint64_t *seen, uint64_t now)
+hint_page_step(uint64_t *seen, uint64_t now)
 {
 	uint64_t delta = now - *seen;
 
@@ -181,24 +181,24 @@ step(uint64_t *seen, uint64_t now)
 }
 
 static void
-collect_client(struct hints *h, uint32_t client_idx)
+collect_client(struct hint_page *h, uint32_t client_idx)
 {
 	const struct hint_cell *cell = cells_of(h, client_idx);
 	struct seen *seen = h->seen[client_idx];
 
 	for (unsigned i = 0; i < HINT_CELLS_PER_CLIENT; i++) {
-		uint64_t hits = step(&seen->count[i][0], word_load_rlx(&cell[i].hits)); /* relaxed, all of them: counters */
-		uint64_t misses = step(&seen->count[i][1], word_load_rlx(&cell[i].misses));
+		uint64_t hits = hint_page_step(&seen->count[i][0], word_load_rlx(&cell[i].hits)); /* relaxed, all of them: counters */
+		uint64_t misses = hint_page_step(&seen->count[i][1], word_load_rlx(&cell[i].misses));
 
 		h->sums.gets += hits + misses;
 		h->sums.hits += hits;
 		h->sums.misses += misses;
-		h->sums.retries += step(&seen->count[i][2], word_load_rlx(&cell[i].retries));
+		h->sums.retries += hint_page_step(&seen->count[i][2], word_load_rlx(&cell[i].retries));
 	}
 }
 
 void
-hints_detach(struct hints *h, uint32_t client_idx)
+hint_page_detach(struct hint_page *h, uint32_t client_idx)
 {
 	collect_client(h, client_idx);
 	zero_cells(h, client_idx);
@@ -207,8 +207,8 @@ hints_detach(struct hints *h, uint32_t client_idx)
 	h->free_list[h->n_free++] = client_idx;
 }
 
-const struct hints_sums *
-hints_collect(struct hints *h)
+const struct hint_page_sums *
+hint_page_collect(struct hint_page *h)
 {
 	for (uint32_t i = 0; i < h->n_used; i++) {
 		if (h->seen[i] != NULL)

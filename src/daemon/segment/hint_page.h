@@ -12,41 +12,41 @@
 #include "shm/hint.h"
 
 #define HINTS_CLIENTS_MAX 65536
-#define HINTS_NO_CLIENT   UINT32_MAX
+#define HINT_PAGE_NO_CLIENT   UINT32_MAX
 #define HINTS_STEP_MAX    (UINT64_C(1) << 32) /* gets of one thread between two collections */
 
 /* Sums over all cells and all clients that have gone. */
-struct hints_sums {
+struct hint_page_sums {
 	uint64_t gets, hits, misses, retries;
 };
 
-struct hints;
+struct hint_page;
 
 /*
- * Makes the page for a segment. Its size is fixed and sealed; memory is allocated for the buckets that exist, by hints_grow as there are
+ * Makes the page for a segment. Its size is fixed and sealed; memory is allocated for the buckets that exist, by hint_page_grow as there are
  * more, and for a client's cells when it comes. -ENOMEM; -EIO: the kernel refused, errno says how.
  */
-int hints_create(const struct map *m, uint32_t n_clients_max, struct hints **ret);
-void hints_destroy(struct hints *h);
+int hint_page_create(const struct map *m, uint32_t n_clients_max, struct hint_page **ret);
+void hint_page_destroy(struct hint_page *h);
 
 /* For store_set_hints. */
-struct byte *hints_bytes(struct hints *h, uint64_t *ret_n_bytes);
+struct byte *hint_page_bytes(struct hint_page *h, uint64_t *ret_n_bytes);
 
 /* The descriptor to pass to clients, and what wire_put_attached tells of it. */
-int hints_fd(const struct hints *h);
-uint64_t hints_total_bytes(const struct hints *h);
-uint32_t hints_clients_max(const struct hints *h);
+int hint_page_fd(const struct hint_page *h);
+uint64_t hint_page_total_bytes(const struct hint_page *h);
+uint32_t hint_page_clients_max(const struct hint_page *h);
 
 /* Allocates memory for so many buckets. Without it a store to the page would still succeed or be killed for memory, later. */
-void hints_grow(struct hints *h, uint64_t n_buckets, uint64_t n_overflow);
+void hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow);
 
 /* A free index, its cells zeroed; -EMFILE: all are taken. -ENOMEM. */
-int hints_attach(struct hints *h, uint32_t *ret_client_idx);
+int hint_page_attach(struct hint_page *h, uint32_t *ret_client_idx);
 
 /* Adds the client's cells a last time, zeroes them and frees the index. */
-void hints_detach(struct hints *h, uint32_t client_idx);
+void hint_page_detach(struct hint_page *h, uint32_t client_idx);
 
 /* Reads all cells of attached clients; returns the sums. Never less than before. */
-const struct hints_sums *hints_collect(struct hints *h);
+const struct hint_page_sums *hint_page_collect(struct hint_page *h);
 
 #endif

@@ -94,7 +94,7 @@ empty_slice(void)
 
 /* By the file, which was renamed when it was set aside, and not by this process's life: a daemon that never lives long gives back, too. */
 static bool
-lingered(const struct stat *st)
+retired_lingered(const struct stat *st)
 {
 	struct timespec now;
 
@@ -110,7 +110,7 @@ enum found { FOUND_NONE, FOUND_YOUNG, FOUND_ONE };
  * follow. What was never a segment stays for its owner to look at. young_too: also those that readers may still be leaving.
  */
 static enum found
-look(const char *name, bool young_too)
+retired_look(const char *name, bool young_too)
 {
 	char prefix[MAP_NAME_MAX + 32];
 	struct dirent *e;
@@ -128,7 +128,7 @@ look(const char *name, bool young_too)
 		if (strncmp(e->d_name, prefix, len) != 0)
 			continue;
 		snprintf(aside.object, sizeof(aside.object), "%s", e->d_name);
-		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !lingered(&st)) {
+		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !retired_lingered(&st)) {
 			found = FOUND_YOUNG;
 			continue;
 		}
@@ -146,7 +146,7 @@ look(const char *name, bool young_too)
 }
 
 void
-segment_give_back(const char *name, uint32_t now_ms)
+retired_give_back(const char *name, uint32_t now_ms)
 {
 	char path[sizeof(aside.object) + 16];
 
@@ -158,7 +158,7 @@ segment_give_back(const char *name, uint32_t now_ms)
 	case ASIDE_LOOKING:
 		aside.looked_ms = now_ms;
 		aside.at = 0;
-		switch (look(name, false)) {
+		switch (retired_look(name, false)) {
 		case FOUND_ONE:
 			aside.step = ASIDE_EMPTYING;
 			return;
@@ -191,14 +191,14 @@ segment_give_back(const char *name, uint32_t now_ms)
 }
 
 void
-segment_drop_aside(const char *name)
+retired_drop(const char *name)
 {
 	char path[sizeof(aside.object) + 16];
 
 	if (aside.step == ASIDE_EMPTYING)
 		map_close(&aside.map);
 	aside.step = ASIDE_DONE;
-	while (look(name, true) == FOUND_ONE) {
+	while (retired_look(name, true) == FOUND_ONE) {
 		map_close(&aside.map);
 		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0)
 			return;

@@ -26,7 +26,7 @@
 /* ---- refusals ------------------------------------------------------------------------------------------------------ */
 
 static int
-refused(const char *path, int error)
+segment_refused(const char *path, int error)
 {
 	struct stat st;
 
@@ -43,14 +43,14 @@ refused(const char *path, int error)
  * an old segment takes beside it. Sets the names.
  */
 static int
-create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s, uint64_t generation,
+segment_create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s, uint64_t generation,
     uint64_t old_bytes, struct map *ret)
 {
 	struct geometry g;
 	uint64_t seed;
 	int r, status;
 
-	if (geometry_plan(conf->arena_bytes, 0, &g) != 0) {
+	if (map_plan_geometry(conf->arena_bytes, 0, &g) != 0) {
 		log_error("memory_limit (-m) is %" PRIu64 " bytes: no segment can have this size",
 		    conf->arena_bytes);
 		return EX_USAGE;
@@ -102,7 +102,7 @@ same_geometry(const struct map *m, uint64_t arena_bytes)
 {
 	struct geometry g;
 
-	return geometry_plan(arena_bytes, 0, &g) == 0 && g.block_shift == m->block_shift && g.n_blocks == m->n_blocks &&
+	return map_plan_geometry(arena_bytes, 0, &g) == 0 && g.block_shift == m->block_shift && g.n_blocks == m->n_blocks &&
 	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
 }
 
@@ -136,7 +136,7 @@ say_rights(const char *path, const struct stat *was, int fd)
  * where nothing may be evicted, but not all fits.
  */
 static int
-carry(const struct segment_conf *conf, const struct names *n, struct handover *h, struct segment *s)
+segment_carry(const struct segment_conf *conf, const struct names *n, struct handover *h, struct segment *s)
 {
 	if (!handover_carry(h)) {
 		log_notice("%s: ending; the hand-over begins anew at the next start", ending_name());
@@ -162,7 +162,7 @@ carry(const struct segment_conf *conf, const struct names *n, struct handover *h
 
 /* Fills the new segment, unpublished: from nothing, or from the old one. */
 static int
-build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, struct map *old,
+segment_build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, struct map *old,
     struct store *old_store, struct segment *s)
 {
 	struct handover h = {.from_map = old, .from = old_store, .now_s = now_s};
@@ -180,7 +180,7 @@ build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, st
 		h.to = s->store;
 		s->origin = SEGMENT_HANDED_OVER;
 		s->old_arena_bytes = old->arena_bytes;
-		status = carry(conf, n, &h, s);
+		status = segment_carry(conf, n, &h, s);
 		seq_crash_order(); /* [C1] after the last item */
 		map_set_filling(&s->map, map_filling(old));
 	}
@@ -194,7 +194,7 @@ build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, st
 
 /* Builds a new segment from nothing or from `old`, and brings it to its name. */
 static int
-replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct map *old,
+segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct map *old,
     struct segment *s)
 {
 	struct store_recovery old_recovery = {0};
@@ -208,9 +208,9 @@ replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, str
 		log_warning("the segment is damaged: it is set aside, and the new one begins empty");
 	else if (status != 0)
 		return status;
-	status = create(conf, &n, now_unix_s, generation, old != NULL ? old->arena_bytes : 0, &s->map);
+	status = segment_create(conf, &n, now_unix_s, generation, old != NULL ? old->arena_bytes : 0, &s->map);
 	if (status == 0) {
-		status = build(conf, &n, now_s, old, old_store, s);
+		status = segment_build(conf, &n, now_s, old, old_store, s);
 		if (status != 0) {
 			map_close(&s->map);
 			unlink(n.fresh_path);
@@ -254,9 +254,9 @@ open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s,
 	int status;
 
 	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0) /* --unlink was interrupted: its readers are gone */
-		status = replace(conf, now_s, now_unix_s, NULL, s);
+		status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 	else if (is_plausible(m) && !same_geometry(m, conf->arena_bytes))
-		status = replace(conf, now_s, now_unix_s, m, s);
+		status = segment_replace(conf, now_s, now_unix_s, m, s);
 	else {
 		s->map = *m; /* the store keeps its address */
 		status = is_plausible(m) ? open_store(conf, now_s, &s->map, &s->store, &s->recovery) : EX_DATAERR;
@@ -268,7 +268,7 @@ open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s,
 		}
 		if (status == EX_DATAERR) {
 			log_warning("%s is damaged: it is set aside", path);
-			status = replace(conf, now_s, now_unix_s, NULL, s);
+			status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 		}
 	}
 	map_close(m);
@@ -290,7 +290,7 @@ replace_foreign(const struct segment_conf *conf, const struct names *n, int why,
 	if (status == 0) {
 		log_warning("%s is %s: it is set aside", n->path,
 		    why == -EPROTO ? "a segment of another layout" : "no segment, or a damaged one");
-		status = replace(conf, now_s, now_unix_s, NULL, s);
+		status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -317,7 +317,7 @@ open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_
 	for (;;) {
 		r = map_open(n->object, true, (uid_t)-1, &m);
 		if (r == -ENOENT)
-			return replace(conf, now_s, now_unix_s, NULL, s);
+			return segment_replace(conf, now_s, now_unix_s, NULL, s);
 		if (r == -EPROTO || r == -EBADMSG)
 			return replace_foreign(conf, n, r, now_s, now_unix_s, s);
 		if (r == -ENOMEM) {
@@ -325,7 +325,7 @@ open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_
 			return EX_OSERR;
 		}
 		if (r != 0)
-			return refused(n->path, r);
+			return segment_refused(n->path, r);
 		if ((status = lock_segment(conf->name, m.fd)) != 0) {
 			map_close(&m);
 			return status;

@@ -87,9 +87,9 @@ void segment_close(struct segment *s, const char *name, bool remove);
  * from its retirement on to follow.
  */
 #define SEGMENT_LINGER_MS 5000
-void segment_give_back(const char *name, uint32_t now_ms);
+void retired_give_back(const char *name, uint32_t now_ms);
 
 /* Removes retired segments at once: their memory goes with their last readers. For --unlink. */
-void segment_drop_aside(const char *name);
+void retired_drop(const char *name);
 
 #endif

@@ -80,7 +80,7 @@ snapshot_result(const struct snapshot *s)
 /* ---- jobs ------------------------------------------------------------------------------------------------------------ */
 
 static int64_t
-begin(struct snapshot *s, const struct snapshot_source *file, const struct snapshot_pipe *pipe,
+snapshot_begin(struct snapshot *s, const struct snapshot_source *file, const struct snapshot_pipe *pipe,
     enum snapshot_state state)
 {
 	int r = 0;
@@ -127,7 +127,7 @@ snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_
 	    .now_unix_s = (uint64_t)now_unix_s,
 	    .n_items = stats.curr_items,
 	};
-	return begin(s, to, &pipe, SNAPSHOT_SAVING);
+	return snapshot_begin(s, to, &pipe, SNAPSHOT_SAVING);
 }
 
 int64_t
@@ -141,11 +141,11 @@ snapshot_load(struct snapshot *s, const struct snapshot_source *from, unsigned h
 
 	if (!snapshot_is_busy(s))
 		s->how = how;
-	return begin(s, from, &pipe, SNAPSHOT_LOADING);
+	return snapshot_begin(s, from, &pipe, SNAPSHOT_LOADING);
 }
 
 static enum snapshot_pace
-end(struct snapshot *s)
+snapshot_end(struct snapshot *s)
 {
 	struct snapshot_result *r = &s->result;
 	bool partial = r->state == SNAPSHOT_LOADING && (s->how & SNAPSHOT_PARTIAL) != 0;
@@ -355,7 +355,7 @@ snapshot_step(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 	if (!snapshot_is_busy(s))
 		return SNAPSHOT_IDLE;
 	if (snapshot_pipe_done(&s->pipe) || s->is_bad)
-		return end(s);
+		return snapshot_end(s);
 	if (s->result.state == SNAPSHOT_LOADING)
 		pace = load_slice(s, now_s, now_unix_s);
 	else

@@ -387,7 +387,7 @@ snapshot_saved_unix_s(const struct snapshot_reader *r)
 }
 
 static bool
-reserve(char **buf, size_t *cap, size_t n)
+snapshot_file_reserve(char **buf, size_t *cap, size_t n)
 {
 	char *larger;
 
@@ -416,7 +416,7 @@ snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw
 	if (kind < KIND_ITEMS || kind > KIND_END || raw_bytes == 0 || raw_bytes > SNAPSHOT_RAW_MAX || stored_bytes > raw_bytes ||
 	    (kind != KIND_ZSTD && stored_bytes != raw_bytes))
 		return -EBADMSG;
-	if (!reserve(&r->stored, &r->stored_cap, stored_bytes) || !reserve(&r->raw, &r->raw_cap, raw_bytes))
+	if (!snapshot_file_reserve(&r->stored, &r->stored_cap, stored_bytes) || !snapshot_file_reserve(&r->raw, &r->raw_cap, raw_bytes))
 		return -ENOMEM;
 	got = stored_bytes > 0 ? read_all(r->fd, r->stored, stored_bytes) : 1;
 	if (got <= 0)

@@ -42,7 +42,7 @@ wait_empty(struct snapshot_pipe *p)
 }
 
 static void
-finish(struct snapshot_pipe *p, int error, uint64_t file_bytes, uint64_t whole_items)
+snapshot_pipe_finish(struct snapshot_pipe *p, int error, uint64_t file_bytes, uint64_t whole_items)
 {
 	pthread_mutex_lock(&p->lock);
 	p->done = true;
@@ -82,7 +82,7 @@ write_file(void *arg)
 		r = snapshot_commit(w, &file_bytes);
 	else
 		snapshot_abandon(w);
-	finish(p, r, file_bytes, 0);
+	snapshot_pipe_finish(p, r, file_bytes, 0);
 	return NULL;
 }
 
@@ -151,12 +151,12 @@ read_file(void *arg)
 		whole_items = passed_items;
 	}
 	snapshot_close(reader);
-	finish(p, r, 0, whole_items);
+	snapshot_pipe_finish(p, r, 0, whole_items);
 	return NULL;
 }
 
 static int
-start(struct snapshot_pipe *p, void *(*run)(void *))
+snapshot_pipe_start(struct snapshot_pipe *p, void *(*run)(void *))
 {
 	sigset_t all, before;
 	int r;
@@ -177,14 +177,14 @@ start(struct snapshot_pipe *p, void *(*run)(void *))
 int
 snapshot_pipe_write(struct snapshot_pipe *p)
 {
-	return start(p, write_file);
+	return snapshot_pipe_start(p, write_file);
 }
 
 int
 snapshot_pipe_read(struct snapshot_pipe *p)
 {
 	p->reading = true;
-	return start(p, read_file);
+	return snapshot_pipe_start(p, read_file);
 }
 
 /* ---- the loop's side -------------------------------------------------------------------------------------------------- */

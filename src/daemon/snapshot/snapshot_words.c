@@ -9,7 +9,7 @@
 #include "daemon/snapshot/snapshot.h"
 
 static const char *
-explain(int error)
+snapshot_words_explain(int error)
 {
 	switch (error) {
 	case -EBADMSG:
@@ -45,13 +45,13 @@ snapshot_describe(const struct snapshot *s, char *buf, size_t cap)
 	case SNAPSHOT_LOADED:
 		snprintf(buf, cap, "%" PRIu64 " items loaded (not loaded: %" PRIu64 " expired, %" PRIu64 " that are there already, %" PRIu64
 		    " for which there is no room)%s%s", r->items, r->expired, r->kept, r->refused, r->error != 0 ? "; of the file no more: " : "",
-		    r->error != 0 ? explain(r->error) : "");
+		    r->error != 0 ? snapshot_words_explain(r->error) : "");
 		return;
 	case SNAPSHOT_FAILED:
 		if (r->whole_items > 0)
-			snprintf(buf, cap, "%s; %" PRIu64 " items before that are whole", explain(r->error), r->whole_items);
+			snprintf(buf, cap, "%s; %" PRIu64 " items before that are whole", snapshot_words_explain(r->error), r->whole_items);
 		else
-			snprintf(buf, cap, "%s", explain(r->error));
+			snprintf(buf, cap, "%s", snapshot_words_explain(r->error));
 		return;
 	default:
 		snprintf(buf, cap, "%" PRIu64 " items so far", r->items);

@@ -24,7 +24,7 @@
  * service manager's patience.
  */
 static bool
-run(struct warm *w)
+startup_run(struct warm *w)
 {
 	uint32_t told_s = 0;
 	enum snapshot_pace pace;
@@ -155,7 +155,7 @@ report_start(struct warm *w, const char *path)
 }
 
 bool
-warm_start(struct warm *w, unsigned how)
+startup_begin(struct warm *w, unsigned how)
 {
 	char path[PATH_MAX];
 	const struct snapshot_source from = {
@@ -176,7 +176,7 @@ warm_start(struct warm *w, unsigned how)
 		return true;
 	}
 	notify_send("STATUS=loading %s", path);
-	if (!run(w)) {
+	if (!startup_run(w)) {
 		log_notice("%s: ending; %s is not loaded whole, and the next start loads it again",
 		    ending_name(), path);
 		return false;
@@ -206,7 +206,7 @@ make_way(const struct warm *w, const char *path)
 }
 
 bool
-warm_end(struct warm *w)
+startup_end(struct warm *w)
 {
 	char path[PATH_MAX], words[512];
 	const struct snapshot_source to = {.path = path, .fd = -1};
@@ -225,7 +225,7 @@ warm_end(struct warm *w)
 	}
 	notify_send("STATUS=saving %s", path);
 	ending_forget();
-	if (!run(w)) {
+	if (!startup_run(w)) {
 		log_error("%s again: snapshot_path %s is not saved", ending_name(), path);
 		return false;
 	}

@@ -22,7 +22,7 @@ struct warm {
 	struct store *store;
 	struct snapshot *snapshot;
 	const struct clock_shift *shift;
-	/* results of warm_start */
+	/* results of startup_begin */
 	uint64_t age_s; /* of the snapshot that was loaded; 0: none was */
 	bool keep_file; /* not loaded whole, and without a second name yet */
 };
@@ -34,9 +34,9 @@ struct warm {
 int warm_check(const struct conf *conf);
 
 /* how: SNAPSHOT_KEEP or 0. False: a signal ended it, and the segment is a part. */
-bool warm_start(struct warm *w, unsigned how);
+bool startup_begin(struct warm *w, unsigned how);
 
 /* False: the items are not saved, having logged why. */
-bool warm_end(struct warm *w);
+bool startup_end(struct warm *w);
 
 #endif

@@ -5,7 +5,7 @@
 #include "daemon/verbs/cmd_private.h"
 
 static bool
-allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+cmd_allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
 {
 	if (level >= req->access)
 		return true;
@@ -30,7 +30,7 @@ flags_to_store(const struct wire_request *req)
 
 /* Whether a value may be stored at all. */
 static bool
-fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
+cmd_fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
 	if (store_fits(cmd->store, req->key.len, req->data_bytes, flags_to_store(req)))
 		return true;
@@ -44,7 +44,7 @@ fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 bool
 cmd_admit(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
 {
-	return allowed(cmd, level, req, out) && fits(cmd, req, out);
+	return cmd_allowed(cmd, level, req, out) && cmd_fits(cmd, req, out);
 }
 
 void
@@ -121,7 +121,7 @@ static const struct {
 };
 
 static enum cmd_result
-execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
+cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
 {
 	switch (req->verb) {
 	case WIRE_GET:
@@ -157,7 +157,7 @@ execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
 	}
 	if (plain[req->verb].run == NULL)
 		return CMD_CLOSE;
-	if (!plain[req->verb].has_value || fits(cmd, req, out))
+	if (!plain[req->verb].has_value || cmd_fits(cmd, req, out))
 		plain[req->verb].run(cmd, req, out);
 	return CMD_DONE;
 }
@@ -166,8 +166,8 @@ enum cmd_result
 cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor,
     struct wire_out *out)
 {
-	if (!allowed(cmd, level, req, out))
+	if (!cmd_allowed(cmd, level, req, out))
 		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE; /* tools wait for END, or the end */
-	enum cmd_result result = execute(cmd, level, req, cursor, out);
+	enum cmd_result result = cmd_carry_out(cmd, level, req, cursor, out);
 	return out->failed ? CMD_CLOSE : result;
 }

@@ -78,7 +78,7 @@ cmd_collect(const struct cmd *cmd, uint64_t *values)
 }
 
 static void
-reset(struct cmd *cmd)
+cmd_stats_reset(struct cmd *cmd)
 {
 	uint64_t values[SHM_STAT_N];
 
@@ -212,7 +212,7 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		if (cmd->put_snapshot != NULL)
 			cmd->put_snapshot(cmd->arg, out);
 	} else if (word_is(req, "reset")) {
-		reset(cmd);
+		cmd_stats_reset(cmd);
 		wire_put_text(out, "RESET\r\n");
 		return;
 	} else {

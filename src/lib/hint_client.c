@@ -1,7 +1,7 @@
 /*
- * hints.c: attaching to the hint page.
+ * hint_client.c: attaching to the hint page.
  */
-#include "lib/hints.h"
+#include "lib/hint_client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "lib/conn.h"
+#include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/lookup.h"
 
@@ -28,7 +28,7 @@
 #define TRY_AGAIN_MS 1000
 
 bool
-hints_writer_runs(const struct attached *a)
+hint_client_writer_runs(const struct attached *a)
 {
 	const struct header *h = a->map.header;
 
@@ -88,7 +88,7 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 
 	ret->fd = -1;
 	while ((len = answer_bytes(sock)) == 0) {
-		int64_t left = deadline_ms - conn_now_ms();
+		int64_t left = deadline_ms - sock_now_ms();
 		if (left <= 0)
 			return -EAGAIN;
 		poll(&(struct pollfd){.fd = sock, .events = POLLIN}, 1, (int)left);
@@ -145,7 +145,7 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 
 /* With hint_lock: sends the question. */
 static int
-ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
+hint_client_ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
 	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: the daemon compares it with its own */
 	bool again = word_load_rlx(&p->own.tried_epoch) == epoch;
@@ -155,18 +155,18 @@ ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1); /* relaxed: others only skip by it */
 	word_store_rlx(&p->own.tried_epoch, epoch);
 	word_store_rlx(&p->own.tried_at_ms, clock_coarse_ms(&a->shift));
-	conn_close(p, CONN_HINTS); /* the daemon frees what belonged to the old one */
-	int r = conn_open(p, CONN_HINTS, deadline_ms);
+	sock_close(p, CONN_HINTS); /* the daemon frees what belonged to the old one */
+	int r = sock_open(p, CONN_HINTS, deadline_ms);
 	if (r == 0)
-		r = conn_send(p, CONN_HINTS, &iov, 1, deadline_ms);
+		r = sock_send(p, CONN_HINTS, &iov, 1, deadline_ms);
 	if (r != 0)
-		conn_close(p, CONN_HINTS);
+		sock_close(p, CONN_HINTS);
 	return r;
 }
 
 /* With hint_lock: takes the answer and publishes what it offers, in place of `a`. -EAGAIN: it is not there by the deadline. */
 static int
-take(struct peek *p, const struct attached *a, int64_t deadline_ms)
+hint_client_take(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
 	struct attached *now = NULL;
 	struct offer offer;
@@ -189,25 +189,25 @@ take(struct peek *p, const struct attached *a, int64_t deadline_ms)
 		pthread_mutex_unlock(&p->own.attach_lock);
 	}
 	if (r == 0) {
-		hints_retire(p, a);
+		hint_client_retire(p, a);
 		return 0;
 	}
 	free(now);
 	if (r != -EAGAIN)
-		conn_close(p, CONN_HINTS);
+		sock_close(p, CONN_HINTS);
 	return r;
 }
 
 int
-hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
+hint_client_attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
 {
 	if ((p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY)) != 0)
 		return -ENOTSUP;
 	int r = -EAGAIN, cancel = guard_enter();
 	if (pthread_mutex_trylock(&p->own.hint_lock) == 0) {
-		int64_t deadline_ms = conn_now_ms() + timeout_ms;
-		if ((r = ask(p, a, deadline_ms)) == 0)
-			r = take(p, a, deadline_ms);
+		int64_t deadline_ms = sock_now_ms() + timeout_ms;
+		if ((r = hint_client_ask(p, a, deadline_ms)) == 0)
+			r = hint_client_take(p, a, deadline_ms);
 		pthread_mutex_unlock(&p->own.hint_lock);
 	}
 	guard_leave(cancel);
@@ -215,7 +215,7 @@ hints_attach(struct peek *p, const struct attached *a, int64_t timeout_ms)
 }
 
 void
-hints_retire(struct peek *p, const struct attached *a)
+hint_client_retire(struct peek *p, const struct attached *a)
 {
 	struct hint_cell *past = &p->own.past;
 
@@ -240,11 +240,11 @@ may_ask(const struct peek *p, uint64_t epoch, uint32_t now_ms)
 }
 
 void
-hints_look_after(struct peek *p, const struct attached *a)
+hint_client_look_after(struct peek *p, const struct attached *a)
 {
 	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: noticed late is early enough */
 
-	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 || !hints_writer_runs(a))
+	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 || !hint_client_writer_runs(a))
 		return;
 	uint32_t now_ms = (uint32_t)clock_coarse_ms(&a->shift);
 	if (now_ms == (uint32_t)word_load_rlx(&p->own.looked_at_ms))
@@ -252,10 +252,10 @@ hints_look_after(struct peek *p, const struct attached *a)
 	int cancel = guard_enter();
 	if (pthread_mutex_trylock(&p->own.hint_lock) == 0) {
 		word_store_rlx(&p->own.looked_at_ms, now_ms); /* relaxed: others only skip by it */
-		if (epoch == word_load_rlx(&p->own.tried_epoch) && conn_is_open(p, CONN_HINTS))
-			take(p, a, 0);
+		if (epoch == word_load_rlx(&p->own.tried_epoch) && sock_is_open(p, CONN_HINTS))
+			hint_client_take(p, a, 0);
 		else if (may_ask(p, epoch, now_ms))
-			ask(p, a, 0);
+			hint_client_ask(p, a, 0);
 		pthread_mutex_unlock(&p->own.hint_lock);
 	}
 	guard_leave(cancel);

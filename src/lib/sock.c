@@ -1,7 +1,7 @@
 /*
- * conn.c: connections to the control socket.
+ * sock.c: connections to the control socket.
  */
-#include "lib/conn.h"
+#include "lib/sock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include "base/descriptor.h"
 
 int64_t
-conn_now_ms(void)
+sock_now_ms(void)
 {
 	struct timespec ts;
 
@@ -25,13 +25,13 @@ conn_now_ms(void)
 }
 
 int64_t
-conn_deadline_ms(const struct peek *p)
+sock_deadline_ms(const struct peek *p)
 {
-	return conn_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms); /* relaxed: a number */
+	return sock_now_ms() + (int64_t)word_load_rlx(&p->timeout_ms); /* relaxed: a number */
 }
 
 void
-conn_socket_path(struct peek *p, char *buf)
+sock_socket_path(struct peek *p, char *buf)
 {
 	pthread_mutex_lock(&p->own.attach_lock); /* the foreign socket's path may be written */
 	const struct attached *a = seq_load_ptr(&p->newest);
@@ -45,14 +45,14 @@ conn_socket_path(struct peek *p, char *buf)
 }
 
 static int
-conn_fd(const struct peek *p, enum conn_of which)
+sock_fd(const struct peek *p, enum sock_of which)
 {
 	return p->own.conn[which].fd_plus_1 - 1;
 }
 
 /* In a child: lets go of the parent's connection, which else would outlive the parent. */
 static void
-close_inherited(struct conn_kept *kept)
+close_inherited(struct sock_kept *kept)
 {
 	struct stat st;
 
@@ -63,25 +63,25 @@ close_inherited(struct conn_kept *kept)
 }
 
 void
-conn_close(struct peek *p, enum conn_of which)
+sock_close(struct peek *p, enum sock_of which)
 {
 	close_inherited(&p->kept[which]); /* the same descriptor, unless this is a child that never connected */
-	p->own.conn[which] = (struct conn){0};
+	p->own.conn[which] = (struct sock){0};
 }
 
 void
-conn_drop_if_stale(struct peek *p, enum conn_of which)
+sock_drop_if_stale(struct peek *p, enum sock_of which)
 {
 	char byte;
 
-	if (conn_is_open(p, which) && recv(conn_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-		conn_close(p, which); /* hung up; or it said something unasked, which is no better */
+	if (sock_is_open(p, which) && recv(sock_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		sock_close(p, which); /* hung up; or it said something unasked, which is no better */
 }
 
 static int
-fail(struct peek *p, enum conn_of which, int error)
+sock_fail(struct peek *p, enum sock_of which, int error)
 {
-	conn_close(p, which);
+	sock_close(p, which);
 	return error;
 }
 
@@ -106,7 +106,7 @@ static int
 wait_for(int fd, short events, int64_t deadline_ms, short *ret_events)
 {
 	for (;;) {
-		int64_t left = deadline_ms - conn_now_ms();
+		int64_t left = deadline_ms - sock_now_ms();
 		struct pollfd pfd = {.fd = fd, .events = events};
 
 		if (left < 0)
@@ -122,7 +122,7 @@ wait_for(int fd, short events, int64_t deadline_ms, short *ret_events)
 }
 
 int
-conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
+sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct stat st;
@@ -130,10 +130,10 @@ conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
 
 	if ((p->flags & PEEK_READ_ONLY) != 0)
 		return -EACCES;
-	if (conn_is_open(p, which))
+	if (sock_is_open(p, which))
 		return 0;
-	conn_close(p, which);
-	conn_socket_path(p, path);
+	sock_close(p, which);
+	sock_socket_path(p, path);
 	if (path[0] == '\0' || strlen(path) >= sizeof(un.sun_path))
 		return -ECONNREFUSED;
 	memcpy(un.sun_path, path, strlen(path) + 1);
@@ -144,7 +144,7 @@ conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
 		int err = errno;
 		if (err == EINTR)
 			continue;
-		if (err != EAGAIN || conn_now_ms() >= deadline_ms) {
+		if (err != EAGAIN || sock_now_ms() >= deadline_ms) {
 			close(fd);
 			return err == EAGAIN ? -ETIMEDOUT : error_of_connect(err);
 		}
@@ -157,15 +157,15 @@ conn_open(struct peek *p, enum conn_of which, int64_t deadline_ms)
 	p->kept[which].fd_plus_1 = fd + 1;
 	p->kept[which].dev = (uint64_t)st.st_dev;
 	p->kept[which].ino = (uint64_t)st.st_ino;
-	p->own.conn[which] = (struct conn){.fd_plus_1 = fd + 1};
+	p->own.conn[which] = (struct sock){.fd_plus_1 = fd + 1};
 	return 0;
 }
 
 /* Reads what is there, into the buffer. 0; -ECONNRESET. */
 static int
-read_some(struct peek *p, enum conn_of which)
+read_some(struct peek *p, enum sock_of which)
 {
-	struct conn *c = &p->own.conn[which];
+	struct sock *c = &p->own.conn[which];
 	char *buf = p->kept[which].reply;
 
 	if (c->reply_at > 0) {
@@ -174,7 +174,7 @@ read_some(struct peek *p, enum conn_of which)
 	}
 	if (c->reply_len == CONN_REPLY_CAP)
 		return 0;
-	ssize_t n = recv(conn_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
+	ssize_t n = recv(sock_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
 	if (n > 0)
 		c->reply_len += (uint32_t)n;
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -183,40 +183,40 @@ read_some(struct peek *p, enum conn_of which)
 }
 
 int
-conn_wait(struct peek *p, enum conn_of which, bool to_send, int64_t deadline_ms)
+sock_wait(struct peek *p, enum sock_of which, bool to_send, int64_t deadline_ms)
 {
 	bool full = p->own.conn[which].reply_len == CONN_REPLY_CAP;
 	short events = 0;
-	int r = wait_for(conn_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)), deadline_ms, &events);
+	int r = wait_for(sock_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)), deadline_ms, &events);
 
 	if (r == 0 && (events & (POLLIN | POLLHUP | POLLERR)) != 0 && !full)
 		r = read_some(p, which);
-	return r == 0 ? 0 : fail(p, which, r);
+	return r == 0 ? 0 : sock_fail(p, which, r);
 }
 
 static ssize_t
-send_error(struct peek *p, enum conn_of which)
+send_error(struct peek *p, enum sock_of which)
 {
 	if (errno == EAGAIN || errno == EINTR)
 		return 0;
-	return fail(p, which, errno == EPIPE || errno == ECONNRESET ? -ECONNRESET : -EIO);
+	return sock_fail(p, which, errno == EPIPE || errno == ECONNRESET ? -ECONNRESET : -EIO);
 }
 
 ssize_t
-conn_send_some(struct peek *p, enum conn_of which, const char *bytes, size_t n)
+sock_send_some(struct peek *p, enum sock_of which, const char *bytes, size_t n)
 {
-	ssize_t sent = send(conn_fd(p, which), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = send(sock_fd(p, which), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	return sent >= 0 ? sent : send_error(p, which);
 }
 
 int
-conn_send(struct peek *p, enum conn_of which, struct iovec *iov, int n_iov, int64_t deadline_ms)
+sock_send(struct peek *p, enum sock_of which, struct iovec *iov, int n_iov, int64_t deadline_ms)
 {
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n_iov};
 
 	for (;;) {
-		ssize_t n = sendmsg(conn_fd(p, which), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = sendmsg(sock_fd(p, which), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && (n = send_error(p, which)) < 0)
 			return (int)n;
 		for (; n > 0 || (msg.msg_iovlen > 0 && msg.msg_iov->iov_len == 0);) {
@@ -231,20 +231,20 @@ conn_send(struct peek *p, enum conn_of which, struct iovec *iov, int n_iov, int6
 		}
 		if (msg.msg_iovlen == 0)
 			return 0;
-		int r = conn_wait(p, which, true, deadline_ms);
+		int r = sock_wait(p, which, true, deadline_ms);
 		if (r != 0)
 			return r;
 	}
 }
 
 int
-conn_reply_ready(struct peek *p, enum conn_of which, struct wire_reply *ret)
+sock_reply_ready(struct peek *p, enum sock_of which, struct wire_reply *ret)
 {
-	struct conn *c = &p->own.conn[which];
+	struct sock *c = &p->own.conn[which];
 	int r = wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, NULL);
 
 	if (r < 0)
-		return fail(p, which, r);
+		return sock_fail(p, which, r);
 	if (r > 0) {
 		c->reply_at += (uint32_t)ret->total_bytes;
 		c->reply_len -= (uint32_t)ret->total_bytes;
@@ -254,9 +254,9 @@ conn_reply_ready(struct peek *p, enum conn_of which, struct wire_reply *ret)
 
 /* A reply of `need` bytes that the buffer can't hold. */
 static int
-reply_in_heap(struct peek *p, enum conn_of which, uint64_t need, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+reply_in_heap(struct peek *p, enum sock_of which, uint64_t need, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
 {
-	struct conn *c = &p->own.conn[which];
+	struct sock *c = &p->own.conn[which];
 	char *heap = need <= PEEK_VALUE_MAX_BYTES + UINT64_C(4096) ? malloc(need) : NULL;
 	size_t len = c->reply_len;
 	int r = heap == NULL ? -ENOMEM : 0;
@@ -266,13 +266,13 @@ reply_in_heap(struct peek *p, enum conn_of which, uint64_t need, int64_t deadlin
 		memcpy(heap, p->kept[which].reply + c->reply_at, len);
 	c->reply_at = c->reply_len = 0;
 	while (r == 0 && len < need) {
-		ssize_t n = recv(conn_fd(p, which), heap + len, need - len, MSG_DONTWAIT);
+		ssize_t n = recv(sock_fd(p, which), heap + len, need - len, MSG_DONTWAIT);
 		if (n > 0)
 			len += (size_t)n;
 		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			r = -ECONNRESET;
 		else
-			r = wait_for(conn_fd(p, which), POLLIN, deadline_ms, &events);
+			r = wait_for(sock_fd(p, which), POLLIN, deadline_ms, &events);
 	}
 	if (r == 0 && (wire_parse_reply(heap, len, ret, NULL) != 1 || ret->total_bytes != len))
 		r = -EBADMSG;
@@ -281,19 +281,19 @@ reply_in_heap(struct peek *p, enum conn_of which, uint64_t need, int64_t deadlin
 		return 0;
 	}
 	free(heap);
-	return fail(p, which, r);
+	return sock_fail(p, which, r);
 }
 
 int
-conn_reply(struct peek *p, enum conn_of which, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+sock_reply(struct peek *p, enum sock_of which, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
 {
-	struct conn *c = &p->own.conn[which];
+	struct sock *c = &p->own.conn[which];
 
 	for (;;) {
 		uint64_t need = 0;
 		int r = wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, &need);
 		if (r < 0)
-			return fail(p, which, r);
+			return sock_fail(p, which, r);
 		if (r > 0) {
 			c->reply_at += (uint32_t)ret->total_bytes;
 			c->reply_len -= (uint32_t)ret->total_bytes;
@@ -302,8 +302,8 @@ conn_reply(struct peek *p, enum conn_of which, int64_t deadline_ms, struct wire_
 		if (need > CONN_REPLY_CAP && ret_heap != NULL)
 			return reply_in_heap(p, which, need, deadline_ms, ret, ret_heap);
 		if (need > CONN_REPLY_CAP || c->reply_len == CONN_REPLY_CAP)
-			return fail(p, which, -EBADMSG);
-		if ((r = conn_wait(p, which, false, deadline_ms)) != 0)
+			return sock_fail(p, which, -EBADMSG);
+		if ((r = sock_wait(p, which, false, deadline_ms)) != 0)
 			return r;
 	}
 }

@@ -1,7 +1,7 @@
 /*
- * conn.c: see conn.h.
+ * control.c: see control.h.
  */
-#include "ctl/conn.h"
+#include "ctl/control.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static int
-grow(struct wire_out *out, size_t cap_min)
+control_grow(struct wire_out *out, size_t cap_min)
 {
 	size_t cap = cap_min < 4096 ? 4096 : cap_min + cap_min / 2;
 	char *buf = realloc(out->buf, cap);
@@ -27,7 +27,7 @@ grow(struct wire_out *out, size_t cap_min)
 }
 
 int
-conn_open(const char *path, unsigned timeout_ms, struct conn **ret)
+control_open(const char *path, unsigned timeout_ms, struct control **ret)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	size_t len = strlen(path);
@@ -36,7 +36,7 @@ conn_open(const char *path, unsigned timeout_ms, struct conn **ret)
 		return -EINVAL;
 	memcpy(sun.sun_path, path, len);
 
-	struct conn *c = calloc(1, sizeof(*c));
+	struct control *c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -52,13 +52,13 @@ conn_open(const char *path, unsigned timeout_ms, struct conn **ret)
 		return error;
 	}
 	c->timeout_ms = timeout_ms;
-	c->out.grow = grow;
+	c->out.grow = control_grow;
 	*ret = c;
 	return 0;
 }
 
 void
-conn_close(struct conn *c)
+control_close(struct control *c)
 {
 	if (c == NULL)
 		return;
@@ -69,7 +69,7 @@ conn_close(struct conn *c)
 }
 
 static int
-wait_for(const struct conn *c, short events)
+wait_for(const struct control *c, short events)
 {
 	struct pollfd p = {.fd = c->fd, .events = events};
 	int n;
@@ -81,7 +81,7 @@ wait_for(const struct conn *c, short events)
 }
 
 static int
-send_all(struct conn *c, const char *bytes, size_t n)
+send_all(struct control *c, const char *bytes, size_t n)
 {
 	while (n > 0) {
 		ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -102,7 +102,7 @@ send_all(struct conn *c, const char *bytes, size_t n)
 }
 
 int
-conn_send(struct conn *c, const void *more, size_t n)
+control_send(struct control *c, const void *more, size_t n)
 {
 	if (c->out.failed)
 		return -ENOMEM;
@@ -112,7 +112,7 @@ conn_send(struct conn *c, const void *more, size_t n)
 }
 
 int
-conn_reply(struct conn *c, struct wire_reply *ret)
+control_reply(struct control *c, struct wire_reply *ret)
 {
 	for (;;) {
 		uint64_t need = 0;
@@ -149,7 +149,7 @@ conn_reply(struct conn *c, struct wire_reply *ret)
 }
 
 int
-conn_ask(struct conn *c, struct wire_reply *ret, const char *fmt, ...)
+control_ask(struct control *c, struct wire_reply *ret, const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
@@ -160,9 +160,9 @@ conn_ask(struct conn *c, struct wire_reply *ret, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(line) - 2)
 		return -EINVAL;
 	memcpy(line + n, "\r\n", 2);
-	int error = conn_send(c, line, (size_t)n + 2);
+	int error = control_send(c, line, (size_t)n + 2);
 	if (error != 0 && error != -EPIPE)
 		return error;
-	int answered = conn_reply(c, ret); /* a daemon that hung up may have said why */
+	int answered = control_reply(c, ret); /* a daemon that hung up may have said why */
 	return answered != 0 && error != 0 ? error : answered;
 }
