@@ -174,6 +174,17 @@ main_measure(struct report *rep, unsigned n_rounds, uint64_t n_ops)
 		fputs("\r\033[K", stderr);
 }
 
+static int
+print_reports(const struct report *rep, const char *json, const char *data)
+{
+	report_markdown(rep, stdout);
+	if (json != NULL && report_to(rep, json, report_json) != 0)
+		return 1;
+	if (data != NULL && report_to(rep, data, report_data) != 0)
+		return 1;
+	return rep->n_failed != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -220,10 +231,5 @@ main(int argc, char **argv)
 	remove_dir(dir);
 	if (rep.n_rounds == 0)
 		return 1;
-	report_markdown(&rep, stdout);
-	if (json != NULL && report_to(&rep, json, report_json) != 0)
-		return 1;
-	if (data != NULL && report_to(&rep, data, report_data) != 0)
-		return 1;
-	return rep.n_failed != 0;
+	return print_reports(&rep, json, data);
 }

@@ -32,11 +32,25 @@ names_of(const struct stat *st, char *buf, size_t cap)
 		snprintf(buf + n, cap - (size_t)n, ", group %u", (unsigned)st->st_gid);
 }
 
+static void
+say_absent(struct findings *f, struct ctl *c, const char *path, int error)
+{
+	struct start_advice start;
+	char how[320], advice[256];
+
+	if (error == ENOENT && orphan_find(c, how, sizeof(how))) {
+		finding_print(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
+		return;
+	}
+	snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: %s",
+	    ctl_how_to_start(c->name, &start));
+	finding_print(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
+}
+
 /* False: the segment can't be looked into. */
 static bool
 check_segment(struct findings *f, struct ctl *c)
 {
-	struct start_advice start;
 	struct stat st;
 	char path[128], names[128], advice[256];
 
@@ -47,15 +61,7 @@ check_segment(struct findings *f, struct ctl *c)
 	}
 	snprintf(path, sizeof(path), "/dev/shm/peekd.%s", c->name);
 	if (lstat(path, &st) != 0) {
-		int error = errno;
-		char how[320];
-		if (error == ENOENT && orphan_find(c, how, sizeof(how))) {
-			finding_print(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
-			return false;
-		}
-		snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: %s",
-		    ctl_how_to_start(c->name, &start));
-		finding_print(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
+		say_absent(f, c, path, errno);
 		return false;
 	}
 	names_of(&st, names, sizeof(names));

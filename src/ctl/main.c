@@ -3,6 +3,7 @@
  */
 #include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,27 +125,53 @@ bad_value(const char *option, const char *value, const char *allowed)
 	return ctl_error(NULL, "--%s: found \"%s\", allowed is %s", option, value, allowed);
 }
 
+/* Options that are a word or a flag, and where they go. */
+static const struct {
+	char id;
+	bool flag;
+	size_t at; /* of a const char * or a bool */
+} plain_options[] = {
+	{'n', false, offsetof(struct ctl, name)},
+	{'s', false, offsetof(struct ctl, socket)},
+	{'o', false, offsetof(struct ctl, output)},
+	{'f', false, offsetof(struct ctl, file)},
+	{'M', false, offsetof(struct ctl, mode)},
+	{'<', false, offsetof(struct ctl, from)},
+	{'>', false, offsetof(struct ctl, to)},
+	{'p', false, offsetof(struct ctl, prefix)},
+	{'j', true, offsetof(struct ctl, json)},
+	{'x', true, offsetof(struct ctl, escape)},
+	{'D', true, offsetof(struct ctl, dry_run)},
+	{'S', true, offsetof(struct ctl, sort)},
+	{'P', true, offsetof(struct ctl, partial)},
+	{'0', true, offsetof(struct ctl, null)},
+	{'O', true, offsetof(struct ctl, once)},
+};
+
+static bool
+take_plain_option(struct ctl *c, char id, const char *value)
+{
+	for (size_t i = 0; i < sizeof(plain_options) / sizeof(*plain_options); i++) {
+		if (plain_options[i].id != id)
+			continue;
+		void *to = (char *)c + plain_options[i].at;
+		if (plain_options[i].flag)
+			*(bool *)to = true;
+		else
+			*(const char **)to = value;
+		return true;
+	}
+	return false;
+}
+
 static int
 take_option(struct ctl *c, char id, char *value)
 {
 	uint64_t number;
 
+	if (take_plain_option(c, id, value))
+		return CTL_OK;
 	switch (id) {
-	case 'n': c->name = value; return CTL_OK;
-	case 's': c->socket = value; return CTL_OK;
-	case 'j': c->json = true; return CTL_OK;
-	case 'o': c->output = value; return CTL_OK;
-	case 'f': c->file = value; return CTL_OK;
-	case 'M': c->mode = value; return CTL_OK;
-	case '<': c->from = value; return CTL_OK;
-	case '>': c->to = value; return CTL_OK;
-	case 'p': c->prefix = value; return CTL_OK;
-	case 'x': c->escape = true; return CTL_OK;
-	case 'D': c->dry_run = true; return CTL_OK;
-	case 'S': c->sort = true; return CTL_OK;
-	case 'P': c->partial = true; return CTL_OK;
-	case '0': c->null = true; return CTL_OK;
-	case 'O': c->once = true; return CTL_OK;
 	case 'i':
 		if (!ctl_duration(value, &c->interval_s) || c->interval_s < 1 || c->interval_s > 3600)
 			return bad_value("interval", value, "1 to 3600 seconds");

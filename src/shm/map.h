@@ -86,14 +86,12 @@ int map_create(const char *object, const struct geometry *g, mode_t mode, gid_t 
 void map_publish(struct map *m);
 
 /*
-<<<<<<< HEAD
- * Opens an existing object: read-only and without MAP_POPULATE for a reader, writable for the daemon.
- * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none). In a user namespace the overflow user stands
- * for everybody who has no number there: who shows it is the caller's user only if the kernel takes the caller for the owner.
-=======
- * Opens an existing object: writable for the daemon; read-only, and only what of it has memory, for a reader (map_reader.h).
- * The owner must be root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none).
->>>>>>> 50af4d2 (shm: a reader can't make the segment take memory)
+ * Opens an existing object: writable for the daemon; read-only, and only the
+ * parts of it that have memory, for a reader (map_reader.h). The owner must be
+ * root, the caller's effective user, or owner_uid (pass (uid_t)-1 for none). In a
+ * user namespace the overflow user stands for everybody who has no number there:
+ * an object that shows it is the caller's only if the kernel takes the caller for
+ * the owner.
  * Checks the magic, the fingerprint, that every region lies inside the object, and the object's true size.
  */
 int map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);

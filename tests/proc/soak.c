@@ -325,6 +325,75 @@ on_signal(int sig)
 	exit(130);
 }
 
+struct totals {
+	uint64_t ops, acked, lost, wrong, reads, read_wrong, again, compared;
+	struct peer_waits waits;
+};
+
+/* Ends the readers, and adds up what all have seen. */
+static void
+add_up(struct totals *t)
+{
+	for (unsigned i = 0; i < N_CLIENTS; i++) {
+		struct room *r = &all->room[i];
+		r->sh.stop = 1;
+		waitpid(reader_pid[i], NULL, 0);
+		t->ops += r->ops;
+		t->acked += r->acked;
+		t->lost += r->lost;
+		t->wrong += r->wrong + r->refused;
+		t->compared += r->compared;
+		t->reads += r->sh.reads;
+		t->read_wrong += r->sh.wrong + r->sh.missed + r->sh.stale + r->sh.failed;
+		t->again += r->sh.again;
+		peer_waits_add(&t->waits, &r->sh.waits);
+		if (r->lost + r->wrong + r->refused > 0)
+			printf("client %u: %s\n", i, r->why);
+		if (r->sh.why[0] != '\0')
+			printf("reader %u: %s\n", i, r->sh.why);
+	}
+}
+
+/* Prints the account of the run. False: something was wrong, lost or leaked. */
+static bool
+judge(double minutes, const struct account *first, const struct account *last)
+{
+	struct totals t = {0};
+
+	add_up(&t);
+	uint64_t held = segments_held();
+	for (int i = 0; i < 100 && n_objects_left() > 0; i++)
+		usleep(100000); /* readers had their time; the memory is given back */
+	unsigned left = n_objects_left();
+	int64_t leaked = (int64_t)last->heap_bytes - (int64_t)first->heap_bytes;
+
+	printf("\nsoak of %.1f minutes: %u clients, %u readers\n", minutes, N_CLIENTS, N_CLIENTS);
+	for (unsigned f = 0; f < N_FAULTS; f++)
+		printf("  %-34s %12u\n", fault_name[f], n_faults[f]);
+	printf("  %-34s %12llu\n", "requests", (unsigned long long)t.ops);
+	printf("  %-34s %12llu\n", "acknowledged writes", (unsigned long long)t.acked);
+	printf("  %-34s %12llu\n", "of these lost", (unsigned long long)t.lost);
+	printf("  %-34s %12llu\n", "wrong replies and values", (unsigned long long)t.wrong);
+	printf("  %-34s %12llu\n", "comparisons of all keys", (unsigned long long)t.compared);
+	printf("  %-34s %12llu\n", "reads through shared memory", (unsigned long long)t.reads);
+	printf("  %-34s %12llu\n", "wrong, missed, stale or failed", (unsigned long long)t.read_wrong);
+	printf("  %-34s %12llu\n", "refused (writer dead or stopped)", (unsigned long long)t.again);
+	peer_waits_print(&t.waits, "  ");
+	printf("  %-34s %12lld bytes (%llu, then %llu; RssAnon %llu, then %llu KiB)\n", "heap grown in the last life", (long long)leaked,
+	    (unsigned long long)first->heap_bytes, (unsigned long long)last->heap_bytes, (unsigned long long)first->anon_kib,
+	    (unsigned long long)last->anon_kib);
+	printf("  %-34s %12lld (%llu, then %llu)\n", "descriptors leaked", (long long)(last->n_fds - first->n_fds), (unsigned long long)first->n_fds,
+	    (unsigned long long)last->n_fds);
+	printf("  %-34s %12llu (%llu checked) %s\n", "-M: lost or wrong", (unsigned long long)strict.wrong,
+	    (unsigned long long)strict.checked, strict.why);
+	printf("  %-34s %12llu\n", "segments held after a flush", (unsigned long long)held);
+	printf("  %-34s %12u\n", "objects left in /dev/shm", left);
+	bool ok = t.lost + t.wrong + t.read_wrong == 0 && t.reads > 1000 && t.acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 && strict.wrong == 0 &&
+	    peer_waits_hold(&t.waits, t.reads) && last->n_fds <= first->n_fds + 2;
+	printf("%s\n", ok ? "nothing wrong, lost or leaked" : "FAILED");
+	return ok;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -367,55 +436,5 @@ main(int argc, char **argv)
 	all->stop = 1;
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		waitpid(client_pid[i], NULL, 0);
-	uint64_t ops = 0, acked = 0, lost = 0, wrong = 0, reads = 0, read_wrong = 0, again = 0, compared = 0;
-	struct peer_waits waits = {0};
-	for (unsigned i = 0; i < N_CLIENTS; i++) {
-		struct room *r = &all->room[i];
-		r->sh.stop = 1;
-		waitpid(reader_pid[i], NULL, 0);
-		ops += r->ops;
-		acked += r->acked;
-		lost += r->lost;
-		wrong += r->wrong + r->refused;
-		compared += r->compared;
-		reads += r->sh.reads;
-		read_wrong += r->sh.wrong + r->sh.missed + r->sh.stale + r->sh.failed;
-		again += r->sh.again;
-		peer_waits_add(&waits, &r->sh.waits);
-		if (r->lost + r->wrong + r->refused > 0)
-			printf("client %u: %s\n", i, r->why);
-		if (r->sh.why[0] != '\0')
-			printf("reader %u: %s\n", i, r->sh.why);
-	}
-	uint64_t held = segments_held();
-	for (int i = 0; i < 100 && n_objects_left() > 0; i++)
-		usleep(100000); /* readers had their time; the memory is given back */
-	unsigned left = n_objects_left();
-	int64_t leaked = (int64_t)last.heap_bytes - (int64_t)first.heap_bytes;
-
-	printf("\nsoak of %.1f minutes: %u clients, %u readers\n", minutes, N_CLIENTS, N_CLIENTS);
-	for (unsigned f = 0; f < N_FAULTS; f++)
-		printf("  %-34s %12u\n", fault_name[f], n_faults[f]);
-	printf("  %-34s %12llu\n", "requests", (unsigned long long)ops);
-	printf("  %-34s %12llu\n", "acknowledged writes", (unsigned long long)acked);
-	printf("  %-34s %12llu\n", "of these lost", (unsigned long long)lost);
-	printf("  %-34s %12llu\n", "wrong replies and values", (unsigned long long)wrong);
-	printf("  %-34s %12llu\n", "comparisons of all keys", (unsigned long long)compared);
-	printf("  %-34s %12llu\n", "reads through shared memory", (unsigned long long)reads);
-	printf("  %-34s %12llu\n", "wrong, missed, stale or failed", (unsigned long long)read_wrong);
-	printf("  %-34s %12llu\n", "refused (writer dead or stopped)", (unsigned long long)again);
-	peer_waits_print(&waits, "  ");
-	printf("  %-34s %12lld bytes (%llu, then %llu; RssAnon %llu, then %llu KiB)\n", "heap grown in the last life", (long long)leaked,
-	    (unsigned long long)first.heap_bytes, (unsigned long long)last.heap_bytes, (unsigned long long)first.anon_kib,
-	    (unsigned long long)last.anon_kib);
-	printf("  %-34s %12lld (%llu, then %llu)\n", "descriptors leaked", (long long)(last.n_fds - first.n_fds), (unsigned long long)first.n_fds,
-	    (unsigned long long)last.n_fds);
-	printf("  %-34s %12llu (%llu checked) %s\n", "-M: lost or wrong", (unsigned long long)strict.wrong,
-	    (unsigned long long)strict.checked, strict.why);
-	printf("  %-34s %12llu\n", "segments held after a flush", (unsigned long long)held);
-	printf("  %-34s %12u\n", "objects left in /dev/shm", left);
-	bool ok = lost + wrong + read_wrong == 0 && reads > 1000 && acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 && strict.wrong == 0 &&
-	    peer_waits_hold(&waits, reads) && last.n_fds <= first.n_fds + 2;
-	printf("%s\n", ok ? "nothing wrong, lost or leaked" : "FAILED");
-	return !ok;
+	return !judge(minutes, &first, &last);
 }

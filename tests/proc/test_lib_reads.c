@@ -111,11 +111,10 @@ static void
 what_an_item_tells(void **state)
 {
 	struct peek_info info;
-	struct peek_status status;
 	struct store_item item;
 	struct harness h;
 	struct peek *p;
-	uint64_t number, cas;
+	uint64_t number;
 
 	(void)state;
 	harness_open(&h, "info", UINT64_C(4) << 20, false);
@@ -135,8 +134,25 @@ what_an_item_tells(void **state)
 	assert_int_equal(info.stale, 1);
 	assert_int_equal(info.ttl_s, -1);
 	assert_int_equal(peek_get_u64(p, "a", 1, &number), -EDOM);
+	peek_close(p);
+	harness_close(&h);
+}
 
-	/* Numbers: text, padded text, a counter's word. As memcached counts them (15.16). */
+/* Text, padded text, a counter's word. As memcached counts them (15.16). */
+static void
+numbers_are_read(void **state)
+{
+	struct peek_info info;
+	struct peek_status status;
+	struct store_item item;
+	struct harness h;
+	struct peek *p;
+	uint64_t number, cas;
+	struct store_key key;
+
+	(void)state;
+	harness_open(&h, "numbers", UINT64_C(4) << 20, false);
+	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	const char *const texts[] = {"0", "18446744073709551615", "42  ", "5\n", " 1", "+7", "12 3", "\t\v8\r\n", "-0",
 	    "0000000000000000000000000000000000000009", "18446744073709551616", "", "-1", "4x", " ", "+", "- 1"};
 	const uint64_t want[] = {0, UINT64_MAX, 42, 5, 1, 7, 12, 8, 0, 9};
@@ -469,7 +485,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_of_all_lengths),
 		cmocka_unit_test(keys_of_all_lengths),
-		cmocka_unit_test(what_an_item_tells),
+		cmocka_unit_test(what_an_item_tells), cmocka_unit_test(numbers_are_read),
 		cmocka_unit_test(nothing_outlives_its_time),
 		cmocka_unit_test(batches),
 		cmocka_unit_test(views),

@@ -195,6 +195,39 @@ print_fault(const char *name, const struct fault *f)
 }
 
 static void
+print_account(const char *name, const struct fault *fault, unsigned n_labels, const struct fault *at_random)
+{
+	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu\n",
+	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
+	    (unsigned long long)sh->again);
+	for (unsigned i = 0; i < n_labels; i++)
+		if (fault[i].longest_cpu_ns > sh->waits.longest_cpu_ns)
+			sh->waits.longest_cpu_ns = fault[i].longest_cpu_ns;
+	peer_waits_print(&sh->waits, "# ");
+	printf("# | %-37s | %5s | %8s | %5s | %4s | %8s |\n", "killed at", "times", "reads", "wrong", "lost", "longest, us");
+	for (unsigned i = 0; i < n_labels; i++)
+		if (fault[i].n_lives > 0)
+			print_fault(name, &fault[i]);
+	print_fault(name, at_random);
+}
+
+static void
+kill_at_labels(bool evicting, struct fault *fault, unsigned n_labels)
+{
+	const char *only = getenv("PEEK_TEST_LABEL"); /* labels that begin so, when one is looked into */
+	for (unsigned i = 0; i < n_labels; i++) {
+		if (only != NULL && !begins_with(fault[i].label, only))
+			continue;
+		if (evicting && begins_with(fault[i].label, "mark"))
+			continue; /* asked for only of keys that are known to be there */
+		if (strcmp(fault[i].label, "create:named") != 0 && (!evicting || is_long || begins_with(fault[i].label, "evict") ||
+		        begins_with(fault[i].label, "clean") || begins_with(fault[i].label, "append") || begins_with(fault[i].label, "seal") ||
+		        begins_with(fault[i].label, "extents") || begins_with(fault[i].label, "handover")))
+			kill_at_label(&fault[i], is_long ? 6 : 1);
+	}
+}
+
+static void
 run(bool evicting)
 {
 	static struct fault fault[N_LABELS];
@@ -227,17 +260,7 @@ run(bool evicting)
 	snprintf(what, sizeof(what), "%s: lives without a kill at a label%s%s", name, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 	n_labels = read_labels(fault);
-	const char *only = getenv("PEEK_TEST_LABEL"); /* labels that begin so, when one is looked into */
-	for (unsigned i = 0; i < n_labels; i++) {
-		if (only != NULL && !begins_with(fault[i].label, only))
-			continue;
-		if (evicting && begins_with(fault[i].label, "mark"))
-			continue; /* asked for only of keys that are known to be there */
-		if (strcmp(fault[i].label, "create:named") != 0 && (!evicting || is_long || begins_with(fault[i].label, "evict") ||
-		        begins_with(fault[i].label, "clean") || begins_with(fault[i].label, "append") || begins_with(fault[i].label, "seal") ||
-		        begins_with(fault[i].label, "extents") || begins_with(fault[i].label, "handover")))
-			kill_at_label(&fault[i], is_long ? 6 : 1);
-	}
+	kill_at_labels(evicting, fault, n_labels);
 	uint64_t reads = sh->reads;
 	sh->waits.longest_cpu_ns = 0;
 	model.why[0] = '\0';
@@ -259,18 +282,7 @@ run(bool evicting)
 	report(sh->reads > 1000 && sh->wrong + sh->missed + sh->stale + sh->failed == 0, what);
 	snprintf(what, sizeof(what), "%s: not one read of ten millions slept, or was over its budget", name);
 	report(peer_waits_hold(&sh->waits, sh->reads), what);
-	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu\n",
-	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
-	    (unsigned long long)sh->again);
-	for (unsigned i = 0; i < n_labels; i++)
-		if (fault[i].longest_cpu_ns > sh->waits.longest_cpu_ns)
-			sh->waits.longest_cpu_ns = fault[i].longest_cpu_ns;
-	peer_waits_print(&sh->waits, "# ");
-	printf("# | %-37s | %5s | %8s | %5s | %4s | %8s |\n", "killed at", "times", "reads", "wrong", "lost", "longest, us");
-	for (unsigned i = 0; i < n_labels; i++)
-		if (fault[i].n_lives > 0)
-			print_fault(name, &fault[i]);
-	print_fault(name, &at_random);
+	print_account(name, fault, n_labels, &at_random);
 	peer_daemon_fini(&daemon_);
 }
 

@@ -243,42 +243,57 @@ take_option(int id, bool was_long, struct conf_result *ret)
 	}
 }
 
-int
-conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
-{
-	char names[CONF_N_ROWS][40], shorts[2 * (CONF_N_ROWS + N_PLAIN_OPTS) + 2], *s = shorts;
+/* The options as getopt_long wants them, and the id behind each letter. */
+struct conf_options {
+	char names[CONF_N_ROWS][40], shorts[2 * (CONF_N_ROWS + N_PLAIN_OPTS) + 2];
 	struct option longs[CONF_N_ROWS + N_PLAIN_OPTS + 1];
-	int by_short[128] = {0}, c, at, r;
+	int by_short[128];
+};
+
+static void
+list_options(struct conf_options *o)
+{
+	char *s = o->shorts;
 	size_t n = 0;
 
-	memset(ret, 0, sizeof(*ret));
-	memset(conf, 0, sizeof(*conf));
-	memset(longs, 0, sizeof(longs));
+	memset(o, 0, sizeof(*o));
 	*s++ = ':';
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		bool flag = conf_table[i].kind == CONF_KIND_FLAG;
 
-		long_name(i, names[i], sizeof(names[i]));
-		longs[n++] = (struct option){names[i], flag ? optional_argument : required_argument, NULL, OPT_ROW + (int)i};
+		long_name(i, o->names[i], sizeof(o->names[i]));
+		o->longs[n++] = (struct option){o->names[i], flag ? optional_argument : required_argument, NULL, OPT_ROW + (int)i};
 		if (conf_table[i].short_opt != 0) {
-			by_short[(int)conf_table[i].short_opt] = OPT_ROW + (int)i;
+			o->by_short[(int)conf_table[i].short_opt] = OPT_ROW + (int)i;
 			*s++ = conf_table[i].short_opt;
 			if (!flag)
 				*s++ = ':';
 		}
 	}
 	for (size_t i = 0; i < N_PLAIN_OPTS; i++) {
-		longs[n++] = (struct option){plain_opts[i].name, plain_opts[i].has_arg, NULL, plain_opts[i].id};
+		o->longs[n++] = (struct option){plain_opts[i].name, plain_opts[i].has_arg, NULL, plain_opts[i].id};
 		if (plain_opts[i].short_opt != 0) {
-			by_short[(int)plain_opts[i].short_opt] = plain_opts[i].id;
+			o->by_short[(int)plain_opts[i].short_opt] = plain_opts[i].id;
 			*s++ = plain_opts[i].short_opt;
 			if (plain_opts[i].has_arg == required_argument)
 				*s++ = ':';
 		}
 	}
 	*s = '\0';
+}
+
+int
+conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
+{
+	struct conf_options o;
+	const int *by_short = o.by_short;
+	int c, at, r;
+
+	memset(ret, 0, sizeof(*ret));
+	memset(conf, 0, sizeof(*conf));
+	list_options(&o);
 	opterr = 0;
-	while (at = optind, (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	while (at = optind, (c = getopt_long(argc, argv, o.shorts, o.longs, NULL)) != -1) {
 		const char *word = optind - 1 >= at ? argv[optind - 1] : argv[at];
 
 		const char *has = c != '?' ? NULL : strncmp(word, "--", 2) == 0 ? conf_memcached_word(word)
