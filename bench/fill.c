@@ -1,17 +1,27 @@
 /*
  * fill.c: what the items get of the memory.
  *
- *   fill       new keys only, three times what the arena holds: payload over arena, mean of the last third
- *   overwrite  every second SET rewrites a key that is there, with another length
- *   shift      the mix, then values eight times as long, then the mix again: the worst of the three ends
- *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not expired would fill 70 % of the arena
- *   big        --items items in an arena that holds them all: shared bytes for each beyond key and value
+ *   fill       new keys only, three times what the arena holds: payload over
+ *              arena, mean of the last third
+ *   overwrite  every second SET rewrites a key that is there, with another
+ *              length
+ *   shift      the mix, then values eight times as long, then the mix again:
+ *              the worst of the three ends
+ *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not
+ *              expired would fill 70 % of the arena
+ *   big        --items items in an arena that holds them all: shared bytes for
+ *              each beyond key and value
  *
- * bytes/entry+  shared memory for each item beyond key and value: header, rounding, its share of the buckets, the hints and the segment table
- * left/entry    what of the segments in use no live item has: ends too short for the next one, dead items, open segments
+ * bytes/entry+  shared memory for each item beyond key and value: header,
+ *               rounding, its share of the buckets, the hints and the segment
+ *               table
+ * left/entry    what of the segments in use no live item has: ends too short
+ *               for the next one, dead items, open segments
  * evicted %  live items that lack of room drove out, of all SETs
- * early %    those of them that went while expired data remained: the arena held at least one item that had expired and whose memory nobody had
- *            taken back, before the SET that evicted or after it. Found by looking at the items, one by one.
+ * early %    those of them that went while expired data remained: the arena
+ *            held at least one item that had expired and whose memory nobody
+ *            had taken back, before the SET that evicted or after it. Found by
+ *            looking at the items, one by one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +51,10 @@ struct fill {
 	unsigned char key[250], *value;
 	uint32_t value_cap;
 	uint64_t next_id, n_sets, refused;
-	uint64_t evicted_early;  /* while expired data remained */
-	uint32_t none_expired_s; /* a second in which nothing that has expired is left; what is stored meanwhile expires later */
+	uint64_t evicted_early; /* while expired data remained */
+	/* a second in which nothing that has expired is left; what is stored
+	 * meanwhile expires later */
+	uint32_t none_expired_s;
 	double used_sum, used_n; /* of samples of payload / arena */
 	double used_min;         /* at a stage's end; of the pattern `shift' */
 	double third_max;        /* share of items on a chain's second or later line */
@@ -54,12 +66,14 @@ fill_used(struct fill *f)
 	struct store_stats st;
 
 	store_stats(f->segment.store, &st);
-	double third = st.curr_items > 10000 ? (double)st.overflow_items / (double)st.curr_items : 0;
+	double third =
+	    st.curr_items > 10000 ? (double)st.overflow_items / (double)st.curr_items : 0;
 	f->third_max = third > f->third_max ? third : f->third_max;
 	return (double)st.payload_bytes / (double)f->segment.map.arena_bytes;
 }
 
-/* A SET with a time to live is over: did it evict, and did expired data remain? */
+/* A SET with a time to live is over: did it evict, and did expired data
+ * remain? */
 static void
 note_early(struct fill *f, const struct store_stats *before)
 {
@@ -91,8 +105,11 @@ fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_
 	uint64_t want = (uint64_t)sizes.value_bytes * factor;
 	sizes.value_bytes = want > f->value_cap ? f->value_cap : (uint32_t)want;
 	payload_key(f->key, sizes.key_bytes, id);
-	struct store_put put = {.key = {.bytes = f->key, .len = sizes.key_bytes,
-	    .hash = store_hash(f->segment.store, f->key, sizes.key_bytes)}, .value = f->value, .value_bytes = sizes.value_bytes,
+	struct store_put put = {.key = {.bytes = f->key,
+				    .len = sizes.key_bytes,
+				    .hash = store_hash(f->segment.store, f->key, sizes.key_bytes)},
+	    .value = f->value,
+	    .value_bytes = sizes.value_bytes,
 	    .expiry_s = ttl_s == 0 ? 0 : f->segment.now_s + ttl_s};
 	if (ttl_s != 0)
 		store_stats(f->segment.store, &before);
@@ -103,7 +120,8 @@ fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_
 	return sizes.key_bytes + sizes.value_bytes;
 }
 
-/* Writes so many bytes of new keys, or of old and new ones in turn; samples in the last third. */
+/* Writes so many bytes of new keys, or of old and new ones in turn; samples in
+ * the last third. */
 static void
 write_bytes(struct fill *f, uint64_t n_bytes, bool overwrite, uint32_t factor)
 {
@@ -178,14 +196,16 @@ run_ttl(struct fill *f)
 	for (uint64_t id = 0; id < 10000; id++) {
 		struct sizes s;
 		f->mix->of(id, &s);
-		item_mean += (double)ITEM_ALIGN(ITEM_HEADER_BYTES + s.key_bytes + s.value_bytes) / 10000;
+		item_mean +=
+		    (double)ITEM_ALIGN(ITEM_HEADER_BYTES + s.key_bytes + s.value_bytes) / 10000;
 	}
 	double rate = TTL_FULL * (double)f->o->arena / (ttl_mean * item_mean), due = 0;
 	for (uint32_t t = 0; t < TTL_SPAN_S; t++) {
 		for (unsigned tenth = 0; tenth < 10; tenth++) {
 			own_segment_tick_at(&f->segment, begin_s + t);
 			for (due += rate / 10; due >= 1; due--)
-				fill_set(f, f->next_id++, 0, 1, ttl_of_class(rng_next(&f->rng) % TTL_CLASSES));
+				fill_set(f, f->next_id++, 0, 1,
+				    ttl_of_class(rng_next(&f->rng) % TTL_CLASSES));
 		}
 		f->used_sum += fill_used(f);
 		f->used_n++;
@@ -211,8 +231,11 @@ static const struct pattern {
 	void (*run)(struct fill *f);
 	bool usual;
 } patterns[] = {
-	{"fill", run_fill, true}, {"overwrite", run_overwrite, true}, {"shift", run_shift, true}, {"ttl", run_ttl, true},
-	{"big", run_big, false},
+    {"fill", run_fill, true},
+    {"overwrite", run_overwrite, true},
+    {"shift", run_shift, true},
+    {"ttl", run_ttl, true},
+    {"big", run_big, false},
 };
 #define N_PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
 
@@ -223,7 +246,8 @@ fill_overhead(const struct fill *f, const struct store_stats *st)
 	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
 	    f->segment.map.n_blocks * sizeof(struct block_record);
 
-	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items : 0;
+	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items
+				  : 0;
 }
 
 static double
@@ -243,18 +267,25 @@ fill_print(const struct fill *f)
 	store_stats(f->segment.store, &st);
 	if (strcmp(f->pattern, "shift") == 0)
 		share = f->used_min;
-	double copied = st.bytes_written > 0 ? (double)st.bytes_copied / (double)st.bytes_written : 0;
+	double copied =
+	    st.bytes_written > 0 ? (double)st.bytes_copied / (double)st.bytes_written : 0;
 	double evicted = 100 * (double)st.evictions / (double)f->n_sets;
 	double early = 100 * (double)f->evicted_early / (double)f->n_sets;
-	const char *format = f->o->json ?
-	    "{\"mix\":\"%s\",\"pattern\":\"%s\",\"sets\":%llu,\"items\":%llu,\"payload_per_arena\":%.4f,"
-	    "\"overhead_bytes_per_entry\":%.2f,\"left_over_bytes_per_entry\":%.2f,\"copied_per_written\":%.3f,\"refused\":%llu,\"evicted_percent\":%.3f,"
-	    "\"evicted_early_percent\":%.3f,"
-	    "\"third_line_percent\":%.3f,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":%llu}\n" :
-	    "%-9s %-10s %9llu %9llu  %8.4f  %8.2f %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu %9llu\n";
-	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets, (unsigned long long)st.curr_items, share,
-	    fill_overhead(f, &st), left_over(f, &st), copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
-	    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
+	const char *format = f->o->json
+	    ? "{\"mix\":\"%s\",\"pattern\":\"%s\",\"sets\":%llu,\"items\":%llu,\"payload_per_"
+	      "arena\":%.4f,"
+	      "\"overhead_bytes_per_entry\":%.2f,\"left_over_bytes_per_entry\":%.2f,\"copied_per_"
+	      "written\":%.3f,\"refused\":%llu,\"evicted_percent\":%.3f,"
+	      "\"evicted_early_percent\":%.3f,"
+	      "\"third_line_percent\":%.3f,\"longest_set_items\":%llu,\"longest_set_copied_bytes\":"
+	      "%llu}\n"
+	    : "%-9s %-10s %9llu %9llu  %8.4f  %8.2f %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu "
+	      "%9llu\n";
+	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets,
+	    (unsigned long long)st.curr_items, share, fill_overhead(f, &st), left_over(f, &st),
+	    copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
+	    (unsigned long long)st.longest_set_items,
+	    (unsigned long long)st.longest_set_copied_bytes);
 	fflush(stdout);
 }
 
@@ -276,11 +307,13 @@ arena_of(const struct options *o, const struct size_mix *mix, bool big)
 static int
 run_one(const struct options *o, const struct size_mix *mix, const struct pattern *p)
 {
-	struct fill f = {.o = o, .mix = mix, .pattern = p->name, .rng = {o->seed}, .value_cap = 1 << 20};
+	struct fill f = {
+	    .o = o, .mix = mix, .pattern = p->name, .rng = {o->seed}, .value_cap = 1 << 20};
 	int rc;
 
 	f.value = calloc(1, f.value_cap);
-	struct own_conf conf = {.arena_bytes = arena_of(o, mix, p->run == run_big), .hash_seed = rng_mix(o->seed) | 1};
+	struct own_conf conf = {
+	    .arena_bytes = arena_of(o, mix, p->run == run_big), .hash_seed = rng_mix(o->seed) | 1};
 	rc = f.value == NULL ? -1 : own_segment_create(&conf, &f.segment);
 	if (rc != 0) {
 		fprintf(stderr, "peekbench fill: no segment of this size\n");
@@ -312,11 +345,14 @@ command_fill(const struct options *o)
 		return 2;
 	}
 	if (!o->json)
-		puts("                                       payload   bytes/     left   copied/           evicted   early    third      worst SET\n"
-		     "mix       pattern         sets     items   /arena   entry+   /entry   written refused        %       %   line %   items     bytes");
+		puts("                                       payload   bytes/     left   copied/   "
+		     "        evicted   early    third      worst SET\n"
+		     "mix       pattern         sets     items   /arena   entry+   /entry   "
+		     "written refused        %       %   line %   items     bytes");
 	for (unsigned i = 0; i < n_size_mixes; i++) {
 		for (unsigned j = 0; j < N_PATTERNS; j++) {
-			bool wanted = o->pattern != NULL ? strcmp(o->pattern, patterns[j].name) == 0 : patterns[j].usual;
+			bool wanted = o->pattern != NULL ? strcmp(o->pattern, patterns[j].name) == 0
+							 : patterns[j].usual;
 			if (!wanted || (mix != NULL && mix != &size_mixes[i]))
 				continue;
 			bad |= run_one(o, &size_mixes[i], &patterns[j]);
@@ -324,8 +360,10 @@ command_fill(const struct options *o)
 		}
 	}
 	if (!o->json && n_run > 0)
-		puts("evicted: live items that lack of room drove out, of all SETs; early: those that went while anything expired was in the arena");
+		puts("evicted: live items that lack of room drove out, of all SETs; early: those "
+		     "that went while anything expired was in the arena");
 	if (n_run == 0)
-		fprintf(stderr, "peekbench fill: --pattern is fill, overwrite, shift, ttl or big\n");
+		fprintf(
+		    stderr, "peekbench fill: --pattern is fill, overwrite, shift, ttl or big\n");
 	return n_run == 0 ? 2 : bad;
 }

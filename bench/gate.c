@@ -1,7 +1,9 @@
 /*
- * gate.c: a loop of gets that is the same in every run, so that its instructions can be counted: fixed seed, keys, values and order,
- * no clock and no other process. callgrind counts from gate_loop's entry to its end; with --steps a parent counts the processor's single steps
- * there, which also works for instructions that valgrind doesn't know, and is slow.
+ * gate.c: a loop of gets that is the same in every run, so that its
+ * instructions can be counted: fixed seed, keys, values and order, no clock and
+ * no other process. callgrind counts from gate_loop's entry to its end; with
+ * --steps a parent counts the processor's single steps there, which also works
+ * for instructions that valgrind doesn't know, and is slow.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +22,8 @@
 #define KEY_BYTES   24
 #define VALUE_BYTES 100
 
-uint64_t gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value);
+uint64_t gate_loop(
+    struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value);
 
 /* The number of hits. */
 __attribute__((noinline)) uint64_t
@@ -29,7 +32,8 @@ gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned c
 	uint64_t hits = 0;
 
 	for (uint64_t i = 0; i < n_gets; i++)
-		hits += peek_get(p, keys + i * KEY_BYTES, KEY_BYTES, value, VALUE_BYTES) == VALUE_BYTES;
+		hits +=
+		    peek_get(p, keys + i * KEY_BYTES, KEY_BYTES, value, VALUE_BYTES) == VALUE_BYTES;
 	return hits;
 }
 
@@ -54,13 +58,17 @@ gate_run(const struct options *o)
 		uint64_t cas;
 		payload_key(key, KEY_BYTES, id);
 		payload_value(value, VALUE_BYTES, id, 0);
-		struct store_put put = {.key = {.bytes = key, .len = KEY_BYTES, .hash = store_hash(segment.store, key, KEY_BYTES)},
-		    .value = value, .value_bytes = VALUE_BYTES};
+		struct store_put put = {.key = {.bytes = key,
+					    .len = KEY_BYTES,
+					    .hash = store_hash(segment.store, key, KEY_BYTES)},
+		    .value = value,
+		    .value_bytes = VALUE_BYTES};
 		rc |= store_put(segment.store, &put, segment.now_s, &cas) != STORE_OK;
 	}
 	for (uint64_t i = 0; i < o->gets; i++)
 		payload_key(keys + i * KEY_BYTES, KEY_BYTES, rng_below(&rng, KEYS));
-	if (rc == 0 && own_segment_add_hints(&segment) == 0 && own_segment_open(&segment, true, &p) == 0) {
+	if (rc == 0 && own_segment_add_hints(&segment) == 0 &&
+	    own_segment_open(&segment, true, &p) == 0) {
 		gate_loop(p, keys, 1, value); /* what a first get does once */
 		if (o->steps)
 			raise(SIGSTOP); /* the parent counts from here */
@@ -75,7 +83,8 @@ gate_run(const struct options *o)
 	return hits != o->gets;
 }
 
-/* Waits for the child's next stop by SIGSTOP; single steps on the way are counted. False: it ended, or can't be traced. */
+/* Waits for the child's next stop by SIGSTOP; single steps on the way are
+ * counted. False: it ended, or can't be traced. */
 static bool
 until_stop(pid_t child, enum __ptrace_request request, uint64_t *n_steps)
 {
@@ -107,9 +116,11 @@ count_steps(const struct options *o)
 		fflush(stdout);
 		_exit(status);
 	}
-	if (child > 0 && until_stop(child, PTRACE_CONT, &n_steps) && ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 &&
-	    until_stop(child, PTRACE_SINGLESTEP, &n_steps) && ptrace(PTRACE_CONT, child, NULL, NULL) == 0 &&
-	    waitpid(child, &status, 0) == child && status == 0) {
+	if (child > 0 && until_stop(child, PTRACE_CONT, &n_steps) &&
+	    ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 &&
+	    until_stop(child, PTRACE_SINGLESTEP, &n_steps) &&
+	    ptrace(PTRACE_CONT, child, NULL, NULL) == 0 && waitpid(child, &status, 0) == child &&
+	    status == 0) {
 		printf("steps=%llu\n", (unsigned long long)n_steps);
 		return 0;
 	}

@@ -1,10 +1,14 @@
 /*
- * gen.c: traces from a few ingredients. A profile is a row of the table; every request is drawn so:
+ * gen.c: traces from a few ingredients. A profile is a row of the table; every
+ * request is drawn so:
  *
- *   an ongoing scan        passes scan_keys keys that were never seen, one a request; one begins every scan_every requests
- *   else, by chance        once: a key that never comes again
- *                          loop: the next of loop_keys keys in a circle
- *   else                   a Zipf rank, through a table of ranks that drifts, of one of `shifts` sets of keys that follow each other
+ *   an ongoing scan        passes scan_keys keys that were never seen, one a
+ *                          request; one begins every scan_every requests
+ *   else, by chance        once: a key that never comes again loop: the next of
+ *                          loop_keys keys in a circle
+ *   else                   a Zipf rank, through a table of ranks that drifts,
+ *                          of one of `shifts` sets of keys that follow each
+ *                          other
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +22,10 @@
 
 struct gen_profile {
 	const char *name, *help;
-	const char *sizes;   /* a size mix */
-	uint32_t n_keys;     /* of the Zipf part */
+	const char *sizes; /* a size mix */
+	uint32_t n_keys;   /* of the Zipf part */
 	double alpha;
-	double once, loop;   /* shares of the requests */
+	double once, loop; /* shares of the requests */
 	uint32_t loop_keys;
 	uint32_t scan_every, scan_keys; /* requests, keys */
 	uint32_t drift_every;           /* requests between two swaps of ranks; 0: none */
@@ -31,22 +35,70 @@ struct gen_profile {
 };
 
 static const struct gen_profile profiles[] = {
-	{.name = "zipf", .help = "Zipf 1.0 over 400k keys", .sizes = "twitter", .n_keys = 400000, .alpha = 1.0, .shifts = 1},
-	{.name = "flat", .help = "Zipf 0.7 over 200k keys", .sizes = "meta", .n_keys = 200000, .alpha = 0.7, .shifts = 1},
-	{.name = "once", .help = "Zipf 1.0 over 250k keys; 30 % of requests are for keys that never come again",
-	    .sizes = "twitter", .n_keys = 250000, .alpha = 1.0, .once = 0.30, .shifts = 1},
-	{.name = "drift", .help = "Zipf 0.9 over 300k keys whose ranks change all the time", .sizes = "twitter", .n_keys = 300000,
-	    .alpha = 0.9, .drift_every = 6, .shifts = 1},
-	{.name = "scan", .help = "Zipf 0.9 over 150k keys; a scan of 50k new keys every 150k requests", .sizes = "meta",
-	    .n_keys = 150000, .alpha = 0.9, .scan_every = 150000, .scan_keys = 50000, .shifts = 1},
-	{.name = "loop", .help = "three requests in four go round a loop of 50k keys, the others are Zipf 0.8 over 80k keys",
-	    .sizes = "meta", .n_keys = 80000, .alpha = 0.8, .loop = 0.75, .loop_keys = 50000, .shifts = 1},
-	{.name = "shift", .help = "Zipf 1.0 over 100k keys, replaced by others five times", .sizes = "twitter",
-	    .n_keys = 100000, .alpha = 1.0, .shifts = 6},
-	{.name = "ttl", .help = "Zipf 1.0 over 300k keys with 16 times to live from 10 s to 1 h, 25 % read once",
-	    .sizes = "twitter", .n_keys = 300000, .alpha = 1.0, .once = 0.25, .shifts = 1, .with_ttl = 1},
-	{.name = "etc", .help = "Zipf 0.99 over 400k keys of Facebook ETC's sizes, 3 % read once", .sizes = "etc",
-	    .n_keys = 400000, .alpha = 0.99, .once = 0.03, .shifts = 1},
+    {.name = "zipf",
+	.help = "Zipf 1.0 over 400k keys",
+	.sizes = "twitter",
+	.n_keys = 400000,
+	.alpha = 1.0,
+	.shifts = 1},
+    {.name = "flat",
+	.help = "Zipf 0.7 over 200k keys",
+	.sizes = "meta",
+	.n_keys = 200000,
+	.alpha = 0.7,
+	.shifts = 1},
+    {.name = "once",
+	.help = "Zipf 1.0 over 250k keys; 30 % of requests are for keys that never come again",
+	.sizes = "twitter",
+	.n_keys = 250000,
+	.alpha = 1.0,
+	.once = 0.30,
+	.shifts = 1},
+    {.name = "drift",
+	.help = "Zipf 0.9 over 300k keys whose ranks change all the time",
+	.sizes = "twitter",
+	.n_keys = 300000,
+	.alpha = 0.9,
+	.drift_every = 6,
+	.shifts = 1},
+    {.name = "scan",
+	.help = "Zipf 0.9 over 150k keys; a scan of 50k new keys every 150k requests",
+	.sizes = "meta",
+	.n_keys = 150000,
+	.alpha = 0.9,
+	.scan_every = 150000,
+	.scan_keys = 50000,
+	.shifts = 1},
+    {.name = "loop",
+	.help = "three requests in four go round a loop of 50k keys, the others are Zipf 0.8 over "
+		"80k keys",
+	.sizes = "meta",
+	.n_keys = 80000,
+	.alpha = 0.8,
+	.loop = 0.75,
+	.loop_keys = 50000,
+	.shifts = 1},
+    {.name = "shift",
+	.help = "Zipf 1.0 over 100k keys, replaced by others five times",
+	.sizes = "twitter",
+	.n_keys = 100000,
+	.alpha = 1.0,
+	.shifts = 6},
+    {.name = "ttl",
+	.help = "Zipf 1.0 over 300k keys with 16 times to live from 10 s to 1 h, 25 % read once",
+	.sizes = "twitter",
+	.n_keys = 300000,
+	.alpha = 1.0,
+	.once = 0.25,
+	.shifts = 1,
+	.with_ttl = 1},
+    {.name = "etc",
+	.help = "Zipf 0.99 over 400k keys of Facebook ETC's sizes, 3 % read once",
+	.sizes = "etc",
+	.n_keys = 400000,
+	.alpha = 0.99,
+	.once = 0.03,
+	.shifts = 1},
 };
 
 const struct gen_profile *
@@ -64,8 +116,8 @@ find_equal(const char *name)
 	unsigned n_keys, item_bytes;
 	char more;
 
-	if (sscanf(name, "equal:%u:%u%c", &n_keys, &item_bytes, &more) != 2 || n_keys == 0 || n_keys > 1u << 30 ||
-	    item_bytes <= 8 || item_bytes > 1u << 24)
+	if (sscanf(name, "equal:%u:%u%c", &n_keys, &item_bytes, &more) != 2 || n_keys == 0 ||
+	    n_keys > 1u << 30 || item_bytes <= 8 || item_bytes > 1u << 24)
 		return NULL;
 	equal.n_keys = n_keys;
 	equal.item_bytes = item_bytes;
@@ -99,7 +151,8 @@ gen_profile_help(const struct gen_profile *p)
 static uint32_t
 ttl_of(uint64_t raw)
 {
-	static const uint16_t ttl_s[16] = {10, 15, 22, 32, 48, 71, 105, 156, 231, 342, 507, 751, 1113, 1648, 2430, 3600};
+	static const uint16_t ttl_s[16] = {
+	    10, 15, 22, 32, 48, 71, 105, 156, 231, 342, 507, 751, 1113, 1648, 2430, 3600};
 
 	return ttl_s[rng_mix(raw * 2 + 1) >> 60];
 }
@@ -125,7 +178,8 @@ gen_drift(struct state *s)
 	s->rank[b] = key;
 }
 
-/* The raw number of request i's key. Ranges of numbers: Zipf sets, loop, then whatever never comes again. */
+/* The raw number of request i's key. Ranges of numbers: Zipf sets, loop, then
+ * whatever never comes again. */
 static uint64_t
 gen_draw(struct state *s, uint64_t i)
 {
@@ -182,8 +236,11 @@ gen_make(const struct gen_profile *p, uint64_t seed, uint64_t n_requests)
 		if (dense[raw] == UINT32_MAX)
 			dense[raw] = n_dense++;
 		mix->of(raw, &sizes);
-		rec[i] = (struct trace_record){.key = dense[raw], .size = p->item_bytes != 0 ? p->item_bytes : sizes.key_bytes + sizes.value_bytes,
-		    .time_s = (uint32_t)(i / REQUESTS_PER_SECOND), .ttl_s = p->with_ttl ? ttl_of(raw) : 0};
+		rec[i] = (struct trace_record){.key = dense[raw],
+		    .size =
+			p->item_bytes != 0 ? p->item_bytes : sizes.key_bytes + sizes.value_bytes,
+		    .time_s = (uint32_t)(i / REQUESTS_PER_SECOND),
+		    .ttl_s = p->with_ttl ? ttl_of(raw) : 0};
 	}
 	free(dense);
 	free(s.rank);

@@ -1,5 +1,6 @@
 /*
- * gen.h: traces made here: the same name, seed and number of requests give the same bytes.
+ * gen.h: traces made here: the same name, seed and number of requests give the
+ * same bytes.
  */
 #ifndef PEEK_BENCH_GEN_H
 #define PEEK_BENCH_GEN_H
@@ -13,11 +14,13 @@ struct gen_profile;
 /* By number, for a listing; NULL past the end. */
 const struct gen_profile *gen_profile_at(unsigned i);
 const struct gen_profile *gen_profile_find(const char *name);
-/* "equal:KEYS:BYTES" is one too: Zipf 0.9 over so many items of one size, valid until the next is asked for. */
+/* "equal:KEYS:BYTES" is one too: Zipf 0.9 over so many items of one size, valid
+ * until the next is asked for. */
 const char *gen_profile_name(const struct gen_profile *p);
 const char *gen_profile_help(const struct gen_profile *p);
 
-/* Returns n_requests records from malloc, or NULL: no memory. n_requests in 1 .. 2^31. */
+/* Returns n_requests records from malloc, or NULL: no memory. n_requests in 1
+ * .. 2^31. */
 struct trace_record *gen_make(const struct gen_profile *p, uint64_t seed, uint64_t n_requests);
 
 #endif

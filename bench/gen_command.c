@@ -19,15 +19,19 @@ command_gen(const struct options *o)
 		if (p == NULL)
 			fprintf(stderr, "peekbench gen: --profile is one of these:\n");
 		for (unsigned i = 0; p == NULL && gen_profile_at(i) != NULL; i++)
-			fprintf(stderr, "  %-6s %s\n", gen_profile_name(gen_profile_at(i)), gen_profile_help(gen_profile_at(i)));
+			fprintf(stderr, "  %-6s %s\n", gen_profile_name(gen_profile_at(i)),
+			    gen_profile_help(gen_profile_at(i)));
 		if (p == NULL)
-			fprintf(stderr, "  equal:KEYS:BYTES  Zipf 0.9 over so many items, each of so many bytes\n");
+			fprintf(stderr,
+			    "  equal:KEYS:BYTES  Zipf 0.9 over so many items, each of so many "
+			    "bytes\n");
 		if (p != NULL)
 			fprintf(stderr, "peekbench gen: --requests is 1 to 2^31\n");
 		return 2;
 	}
 	if (isatty(1)) {
-		fprintf(stderr, "peekbench gen: the records are binary; send them to a file or a pipe\n");
+		fprintf(stderr,
+		    "peekbench gen: the records are binary; send them to a file or a pipe\n");
 		return 2;
 	}
 	struct trace_record *rec = gen_make(p, o->seed, o->requests);

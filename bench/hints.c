@@ -1,11 +1,15 @@
 /*
- * hints.c: what a hint adds to a hit: processes that read a few hot keys at the same time, in rounds with hints and without in turn.
+ * hints.c: what a hint adds to a hit: processes that read a few hot keys at the
+ * same time, in rounds with hints and without in turn.
  *
- *   kept      the bytes are as reads leave them: at their highest after three, as those of hot keys are nearly always
- *   cleared   before every turn all bytes go back to 0, and the turn is short: nearly every read raises one that the others raise too
+ *   kept      the bytes are as reads leave them: at their highest after three,
+ *             as those of hot keys are nearly always
+ *   cleared   before every turn all bytes go back to 0, and the turn is short:
+ *             nearly every read raises one that the others raise too
  *
- * Both turns of a round run the same gets, through two handles of one process, each after a pass that isn't timed; which of the two
- * comes first changes from round to round. All processes begin a turn together.
+ * Both turns of a round run the same gets, through two handles of one process,
+ * each after a pass that isn't timed; which of the two comes first changes from
+ * round to round. All processes begin a turn together.
  */
 #include <errno.h>
 #include <sched.h>
@@ -25,12 +29,12 @@
 #include "shm/hint.h"
 #include "timer.h"
 
-#define PROCESSES     2
-#define ROUNDS_MAX    10001
-#define KEYS_MAX      1000000
-#define KEY_BYTES     24
-#define VALUE_BYTES   100
-#define PASSES_KEPT   64 /* over all keys, in one turn */
+#define PROCESSES      2
+#define ROUNDS_MAX     10001
+#define KEYS_MAX       1000000
+#define KEY_BYTES      24
+#define VALUE_BYTES    100
+#define PASSES_KEPT    64 /* over all keys, in one turn */
 #define PASSES_CLEARED 3
 
 enum { WITHOUT, WITH, TURNS };
@@ -45,8 +49,10 @@ struct hints {
 	struct timer timer;
 	struct shared {
 		_Atomic uint32_t arrived, failed;
-		_Atomic uint64_t wrong, silent; /* gets that weren't the key's value; turns whose hints didn't do what they should */
-	} *shared;
+		/* gets that weren't the key's value; turns whose hints didn't
+		 * do what they should */
+		_Atomic uint64_t wrong, silent;
+	} * shared;
 	struct sample *samples; /* [process][round] */
 };
 
@@ -74,8 +80,10 @@ sum_hints(const struct hints *h, bool clear)
 	store_stats(h->segment.store, &st);
 	uint64_t part[][2] = {{0, st.n_buckets}, {l.overflow_at, st.n_overflow_used}};
 	for (unsigned k = 0; k < 2; k++)
-		for (uint64_t i = part[k][0]; i < part[k][0] + part[k][1] * HINT_BYTES_PER_BUCKET; i++) {
-			sum += byte_load_rlx(&h->segment.hints[i]); /* relaxed: a sum of what nobody changes now */
+		for (uint64_t i = part[k][0]; i < part[k][0] + part[k][1] * HINT_BYTES_PER_BUCKET;
+		     i++) {
+			/* relaxed: a sum of what nobody changes now */
+			sum += byte_load_rlx(&h->segment.hints[i]);
 			if (clear)
 				byte_store_rlx(&h->segment.hints[i], 0);
 		}
@@ -89,7 +97,8 @@ hints_gets(struct peek *p, const unsigned char *keys, uint64_t n)
 	uint64_t hits = 0;
 
 	for (uint64_t i = 0; i < n; i++)
-		hits += peek_get(p, keys + i * KEY_BYTES, KEY_BYTES, value, VALUE_BYTES) == VALUE_BYTES;
+		hits +=
+		    peek_get(p, keys + i * KEY_BYTES, KEY_BYTES, value, VALUE_BYTES) == VALUE_BYTES;
 	return hits;
 }
 
@@ -122,7 +131,9 @@ hints_turn(struct reader *r, unsigned which, bool cleared, double *ret_ns)
 		atomic_fetch_add(&h->shared->wrong, passes * n - hits);
 	if (!hints_meet(h, &r->n_met))
 		return false;
-	if (cleared && r->idx == 0) { /* each key's is 2 at least, whatever two processes overwrote of each other's */
+	/* each key's is 2 at least, whatever two processes overwrote of each
+	 * other's */
+	if (cleared && r->idx == 0) {
 		uint64_t after = sum_hints(h, false);
 		atomic_fetch_add(&h->shared->silent, which == WITH ? after < 2 * n : after != 0);
 	}
@@ -165,7 +176,8 @@ make_keys(struct reader *r)
 	for (uint64_t i = 0; i < n; i++) {
 		unsigned char *key = r->keys + i * KEY_BYTES;
 		payload_key(key, KEY_BYTES, ids[i]);
-		if (peek_get(r->p[WITHOUT], key, KEY_BYTES, value, VALUE_BYTES) != VALUE_BYTES || !payload_ok(value, VALUE_BYTES, ids[i]))
+		if (peek_get(r->p[WITHOUT], key, KEY_BYTES, value, VALUE_BYTES) != VALUE_BYTES ||
+		    !payload_ok(value, VALUE_BYTES, ids[i]))
 			atomic_fetch_add(&r->h->shared->wrong, 1);
 	}
 	free(ids);
@@ -176,8 +188,9 @@ static int
 read_rounds(const struct hints *h, unsigned idx, bool cleared)
 {
 	struct reader r = {.h = h, .idx = idx};
-	bool ok = own_segment_open(&h->segment, false, &r.p[WITHOUT]) == 0 && own_segment_open(&h->segment, true, &r.p[WITH]) == 0 &&
-	    make_keys(&r) && hints_rounds(&r, cleared);
+	bool ok = own_segment_open(&h->segment, false, &r.p[WITHOUT]) == 0 &&
+	    own_segment_open(&h->segment, true, &r.p[WITH]) == 0 && make_keys(&r) &&
+	    hints_rounds(&r, cleared);
 
 	if (!ok)
 		atomic_store(&h->shared->failed, 1);
@@ -232,7 +245,8 @@ spread_of(const struct hints *h, unsigned which, double *room)
 	uint64_t n = h->o->rounds * PROCESSES;
 
 	for (uint64_t i = 0; i < n; i++)
-		room[i] = which < TURNS ? h->samples[i].ns[which] : h->samples[i].ns[WITH] - h->samples[i].ns[WITHOUT];
+		room[i] = which < TURNS ? h->samples[i].ns[which]
+					: h->samples[i].ns[WITH] - h->samples[i].ns[WITHOUT];
 	qsort(room, n, sizeof(*room), by_size);
 	return (struct spread){room[n / 4], room[n / 2], room[n - 1 - n / 4]};
 }
@@ -240,10 +254,12 @@ spread_of(const struct hints *h, unsigned which, double *room)
 static void
 hints_print(const struct hints *h, const char *name, double *room)
 {
-	struct spread with = spread_of(h, WITH, room), without = spread_of(h, WITHOUT, room), more = spread_of(h, TURNS, room);
-	const char *format = h->o->json ?
-	    "{\"hints\":\"%s\",\"with_ns\":%.3f,\"without_ns\":%.3f,\"difference_ns\":%.3f,\"quartile_low_ns\":%.3f,\"quartile_high_ns\":%.3f}\n" :
-	    "%-8s %8.2f %8.2f %+11.2f   %+.2f to %+.2f\n";
+	struct spread with = spread_of(h, WITH, room), without = spread_of(h, WITHOUT, room),
+		      more = spread_of(h, TURNS, room);
+	const char *format = h->o->json
+	    ? "{\"hints\":\"%s\",\"with_ns\":%.3f,\"without_ns\":%.3f,\"difference_ns\":%.3f,"
+	      "\"quartile_low_ns\":%.3f,\"quartile_high_ns\":%.3f}\n"
+	    : "%-8s %8.2f %8.2f %+11.2f   %+.2f to %+.2f\n";
 
 	printf(format, name, with.median, without.median, more.median, more.low, more.high);
 	fflush(stdout);
@@ -259,7 +275,9 @@ hints_fill(struct hints *h)
 	for (uint64_t id = 0; id < h->o->hot; id++) {
 		payload_key(key, KEY_BYTES, id);
 		payload_value(value, VALUE_BYTES, id, 0);
-		struct store_put put = {.key = {.bytes = key, .len = KEY_BYTES, .hash = store_hash(s, key, KEY_BYTES)}, .value = value,
+		struct store_put put = {
+		    .key = {.bytes = key, .len = KEY_BYTES, .hash = store_hash(s, key, KEY_BYTES)},
+		    .value = value,
 		    .value_bytes = VALUE_BYTES};
 		if (store_put(s, &put, h->segment.now_s, &cas) != STORE_OK)
 			return -1;
@@ -273,9 +291,10 @@ hints_run(struct hints *h, double *room)
 	int bad = hints_fill(h);
 
 	if (!h->o->json)
-		printf("a hit of %llu hot keys in %d processes, ns, medians of %llu rounds in turn\n"
-		       "hints        with  without  difference   half of the rounds\n", (unsigned long long)h->o->hot, PROCESSES,
-		    (unsigned long long)h->o->rounds);
+		printf(
+		    "a hit of %llu hot keys in %d processes, ns, medians of %llu rounds in turn\n"
+		    "hints        with  without  difference   half of the rounds\n",
+		    (unsigned long long)h->o->hot, PROCESSES, (unsigned long long)h->o->rounds);
 	for (unsigned cleared = 0; cleared < 2 && bad == 0; cleared++) {
 		bad = run_processes(h, cleared != 0);
 		if (bad == 0)
@@ -284,7 +303,9 @@ hints_run(struct hints *h, double *room)
 	if (bad != 0)
 		fprintf(stderr, "peekbench hints: a process failed\n");
 	if (h->shared->wrong != 0 || h->shared->silent != 0)
-		fprintf(stderr, "peekbench hints: %llu wrong values, %llu turns in which hints weren't raised, or were without being asked for\n",
+		fprintf(stderr,
+		    "peekbench hints: %llu wrong values, %llu turns in which hints weren't raised, "
+		    "or were without being asked for\n",
 		    (unsigned long long)h->shared->wrong, (unsigned long long)h->shared->silent);
 	return bad != 0 || h->shared->wrong != 0 || h->shared->silent != 0;
 }
@@ -293,15 +314,18 @@ int
 command_hints(const struct options *o)
 {
 	struct hints h = {.o = o};
-	struct own_conf conf = {.arena_bytes = o->hot * 256 + (16 << 20), .hash_seed = rng_mix(o->seed) | 1};
+	struct own_conf conf = {
+	    .arena_bytes = o->hot * 256 + (16 << 20), .hash_seed = rng_mix(o->seed) | 1};
 
 	if (o->hot < 1 || o->hot > KEYS_MAX || o->rounds < 1 || o->rounds > ROUNDS_MAX) {
-		fprintf(stderr, "peekbench hints: --hot is 1 to %d, --rounds 1 to %d\n", KEYS_MAX, ROUNDS_MAX);
+		fprintf(stderr, "peekbench hints: --hot is 1 to %d, --rounds 1 to %d\n", KEYS_MAX,
+		    ROUNDS_MAX);
 		return 2;
 	}
 	size_t n = o->rounds * PROCESSES, shared_bytes = sizeof(*h.shared) + n * sizeof(*h.samples);
 	double *room = calloc(n, sizeof(*room));
-	h.shared = mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	h.shared =
+	    mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (room == NULL || h.shared == MAP_FAILED || own_segment_create(&conf, &h.segment) != 0) {
 		fprintf(stderr, "peekbench hints: no memory, or no segment\n");
 		free(room);

@@ -60,7 +60,8 @@ load_fill(struct load *l)
 	for (uint64_t id = 0; id < n && rc == 0; id++) {
 		rc = setter_set(&s, id, 0);
 		if (id % 65536 == 0 && isatty(2))
-			fprintf(stderr, "\r\033[Kfilling: %llu of %llu", (unsigned long long)id, (unsigned long long)n);
+			fprintf(stderr, "\r\033[Kfilling: %llu of %llu", (unsigned long long)id,
+			    (unsigned long long)n);
 	}
 	if (rc == 0)
 		rc = setter_flush(&s);
@@ -136,7 +137,8 @@ child_of(pid_t parent)
 		_exit(1);
 }
 
-/* All readers in children; the writer is this process on a segment of its own, and a child on a daemon's. */
+/* All readers in children; the writer is this process on a segment of its own,
+ * and a child on a daemon's. */
 static int
 run_processes(struct load *l, uint64_t rate)
 {
@@ -181,11 +183,13 @@ run_load(const struct options *o, enum load_kind kind, const char *name)
 
 	if (!options_ok(o, kind))
 		return 2;
-	if (o->writer != NULL && strcmp(o->writer, "flat") != 0 && (!options_amount(o->writer, 0, &rate) || rate == 0)) {
+	if (o->writer != NULL && strcmp(o->writer, "flat") != 0 &&
+	    (!options_amount(o->writer, 0, &rate) || rate == 0)) {
 		fprintf(stderr, "peekbench: --writer is a number of sets a second, or 'flat'\n");
 		return 2;
 	}
-	l.results = mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	l.results =
+	    mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (l.results == MAP_FAILED)
 		return 1;
 	l.gate = (void *)&l.results[o->readers + 1];
@@ -203,14 +207,15 @@ run_load(const struct options *o, enum load_kind kind, const char *name)
 		return 1;
 	load_print(&l, &timer);
 	for (unsigned i = 0; i < l.n_workers; i++)
-		bad += l.results[i].n.wrong + l.results[i].n.failed + (kind != LOAD_MISS ? l.results[i].n.misses : 0);
+		bad += l.results[i].n.wrong + l.results[i].n.failed +
+		    (kind != LOAD_MISS ? l.results[i].n.misses : 0);
 	return bad != 0;
 }
 
-#define LOAD_COMMAND(name, kind)                                                                                       \
-	int command_##name(const struct options *o)                                                                     \
-	{                                                                                                               \
-		return run_load(o, kind, #name);                                                                        \
+#define LOAD_COMMAND(name, kind) \
+	int command_##name(const struct options *o) \
+	{ \
+		return run_load(o, kind, #name); \
 	}
 LOAD_COMMAND(get, LOAD_GET)
 LOAD_COMMAND(mget, LOAD_MGET)

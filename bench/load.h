@@ -36,11 +36,13 @@ struct load {
 	uint64_t end_ns;        /* when a writer in this process stops */
 };
 
-/* One process's loop: as many operations as fit into --seconds. 0; -1: it couldn't begin, and said why. */
+/* One process's loop: as many operations as fit into --seconds. 0; -1: it
+ * couldn't begin, and said why. */
 int load_worker(struct load *l, unsigned idx);
 
 /* Sets, at --writer's rate or flat out, until done() says so. */
-int load_writer(struct load *l, struct load_result *res, bool (*done)(struct load *l), uint64_t rate);
+int load_writer(
+    struct load *l, struct load_result *res, bool (*done)(struct load *l), uint64_t rate);
 
 void load_print(const struct load *l, const struct timer *timer);
 

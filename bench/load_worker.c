@@ -1,8 +1,10 @@
 /*
  * load_worker.c: the loops of one process.
  *
- * The keys that it will ask for are made before it begins and read as a stream, so that only the table's memory is random. Every value
- * is checked, every byte. Each SAMPLE-th operation is timed alone; the rate is that of all, timed or not.
+ * The keys that it will ask for are made before it begins and read as a stream,
+ * so that only the table's memory is random. Every value is checked, every
+ * byte. Each SAMPLE-th operation is timed alone; the rate is that of all, timed
+ * or not.
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,11 +17,11 @@
 #include "load.h"
 #include "payload.h"
 
-#define SAMPLE        16
-#define CHUNK         256 /* operations between two looks at the clock */
-#define RING_MIN      (UINT64_C(1) << 16)
-#define RING_MAX      (UINT64_C(1) << 22)
-#define SET_PERCENT   5
+#define SAMPLE      16
+#define CHUNK       256 /* operations between two looks at the clock */
+#define RING_MIN    (UINT64_C(1) << 16)
+#define RING_MAX    (UINT64_C(1) << 22)
+#define SET_PERCENT 5
 
 struct stream {
 	struct load *l;
@@ -41,7 +43,9 @@ stream_make(struct stream *s, unsigned idx)
 	const struct options *o = s->l->o;
 	struct zipf z = {.n = 1};
 
-	s->n_ring = o->keys * 2 < RING_MIN ? RING_MIN : o->keys * 2 > RING_MAX ? RING_MAX : o->keys * 2;
+	s->n_ring = o->keys * 2 < RING_MIN ? RING_MIN
+	    : o->keys * 2 > RING_MAX       ? RING_MAX
+					   : o->keys * 2;
 	s->n_ring -= s->n_ring % o->batch;
 	s->key_bytes = (uint32_t)o->key_bytes;
 	s->rng.state = rng_mix(o->seed * 1000 + idx);
@@ -54,7 +58,8 @@ stream_make(struct stream *s, unsigned idx)
 	if (o->zipf > 0)
 		zipf_init(&z, (uint32_t)o->keys, o->zipf);
 	for (uint64_t i = 0; i < s->n_ring; i++) {
-		uint64_t id = o->zipf > 0 ? rng_mix(zipf_next(&z, &s->rng) + 1) % o->keys : rng_below(&s->rng, (uint32_t)o->keys);
+		uint64_t id = o->zipf > 0 ? rng_mix(zipf_next(&z, &s->rng) + 1) % o->keys
+					  : rng_below(&s->rng, (uint32_t)o->keys);
 		if (s->l->kind == LOAD_MISS)
 			id += o->keys * 2;
 		s->ids[i] = (uint32_t)id;
@@ -71,7 +76,8 @@ load_worker_count(struct stream *s, ssize_t n, const void *value, uint32_t id)
 	c->ops++;
 	if (n >= 0) {
 		c->hits++;
-		c->wrong += (uint64_t)n != s->l->o->value_bytes || !payload_ok(value, (size_t)n, id);
+		c->wrong +=
+		    (uint64_t)n != s->l->o->value_bytes || !payload_ok(value, (size_t)n, id);
 	} else if (n == -ENOENT) {
 		c->misses++;
 	} else if (n == -EAGAIN) {
@@ -119,12 +125,15 @@ load_worker_op(struct stream *s)
 	uint32_t id = s->ids[s->at];
 
 	s->at = s->at + 1 == s->n_ring ? 0 : s->at + 1;
-	if (s->l->kind == LOAD_SET || (s->l->kind == LOAD_MIXED && rng_below(&s->rng, 100) < SET_PERCENT))
+	if (s->l->kind == LOAD_SET ||
+	    (s->l->kind == LOAD_MIXED && rng_below(&s->rng, 100) < SET_PERCENT))
 		one_set(s, id);
 	else if (s->l->kind == LOAD_VIEW)
 		one_view(s, key, id);
 	else
-		load_worker_count(s, peek_get(s->p, key, s->key_bytes, s->values, s->l->o->value_bytes), s->values, id);
+		load_worker_count(s,
+		    peek_get(s->p, key, s->key_bytes, s->values, s->l->o->value_bytes), s->values,
+		    id);
 }
 
 static void
@@ -133,8 +142,10 @@ one_batch(struct stream *s)
 	uint64_t n = s->l->o->batch, vb = s->l->o->value_bytes;
 
 	for (uint64_t i = 0; i < n; i++)
-		s->ops[i] = (struct peek_op){.key = s->keys + (s->at + i) * s->key_bytes, .key_len = s->key_bytes,
-		    .buf = s->values + i * vb, .buf_cap = vb};
+		s->ops[i] = (struct peek_op){.key = s->keys + (s->at + i) * s->key_bytes,
+		    .key_len = s->key_bytes,
+		    .buf = s->values + i * vb,
+		    .buf_cap = vb};
 	peek_mget(s->p, s->ops, n);
 	for (uint64_t i = 0; i < n; i++)
 		load_worker_count(s, s->ops[i].result, s->ops[i].buf, s->ids[s->at + i]);
@@ -170,8 +181,10 @@ load_worker(struct load *l, unsigned idx)
 	struct peek_status st;
 	int rc = -1;
 
-	if (s.p != NULL && (stream_make(&s, idx) != 0 ||
-	        setter_init(&s.setter, &l->target, s.p, l->o->batch > 1 && l->kind == LOAD_SET) != 0))
+	if (s.p != NULL &&
+	    (stream_make(&s, idx) != 0 ||
+		setter_init(&s.setter, &l->target, s.p, l->o->batch > 1 && l->kind == LOAD_SET) !=
+		    0))
 		fprintf(stderr, "peekbench: no memory\n");
 	else if (s.p != NULL)
 		rc = 0;
@@ -204,17 +217,20 @@ load_writer(struct load *l, struct load_result *res, bool (*done)(struct load *l
 	uint64_t base = l->o->same_keys ? 0 : l->o->keys, begin_ns, n = 0;
 	struct setter s;
 
-	if ((!l->target.own && p == NULL) || setter_init(&s, &l->target, p, rate == UINT64_MAX) != 0) {
+	if ((!l->target.own && p == NULL) ||
+	    setter_init(&s, &l->target, p, rate == UINT64_MAX) != 0) {
 		while (!done(l))
 			usleep(10000);
 		return -1;
 	}
 	begin_ns = timer_clock_ns();
 	while (!done(l)) {
-		uint64_t due = rate == UINT64_MAX ? n + 1024 :
-		    (uint64_t)((double)(timer_clock_ns() - begin_ns) / 1e9 * (double)rate);
+		uint64_t due = rate == UINT64_MAX
+		    ? n + 1024
+		    : (uint64_t)((double)(timer_clock_ns() - begin_ns) / 1e9 * (double)rate);
 		for (; n < due; n++) {
-			int rc = setter_set(&s, base + rng_below(&rng, (uint32_t)l->o->keys), (uint32_t)n + 1);
+			int rc = setter_set(
+			    &s, base + rng_below(&rng, (uint32_t)l->o->keys), (uint32_t)n + 1);
 			res->n.failed += rc != 0;
 		}
 		res->n.failed += setter_flush(&s) != 0;

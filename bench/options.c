@@ -22,17 +22,15 @@ static const struct row {
 	unsigned commands;
 	const char *help;
 } rows[] = {
-#define ROW(kind, field, name, letter, argument, preset, commands, help)                                               \
+#define ROW(kind, field, name, letter, argument, preset, commands, help) \
 	{kind, offsetof(struct options, field), name, letter, argument, commands, help},
-	OPTIONS(ROW)
-};
+    OPTIONS(ROW)};
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static const struct options presets = {
 #define PRESET(kind, field, name, letter, argument, preset, commands, help) .field = preset,
-	OPTIONS(PRESET)
-};
+    OPTIONS(PRESET)};
 
 static bool
 parse_count(const char *text, uint64_t *ret, const char **ret_end)
@@ -69,10 +67,12 @@ options_help(unsigned group)
 		char left[64];
 		if ((rows[i].commands & group) == 0)
 			continue;
-		snprintf(left, sizeof(left), "--%s%s%s", rows[i].name, rows[i].argument != NULL ? " " : "",
+		snprintf(left, sizeof(left), "--%s%s%s", rows[i].name,
+		    rows[i].argument != NULL ? " " : "",
 		    rows[i].argument != NULL ? rows[i].argument : "");
-		printf("  %c%c%c %-20s %s\n", rows[i].letter != 0 ? '-' : ' ', rows[i].letter != 0 ? rows[i].letter : ' ',
-		    rows[i].letter != 0 ? ',' : ' ', left, rows[i].help);
+		printf("  %c%c%c %-20s %s\n", rows[i].letter != 0 ? '-' : ' ',
+		    rows[i].letter != 0 ? rows[i].letter : ' ', rows[i].letter != 0 ? ',' : ' ',
+		    left, rows[i].help);
 	}
 }
 
@@ -118,7 +118,8 @@ options_parse(int argc, char **argv, unsigned group, struct options *ret)
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if ((rows[i].commands & group) == 0)
 			continue;
-		longs[n++] = (struct option){rows[i].name, rows[i].argument != NULL ? required_argument : no_argument, NULL,
+		longs[n++] = (struct option){rows[i].name,
+		    rows[i].argument != NULL ? required_argument : no_argument, NULL,
 		    FIRST_LONG + (int)i};
 		if (rows[i].letter == 0)
 			continue;
@@ -135,10 +136,12 @@ options_parse(int argc, char **argv, unsigned group, struct options *ret)
 		if (c == '?')
 			return -1;
 		for (size_t i = 0; i < N_ROWS && row == NULL; i++)
-			if ((rows[i].commands & group) != 0 && (c == FIRST_LONG + (int)i || c == rows[i].letter))
+			if ((rows[i].commands & group) != 0 &&
+			    (c == FIRST_LONG + (int)i || c == rows[i].letter))
 				row = &rows[i];
 		if (row == NULL || !options_take(row, optarg, ret)) {
-			fprintf(stderr, "peekbench: --%s doesn't take '%s'\n", row != NULL ? row->name : "?", optarg);
+			fprintf(stderr, "peekbench: --%s doesn't take '%s'\n",
+			    row != NULL ? row->name : "?", optarg);
 			return -1;
 		}
 	}

@@ -1,6 +1,7 @@
 /*
- * payload.h: keys and values that can be checked: both follow from a number, and a value from its version too, so that a
- * torn one, or another key's, shows.
+ * payload.h: keys and values that can be checked: both follow from a number,
+ * and a value from its version too, so that a torn one, or another key's,
+ * shows.
  */
 #ifndef PEEK_BENCH_PAYLOAD_H
 #define PEEK_BENCH_PAYLOAD_H
@@ -61,7 +62,8 @@ payload_ok(const unsigned char *value, size_t value_bytes, uint64_t id)
 	size_t at = 8;
 
 	if (value_bytes < 8) /* the low 32 bits hide the version */
-		return value_bytes <= 4 || memcmp(value + 4, (const char *)&tag + 4, value_bytes - 4) == 0;
+		return value_bytes <= 4 ||
+		    memcmp(value + 4, (const char *)&tag + 4, value_bytes - 4) == 0;
 	memcpy(&first, value, 8);
 	if ((first ^ tag) > UINT32_MAX)
 		return false;

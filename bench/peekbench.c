@@ -14,8 +14,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 #define COMMAND_ROW(name, group, help) {#name, command_##name, group, help},
-	COMMANDS(COMMAND_ROW)
-};
+    COMMANDS(COMMAND_ROW)};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,5 +1,6 @@
 /*
- * policy_belady.c: Belady's optimum: a heap of the cached keys, the one asked for last on top.
+ * policy_belady.c: Belady's optimum: a heap of the cached keys, the one asked
+ * for last on top.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -86,8 +87,8 @@ next_requests(const struct trace *t)
 }
 
 static void
-policy_belady_run(const struct trace *t, uint64_t capacity, bool by_bytes, const uint64_t *next_of, uint64_t *expiry, struct heap *h,
-    struct policy_result *res)
+policy_belady_run(const struct trace *t, uint64_t capacity, bool by_bytes, const uint64_t *next_of,
+    uint64_t *expiry, struct heap *h, struct policy_result *res)
 {
 	uint64_t used = 0;
 
@@ -150,8 +151,8 @@ policy_belady(const struct trace *t, uint64_t capacity, bool by_bytes, struct po
 }
 
 const struct policy policies[] = {
-	[POLICY_LRU] = {"lru", policy_lru},
-	{"s3-fifo", policy_s3fifo},
-	{"belady", policy_belady},
+    [POLICY_LRU] = {"lru", policy_lru},
+    {"s3-fifo", policy_s3fifo},
+    {"belady", policy_belady},
 };
 const unsigned n_policies = sizeof(policies) / sizeof(policies[0]);

@@ -1,5 +1,6 @@
 /*
- * policy_queue.h: doubly linked queues of keys, by number; a key is in at most one of them.
+ * policy_queue.h: doubly linked queues of keys, by number; a key is in at most
+ * one of them.
  */
 #ifndef PEEK_BENCH_POLICY_QUEUE_H
 #define PEEK_BENCH_POLICY_QUEUE_H
@@ -19,7 +20,10 @@ struct queue {
 	uint64_t weight; /* of the keys in it */
 };
 
-#define QUEUE_EMPTY {.oldest = QUEUE_NONE, .newest = QUEUE_NONE}
+#define QUEUE_EMPTY \
+	{ \
+		.oldest = QUEUE_NONE, .newest = QUEUE_NONE \
+	}
 
 static inline void
 queue_push(struct queue *q, struct links *links, uint32_t key, uint64_t weight)

@@ -1,10 +1,13 @@
 /*
- * replay.c: GET through libpeek, and SET through the engine after a miss. One process, so that the order is the trace's; the
- * segment, its hint page and the handle are those of a reader elsewhere.
+ * replay.c: GET through libpeek, and SET through the engine after a miss. One
+ * process, so that the order is the trace's; the segment, its hint page and the
+ * handle are those of a reader elsewhere.
  *
- * By entries all items have one size and the arena has room for exactly so many: it is cut into about 1024 segments, as the daemon
- * does, of two items or more each, with as little left over as 8-byte alignment allows. Fewer than 256 entries would fill fewer than 128
- * such segments: they take whole segments as large values do, a record in the log and an extent or two each.
+ * By entries all items have one size and the arena has room for exactly so
+ * many: it is cut into about 1024 segments, as the daemon does, of two items or
+ * more each, with as little left over as 8-byte alignment allows. Fewer than
+ * 256 entries would fill fewer than 128 such segments: they take whole segments
+ * as large values do, a record in the log and an extent or two each.
  */
 #include "replay.h"
 
@@ -20,13 +23,13 @@
 
 #define KEY_BYTES      8
 #define ITEM_MAX_BYTES (1 << 20) /* the daemon's and memcached's default */
-#define BLOCKS_WANT  1024
-#define BLOCKS_MIN   128
+#define BLOCKS_WANT    1024
+#define BLOCKS_MIN     128
 #define EXTENT_SHIFT   7
 #define ITEM_BYTES_MIN (ITEM_HEADER_BYTES + KEY_BYTES + 8)
 #define TICK_EVERY     1024 /* requests: keeps the heartbeat fresh */
 #define LOSSY_ONE_IN   10
-#define HOSTILE_STORES 4    /* a request */
+#define HOSTILE_STORES 4 /* a request */
 
 struct plan {
 	unsigned block_shift;
@@ -41,11 +44,14 @@ plan_large(uint64_t n_entries, struct plan *ret)
 
 	for (;; n_extents++) {
 		uint64_t record = ITEM_HEADER_BYTES + KEY_BYTES + ITEM_ALIGN(n_extents * 4);
-		n_blocks = n_entries * n_extents + (n_entries * record + block_bytes - 1) / block_bytes;
+		n_blocks =
+		    n_entries * n_extents + (n_entries * record + block_bytes - 1) / block_bytes;
 		if (n_blocks >= BLOCKS_MIN)
 			break;
 	}
-	*ret = (struct plan){.block_shift = EXTENT_SHIFT, .n_blocks = n_blocks, .value_bytes = (uint32_t)(n_extents * block_bytes)};
+	*ret = (struct plan){.block_shift = EXTENT_SHIFT,
+	    .n_blocks = n_blocks,
+	    .value_bytes = (uint32_t)(n_extents * block_bytes)};
 }
 
 static void
@@ -59,7 +65,8 @@ plan_entries(uint64_t n_entries, struct plan *ret)
 	uint64_t block_bytes = UINT64_C(1) << shift;
 	uint64_t item = block_bytes / per_block & ~UINT64_C(7);
 	per_block = block_bytes / item;
-	*ret = (struct plan){.block_shift = shift, .n_blocks = (n_entries + per_block - 1) / per_block,
+	*ret = (struct plan){.block_shift = shift,
+	    .n_blocks = (n_entries + per_block - 1) / per_block,
 	    .value_bytes = (uint32_t)item - ITEM_HEADER_BYTES - KEY_BYTES};
 	if (ret->n_blocks < BLOCKS_MIN)
 		plan_large(n_entries, ret);
@@ -90,11 +97,13 @@ value_bytes(const struct replay *r, uint32_t key)
 static void
 store_rubbish(struct replay *r)
 {
-	uint64_t used = (word_load_rlx(&r->segment.map.header->count) & COUNT_MASK) * HINT_BYTES_PER_BUCKET;
+	uint64_t used =
+	    (word_load_rlx(&r->segment.map.header->count) & COUNT_MASK) * HINT_BYTES_PER_BUCKET;
 
 	for (unsigned i = 0; i < HOSTILE_STORES; i++) {
 		uint64_t x = rng_next(&r->rng);
-		byte_store_rlx(&r->segment.hints[x % (i == 0 ? r->segment.n_hint_bytes : used)], (uint8_t)(x >> 56));
+		byte_store_rlx(&r->segment.hints[x % (i == 0 ? r->segment.n_hint_bytes : used)],
+		    (uint8_t)(x >> 56));
 	}
 }
 
@@ -119,8 +128,12 @@ replay_request(struct replay *r, const struct trace_record *rec)
 	r->result.misses++;
 	payload_value(r->value, len, rec->key, 0);
 	uint64_t expiry_s = rec->ttl_s == 0 ? 0 : (uint64_t)r->segment.now_s + rec->ttl_s;
-	struct store_put put = {.key = {.bytes = key, .len = KEY_BYTES, .hash = store_hash(r->segment.store, key, KEY_BYTES)},
-	    .value = r->value, .value_bytes = len, .expiry_s = expiry_s > UINT32_MAX ? 0 : (uint32_t)expiry_s};
+	struct store_put put = {.key = {.bytes = key,
+				    .len = KEY_BYTES,
+				    .hash = store_hash(r->segment.store, key, KEY_BYTES)},
+	    .value = r->value,
+	    .value_bytes = len,
+	    .expiry_s = expiry_s > UINT32_MAX ? 0 : (uint32_t)expiry_s};
 	uint64_t cas;
 	enum store_result put_result = store_put(r->segment.store, &put, r->segment.now_s, &cas);
 	r->result.too_large += put_result == STORE_TOO_LARGE;
@@ -164,8 +177,11 @@ replay_run(const struct trace *t, const struct replay_conf *conf, struct replay_
 	if (!conf->by_bytes)
 		plan_entries(conf->capacity, &plan);
 	r.value_bytes = plan.value_bytes;
-	struct own_conf own = {.arena_bytes = conf->by_bytes ? conf->capacity : plan.n_blocks << plan.block_shift,
-	    .block_shift = plan.block_shift, .item_max_bytes = ITEM_MAX_BYTES, .hash_seed = rng_mix(conf->seed) | 1};
+	struct own_conf own = {
+	    .arena_bytes = conf->by_bytes ? conf->capacity : plan.n_blocks << plan.block_shift,
+	    .block_shift = plan.block_shift,
+	    .item_max_bytes = ITEM_MAX_BYTES,
+	    .hash_seed = rng_mix(conf->seed) | 1};
 	rc = own_segment_create(&own, &r.segment);
 	if (rc != 0)
 		return rc;

@@ -20,11 +20,12 @@ struct replay_conf {
 
 struct replay_result {
 	uint64_t misses, evictions;
-	uint64_t wrong;     /* values that were not the key's own */
-	uint64_t refused;   /* SETs that failed; of items too large for the arena: not counted */
+	uint64_t wrong;   /* values that were not the key's own */
+	uint64_t refused; /* SETs that failed; of items too large for the arena: not counted */
 	uint64_t too_large;
 	uint64_t longest_set_items, longest_set_copied_bytes;
-	uint64_t n_blocks, block_bytes, value_bytes; /* the geometry; value_bytes 0: of many sizes */
+	/* the geometry; value_bytes 0: of many sizes */
+	uint64_t n_blocks, block_bytes, value_bytes;
 	uint64_t memory_bytes; /* of a server's slabs; 0: not known */
 	double seconds;
 };
@@ -32,7 +33,8 @@ struct replay_result {
 /* Errors of own_segment_create; -EINVAL: a capacity that no geometry fits. */
 int replay_run(const struct trace *t, const struct replay_conf *conf, struct replay_result *ret);
 
-/* The same requests to a memcached on a Unix socket: misses and seconds. -errno. */
+/* The same requests to a memcached on a Unix socket: misses and seconds.
+ * -errno. */
 int replay_socket(const struct trace *t, const char *path, struct replay_result *ret);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * replay_socket.c: the same trace against a memcached: get, and set after a miss, over its Unix socket.
+ * replay_socket.c: the same trace against a memcached: get, and set after a
+ * miss, over its Unix socket.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -16,7 +17,8 @@
 
 #define KEY_BYTES 8
 
-/* Whether the reply in in[0, n) is complete: a line, and for a hit the value, whose length is known, and END. */
+/* Whether the reply in in[0, n) is complete: a line, and for a hit the value,
+ * whose length is known, and END. */
 static bool
 replay_socket_complete(const char *in, size_t n, size_t value_len)
 {
@@ -28,7 +30,8 @@ replay_socket_complete(const char *in, size_t n, size_t value_len)
 }
 
 static int
-replay_socket_exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap, size_t value_len, size_t *ret_len)
+replay_socket_exchange(int fd, const char *out, size_t out_len, char *in, size_t in_cap,
+    size_t value_len, size_t *ret_len)
 {
 	size_t sent = 0, len = 0;
 
@@ -55,7 +58,8 @@ replay_socket_exchange(int fd, const char *out, size_t out_len, char *in, size_t
 }
 
 static int
-replay_socket_request(int fd, const struct trace *t, const struct trace_record *r, char *out, char *in, size_t cap, struct replay_result *res)
+replay_socket_request(int fd, const struct trace *t, const struct trace_record *r, char *out,
+    char *in, size_t cap, struct replay_result *res)
 {
 	uint32_t size = t->size_of[r->key], len = size > KEY_BYTES ? size - KEY_BYTES : 0;
 	unsigned char key[KEY_BYTES];
@@ -68,7 +72,8 @@ replay_socket_request(int fd, const struct trace *t, const struct trace_record *
 		return rc;
 	if (memcmp(in, "VALUE ", 6) == 0) {
 		const char *body = (const char *)memchr(in, '\n', n) + 1;
-		res->wrong += n != (size_t)(body - in) + len + 7 || !payload_ok((const unsigned char *)body, len, r->key);
+		res->wrong += n != (size_t)(body - in) + len + 7 ||
+		    !payload_ok((const unsigned char *)body, len, r->key);
 		return 0;
 	}
 	res->misses++;
@@ -81,7 +86,8 @@ replay_socket_request(int fd, const struct trace *t, const struct trace_record *
 	return rc;
 }
 
-/* What the server's slabs take, which is more than its -m where that is small: every class has a page. 0: it didn't say. */
+/* What the server's slabs take, which is more than its -m where that is small:
+ * every class has a page. 0: it didn't say. */
 static uint64_t
 slab_bytes(int fd, char *in, size_t cap)
 {
@@ -116,7 +122,9 @@ replay_socket(const struct trace *t, const char *path, struct replay_result *ret
 	size_t cap = (size_t)largest + (256 << 10);
 	char *out = malloc(cap), *in = malloc(cap);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int rc = out == NULL || in == NULL ? -ENOMEM : fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ? -errno : 0;
+	int rc = out == NULL || in == NULL                                       ? -ENOMEM
+	    : fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ? -errno
+										 : 0;
 	uint64_t begin_ns = timer_clock_ns();
 
 	for (uint64_t i = 0; i < t->n && rc == 0; i++)

@@ -1,5 +1,6 @@
 /*
- * rng.h: random numbers that are the same everywhere: splitmix64, and Zipf ranks by rejection inversion.
+ * rng.h: random numbers that are the same everywhere: splitmix64, and Zipf
+ * ranks by rejection inversion.
  */
 #ifndef PEEK_BENCH_RNG_H
 #define PEEK_BENCH_RNG_H
@@ -46,8 +47,9 @@ rng_unit(struct rng *r)
 }
 
 /*
- * Zipf: rank k of 1 .. n with probability proportional to k^-a, a > 0. Rejection inversion (Hormann and Derflinger, 1996): no table,
- * and on average fewer than 1.1 tries.
+ * Zipf: rank k of 1 .. n with probability proportional to k^-a, a > 0.
+ * Rejection inversion (Hormann and Derflinger, 1996): no table, and on average
+ * fewer than 1.1 tries.
  */
 struct zipf {
 	double a, n, h_lo, h_hi, s;

@@ -39,7 +39,8 @@ own_segment_create(const struct own_conf *want, struct own_segment *ret)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	static unsigned n_created;
 	struct own_segment s = {.now_s = 0};
-	struct store_conf conf = {.evict = true, .item_max_bytes = want->item_max_bytes != 0 ? want->item_max_bytes : ITEM_VALUE_MAX};
+	struct store_conf conf = {.evict = true,
+	    .item_max_bytes = want->item_max_bytes != 0 ? want->item_max_bytes : ITEM_VALUE_MAX};
 	struct store_recovery recovery;
 	struct geometry g;
 	char object[MAP_NAME_MAX + 16];
@@ -79,7 +80,8 @@ int
 own_segment_add_hints(struct own_segment *s)
 {
 	struct hint_layout l = hint_plan(s->map.n_buckets_max, s->map.n_overflow_max, 1);
-	void *page = mmap(NULL, l.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *page = mmap(NULL, l.total_bytes, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (page == MAP_FAILED)
 		return -ENOMEM;
@@ -122,7 +124,8 @@ own_segment_destroy(struct own_segment *s)
 {
 	store_close(s->store);
 	if (s->hints != NULL)
-		munmap(s->hints, hint_plan(s->map.n_buckets_max, s->map.n_overflow_max, 1).total_bytes);
+		munmap(s->hints,
+		    hint_plan(s->map.n_buckets_max, s->map.n_overflow_max, 1).total_bytes);
 	map_close(&s->map);
 	remove_object();
 }

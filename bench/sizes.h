@@ -1,6 +1,7 @@
 /*
- * sizes.h: lengths of keys and values as published measurements of caches give them. A function of the key's number alone, so that a
- * key has the same lengths in every run.
+ * sizes.h: lengths of keys and values as published measurements of caches give
+ * them. A function of the key's number alone, so that a key has the same
+ * lengths in every run.
  */
 #ifndef PEEK_BENCH_SIZES_H
 #define PEEK_BENCH_SIZES_H
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 struct sizes {
-	uint32_t key_bytes;   /* 8 .. 250 */
+	uint32_t key_bytes; /* 8 .. 250 */
 	uint32_t value_bytes;
 };
 

@@ -1,5 +1,6 @@
 /*
- * timer.h: short times: the processor's counter where there is one that ticks evenly, else the monotonic clock; and a histogram of them.
+ * timer.h: short times: the processor's counter where there is one that ticks
+ * evenly, else the monotonic clock; and a histogram of them.
  */
 #ifndef PEEK_BENCH_TIMER_H
 #define PEEK_BENCH_TIMER_H
@@ -19,7 +20,8 @@ timer_clock_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Ticks. What stands before it has ended, and what stands after has not begun. */
+/* Ticks. What stands before it has ended, and what stands after has not
+ * begun. */
 static inline uint64_t
 timer_now(void)
 {
@@ -35,14 +37,17 @@ timer_now(void)
 
 struct timer {
 	double ns_per_tick;
-	double cost_ns; /* between two readings with nothing between them: contained in every sample */
+	/* between two readings with nothing between them: contained in every
+	 * sample */
+	double cost_ns;
 	const char *name;
 };
 
 /* Takes 20 ms. */
 void timer_calibrate(struct timer *ret);
 
-/* Ticks in buckets of 1/32 of their power of two: a percentile is at most 3 % high. */
+/* Ticks in buckets of 1/32 of their power of two: a percentile is at most 3 %
+ * high. */
 #define HIST_SUB     5
 #define HIST_BUCKETS ((64 - HIST_SUB + 1) << HIST_SUB)
 
@@ -58,7 +63,8 @@ hist_bucket(uint64_t ticks)
 	if (ticks < 1u << HIST_SUB)
 		return (uint32_t)ticks;
 	unsigned top = 63 - (unsigned)__builtin_clzll(ticks);
-	return ((top - HIST_SUB + 1) << HIST_SUB) + ((uint32_t)(ticks >> (top - HIST_SUB)) & ((1u << HIST_SUB) - 1));
+	return ((top - HIST_SUB + 1) << HIST_SUB) +
+	    ((uint32_t)(ticks >> (top - HIST_SUB)) & ((1u << HIST_SUB) - 1));
 }
 
 static inline void
@@ -71,7 +77,8 @@ hist_add(struct hist *h, uint64_t ticks)
 
 void hist_merge(struct hist *into, const struct hist *from);
 
-/* The highest value of the bucket in which the share (0 .. 1) of all samples is reached. 0: no samples. */
+/* The highest value of the bucket in which the share (0 .. 1) of all samples is
+ * reached. 0: no samples. */
 uint64_t hist_at(const struct hist *h, double share);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * trace.h: a stream of requests, as an array of 16-byte records (little-endian) without a header, plain or compressed with zstd.
+ * trace.h: a stream of requests, as an array of 16-byte records (little-endian)
+ * without a header, plain or compressed with zstd.
  */
 #ifndef PEEK_BENCH_TRACE_H
 #define PEEK_BENCH_TRACE_H
@@ -17,13 +18,16 @@ struct trace {
 	struct trace_record *rec;
 	uint64_t n;
 	uint32_t n_keys;
-	uint32_t *size_of; /* by key: bytes of key and value; where the trace has none, those of the size mix `etc` */
+	/* by key: bytes of key and value; where the trace has none, those of
+	 * the size mix `etc` */
+	uint32_t *size_of;
 	int has_sizes, has_ttls;
 };
 
 /*
- * Reads a whole trace; "-" is standard input. -ENOENT and what open gives; -EBADMSG: not whole records, or keys that aren't dense;
- * -ENOMEM; -EIO: zstd failed.
+ * Reads a whole trace; "-" is standard input. -ENOENT and what open gives;
+ * -EBADMSG: not whole records, or keys that aren't dense; -ENOMEM; -EIO: zstd
+ * failed.
  */
 int trace_load(const char *path, struct trace *ret);
 

@@ -1,5 +1,6 @@
 /*
- * ck_ht.c: Concurrency Kit's hash table, one writer and many readers, in one process.
+ * ck_ht.c: Concurrency Kit's hash table, one writer and many readers, in one
+ * process.
  */
 #include <errno.h>
 #include <ck_ht.h>
@@ -48,7 +49,9 @@ static int
 ht_open(void)
 {
 	pool_open(peer_conf.n_keys, peer_conf.key_bytes + peer_conf.value_bytes);
-	return ck_ht_init(&table, CK_HT_MODE_BYTESTRING, hash_of, &heap, peer_conf.n_keys * 2, 0) ? 0 : -ENOMEM;
+	return ck_ht_init(&table, CK_HT_MODE_BYTESTRING, hash_of, &heap, peer_conf.n_keys * 2, 0)
+	    ? 0
+	    : -ENOMEM;
 }
 
 static ssize_t
@@ -77,7 +80,8 @@ ht_set(const void *key, const void *value)
 	memcpy(record, key, peer_conf.key_bytes);
 	memcpy(record + peer_conf.key_bytes, value, peer_conf.value_bytes);
 	ck_ht_hash(&h, &table, record, (uint16_t)peer_conf.key_bytes);
-	ck_ht_entry_set(&entry, h, record, (uint16_t)peer_conf.key_bytes, record + peer_conf.key_bytes);
+	ck_ht_entry_set(
+	    &entry, h, record, (uint16_t)peer_conf.key_bytes, record + peer_conf.key_bytes);
 	if (!ck_ht_set_spmc(&table, h, &entry))
 		return -ENOMEM;
 	if (!ck_ht_entry_empty(&entry) && ck_ht_entry_key(&entry) != record)
@@ -85,4 +89,8 @@ ht_set(const void *key, const void *value)
 	return 0;
 }
 
-struct peer peer_ck_ht = {.name = "Concurrency Kit ck_ht", .about = "in one process", .open = ht_open, .get = ht_get, .set = ht_set};
+struct peer peer_ck_ht = {.name = "Concurrency Kit ck_ht",
+    .about = "in one process",
+    .open = ht_open,
+    .get = ht_get,
+    .set = ht_set};

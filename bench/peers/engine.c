@@ -1,5 +1,6 @@
 /*
- * engine.c: peekd's engine in this process: what a set costs without the socket. Read through libpeek.
+ * engine.c: peekd's engine in this process: what a set costs without the
+ * socket. Read through libpeek.
  */
 #include <errno.h>
 
@@ -29,8 +30,11 @@ en_get(const void *key, void *value)
 static int
 en_set(const void *key, const void *value)
 {
-	struct store_put put = {.key = {.bytes = key, .len = peer_conf.key_bytes,
-	    .hash = store_hash(segment.store, key, peer_conf.key_bytes)}, .value = value, .value_bytes = peer_conf.value_bytes};
+	struct store_put put = {.key = {.bytes = key,
+				    .len = peer_conf.key_bytes,
+				    .hash = store_hash(segment.store, key, peer_conf.key_bytes)},
+	    .value = value,
+	    .value_bytes = peer_conf.value_bytes};
 	uint64_t cas;
 
 	return store_put(segment.store, &put, segment.now_s, &cas) == STORE_OK ? 0 : -ENOSPC;
@@ -43,5 +47,10 @@ en_close(void)
 	own_segment_destroy(&segment);
 }
 
-struct peer peer_engine = {.name = "peekd's engine", .about = "in one process, 4 KiB pages", .flags = PEER_SHARED, .open = en_open,
-    .get = en_get, .set = en_set, .close = en_close};
+struct peer peer_engine = {.name = "peekd's engine",
+    .about = "in one process, 4 KiB pages",
+    .flags = PEER_SHARED,
+    .open = en_open,
+    .get = en_get,
+    .set = en_set,
+    .close = en_close};

@@ -1,7 +1,9 @@
 /*
- * ideal.c: the floor: a lookup of the same shape that does nothing else. One 64-byte line of a sequence and seven slots, whose
- * tags are compared as a vector; one record of key and value with lengths known to the compiler. No expiry, growth, eviction,
- * counting or lengths; a full line goes on in the next one.
+ * ideal.c: the floor: a lookup of the same shape that does nothing else. One
+ * 64-byte line of a sequence and seven slots, whose tags are compared as a
+ * vector; one record of key and value with lengths known to the compiler. No
+ * expiry, growth, eviction, counting or lengths; a full line goes on in the
+ * next one.
  */
 #include <emmintrin.h>
 #include <errno.h>
@@ -16,9 +18,11 @@
 
 #include "peer.h"
 
-#define SLOTS      7
-#define GROUP      16 /* lookups whose lines are fetched together */
-#define LOAD_MAX   4  /* keys a line, on average: the denser, the more of the table is cached; 4 % of the lines overflow */
+#define SLOTS 7
+#define GROUP 16 /* lookups whose lines are fetched together */
+/* keys a line, on average: the denser, the more of the table is cached; 4 % of
+ * the lines overflow */
+#define LOAD_MAX   4
 #define HUGE_BYTES (UINT64_C(2) << 20)
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -57,7 +61,8 @@ ideal_match(const struct line *l, uint64_t tag)
 
 /* What is read before l is validated; true: the key's record is in *ret. */
 static inline __attribute__((always_inline)) bool
-ideal_look(const struct line *l, uint64_t tag, const void *key, uint32_t kb, size_t rb, const unsigned char **ret)
+ideal_look(const struct line *l, uint64_t tag, const void *key, uint32_t kb, size_t rb,
+    const unsigned char **ret)
 {
 	for (unsigned m = ideal_match(l, tag); m != 0; m &= m - 1) {
 		const unsigned char *r = records + (l->slot[__builtin_ctz(m)] & UINT32_MAX) * rb;
@@ -86,7 +91,8 @@ get_at(uint64_t hash, const void *key, void *value, uint32_t kb, uint32_t vb)
 				memcpy(value, r + kb, vb);
 			full = l->slot[SLOTS - 1] != 0;
 			atomic_thread_fence(memory_order_acquire);
-		} while ((seq & 1) != 0 || atomic_load_explicit(&l->seq, memory_order_relaxed) != seq);
+		} while (
+		    (seq & 1) != 0 || atomic_load_explicit(&l->seq, memory_order_relaxed) != seq);
 		if (hit)
 			return vb;
 		if (!full)
@@ -107,7 +113,8 @@ get_group(const unsigned char *keys, size_t n, unsigned char *values, uint32_t k
 	for (size_t i = 0; i < n; i++) {
 		const struct line *l = &lines[hash[i] & line_mask];
 		unsigned m = ideal_match(l, tag_of(hash[i]));
-		const unsigned char *r = records + (l->slot[m != 0 ? __builtin_ctz(m) : 0] & UINT32_MAX) * rb;
+		const unsigned char *r =
+		    records + (l->slot[m != 0 ? __builtin_ctz(m) : 0] & UINT32_MAX) * rb;
 		__builtin_prefetch(r);
 		__builtin_prefetch(r + rb - 1);
 	}
@@ -152,24 +159,25 @@ set_at(const void *key, const void *value, uint32_t kb, uint32_t vb)
 	}
 }
 
-/* The functions for one pair of lengths; KB and VB are constants for the usual ones. */
-#define SHAPE(name, KB, VB)                                                                                            \
-	static ssize_t get_##name(const void *key, void *value)                                                         \
-	{                                                                                                               \
-		return get_at(XXH3_64bits(key, KB), key, value, KB, VB);                                                \
-	}                                                                                                               \
-	static size_t get_many_##name(const void *keys, size_t n, void *values)                                         \
-	{                                                                                                               \
-		const unsigned char *k = keys;                                                                          \
-		unsigned char *v = values;                                                                              \
-		size_t hits = 0;                                                                                        \
-		for (; n > GROUP; n -= GROUP, k += GROUP * (KB), v += GROUP * (size_t)(VB))                             \
-			hits += get_group(k, GROUP, v, KB, VB);                                                         \
-		return hits + get_group(k, n, v, KB, VB);                                                               \
-	}                                                                                                               \
-	static int set_##name(const void *key, const void *value)                                                       \
-	{                                                                                                               \
-		return set_at(key, value, KB, VB);                                                                      \
+/* The functions for one pair of lengths; KB and VB are constants for the usual
+ * ones. */
+#define SHAPE(name, KB, VB) \
+	static ssize_t get_##name(const void *key, void *value) \
+	{ \
+		return get_at(XXH3_64bits(key, KB), key, value, KB, VB); \
+	} \
+	static size_t get_many_##name(const void *keys, size_t n, void *values) \
+	{ \
+		const unsigned char *k = keys; \
+		unsigned char *v = values; \
+		size_t hits = 0; \
+		for (; n > GROUP; n -= GROUP, k += GROUP * (KB), v += GROUP * (size_t)(VB)) \
+			hits += get_group(k, GROUP, v, KB, VB); \
+		return hits + get_group(k, n, v, KB, VB); \
+	} \
+	static int set_##name(const void *key, const void *value) \
+	{ \
+		return set_at(key, value, KB, VB); \
 	}
 
 SHAPE(24_100, 24, 100)
@@ -183,10 +191,10 @@ static const struct shape {
 	size_t (*get_many)(const void *keys, size_t n, void *values);
 	int (*set)(const void *key, const void *value);
 } shapes[] = {
-	{24, 100, get_24_100, get_many_24_100, set_24_100},
-	{16, 32, get_16_32, get_many_16_32, set_16_32},
-	{24, 4096, get_24_4096, get_many_24_4096, set_24_4096},
-	{0, 0, get_any, get_many_any, set_any},
+    {24, 100, get_24_100, get_many_24_100, set_24_100},
+    {16, 32, get_16_32, get_many_16_32, set_16_32},
+    {24, 4096, get_24_4096, get_many_24_4096, set_24_4096},
+    {0, 0, get_any, get_many_any, set_any},
 };
 
 /* Shared memory at a 2 MiB boundary; NULL and errno. */
@@ -195,14 +203,16 @@ map_pages(uint64_t bytes, bool huge)
 {
 	uint64_t whole = (bytes + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
 	int fd = open(peer_conf.dir, O_TMPFILE | O_RDWR, 0600);
-	char *at = mmap(NULL, whole + HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = mmap(NULL, whole + HUGE_BYTES, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (fd < 0 || at == MAP_FAILED)
 		return NULL;
 	at += -(uintptr_t)at & (HUGE_BYTES - 1);
 	if (fallocate(fd, 0, 0, (off_t)whole) != 0 ||
 	    mmap(at, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-	    madvise(at, whole, MADV_POPULATE_WRITE) != 0 || (huge && madvise(at, whole, MADV_COLLAPSE) != 0))
+	    madvise(at, whole, MADV_POPULATE_WRITE) != 0 ||
+	    (huge && madvise(at, whole, MADV_COLLAPSE) != 0))
 		return NULL;
 	close(fd);
 	return at;
@@ -222,7 +232,8 @@ open_pages(struct peer *self, bool huge)
 	records = map_pages(n * rb, huge);
 	if (lines == NULL || records == NULL)
 		return -errno;
-	while (s->key_bytes != 0 && (s->key_bytes != peer_conf.key_bytes || s->value_bytes != peer_conf.value_bytes))
+	while (s->key_bytes != 0 &&
+	    (s->key_bytes != peer_conf.key_bytes || s->value_bytes != peer_conf.value_bytes))
 		s++;
 	self->get = s->get;
 	self->get_many = s->get_many;
@@ -233,10 +244,20 @@ open_pages(struct peer *self, bool huge)
 static int open_small(void);
 static int open_huge(void);
 
-struct peer peer_ideal = {.name = "ideal", .about = "two lines a hit, fixed lengths, 4 KiB pages", .flags = PEER_SHARED,
-    .open = open_small, .get = get_any, .get_many = get_many_any, .set = set_any};
-struct peer peer_ideal_huge = {.name = "ideal, 2 MiB pages", .about = "the same on 2 MiB pages", .flags = PEER_SHARED,
-    .open = open_huge, .get = get_any, .get_many = get_many_any, .set = set_any};
+struct peer peer_ideal = {.name = "ideal",
+    .about = "two lines a hit, fixed lengths, 4 KiB pages",
+    .flags = PEER_SHARED,
+    .open = open_small,
+    .get = get_any,
+    .get_many = get_many_any,
+    .set = set_any};
+struct peer peer_ideal_huge = {.name = "ideal, 2 MiB pages",
+    .about = "the same on 2 MiB pages",
+    .flags = PEER_SHARED,
+    .open = open_huge,
+    .get = get_any,
+    .get_many = get_many_any,
+    .set = set_any};
 
 static int
 open_small(void)

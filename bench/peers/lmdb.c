@@ -1,5 +1,6 @@
 /*
- * lmdb.c: LMDB in memory (no sync), a read transaction renewed for every get and for every batch, one transaction for a set.
+ * lmdb.c: LMDB in memory (no sync), a read transaction renewed for every get
+ * and for every batch, one transaction for a set.
  */
 #include <errno.h>
 #include <lmdb.h>
@@ -17,10 +18,13 @@ db_open(void)
 	uint64_t bytes = peer_conf.n_keys * (peer_conf.key_bytes + peer_conf.value_bytes + 64) * 3;
 	MDB_txn *txn;
 
-	if (mdb_env_create(&env) != 0 || mdb_env_set_mapsize(env, (bytes & ~(uint64_t)4095) + (64 << 20)) != 0 ||
-	    mdb_env_open(env, peer_conf.dir, MDB_WRITEMAP | MDB_NOSYNC | MDB_NOMETASYNC | MDB_NORDAHEAD, 0600) != 0)
+	if (mdb_env_create(&env) != 0 ||
+	    mdb_env_set_mapsize(env, (bytes & ~(uint64_t)4095) + (64 << 20)) != 0 ||
+	    mdb_env_open(env, peer_conf.dir,
+		MDB_WRITEMAP | MDB_NOSYNC | MDB_NOMETASYNC | MDB_NORDAHEAD, 0600) != 0)
 		return -EIO;
-	if (mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &dbi) != 0 || mdb_txn_commit(txn) != 0)
+	if (mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &dbi) != 0 ||
+	    mdb_txn_commit(txn) != 0)
 		return -EIO;
 	if (mdb_txn_begin(env, NULL, MDB_RDONLY, &reader) != 0)
 		return -EIO;
@@ -96,8 +100,10 @@ db_set_many(const void *keys, size_t n, const void *values)
 	if (mdb_txn_begin(env, NULL, 0, &txn) != 0)
 		return -EIO;
 	for (size_t i = 0; i < n; i++) {
-		MDB_val key = {.mv_size = peer_conf.key_bytes, .mv_data = (void *)(uintptr_t)(k + i * peer_conf.key_bytes)};
-		MDB_val val = {.mv_size = peer_conf.value_bytes, .mv_data = (void *)(uintptr_t)(v + i * peer_conf.value_bytes)};
+		MDB_val key = {.mv_size = peer_conf.key_bytes,
+		    .mv_data = (void *)(uintptr_t)(k + i * peer_conf.key_bytes)};
+		MDB_val val = {.mv_size = peer_conf.value_bytes,
+		    .mv_data = (void *)(uintptr_t)(v + i * peer_conf.value_bytes)};
 		if (mdb_put(txn, dbi, &key, &val, 0) != 0)
 			rc = -EIO;
 	}
@@ -116,5 +122,12 @@ db_close(void)
 	mdb_env_close(env);
 }
 
-struct peer peer_lmdb = {.name = "LMDB", .about = "B+ tree file in memory, no sync; many: one transaction", .open = db_open,
-    .get = db_get, .get_many = db_get_many, .view = db_view, .set = db_set, .set_many = db_set_many, .close = db_close};
+struct peer peer_lmdb = {.name = "LMDB",
+    .about = "B+ tree file in memory, no sync; many: one transaction",
+    .open = db_open,
+    .get = db_get,
+    .get_many = db_get_many,
+    .view = db_view,
+    .set = db_set,
+    .set_many = db_set_many,
+    .close = db_close};

@@ -12,25 +12,26 @@
 
 #include "report.h"
 
-#define PEERS(X)                                                                                                       \
-	X(ideal, "ideal", "left out of this program")                                                                                           \
-	X(ideal_huge, "ideal-huge", "left out of this program")                                                                                 \
-	X(peekd, "peekd", "left out of this program")                                                                                           \
-	X(peekd_small, "peekd-4k", "left out of this program")                                                                                  \
-	X(engine, "engine", "left out of this program")                                                                                         \
+#define PEERS(X) \
+	X(ideal, "ideal", "left out of this program") \
+	X(ideal_huge, "ideal-huge", "left out of this program") \
+	X(peekd, "peekd", "left out of this program") \
+	X(peekd_small, "peekd-4k", "left out of this program") \
+	X(engine, "engine", "left out of this program") \
 	X(rte_hash, "rte_hash", "libdpdk-dev was not installed when this was built") \
 	X(ck_ht, "ck_ht", "libck-dev was not installed when this was built") \
 	X(lfht, "lfht", "liburcu-dev was not installed when this was built") \
 	X(boost, "boost", "libboost-dev was not installed when this was built") \
 	X(tkrzw, "tkrzw", "libtkrzw-dev was not installed when this was built") \
 	X(lmdb, "lmdb", "liblmdb-dev was not installed when this was built") \
-	X(memcached, "memcached", "")                                                                          \
+	X(memcached, "memcached", "") \
 	X(redis, "redis", "")
 
 #define DECLARE(symbol, id, package) extern struct peer peer_##symbol __attribute__((weak));
 PEERS(DECLARE)
 
-struct peer_conf peer_conf = {.n_keys = 1000000, .key_bytes = 24, .value_bytes = 100, .peekd = "build/release/peekd"};
+struct peer_conf peer_conf = {
+    .n_keys = 1000000, .key_bytes = 24, .value_bytes = 100, .peekd = "build/release/peekd"};
 
 static volatile sig_atomic_t stopped;
 
@@ -42,18 +43,18 @@ on_signal(int signo)
 }
 
 static const struct option options[] = {
-	{"keys", required_argument, NULL, 'k'},
-	{"key-bytes", required_argument, NULL, 'b'},
-	{"value-bytes", required_argument, NULL, 'v'},
-	{"ops", required_argument, NULL, 'o'},
-	{"rounds", required_argument, NULL, 'r'},
-	{"zipf", required_argument, NULL, 'z'},
-	{"only", required_argument, NULL, 'p'},
-	{"peekd", required_argument, NULL, 'd'},
-	{"json", required_argument, NULL, 'j'},
-	{"data", required_argument, NULL, 'g'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+    {"keys", required_argument, NULL, 'k'},
+    {"key-bytes", required_argument, NULL, 'b'},
+    {"value-bytes", required_argument, NULL, 'v'},
+    {"ops", required_argument, NULL, 'o'},
+    {"rounds", required_argument, NULL, 'r'},
+    {"zipf", required_argument, NULL, 'z'},
+    {"only", required_argument, NULL, 'p'},
+    {"peekd", required_argument, NULL, 'd'},
+    {"json", required_argument, NULL, 'j'},
+    {"data", required_argument, NULL, 'g'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static void
@@ -63,8 +64,10 @@ main_usage(FILE *to)
 	      "  --keys N          how many (1000000)\n"
 	      "  --key-bytes N     8 to 250 (24)\n"
 	      "  --value-bytes N   8 to 65536 (100)\n"
-	      "  --ops N           timed operations of a run (1000000; a fiftieth of it over a socket)\n"
-	      "  --rounds N        runs of each, one after the other in turn (7); the first is not counted\n"
+	      "  --ops N           timed operations of a run (1000000; a fiftieth of it over a "
+	      "socket)\n"
+	      "  --rounds N        runs of each, one after the other in turn (7); the first is not "
+	      "counted\n"
 	      "  --zipf A          exponent of the zipf run (0.99)\n"
 	      "  --only ID,ID...   these alone\n"
 	      "  --peekd PATH      the daemon (build/release/peekd)\n"
@@ -83,8 +86,8 @@ main_number(const char *arg, uint64_t lo, uint64_t hi)
 	unsigned long long v = strtoull(arg, &end, 10);
 
 	if (*end != '\0' || *arg == '-' || v < lo || v > hi) {
-		fprintf(stderr, "peekbench-peers: '%s' is not a number from %llu to %llu\n", arg, (unsigned long long)lo,
-		    (unsigned long long)hi);
+		fprintf(stderr, "peekbench-peers: '%s' is not a number from %llu to %llu\n", arg,
+		    (unsigned long long)lo, (unsigned long long)hi);
 		exit(2);
 	}
 	return v;
@@ -126,8 +129,10 @@ start_all(struct report *rep, const char *only, const struct sequences *seqs)
 		if (rc != 0) {
 			if (m->worker.pid > 0)
 				run_end(&m->worker);
-			fprintf(stderr, "skipped: %s (%s)\n", all[i].id, rc == -EILSEQ ? "a value was lost or wrong after filling" :
-			    rc == -ENOENT ? "its program is not installed" : strerror(-rc));
+			fprintf(stderr, "skipped: %s (%s)\n", all[i].id,
+			    rc == -EILSEQ       ? "a value was lost or wrong after filling"
+				: rc == -ENOENT ? "its program is not installed"
+						: strerror(-rc));
 			rep->n_failed += rc == -EILSEQ;
 			continue;
 		}
@@ -155,14 +160,16 @@ main_measure(struct report *rep, unsigned n_rounds, uint64_t n_ops)
 			for (unsigned i = 0; i < rep->n_peers && !stopped; i++) {
 				struct measured *m = &rep->peer[i];
 				bool sets = w == SET || w == SET_MANY;
-				bool slow = (m->worker.peer->flags & (PEER_SOCKET | (sets ? PEER_DAEMON : 0u))) != 0;
+				bool slow = (m->worker.peer->flags &
+						(PEER_SOCKET | (sets ? PEER_DAEMON : 0u))) != 0;
 				uint64_t n = slow ? n_ops / 50 : n_ops;
 				if (!run_offers(m->worker.peer, (enum workload)w))
 					continue;
 				if (isatty(2))
-					fprintf(stderr, "\r\033[Kround %u of %u: %s, %s", round, n_rounds, workload_names[w],
-					    m->worker.peer->name);
-				struct run_reply r = run_once(&m->worker, (enum workload)w, n < BATCH ? BATCH : n);
+					fprintf(stderr, "\r\033[Kround %u of %u: %s, %s", round,
+					    n_rounds, workload_names[w], m->worker.peer->name);
+				struct run_reply r =
+				    run_once(&m->worker, (enum workload)w, n < BATCH ? BATCH : n);
 				report_add(rep, i, (enum workload)w, round, &r);
 			}
 		}
@@ -198,18 +205,42 @@ main(int argc, char **argv)
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
-		case 'k': peer_conf.n_keys = main_number(optarg, 1000, UINT32_MAX / 4); break;
-		case 'b': peer_conf.key_bytes = (uint32_t)main_number(optarg, 8, 250); break;
-		case 'v': peer_conf.value_bytes = (uint32_t)main_number(optarg, 8, 65536); break;
-		case 'o': n_ops = main_number(optarg, 1000, 100000000); break;
-		case 'r': n_rounds = (unsigned)main_number(optarg, 1, ROUNDS_MAX); break;
-		case 'z': alpha = strtod(optarg, NULL); break;
-		case 'p': only = optarg; break;
-		case 'd': peer_conf.peekd = optarg; break;
-		case 'j': json = optarg; break;
-		case 'g': data = optarg; break;
-		case 'h': main_usage(stdout); return 0;
-		default: main_usage(stderr); return 2;
+		case 'k':
+			peer_conf.n_keys = main_number(optarg, 1000, UINT32_MAX / 4);
+			break;
+		case 'b':
+			peer_conf.key_bytes = (uint32_t)main_number(optarg, 8, 250);
+			break;
+		case 'v':
+			peer_conf.value_bytes = (uint32_t)main_number(optarg, 8, 65536);
+			break;
+		case 'o':
+			n_ops = main_number(optarg, 1000, 100000000);
+			break;
+		case 'r':
+			n_rounds = (unsigned)main_number(optarg, 1, ROUNDS_MAX);
+			break;
+		case 'z':
+			alpha = strtod(optarg, NULL);
+			break;
+		case 'p':
+			only = optarg;
+			break;
+		case 'd':
+			peer_conf.peekd = optarg;
+			break;
+		case 'j':
+			json = optarg;
+			break;
+		case 'g':
+			data = optarg;
+			break;
+		case 'h':
+			main_usage(stdout);
+			return 0;
+		default:
+			main_usage(stderr);
+			return 2;
 		}
 	}
 	if (optind != argc || !(alpha > 0 && alpha < 5)) {

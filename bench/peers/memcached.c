@@ -1,5 +1,6 @@
 /*
- * memcached.c: memcached on a Unix socket: single gets and sets, multi-key gets, pipelined sets.
+ * memcached.c: memcached on a Unix socket: single gets and sets, multi-key
+ * gets, pipelined sets.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +23,10 @@ mc_open(void)
 	uint64_t item = peer_conf.key_bytes + peer_conf.value_bytes + 100;
 
 	snprintf(path, sizeof(path), "%s/memcached.sock", peer_conf.dir);
-	snprintf(megabytes, sizeof(megabytes), "%llu", (unsigned long long)((peer_conf.n_keys * item * 3 / 2 >> 20) + 64));
-	const char *argv[] = {"memcached", "-s", path, "-m", megabytes, "-t", "2", geteuid() == 0 ? "-u" : NULL, "root", NULL};
+	snprintf(megabytes, sizeof(megabytes), "%llu",
+	    (unsigned long long)((peer_conf.n_keys * item * 3 / 2 >> 20) + 64));
+	const char *argv[] = {"memcached", "-s", path, "-m", megabytes, "-t", "2",
+	    geteuid() == 0 ? "-u" : NULL, "root", NULL};
 	server = server_start(argv, path, &in.fd);
 	if (server < 0)
 		return -ENOENT;
@@ -97,6 +100,12 @@ mc_close(void)
 	server_end(server);
 }
 
-struct peer peer_memcached = {.name = "memcached", .about = "Unix socket; many: one multi-key get, 64 sets at once",
-    .flags = PEER_SOCKET, .open = mc_open, .get = mc_get, .get_many = mc_get_many, .set = mc_set, .set_many = mc_set_many,
+struct peer peer_memcached = {.name = "memcached",
+    .about = "Unix socket; many: one multi-key get, 64 sets at once",
+    .flags = PEER_SOCKET,
+    .open = mc_open,
+    .get = mc_get,
+    .get_many = mc_get_many,
+    .set = mc_set,
+    .set_many = mc_set_many,
     .close = mc_close};

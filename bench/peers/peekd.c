@@ -1,6 +1,6 @@
 /*
- * peekd.c: peekd itself: a daemon with a private name, read through libpeek, written over its socket; with huge pages as by default, and
- * without.
+ * peekd.c: peekd itself: a daemon with a private name, read through libpeek,
+ * written over its socket; with huge pages as by default, and without.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,9 +24,11 @@ open_with(const char *huge)
 
 	snprintf(path, sizeof(path), "%s/peekd-%ld.sock", peer_conf.dir, (long)getpid());
 	snprintf(name, sizeof(name), "bench-peer-%ld", (long)getpid());
-	snprintf(megabytes, sizeof(megabytes), "%llu", (unsigned long long)((peer_conf.n_keys * item * 5 / 4 >> 20) + 64));
-	const char *argv[] = {peer_conf.peekd, "--name", name, "--unix-socket", path, "--memory-limit", megabytes, "--huge-pages",
-	    huge, "--unlink", "--log-level", "error", NULL};
+	snprintf(megabytes, sizeof(megabytes), "%llu",
+	    (unsigned long long)((peer_conf.n_keys * item * 5 / 4 >> 20) + 64));
+	const char *argv[] = {peer_conf.peekd, "--name", name, "--unix-socket", path,
+	    "--memory-limit", megabytes, "--huge-pages", huge, "--unlink", "--log-level", "error",
+	    NULL};
 	server = server_start(argv, path, &fd);
 	if (server < 0)
 		return -ENOENT;
@@ -106,8 +108,9 @@ pd_set_many(const void *keys, size_t n, const void *values)
 {
 	n_failed = 0;
 	for (size_t i = 0; i < n; i++) {
-		int rc = peek_set_async(handle, (const char *)keys + i * peer_conf.key_bytes, peer_conf.key_bytes,
-		    (const char *)values + i * peer_conf.value_bytes, peer_conf.value_bytes, 0, peekd_failed, NULL);
+		int rc = peek_set_async(handle, (const char *)keys + i * peer_conf.key_bytes,
+		    peer_conf.key_bytes, (const char *)values + i * peer_conf.value_bytes,
+		    peer_conf.value_bytes, 0, peekd_failed, NULL);
 		if (rc != 0)
 			return rc;
 	}
@@ -122,9 +125,23 @@ pd_close(void)
 	server_end(server);
 }
 
-struct peer peer_peekd = {.name = "peekd", .about = "libpeek and a daemon; many: peek_mget, 64 peek_set_async at once",
-    .flags = PEER_SHARED | PEER_DAEMON, .open = pd_open, .get = pd_get, .get_many = pd_get_many, .view = pd_view, .set = pd_set,
-    .set_many = pd_set_many, .close = pd_close};
-struct peer peer_peekd_small = {.name = "peekd, 4 KiB pages", .about = "the same with huge_pages=off",
-    .flags = PEER_SHARED | PEER_DAEMON, .open = pd_open_small, .get = pd_get, .get_many = pd_get_many, .view = pd_view,
-    .set = pd_set, .set_many = pd_set_many, .close = pd_close};
+struct peer peer_peekd = {.name = "peekd",
+    .about = "libpeek and a daemon; many: peek_mget, 64 peek_set_async at once",
+    .flags = PEER_SHARED | PEER_DAEMON,
+    .open = pd_open,
+    .get = pd_get,
+    .get_many = pd_get_many,
+    .view = pd_view,
+    .set = pd_set,
+    .set_many = pd_set_many,
+    .close = pd_close};
+struct peer peer_peekd_small = {.name = "peekd, 4 KiB pages",
+    .about = "the same with huge_pages=off",
+    .flags = PEER_SHARED | PEER_DAEMON,
+    .open = pd_open_small,
+    .get = pd_get,
+    .get_many = pd_get_many,
+    .view = pd_view,
+    .set = pd_set,
+    .set_many = pd_set_many,
+    .close = pd_close};

@@ -1,5 +1,6 @@
 /*
- * redis.c: Redis on a Unix socket: GET and SET one by one, MGET, pipelined SETs. No persistence.
+ * redis.c: Redis on a Unix socket: GET and SET one by one, MGET, pipelined
+ * SETs. No persistence.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,8 +21,9 @@ rd_open(void)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/redis.sock", peer_conf.dir);
-	const char *argv[] = {"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir",
-	    peer_conf.dir, "--daemonize", "no", "--logfile", "/dev/null", NULL};
+	const char *argv[] = {"redis-server", "--port", "0", "--unixsocket", path, "--save", "",
+	    "--appendonly", "no", "--dir", peer_conf.dir, "--daemonize", "no", "--logfile",
+	    "/dev/null", NULL};
 	server = server_start(argv, path, &in.fd);
 	if (server < 0)
 		return -ENOENT;
@@ -113,5 +115,12 @@ rd_close(void)
 	server_end(server);
 }
 
-struct peer peer_redis = {.name = "Redis", .about = "Unix socket; many: MGET, 64 SETs at once", .flags = PEER_SOCKET,
-    .open = rd_open, .get = rd_get, .get_many = rd_get_many, .set = rd_set, .set_many = rd_set_many, .close = rd_close};
+struct peer peer_redis = {.name = "Redis",
+    .about = "Unix socket; many: MGET, 64 SETs at once",
+    .flags = PEER_SOCKET,
+    .open = rd_open,
+    .get = rd_get,
+    .get_many = rd_get_many,
+    .set = rd_set,
+    .set_many = rd_set_many,
+    .close = rd_close};

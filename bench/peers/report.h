@@ -14,7 +14,8 @@
 struct measured {
 	struct worker worker;
 	const char *id;
-	double ns[N_WORKLOADS][ROUNDS_MAX + 1]; /* by round; 0: not measured. Round 0 is the warm-up */
+	/* by round; 0: not measured. Round 0 is the warm-up */
+	double ns[N_WORKLOADS][ROUNDS_MAX + 1];
 	uint64_t wrong, missed;
 };
 
@@ -26,12 +27,15 @@ struct report {
 
 extern const char *const workload_names[N_WORKLOADS];
 
-void report_add(struct report *rep, unsigned peer_idx, enum workload w, unsigned round, const struct run_reply *r);
+void report_add(struct report *rep, unsigned peer_idx, enum workload w, unsigned round,
+    const struct run_reply *r);
 void report_markdown(const struct report *rep, FILE *to);
 void report_json(const struct report *rep, FILE *to);
 void report_data(const struct report *rep, FILE *to);
 
-/* Writes a file by one of these. 0, or -1 and the reason is on the standard error. */
-int report_to(const struct report *rep, const char *path, void (*print)(const struct report *rep, FILE *to));
+/* Writes a file by one of these. 0, or -1 and the reason is on the standard
+ * error. */
+int report_to(
+    const struct report *rep, const char *path, void (*print)(const struct report *rep, FILE *to));
 
 #endif

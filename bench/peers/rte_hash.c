@@ -1,5 +1,6 @@
 /*
- * rte_hash.c: DPDK's hash with lock-free read concurrency, in one process, without huge pages.
+ * rte_hash.c: DPDK's hash with lock-free read concurrency, in one process,
+ * without huge pages.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +26,13 @@ static int
 rte_open(void)
 {
 	char megabytes[32];
-	char *argv[] = {"peekbench-peers", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "--log-level=1", "-m",
-	    megabytes, NULL};
-	struct rte_hash_parameters p = {.name = "bench", .entries = (uint32_t)(peer_conf.n_keys * 5 / 4),
-	    .key_len = peer_conf.key_bytes, .hash_func = hash_of, .socket_id = SOCKET_ID_ANY,
+	char *argv[] = {"peekbench-peers", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
+	    "--log-level=1", "-m", megabytes, NULL};
+	struct rte_hash_parameters p = {.name = "bench",
+	    .entries = (uint32_t)(peer_conf.n_keys * 5 / 4),
+	    .key_len = peer_conf.key_bytes,
+	    .hash_func = hash_of,
+	    .socket_id = SOCKET_ID_ANY,
 	    .extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF};
 
 	snprintf(megabytes, sizeof(megabytes), "%llu",
@@ -64,7 +68,8 @@ rte_get_many(const void *keys, size_t n, void *values)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		if (hit >> i & 1)
-			memcpy((char *)values + i * peer_conf.value_bytes, record[i], peer_conf.value_bytes);
+			memcpy((char *)values + i * peer_conf.value_bytes, record[i],
+			    peer_conf.value_bytes);
 	return (size_t)__builtin_popcountll(hit);
 }
 
@@ -90,5 +95,10 @@ rte_close(void)
 	rte_eal_cleanup();
 }
 
-struct peer peer_rte_hash = {.name = "DPDK rte_hash", .about = "in one process, lock-free readers, 4 KiB pages; many: bulk lookup",
-    .open = rte_open, .get = rte_get, .get_many = rte_get_many, .set = rte_set, .close = rte_close};
+struct peer peer_rte_hash = {.name = "DPDK rte_hash",
+    .about = "in one process, lock-free readers, 4 KiB pages; many: bulk lookup",
+    .open = rte_open,
+    .get = rte_get,
+    .get_many = rte_get_many,
+    .set = rte_set,
+    .close = rte_close};

@@ -1,6 +1,7 @@
 /*
- * run.c: the loops that are timed. All peers get the same keys and values in the same order, and every value is checked at both ends;
- * after the filling every value is checked whole.
+ * run.c: the loops that are timed. All peers get the same keys and values in
+ * the same order, and every value is checked at both ends; after the filling
+ * every value is checked whole.
  */
 #include <errno.h>
 #include <sched.h>
@@ -33,12 +34,18 @@ bool
 run_offers(const struct peer *p, enum workload w)
 {
 	switch (w) {
-	case MANY: return p->get_many != NULL;
-	case VIEW: return p->view != NULL;
-	case SET: return p->set != NULL;
-	case SET_MANY: return p->set_many != NULL;
-	case READ2: return (p->flags & PEER_SHARED) != 0;
-	default: return true;
+	case MANY:
+		return p->get_many != NULL;
+	case VIEW:
+		return p->view != NULL;
+	case SET:
+		return p->set != NULL;
+	case SET_MANY:
+		return p->set_many != NULL;
+	case READ2:
+		return (p->flags & PEER_SHARED) != 0;
+	default:
+		return true;
 	}
 }
 
@@ -70,7 +77,7 @@ sequences_make(struct sequences *s, uint64_t n_ops, double zipf_alpha)
 	return 0;
 }
 
-/* ---- in the peer's process ------------------------------------------------------------------------------------------- */
+/* ---- in the peer's process ----------------------------------------------- */
 
 /* The last whole word of a value, given its first. */
 static inline bool
@@ -79,7 +86,8 @@ ends_ok(uint64_t first, uint64_t last, uint32_t id)
 	uint64_t tag = payload_tag(id);
 	uint32_t i = peer_conf.value_bytes / 8 - 1;
 
-	return (first ^ tag) <= UINT32_MAX && (i == 0 ? last == first : last == payload_word(tag, (uint32_t)(first ^ tag), i));
+	return (first ^ tag) <= UINT32_MAX &&
+	    (i == 0 ? last == first : last == payload_word(tag, (uint32_t)(first ^ tag), i));
 }
 
 static inline bool
@@ -120,9 +128,11 @@ static void
 loop_many(const struct sequence *q, uint64_t n, struct run_reply *r)
 {
 	for (uint64_t i = 0; i + BATCH <= n; i += BATCH) {
-		r->missed += BATCH - peer->get_many(q->keys + i * peer_conf.key_bytes, BATCH, values);
+		r->missed +=
+		    BATCH - peer->get_many(q->keys + i * peer_conf.key_bytes, BATCH, values);
 		for (unsigned j = 0; j < BATCH; j++)
-			r->wrong += !value_ok(values + (size_t)j * peer_conf.value_bytes, q->ids[i + j]);
+			r->wrong +=
+			    !value_ok(values + (size_t)j * peer_conf.value_bytes, q->ids[i + j]);
 	}
 }
 
@@ -155,12 +165,14 @@ loop_set_many(const struct sequence *q, uint64_t n, struct run_reply *r)
 	version++;
 	for (uint64_t i = 0; i + BATCH <= n; i += BATCH) {
 		for (unsigned j = 0; j < BATCH; j++)
-			payload_value(values + (size_t)j * peer_conf.value_bytes, peer_conf.value_bytes, q->ids[i + j], version);
+			payload_value(values + (size_t)j * peer_conf.value_bytes,
+			    peer_conf.value_bytes, q->ids[i + j], version);
 		r->missed += peer->set_many(q->keys + i * peer_conf.key_bytes, BATCH, values) != 0;
 	}
 }
 
-/* Two children read different stretches at the same time; each warms up its page tables first. */
+/* Two children read different stretches at the same time; each warms up its
+ * page tables first. */
 static double
 two_readers(uint64_t n, struct run_reply *r)
 {
@@ -186,7 +198,8 @@ two_readers(uint64_t n, struct run_reply *r)
 		while (atomic_load(&sh->n_ready) < READERS)
 			sched_yield();
 		uint64_t begin_ns = timer_clock_ns();
-		loop_get(&seqs->uniform, i * (seqs->uniform.n_ops - n) / (READERS - 1), n, &sh->reply[i]);
+		loop_get(&seqs->uniform, i * (seqs->uniform.n_ops - n) / (READERS - 1), n,
+		    &sh->reply[i]);
 		sh->ns[i] = (double)(timer_clock_ns() - begin_ns) / (double)n;
 		_exit(0);
 	}
@@ -212,15 +225,32 @@ run_execute(const struct command *c)
 	uint64_t begin_ns = timer_clock_ns();
 
 	switch (c->what) {
-	case GET: loop_get(&seqs->uniform, 0, c->n_ops, &r); break;
-	case ZIPF: loop_get(&seqs->zipf, 0, c->n_ops, &r); break;
-	case MISS: loop_miss(&seqs->miss, c->n_ops, &r); break;
-	case MANY: loop_many(&seqs->uniform, c->n_ops, &r); break;
-	case VIEW: loop_view(&seqs->uniform, c->n_ops, &r); break;
-	case SET: loop_set(&seqs->uniform, c->n_ops, &r); break;
-	case SET_MANY: loop_set_many(&seqs->uniform, c->n_ops, &r); break;
-	case READ2: r.ns = two_readers(c->n_ops, &r); return r;
-	case N_WORKLOADS: break;
+	case GET:
+		loop_get(&seqs->uniform, 0, c->n_ops, &r);
+		break;
+	case ZIPF:
+		loop_get(&seqs->zipf, 0, c->n_ops, &r);
+		break;
+	case MISS:
+		loop_miss(&seqs->miss, c->n_ops, &r);
+		break;
+	case MANY:
+		loop_many(&seqs->uniform, c->n_ops, &r);
+		break;
+	case VIEW:
+		loop_view(&seqs->uniform, c->n_ops, &r);
+		break;
+	case SET:
+		loop_set(&seqs->uniform, c->n_ops, &r);
+		break;
+	case SET_MANY:
+		loop_set_many(&seqs->uniform, c->n_ops, &r);
+		break;
+	case READ2:
+		r.ns = two_readers(c->n_ops, &r);
+		return r;
+	case N_WORKLOADS:
+		break;
 	}
 	r.ns = (double)(timer_clock_ns() - begin_ns) / (double)c->n_ops;
 	return r;
@@ -236,21 +266,26 @@ run_fill(void)
 	for (uint64_t id = 0; id < peer_conf.n_keys;) {
 		unsigned n = 0;
 		for (; n < BATCH && id < peer_conf.n_keys; n++, id++) {
-			payload_key(keys + (size_t)n * peer_conf.key_bytes, peer_conf.key_bytes, id);
-			payload_value(values + (size_t)n * peer_conf.value_bytes, peer_conf.value_bytes, id, 0);
+			payload_key(
+			    keys + (size_t)n * peer_conf.key_bytes, peer_conf.key_bytes, id);
+			payload_value(values + (size_t)n * peer_conf.value_bytes,
+			    peer_conf.value_bytes, id, 0);
 		}
 		int rc = 0;
 		if (peer->set_many != NULL)
 			rc = peer->set_many(keys, n, values);
 		else
 			for (unsigned i = 0; i < n && rc == 0; i++)
-				rc = peer->set(keys + (size_t)i * peer_conf.key_bytes, values + (size_t)i * peer_conf.value_bytes);
+				rc = peer->set(keys + (size_t)i * peer_conf.key_bytes,
+				    values + (size_t)i * peer_conf.value_bytes);
 		if (rc != 0)
 			return rc;
 	}
-	for (uint64_t id = 0; id < peer_conf.n_keys; id += (peer->flags & PEER_SOCKET) != 0 ? 101 : 1) {
+	for (uint64_t id = 0; id < peer_conf.n_keys;
+	     id += (peer->flags & PEER_SOCKET) != 0 ? 101 : 1) {
 		payload_key(keys, peer_conf.key_bytes, id);
-		if (peer->get(keys, values) != (ssize_t)peer_conf.value_bytes || !payload_ok(values, peer_conf.value_bytes, id))
+		if (peer->get(keys, values) != (ssize_t)peer_conf.value_bytes ||
+		    !payload_ok(values, peer_conf.value_bytes, id))
 			return -EILSEQ;
 	}
 	free(keys);
@@ -275,7 +310,7 @@ run_serve(int from, int to)
 	_exit(0);
 }
 
-/* ---- in the driver's process ------------------------------------------------------------------------------------------ */
+/* ---- in the driver's process --------------------------------------------- */
 
 int
 run_start(struct worker *w, struct peer *p, const struct sequences *s)
@@ -292,7 +327,9 @@ run_start(struct worker *w, struct peer *p, const struct sequences *s)
 	*w = (struct worker){.peer = p, .to = down[1], .from = up[0]};
 	w->pid = fork();
 	if (w->pid == 0) {
-		signal(SIGINT, SIG_IGN); /* the driver's end is ours: we read the end of the pipe, and close the peer */
+		/* the driver's end is ours: we read the end of the pipe, and
+		 * close the peer */
+		signal(SIGINT, SIG_IGN);
 		close(down[1]);
 		close(up[0]);
 		for (int fd = 3; fd < 256; fd++)

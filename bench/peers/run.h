@@ -10,7 +10,8 @@ enum workload { GET, ZIPF, MISS, MANY, VIEW, SET, SET_MANY, READ2, N_WORKLOADS }
 
 #define BATCH 64
 
-/* The keys of one workload in the order in which they are asked for; made before the peers' processes, and read as a stream. */
+/* The keys of one workload in the order in which they are asked for; made
+ * before the peers' processes, and read as a stream. */
 struct sequence {
 	unsigned char *keys; /* n_ops * key_bytes */
 	uint32_t *ids;       /* [n_ops] */
@@ -38,7 +39,8 @@ struct sequences {
 };
 int sequences_make(struct sequences *s, uint64_t n_ops, double zipf_alpha);
 
-/* Starts a process that opens and fills the peer; -errno. run_ready waits for the outcome. */
+/* Starts a process that opens and fills the peer; -errno. run_ready waits for
+ * the outcome. */
 int run_start(struct worker *w, struct peer *p, const struct sequences *s);
 struct run_reply run_ready(struct worker *w);
 struct run_reply run_once(struct worker *w, enum workload what, uint64_t n_ops);

@@ -1,5 +1,6 @@
 /*
- * support.c: what several adapters need: records, a server process, buffered input.
+ * support.c: what several adapters need: records, a server process, buffered
+ * input.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,7 +38,8 @@ pool_open(uint64_t n_records, size_t record_bytes)
 		abort();
 }
 
-/* Records that were never used first, so that one that was replaced stays whole for a while. */
+/* Records that were never used first, so that one that was replaced stays whole
+ * for a while. */
 void *
 pool_take(void)
 {

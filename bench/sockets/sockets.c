@@ -1,6 +1,7 @@
 /*
- * sockets.c: the control socket beside memcached's: the same client, bytes and order to both, on Unix sockets, memcached with one worker
- * thread. Rounds are interleaved; the table has medians, and the median of the rounds' ratios.
+ * sockets.c: the control socket beside memcached's: the same client, bytes and
+ * order to both, on Unix sockets, memcached with one worker thread. Rounds are
+ * interleaved; the table has medians, and the median of the rounds' ratios.
  *
  * usage: peekbench-sockets PEEKD [ROUNDS [OPS]]
  */
@@ -33,11 +34,11 @@ struct load {
 };
 
 static const struct load loads[] = {
-	{"get, one at a time", 1, LOAD_GET},
-	{"set, one at a time", 1, LOAD_SET},
-	{"get, 64 pipelined", PIPELINE, LOAD_GET},
-	{"set, 64 pipelined", PIPELINE, LOAD_SET},
-	{"get of 64 keys", PIPELINE, LOAD_MULTIGET},
+    {"get, one at a time", 1, LOAD_GET},
+    {"set, one at a time", 1, LOAD_SET},
+    {"get, 64 pipelined", PIPELINE, LOAD_GET},
+    {"set, 64 pipelined", PIPELINE, LOAD_SET},
+    {"get of 64 keys", PIPELINE, LOAD_MULTIGET},
 };
 #define N_LOADS (sizeof(loads) / sizeof(loads[0]))
 
@@ -127,7 +128,8 @@ sockets_fill(struct stream *s)
 		char *p = mempcpy(out, "set ", 4);
 		p = put_key(p, id);
 		p += sprintf(p, " 0 0 %d\r\n%0*d\r\n", VALUE, VALUE, 7);
-		if (server_send(s->fd, out, (size_t)(p - out)) != 0 || stream_line(s, &len) == NULL || len != 6)
+		if (server_send(s->fd, out, (size_t)(p - out)) != 0 ||
+		    stream_line(s, &len) == NULL || len != 6)
 			sockets_die("a server takes no keys");
 	}
 }
@@ -165,26 +167,36 @@ main(int argc, char **argv)
 	for (unsigned s = 0; s < N_SERVERS; s++)
 		snprintf(path[s], sizeof(path[s]), "%s/%u.sock", dir, s);
 	snprintf(name, sizeof(name), "bench-sockets-%d", (int)getpid());
-	const char *peekd[] = {argv[1], "-n", name, "-s", path[SERVER_PEEKD], "-m", "64", "--unlink", "--log-level", "error", NULL};
-	const char *memcached[] = {"memcached", "-s", path[SERVER_MEMCACHED], "-m", "64", "-t", "1", geteuid() == 0 ? "-u" : NULL, "root", NULL};
+	const char *peekd[] = {argv[1], "-n", name, "-s", path[SERVER_PEEKD], "-m", "64",
+	    "--unlink", "--log-level", "error", NULL};
+	const char *memcached[] = {"memcached", "-s", path[SERVER_MEMCACHED], "-m", "64", "-t", "1",
+	    geteuid() == 0 ? "-u" : NULL, "root", NULL};
 	pid[SERVER_PEEKD] = server_start(peekd, path[SERVER_PEEKD], &in[SERVER_PEEKD].fd);
-	pid[SERVER_MEMCACHED] = server_start(memcached, path[SERVER_MEMCACHED], &in[SERVER_MEMCACHED].fd);
+	pid[SERVER_MEMCACHED] =
+	    server_start(memcached, path[SERVER_MEMCACHED], &in[SERVER_MEMCACHED].fd);
 	for (unsigned s = 0; s < N_SERVERS; s++) {
 		if (pid[s] < 0)
-			sockets_die(s == SERVER_PEEKD ? "peekd doesn't start" : "memcached doesn't start (Debian: memcached)");
+			sockets_die(s == SERVER_PEEKD
+				? "peekd doesn't start"
+				: "memcached doesn't start (Debian: memcached)");
 		sockets_fill(&in[s]);
 	}
 	for (unsigned r = 0; r < n_rounds; r++)
 		for (unsigned l = 0; l < N_LOADS; l++)
 			for (unsigned s = 0; s < N_SERVERS; s++) /* who begins takes turns */
-				sockets_run(&in[(s + r) % N_SERVERS], &loads[l], n_ops, &ns[l][(s + r) % N_SERVERS][r]);
-	printf("| ns an operation, median of %u rounds | %s | %s | times as fast |\n|---|---|---|---|\n", n_rounds, names[0], names[1]);
+				sockets_run(&in[(s + r) % N_SERVERS], &loads[l], n_ops,
+				    &ns[l][(s + r) % N_SERVERS][r]);
+	printf("| ns an operation, median of %u rounds | %s | %s | times as fast "
+	       "|\n|---|---|---|---|\n",
+	    n_rounds, names[0], names[1]);
 	for (unsigned l = 0; l < N_LOADS; l++) {
 		double ratio[ROUNDS_MAX];
 		for (unsigned r = 0; r < n_rounds; r++)
 			ratio[r] = ns[l][SERVER_MEMCACHED][r] / ns[l][SERVER_PEEKD][r];
-		printf("| %s | %.0f | %.0f | %.2f |\n", loads[l].name, sockets_median(ns[l][SERVER_PEEKD], n_rounds),
-		    sockets_median(ns[l][SERVER_MEMCACHED], n_rounds), sockets_median(ratio, n_rounds));
+		printf("| %s | %.0f | %.0f | %.2f |\n", loads[l].name,
+		    sockets_median(ns[l][SERVER_PEEKD], n_rounds),
+		    sockets_median(ns[l][SERVER_MEMCACHED], n_rounds),
+		    sockets_median(ratio, n_rounds));
 	}
 	for (unsigned s = 0; s < N_SERVERS; s++) {
 		server_end(pid[s]);

@@ -1,5 +1,6 @@
 /*
- * descriptor.h: descriptors 0, 1 and 2 belong to the standard streams, also where they are closed.
+ * descriptor.h: descriptors 0, 1 and 2 belong to the standard streams, also
+ * where they are closed.
  *
  * The kernel gives the lowest free number to whatever is opened next. In a
  * process that was started with one of the three closed, a segment or a

@@ -1,13 +1,17 @@
 /*
- * number.h: decimal numbers out of text, by the rules of strtoull as memcached applies them. Words of requests, values
- * that incr and decr count on, and peek_get_u64 are all read here, so that a value is a number to all of them or to none.
+ * number.h: decimal numbers out of text, by the rules of strtoull as memcached
+ * applies them. Words of requests, values that incr and decr count on, and
+ * peek_get_u64 are all read here, so that a value is a number to all of them or
+ * to none.
  *
  *   blanks      space, \t, \n, \v, \f, \r; any number of them, leading
  *   sign        + or -, at most one
  *   digits      one or more; leading zeros at will
- *   the end     of the text, or a blank or a NUL: what stands behind that is not looked at
+ *   the end     of the text, or a blank or a NUL: what stands behind that is
+ *               not looked at
  *
- * A value may be longer than a caller's buffer: it is read in pieces. Nothing is cut to a width.
+ * A value may be longer than a caller's buffer: it is read in pieces. Nothing
+ * is cut to a width.
  */
 #ifndef PEEK_BASE_NUMBER_H
 #define PEEK_BASE_NUMBER_H
@@ -61,7 +65,8 @@ number_whole(const struct number *n)
 	return n->at == NUMBER_DIGITS || n->at == NUMBER_DONE;
 }
 
-/* The number as an unsigned one. A minus sign wraps, as strtoull has it, and is refused where the top bit shows it. */
+/* The number as an unsigned one. A minus sign wraps, as strtoull has it, and is
+ * refused where the top bit shows it. */
 static inline bool
 number_unsigned(const struct number *n, uint64_t *ret)
 {

@@ -28,19 +28,23 @@ ctl_unhoped(const struct wire_reply *re, const struct wire_str *key)
 		return ctl_refused(NULL, "%s%sno such key", of, colon);
 	case WIRE_RE_NS:
 	case WIRE_RE_NOT_STORED:
-		return ctl_refused(NULL, "%s%snot stored, since the condition of the mode doesn't hold", of, colon);
+		return ctl_refused(NULL,
+		    "%s%snot stored, since the condition of the mode doesn't hold", of, colon);
 	case WIRE_RE_EX:
 	case WIRE_RE_EXISTS:
 		return ctl_refused("get --json shows the present one.",
 		    "%s%snot stored, since the item has another CAS id", of, colon);
 	case WIRE_RE_CLIENT_ERROR:
 	case WIRE_RE_SERVER_ERROR:
-		return ctl_refused(NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
+		return ctl_refused(
+		    NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
 	case WIRE_RE_ERROR:
 		if (ctl_is_full(re))
-			return ctl_error(FULL_ADVICE, "the daemon has as many connections as its conn_limit admits");
+			return ctl_error(FULL_ADVICE,
+			    "the daemon has as many connections as its conn_limit admits");
 		if (re->rest.len > 0)
-			return ctl_error(NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
+			return ctl_error(NULL, "%s%sthe daemon says: %.*s", of, colon,
+			    (int)re->rest.len, re->rest.p);
 		/* fall through */
 	default:
 		return ctl_error("peekctl version shows both versions.",
@@ -53,7 +57,8 @@ ctl_broken(int error)
 {
 	switch (error) {
 	case -ETIMEDOUT:
-		return ctl_error("peekctl status shows since when it is silent; -t waits longer.", "the daemon doesn't answer");
+		return ctl_error("peekctl status shows since when it is silent; -t waits longer.",
+		    "the daemon doesn't answer");
 	case -ECONNRESET:
 	case -EPIPE:
 		return ctl_error(NULL, "the daemon hung up; whether it did as asked is unknown");

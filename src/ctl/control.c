@@ -40,7 +40,8 @@ control_open(const char *path, unsigned timeout_ms, struct control **ret)
 	if (c == NULL)
 		return -ENOMEM;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* Of a daemon that hangs the queue may be full: connect waits for so long. */
+	/* Of a daemon that hangs the queue may be full: connect waits for so
+	 * long. */
 	const struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	if (c->fd >= 0)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
@@ -116,7 +117,9 @@ control_reply(struct control *c, struct wire_reply *ret)
 {
 	for (;;) {
 		uint64_t need = 0;
-		int got = c->in_len > c->in_at ? wire_parse_reply(c->in + c->in_at, c->in_len - c->in_at, ret, &need) : 0;
+		int got = c->in_len > c->in_at
+		    ? wire_parse_reply(c->in + c->in_at, c->in_len - c->in_at, ret, &need)
+		    : 0;
 		if (got < 0)
 			return got;
 		if (got > 0) {

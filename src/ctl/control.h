@@ -1,5 +1,6 @@
 /*
- * control.h: a blocking connection to the control socket: requests out, replies in, nothing longer than the timeout.
+ * control.h: a blocking connection to the control socket: requests out, replies
+ * in, nothing longer than the timeout.
  */
 #ifndef PEEKCTL_CONTROL_H
 #define PEEKCTL_CONTROL_H
@@ -17,7 +18,8 @@ struct control {
 	size_t in_at, in_len, in_cap;
 };
 
-/* -EINVAL: the path is too long. -ETIMEDOUT: nobody accepts. -ENOENT, -ECONNREFUSED, -EACCES ... as connect has them. */
+/* -EINVAL: the path is too long. -ETIMEDOUT: nobody accepts. -ENOENT,
+ * -ECONNREFUSED, -EACCES ... as connect has them. */
 int control_open(const char *path, unsigned timeout_ms, struct control **ret);
 void control_close(struct control *c);
 
@@ -25,12 +27,13 @@ void control_close(struct control *c);
 int control_send(struct control *c, const void *more, size_t n);
 
 /*
- * The next reply. What it points to is valid until the next call. -ETIMEDOUT; -ECONNRESET: the daemon hung up; -EBADMSG: not in the
- * protocol; -ENOMEM.
+ * The next reply. What it points to is valid until the next call. -ETIMEDOUT;
+ * -ECONNRESET: the daemon hung up; -EBADMSG: not in the protocol; -ENOMEM.
  */
 int control_reply(struct control *c, struct wire_reply *ret);
 
 /* A line (CR LF is added) and its first reply. */
-int control_ask(struct control *c, struct wire_reply *ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int control_ask(struct control *c, struct wire_reply *ret, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

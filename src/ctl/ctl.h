@@ -1,7 +1,8 @@
 /*
  * ctl.h: what peekctl's commands share.
  *
- * A command gets a struct ctl and returns peekctl's exit status. Whoever finds an error says it, once, with what to do about it.
+ * A command gets a struct ctl and returns peekctl's exit status. Whoever finds
+ * an error says it, once, with what to do about it.
  */
 #ifndef PEEKCTL_CTL_H
 #define PEEKCTL_CTL_H
@@ -44,7 +45,7 @@ struct ctl {
 /* Prints the commands, or the one that is named. */
 int ctl_help(const char *command, bool json);
 
-/* ---- say.c, number.c ---------------------------------------------------------------------------------------------- */
+/* ---- say.c, number.c ----------------------------------------------------- */
 
 /*
  * "peekctl: what" on standard error, and in a line of its own what to do;
@@ -55,15 +56,17 @@ int ctl_error(const char *advice, const char *fmt, ...) __attribute__((format(pr
 /* The same, and returns CTL_REFUSED. */
 int ctl_refused(const char *advice, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Flushes standard output: a full disk is an error. Returns status, or CTL_ERROR. */
+/* Flushes standard output: a full disk is an error. Returns status, or
+ * CTL_ERROR. */
 int ctl_flushed(int status);
 
-/* A time in seconds: 90, 90s, 15m, 12h, 30d; at most 2^32 - 1. False: it is none. */
+/* A time in seconds: 90, 90s, 15m, 12h, 30d; at most 2^32 - 1. False: it is
+ * none. */
 bool ctl_duration(const char *text, uint64_t *ret_s);
 /* Decimal digits only, at most max. */
 bool ctl_number(const char *text, uint64_t max, uint64_t *ret);
 
-/* ---- key.c ------------------------------------------------------------------------------------------------------------ */
+/* ---- key.c --------------------------------------------------------------- */
 
 /*
  * A word that is a key, or the beginning of one; under -x its \xHH are decoded,
@@ -72,14 +75,15 @@ bool ctl_number(const char *text, uint64_t max, uint64_t *ret);
 int ctl_word(const struct ctl *c, char *word, struct wire_str *ret);
 int ctl_key(const struct ctl *c, char *word, struct wire_str *ret);
 
-/* ---- instance.c: which instance, and is it there? ------------------------------------------------------------------ */
+/* ---- instance.c: which instance, and is it there? ------------------------ */
 
-/* Opens the segment for reading. 0, or a negative errno that has been explained. */
+/* Opens the segment for reading. 0, or a negative errno that has been
+ * explained. */
 int ctl_open_segment(struct ctl *c);
 /* Connects. 0, or a negative errno that has been explained. */
 int ctl_connect(struct ctl *c);
 
-/* ---- start.c ------------------------------------------------------------------------------------------------------- */
+/* ---- start.c ------------------------------------------------------------- */
 
 struct start_advice {
 	char text[160];
@@ -91,17 +95,18 @@ struct start_advice {
  */
 const char *ctl_how_to_start(const char *name, struct start_advice *ret);
 
-/* ---- answer.c: explained; returns the exit status ----------------------------------------------------------------- */
+/* ---- answer.c: explained; returns the exit status ------------------------ */
 
 /* A reply other than the one hoped for. key may be NULL. */
 int ctl_unhoped(const struct wire_reply *re, const struct wire_str *key);
 /* The daemon has as many connections as it takes. */
 bool ctl_is_full(const struct wire_reply *re);
-#define FULL_ADVICE "Try again, see who leaves connections open (peekctl stats conns), or raise conn_limit."
+#define FULL_ADVICE \
+	"Try again, see who leaves connections open (peekctl stats conns), or raise conn_limit."
 /* No reply: an error of conn.h. */
 int ctl_broken(int error);
 
-/* ---- output.c ------------------------------------------------------------------------------------------------------ */
+/* ---- output.c ------------------------------------------------------------ */
 
 /* Fields of one record: a line each, or a JSON object. */
 struct output {
@@ -123,9 +128,10 @@ void output_key(struct output *r, const struct ctl *c, struct wire_str key);
 void output_guess(struct output *r, const char *field, const char *value, size_t value_len);
 void output_end(struct output *r);
 
-/* ---- escape.c ------------------------------------------------------------------------------------------------------ */
+/* ---- escape.c ------------------------------------------------------------ */
 
-/* Bytes of the UTF-8 character at p. 0: it is none, or a surrogate, overlong or above U+10FFFF. */
+/* Bytes of the UTF-8 character at p. 0: it is none, or a surrogate, overlong or
+ * above U+10FFFF. */
 size_t utf8_bytes(const unsigned char *p, size_t n);
 /* U+0080 to U+009F: terminals obey them as they do ESC. */
 bool utf8_is_control(const unsigned char *p, size_t n);
@@ -149,7 +155,8 @@ size_t escape_byte(char *to, unsigned char byte);
  */
 void print_value(const void *bytes, size_t n);
 
-/* Text for a terminal: as \xHH what is no printable ASCII. The backslash stays. */
+/* Text for a terminal: as \xHH what is no printable ASCII. The backslash
+ * stays. */
 void print_text(FILE *to, const char *text, size_t n);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * doctor.c: peekctl doctor: looks at everything that may be wrong with an instance, says what it found, and what to do.
+ * doctor.c: peekctl doctor: looks at everything that may be wrong with an
+ * instance, says what it found, and what to do.
  *
- * From what must be right first to what only costs speed. A check that nothing more can be said without ends it.
+ * From what must be right first to what only costs speed. A check that nothing
+ * more can be said without ends it.
  */
 #include <errno.h>
 #include <grp.h>
@@ -17,13 +19,14 @@
 
 #define REFUSALS_MANY 10 /* fewer are no warning, whatever their share */
 
-/* ---- may it be opened, and believed? ---------------------------------------------------------------------------------------- */
+/* ---- may it be opened, and believed? ------------------------------------- */
 
 static void
 names_of(const struct stat *st, char *buf, size_t cap)
 {
 	const struct passwd *user = getpwuid(st->st_uid);
-	int n = user != NULL ? snprintf(buf, cap, "owner %s", user->pw_name) : snprintf(buf, cap, "owner %u", (unsigned)st->st_uid);
+	int n = user != NULL ? snprintf(buf, cap, "owner %s", user->pw_name)
+			     : snprintf(buf, cap, "owner %u", (unsigned)st->st_uid);
 	const struct group *group = getgrgid(st->st_gid);
 
 	if (group != NULL)
@@ -39,10 +42,12 @@ say_absent(struct findings *f, struct ctl *c, const char *path, int error)
 	char how[320], advice[256];
 
 	if (error == ENOENT && orphan_find(c, how, sizeof(how))) {
-		finding_print(f, FINDING_BAD, "segment", ORPHAN_ADVICE, "%s: the name was removed, and %s", path, how);
+		finding_print(f, FINDING_BAD, "segment", ORPHAN_ADVICE,
+		    "%s: the name was removed, and %s", path, how);
 		return;
 	}
-	snprintf(advice, sizeof(advice), "peekctl list shows those that there are; to start this one: %s",
+	snprintf(advice, sizeof(advice),
+	    "peekctl list shows those that there are; to start this one: %s",
 	    ctl_how_to_start(c->name, &start));
 	finding_print(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
 }
@@ -55,7 +60,9 @@ check_segment(struct findings *f, struct ctl *c)
 	char path[128], names[128], advice[256];
 
 	if (!map_name_ok(c->name)) {
-		finding_print(f, FINDING_BAD, "segment", "A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
+		finding_print(f, FINDING_BAD, "segment",
+		    "A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't "
+		    "begin with a dot.",
 		    "\"%s\" can't name an instance", c->name);
 		return false;
 	}
@@ -75,29 +82,41 @@ check_segment(struct findings *f, struct ctl *c)
 		break;
 	case -EACCES:
 		what = "doesn't admit you";
-		snprintf(advice, sizeof(advice), "Be of its group, or change the daemon's settings group, unix_mask and shm_mask.");
+		snprintf(advice, sizeof(advice),
+		    "Be of its group, or change the daemon's settings group, unix_mask and "
+		    "shm_mask.");
 		break;
 	case -EPERM:
-		what = !S_ISREG(st.st_mode) ? "is no plain file" : st.st_nlink > 1 ? "has another name too" :
-		    (st.st_mode & 022) != 0 ? "may be written by others" : "belongs to neither root, nor you, nor whom you were told";
+		what = !S_ISREG(st.st_mode) ? "is no plain file"
+		    : st.st_nlink > 1       ? "has another name too"
+		    : (st.st_mode & 022) != 0
+		    ? "may be written by others"
+		    : "belongs to neither root, nor you, nor whom you were told";
 		snprintf(advice, sizeof(advice),
-		    "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid in /etc/peekd/owner. If "
-		    "not: remove it and start the daemon again.", (unsigned)st.st_uid);
+		    "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid "
+		    "in /etc/peekd/owner. If "
+		    "not: remove it and start the daemon again.",
+		    (unsigned)st.st_uid);
 		break;
 	default:
 		what = peek_strerror(error);
 	}
 	bool ok = error == 0 || error == -EPROTO || error == -EBADMSG;
-	finding_print(f, ok ? FINDING_OK : FINDING_BAD, "permissions", advice[0] != '\0' ? advice : NULL, "%s: %s, mode %04o; it %s", path, names,
+	finding_print(f, ok ? FINDING_OK : FINDING_BAD, "permissions",
+	    advice[0] != '\0' ? advice : NULL, "%s: %s, mode %04o; it %s", path, names,
 	    (unsigned)st.st_mode & 07777, what);
 	if (!ok)
 		return false;
 	if (error == -EPROTO)
 		finding_print(f, FINDING_BAD, "layout",
-		    "Install the same version of peekd, peekctl and libpeek, and start the daemon again: readers follow.",
-		    "the daemon that wrote the segment is of another build than peekctl %s", peek_version());
+		    "Install the same version of peekd, peekctl and libpeek, and start the daemon "
+		    "again: readers follow.",
+		    "the daemon that wrote the segment is of another build than peekctl %s",
+		    peek_version());
 	else if (error == -EBADMSG)
-		finding_print(f, FINDING_BAD, "layout", "A daemon that starts sets it aside and makes a new one.", "the segment is damaged");
+		finding_print(f, FINDING_BAD, "layout",
+		    "A daemon that starts sets it aside and makes a new one.",
+		    "the segment is damaged");
 	return error == 0;
 }
 
@@ -107,12 +126,14 @@ check_layout(struct findings *f, const struct look *l)
 	const struct header *h = l->map.header;
 	bool retired = look_retired(l);
 
-	finding_print(f, retired ? FINDING_WARN : FINDING_OK, "layout", "It has no successor, and its keys are gone: start the daemon.",
-	    "version %" PRIu64 ", generation %" PRIu64 "%s; %" PRIu64 " MiB for items", word_load_rlx(&h->version), l->map.generation,
-	    retired ? ", retired" : "", l->map.arena_bytes >> 20);
+	finding_print(f, retired ? FINDING_WARN : FINDING_OK, "layout",
+	    "It has no successor, and its keys are gone: start the daemon.",
+	    "version %" PRIu64 ", generation %" PRIu64 "%s; %" PRIu64 " MiB for items",
+	    word_load_rlx(&h->version), l->map.generation, retired ? ", retired" : "",
+	    l->map.arena_bytes >> 20);
 }
 
-/* ---- the daemon ------------------------------------------------------------------------------------------------------------- */
+/* ---- the daemon ---------------------------------------------------------- */
 
 /* The letter that ps shows; '?': there is no such process here. */
 static char
@@ -140,41 +161,55 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 	char advice[256];
 
 	if (pid == 0) {
-		snprintf(advice, sizeof(advice), "Reads go on. To start it: %s", ctl_how_to_start(c->name, &start));
-		finding_print(f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
+		snprintf(advice, sizeof(advice), "Reads go on. To start it: %s",
+		    ctl_how_to_start(c->name, &start));
+		finding_print(
+		    f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
 		return false;
 	}
 	if (silent <= CLOCK_SILENT_MS) {
-		finding_print(f, FINDING_OK, "heartbeat", NULL, "%" PRIu64 " ms ago, process %" PRIu64, silent, pid);
+		finding_print(f, FINDING_OK, "heartbeat", NULL,
+		    "%" PRIu64 " ms ago, process %" PRIu64, silent, pid);
 		return true;
 	}
 	char state = process_state(pid);
 	if (state == 'T' || state == 't')
-		snprintf(advice, sizeof(advice), "Reads go on. Process %" PRIu64 " is stopped: kill -CONT %" PRIu64, pid, pid);
+		snprintf(advice, sizeof(advice),
+		    "Reads go on. Process %" PRIu64 " is stopped: kill -CONT %" PRIu64, pid, pid);
 	else if (state == '?')
-		snprintf(advice, sizeof(advice), "Reads go on. No process %" PRIu64 " is to be seen from here: start the daemon again.", pid);
+		snprintf(advice, sizeof(advice),
+		    "Reads go on. No process %" PRIu64
+		    " is to be seen from here: start the daemon again.",
+		    pid);
 	else
 		snprintf(advice, sizeof(advice),
-		    "Reads go on. Process %" PRIu64 " is there and hangs (state %c): see its log, then end and start it.",
+		    "Reads go on. Process %" PRIu64
+		    " is there and hangs (state %c): see its log, then end and start it.",
 		    pid, state);
-	finding_print(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s", silent / 1000, silent % 1000 / 100);
+	finding_print(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s",
+	    silent / 1000, silent % 1000 / 100);
 	return false;
 }
 
 static void
 check_clock(struct findings *f, const struct look *l)
 {
-	int64_t theirs = clock_word_s(word_load_rlx(&l->map.header->clock)), ours = clock_word_s(clock_word_now(&l->shift));
+	int64_t theirs = clock_word_s(word_load_rlx(&l->map.header->clock)),
+		ours = clock_word_s(clock_word_now(&l->shift));
 	int64_t apart = ours > theirs ? ours - theirs : theirs - ours, now = (int64_t)time(NULL);
 
 	if (apart > 2) {
-		finding_print(f, FINDING_BAD, "clock", "Items expire at the wrong time in one of them. Are they on one host, and is /proc mounted here?",
+		finding_print(f, FINDING_BAD, "clock",
+		    "Items expire at the wrong time in one of them. Are they on one host, and is "
+		    "/proc mounted here?",
 		    "the daemon's clock and this process's are %" PRId64 " s apart", apart);
 		return;
 	}
 	int64_t started = (int64_t)word_load_rlx(&l->map.header->writer_started_unix_s);
-	finding_print(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock", "Times to live given as dates count by it: look at the host's NTP client.",
-	    started > now + 2 ? "the wall clock was set back behind the daemon's start" : "the daemon's clock and this process's agree");
+	finding_print(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock",
+	    "Times to live given as dates count by it: look at the host's NTP client.",
+	    started > now + 2 ? "the wall clock was set back behind the daemon's start"
+			      : "the daemon's clock and this process's agree");
 }
 
 /* Asks for the daemon's huge_pages on the way. */
@@ -190,13 +225,17 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 		path = status.socket_path;
 	int error = control_open(path != NULL ? path : "", c->timeout_ms, &c->conn);
 	if (error != 0) {
-		snprintf(advice, sizeof(advice), "%s", error == -EACCES ? "Its mode and group decide who may: settings unix_mask and group."
-		    : "Writes need it, reads don't. Is it removed, or in another mount namespace? Starting the daemon again makes it anew.");
+		snprintf(advice, sizeof(advice), "%s",
+		    error == -EACCES
+			? "Its mode and group decide who may: settings unix_mask and group."
+			: "Writes need it, reads don't. Is it removed, or in another mount "
+			  "namespace? Starting the daemon again makes it anew.");
 		finding_print(f, FINDING_BAD, "socket", advice, "%s: %s", path, strerror(-error));
 		return;
 	}
 	error = control_ask(c->conn, &re, "version");
-	if (error == 0 && (re.code == WIRE_RE_ERROR || re.code == WIRE_RE_SERVER_ERROR) && re.rest.len > 0) {
+	if (error == 0 && (re.code == WIRE_RE_ERROR || re.code == WIRE_RE_SERVER_ERROR) &&
+	    re.rest.len > 0) {
 		bool full = ctl_is_full(&re);
 		finding_print(f, full ? FINDING_WARN : FINDING_BAD, "socket",
 		    full ? FULL_ADVICE : "The daemon's settings access_* say who may what.",
@@ -204,13 +243,16 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 		return;
 	}
 	if (error != 0 || re.code != WIRE_RE_VERSION) {
-		finding_print(f, FINDING_BAD, "socket", "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
+		finding_print(f, FINDING_BAD, "socket",
+		    "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
 		    error != 0 ? strerror(-error) : "another answer than a version");
 		return;
 	}
 	finding_print(f, FINDING_OK, "socket", NULL, "%s answers", path);
-	bool same = re.rest.len == strlen(peek_version()) && memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
-	finding_print(f, same ? FINDING_OK : FINDING_WARN, "versions", "They understand each other; start the daemon again to have the newer one.",
+	bool same = re.rest.len == strlen(peek_version()) &&
+	    memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
+	finding_print(f, same ? FINDING_OK : FINDING_WARN, "versions",
+	    "They understand each other; start the daemon again to have the newer one.",
 	    "daemon %.*s, peekctl and its libpeek %s", (int)re.rest.len, re.rest.p, peek_version());
 	doctor_settings(f, c, c->socket == NULL ? path : NULL, ret_huge_pages_off);
 }
@@ -226,27 +268,31 @@ check_snapshot(struct findings *f, struct ctl *c)
 	if (c->conn == NULL)
 		return;
 	int error = control_ask(c->conn, &re, "stats snapshot");
-	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = control_reply(c->conn, &re)) {
+	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2;
+	     error = control_reply(c->conn, &re)) {
 		const struct wire_str *name = &re.arg[0], *value = &re.arg[1];
 		if (name->len == 5 && memcmp(name->p, "state", 5) == 0)
 			failed = value->len == 6 && memcmp(value->p, "failed", 6) == 0;
 		else if (name->len == 5 && memcmp(name->p, "words", 5) == 0)
-			snprintf(words, sizeof(words), "%.*s", (int)(re.rest.p + re.rest.len - value->p), value->p);
+			snprintf(words, sizeof(words), "%.*s",
+			    (int)(re.rest.p + re.rest.len - value->p), value->p);
 	}
 	if (failed)
-		finding_print(f, FINDING_WARN, "snapshot", "The daemon's log says more. Mend it, and peekctl save FILE once.",
+		finding_print(f, FINDING_WARN, "snapshot",
+		    "The daemon's log says more. Mend it, and peekctl save FILE once.",
 		    "the last one failed: %s", words);
 }
 
-/* ---- what it had to refuse -------------------------------------------------------------------------------------------------- */
+/* ---- what it had to refuse ----------------------------------------------- */
 
 /* Requests over the socket, as far as they are counted by their kinds. */
 static uint64_t
 doctor_requests(const struct look *l)
 {
-	static const enum shm_stat kinds[] = {SHM_STAT_CMD_GET, SHM_STAT_CMD_SET, SHM_STAT_CMD_TOUCH,
-	    SHM_STAT_DELETE_HITS, SHM_STAT_DELETE_MISSES, SHM_STAT_INCR_HITS, SHM_STAT_INCR_MISSES,
-	    SHM_STAT_DECR_HITS, SHM_STAT_DECR_MISSES, SHM_STAT_DENIED, SHM_STAT_BAD_REQUESTS};
+	static const enum shm_stat kinds[] = {SHM_STAT_CMD_GET, SHM_STAT_CMD_SET,
+	    SHM_STAT_CMD_TOUCH, SHM_STAT_DELETE_HITS, SHM_STAT_DELETE_MISSES, SHM_STAT_INCR_HITS,
+	    SHM_STAT_INCR_MISSES, SHM_STAT_DECR_HITS, SHM_STAT_DECR_MISSES, SHM_STAT_DENIED,
+	    SHM_STAT_BAD_REQUESTS};
 	uint64_t sum = 0, shm_gets = look_stat(l, SHM_STAT_SHM_GETS);
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
@@ -264,7 +310,8 @@ doctor_stores(const struct look *l)
 static uint64_t
 doctor_connections(const struct look *l)
 {
-	return look_stat(l, SHM_STAT_TOTAL_CONNECTIONS) + look_stat(l, SHM_STAT_REJECTED_CONNECTIONS);
+	return look_stat(l, SHM_STAT_TOTAL_CONNECTIONS) +
+	    look_stat(l, SHM_STAT_REJECTED_CONNECTIONS);
 }
 
 /*
@@ -276,26 +323,30 @@ static const struct refusal {
 	uint64_t (*all)(const struct look *l); /* NULL: a note, however many */
 	const char *what, *of, *advice;
 } refusal_rows[] = {
-	{SHM_STAT_STORE_NO_MEMORY, doctor_stores, "values refused for lack of room", "stores",
-	    "Raise memory_limit, or let it evict (disable_evictions)."},
-	{SHM_STAT_STORE_TOO_LARGE, doctor_stores, "values refused for their size", "stores", "Raise max_item_size."},
-	{SHM_STAT_REJECTED_CONNECTIONS, doctor_connections, "connections refused", "connections",
-	    "The daemon's log names users that may not connect. Else raise conn_limit, or see who leaves "
-	    "connections open (peekctl stats conns)."},
-	{SHM_STAT_DENIED, doctor_requests, "requests denied for the peer's level", "requests",
-	    "Settings access_read, access_write and access_admin say who may what."},
-	{SHM_STAT_BAD_REQUESTS, doctor_requests, "malformed requests", "requests",
-	    "A client speaks another protocol than memcached's text, or has a key or value that it can't send."},
-	{SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
-	    "idle_timeout is shorter than their pauses; they connect anew."},
-	{SHM_STAT_CONN_MEMORY_CLOSED, doctor_connections, "clients hung up on for what was kept for them", "connections",
-	    "They ask and don't read what they are answered; or raise conn_memory."},
-	{SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
-	    "The daemon's log says why; peekctl stats snapshot how the last one ended."},
-	{SHM_STAT_CHAIN_EVICTIONS, doctor_stores, "items evicted since their bucket's chain was full", "stores",
-	    "Somebody may choose keys that collide."},
-	{SHM_STAT_TABLE_REFUSED, doctor_stores, "values refused since their bucket's chain was full", "stores",
-	    "Somebody may choose keys that collide, or /dev/shm has no room for the table."},
+    {SHM_STAT_STORE_NO_MEMORY, doctor_stores, "values refused for lack of room", "stores",
+	"Raise memory_limit, or let it evict (disable_evictions)."},
+    {SHM_STAT_STORE_TOO_LARGE, doctor_stores, "values refused for their size", "stores",
+	"Raise max_item_size."},
+    {SHM_STAT_REJECTED_CONNECTIONS, doctor_connections, "connections refused", "connections",
+	"The daemon's log names users that may not connect. Else raise conn_limit, or see who "
+	"leaves "
+	"connections open (peekctl stats conns)."},
+    {SHM_STAT_DENIED, doctor_requests, "requests denied for the peer's level", "requests",
+	"Settings access_read, access_write and access_admin say who may what."},
+    {SHM_STAT_BAD_REQUESTS, doctor_requests, "malformed requests", "requests",
+	"A client speaks another protocol than memcached's text, or has a key or value that it "
+	"can't send."},
+    {SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
+	"idle_timeout is shorter than their pauses; they connect anew."},
+    {SHM_STAT_CONN_MEMORY_CLOSED, doctor_connections,
+	"clients hung up on for what was kept for them", "connections",
+	"They ask and don't read what they are answered; or raise conn_memory."},
+    {SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
+	"The daemon's log says why; peekctl stats snapshot how the last one ended."},
+    {SHM_STAT_CHAIN_EVICTIONS, doctor_stores, "items evicted since their bucket's chain was full",
+	"stores", "Somebody may choose keys that collide."},
+    {SHM_STAT_TABLE_REFUSED, doctor_stores, "values refused since their bucket's chain was full",
+	"stores", "Somebody may choose keys that collide, or /dev/shm has no room for the table."},
 };
 
 static void
@@ -312,8 +363,8 @@ check_refusals(struct findings *f, const struct look *l)
 			continue;
 		if (row->all != NULL)
 			snprintf(of, sizeof(of), " (%" PRIu64 " %s)", all, row->of);
-		finding_print(f, much ? FINDING_WARN : FINDING_NOTE, "refusals", row->advice, "%" PRIu64 " %s since the start%s",
-		    value, row->what, of);
+		finding_print(f, much ? FINDING_WARN : FINDING_NOTE, "refusals", row->advice,
+		    "%" PRIu64 " %s since the start%s", value, row->what, of);
 		n++;
 	}
 	if (n == 0)
@@ -330,7 +381,9 @@ ctl_cmd_doctor(struct ctl *c)
 	if (check_segment(&f, c)) {
 		int error = look_open(c, &l);
 		if (error != 0) {
-			finding_print(&f, FINDING_BAD, "layout", "It was replaced this very moment: ask again.", "%s", peek_strerror(error));
+			finding_print(&f, FINDING_BAD, "layout",
+			    "It was replaced this very moment: ask again.", "%s",
+			    peek_strerror(error));
 			return ctl_flushed(findings_status(&f));
 		}
 		check_layout(&f, &l);

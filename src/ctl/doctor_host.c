@@ -1,5 +1,6 @@
 /*
- * doctor_host.c: what the host gives: room in /dev/shm, the memory limit of the daemon's control group, huge pages.
+ * doctor_host.c: what the host gives: room in /dev/shm, the memory limit of the
+ * daemon's control group, huge pages.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,8 +10,8 @@
 
 #include "ctl/doctor.h"
 
-#define MIB(bytes)    ((bytes) >> 20)
-#define IN_MIB(bytes) ((double)(bytes) / (1 << 20))
+#define MIB(bytes)       ((bytes) >> 20)
+#define IN_MIB(bytes)    ((double)(bytes) / (1 << 20))
 #define HUGE_PAGES_TRIED 64
 
 static void
@@ -23,15 +24,22 @@ check_room(struct findings *f, const struct look *l)
 		finding_print(f, FINDING_WARN, "room", NULL, "/dev/shm: %s", strerror(errno));
 		return;
 	}
-	uint64_t size = (uint64_t)vfs.f_blocks * vfs.f_frsize, free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	uint64_t size = (uint64_t)vfs.f_blocks * vfs.f_frsize,
+		 free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	bool refused = look_stat(l, SHM_STAT_GROWTH_REFUSED) > 0;
-	finding_print(f, refused ? FINDING_BAD : free_bytes < table ? FINDING_WARN : FINDING_OK, "room",
-	    "The memory for items is there, but the table beside it grows with their number: mount -o remount,size=... /dev/shm",
-	    "/dev/shm: %" PRIu64 " of %" PRIu64 " MiB free, the segment has %" PRIu64 "%s", MIB(free_bytes), MIB(size),
-	    MIB(look_stat(l, SHM_STAT_SEGMENT_BYTES)), refused ? "; the table could not grow" : "");
+	finding_print(f,
+	    refused                  ? FINDING_BAD
+		: free_bytes < table ? FINDING_WARN
+				     : FINDING_OK,
+	    "room",
+	    "The memory for items is there, but the table beside it grows with their number: mount "
+	    "-o remount,size=... /dev/shm",
+	    "/dev/shm: %" PRIu64 " of %" PRIu64 " MiB free, the segment has %" PRIu64 "%s",
+	    MIB(free_bytes), MIB(size), MIB(look_stat(l, SHM_STAT_SEGMENT_BYTES)),
+	    refused ? "; the table could not grow" : "");
 }
 
-/* ---- the control group's limit ------------------------------------------------------------------------------------------ */
+/* ---- the control group's limit ------------------------------------------- */
 
 /* A number in a file; false for "max", and where there is none. */
 static bool
@@ -76,7 +84,8 @@ memory_limit(uint64_t pid)
 	if (f == NULL)
 		return least;
 	while (fgets(line, sizeof(line), f) != NULL) { /* number:controllers:group */
-		char *controllers = strchr(line, ':'), *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+		char *controllers = strchr(line, ':'),
+		     *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
 		if (group == NULL)
 			continue;
 		*group++ = '\0';
@@ -85,7 +94,8 @@ memory_limit(uint64_t pid)
 		if (controllers[1] == '\0')
 			limit = limit_above("/sys/fs/cgroup", group, "memory.max");
 		else if (strcmp(controllers, ":memory") == 0)
-			limit = limit_above("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+			limit =
+			    limit_above("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
 		if (limit < least)
 			least = limit;
 	}
@@ -98,24 +108,33 @@ check_limit(struct findings *f, const struct look *l)
 {
 	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
 	uint64_t limit = pid != 0 ? memory_limit(pid) : UINT64_MAX;
-	uint64_t segment = look_stat(l, SHM_STAT_SEGMENT_BYTES), hints = look_stat(l, SHM_STAT_HINT_PAGE_BYTES);
-	uint64_t of_its_own = look_stat(l, SHM_STAT_PRIVATE_BYTES), needs = segment + hints + of_its_own;
+	uint64_t segment = look_stat(l, SHM_STAT_SEGMENT_BYTES),
+		 hints = look_stat(l, SHM_STAT_HINT_PAGE_BYTES);
+	uint64_t of_its_own = look_stat(l, SHM_STAT_PRIVATE_BYTES),
+		 needs = segment + hints + of_its_own;
 	char parts[128];
 
-	snprintf(parts, sizeof(parts), "it has %.1f: segment %.1f, hint page %.1f, private %.1f", IN_MIB(needs), IN_MIB(segment), IN_MIB(hints),
-	    IN_MIB(of_its_own));
+	snprintf(parts, sizeof(parts), "it has %.1f: segment %.1f, hint page %.1f, private %.1f",
+	    IN_MIB(needs), IN_MIB(segment), IN_MIB(hints), IN_MIB(of_its_own));
 	if (limit >= UINT64_C(1) << 60) { /* how version 1 says that there is none */
-		finding_print(f, FINDING_OK, "cgroup", NULL, "no memory limit is known for the daemon; in MiB %s", parts);
+		finding_print(f, FINDING_OK, "cgroup", NULL,
+		    "no memory limit is known for the daemon; in MiB %s", parts);
 		return;
 	}
-	finding_print(f, limit < needs ? FINDING_BAD : limit - needs < needs / 16 ? FINDING_WARN : FINDING_OK, "cgroup",
-	    "All of it counts for the daemon's group, and beyond its limit the kernel kills or swaps: raise MemoryMax, or lower memory_limit.",
+	finding_print(f,
+	    limit < needs                    ? FINDING_BAD
+		: limit - needs < needs / 16 ? FINDING_WARN
+					     : FINDING_OK,
+	    "cgroup",
+	    "All of it counts for the daemon's group, and beyond its limit the kernel kills or "
+	    "swaps: raise MemoryMax, or lower memory_limit.",
 	    "the daemon's limit is %" PRIu64 " MiB, and %s", MIB(limit), parts);
 }
 
-/* ---- huge pages ------------------------------------------------------------------------------------------------------------ */
+/* ---- huge pages ---------------------------------------------------------- */
 
-/* The chosen word of /sys/.../shmem_enabled: "always within_size advise [never] deny force". */
+/* The chosen word of /sys/.../shmem_enabled: "always within_size advise [never]
+ * deny force". */
 static void
 kernel_says(char *buf, size_t cap)
 {
@@ -141,7 +160,8 @@ mapped_huge_bytes(const struct look *l)
 	bool ours = false;
 
 	for (uint64_t i = 0; i < n_pages && i < HUGE_PAGES_TRIED; i++)
-		(void)word_load_rlx(&l->map.arena[i * (LAYOUT_HUGE_BYTES / sizeof(struct word))]); /* for the fault only */
+		/* for the fault only */
+		(void)word_load_rlx(&l->map.arena[i * (LAYOUT_HUGE_BYTES / sizeof(struct word))]);
 	FILE *f = fopen("/proc/self/smaps", "re");
 	if (f == NULL)
 		return 0;
@@ -158,31 +178,40 @@ mapped_huge_bytes(const struct look *l)
 static void
 check_huge(struct findings *f, const struct look *l, bool off)
 {
-	uint64_t all = look_stat(l, SHM_STAT_SEGMENT_BYTES), huge = look_stat(l, SHM_STAT_HUGE_BYTES);
+	uint64_t all = look_stat(l, SHM_STAT_SEGMENT_BYTES),
+		 huge = look_stat(l, SHM_STAT_HUGE_BYTES);
 	uint64_t mapped = mapped_huge_bytes(l);
 	char kernel[32];
 
 	kernel_says(kernel, sizeof(kernel));
 	if (off) {
-		finding_print(f, FINDING_OK, "huge pages", NULL, "switched off by the daemon's huge_pages");
+		finding_print(
+		    f, FINDING_OK, "huge pages", NULL, "switched off by the daemon's huge_pages");
 		return;
 	}
 	if (all < 2 * LAYOUT_HUGE_BYTES) {
-		finding_print(f, FINDING_OK, "huge pages", NULL, "the segment is too small for them");
+		finding_print(
+		    f, FINDING_OK, "huge pages", NULL, "the segment is too small for them");
 		return;
 	}
 	if (huge < all / 2) {
 		finding_print(f, FINDING_NOTE, "huge pages",
 		    strcmp(kernel, "deny") == 0
-		        ? "echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, and start the daemon again: reads get faster."
-		        : "They need Linux 6.1 and free memory in one piece. Start the daemon again when there is: reads get faster.",
-		    "%" PRIu64 " of %" PRIu64 " MiB are on 2 MiB pages; the kernel's shmem_enabled is \"%s\"", MIB(huge), MIB(all), kernel);
+			? "echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, and "
+			  "start the daemon again: reads get faster."
+			: "They need Linux 6.1 and free memory in one piece. Start the daemon "
+			  "again when there is: reads get faster.",
+		    "%" PRIu64 " of %" PRIu64
+		    " MiB are on 2 MiB pages; the kernel's shmem_enabled is \"%s\"",
+		    MIB(huge), MIB(all), kernel);
 		return;
 	}
 	finding_print(f, mapped == 0 ? FINDING_NOTE : FINDING_OK, "huge pages",
 	    "They may have been split since, under want of memory: start the daemon again.",
-	    "%" PRIu64 " of %" PRIu64 " MiB were put on 2 MiB pages; a reader that touched the first 128 MiB got %" PRIu64 " so", MIB(huge), MIB(all),
-	    MIB(mapped));
+	    "%" PRIu64 " of %" PRIu64
+	    " MiB were put on 2 MiB pages; a reader that touched the first 128 MiB got %" PRIu64
+	    " so",
+	    MIB(huge), MIB(all), MIB(mapped));
 }
 
 void

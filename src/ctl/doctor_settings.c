@@ -13,7 +13,8 @@
 #include "ctl/doctor.h"
 
 #define UNIT_ADVICE \
-	"A socket that the service manager passes has what its unit says (%s), and the daemon's setting " \
+	"A socket that the service manager passes has what its unit says (%s), and the daemon's " \
+	"setting " \
 	"means nothing: set it there. Else somebody changed the socket: start the daemon again."
 
 struct wanted {
@@ -39,19 +40,20 @@ doctor_settings_take(const struct wire_reply *re, struct wanted *ret)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		if (re->arg[0].len == strlen(rows[i].name) &&
 		    memcmp(re->arg[0].p, rows[i].name, re->arg[0].len) == 0)
-			snprintf(rows[i].to, rows[i].cap, "%.*s", (int)re->arg[1].len, re->arg[1].p);
+			snprintf(
+			    rows[i].to, rows[i].cap, "%.*s", (int)re->arg[1].len, re->arg[1].p);
 	}
 }
 
 static void
-doctor_settings_differs(struct findings *f, const char *unit, const char *setting, const char *wanted,
-    const char *path, const char *is)
+doctor_settings_differs(struct findings *f, const char *unit, const char *setting,
+    const char *wanted, const char *path, const char *is)
 {
 	char advice[320];
 
 	snprintf(advice, sizeof(advice), UNIT_ADVICE, unit);
-	finding_print(f, FINDING_NOTE, "settings", advice, "%s is \"%s\", but the control socket %s %s",
-	    setting, wanted, path, is);
+	finding_print(f, FINDING_NOTE, "settings", advice,
+	    "%s is \"%s\", but the control socket %s %s", setting, wanted, path, is);
 }
 
 static void
@@ -74,8 +76,9 @@ doctor_settings_compare(struct findings *f, const struct wanted *w, const char *
 	}
 	if (w->unix_socket[0] == '/' && strcmp(w->unix_socket, path) != 0 &&
 	    (stat(w->unix_socket, &named) != 0 || named.st_dev != st.st_dev ||
-	        named.st_ino != st.st_ino))
-		doctor_settings_differs(f, "ListenStream=", "unix_socket", w->unix_socket, path, "is the one it serves");
+		named.st_ino != st.st_ino))
+		doctor_settings_differs(f, "ListenStream=", "unix_socket", w->unix_socket, path,
+		    "is the one it serves");
 }
 
 void

@@ -9,15 +9,19 @@ size_t
 utf8_bytes(const unsigned char *p, size_t n)
 {
 	unsigned char b = p[0];
-	unsigned more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : 9;
+	unsigned more = b < 0x80    ? 0
+	    : b >= 0xc2 && b < 0xe0 ? 1
+	    : b >= 0xe0 && b < 0xf0 ? 2
+	    : b >= 0xf0 && b < 0xf5 ? 3
+				    : 9;
 
 	if (more == 9 || n <= more)
 		return 0;
 	for (unsigned k = 1; k <= more; k++)
 		if ((p[k] & 0xc0) != 0x80)
 			return 0;
-	if ((b == 0xe0 && p[1] < 0xa0) || (b == 0xed && p[1] >= 0xa0) || (b == 0xf0 && p[1] < 0x90) ||
-	    (b == 0xf4 && p[1] >= 0x90))
+	if ((b == 0xe0 && p[1] < 0xa0) || (b == 0xed && p[1] >= 0xa0) ||
+	    (b == 0xf0 && p[1] < 0x90) || (b == 0xf4 && p[1] >= 0x90))
 		return 0;
 	return more + 1;
 }

@@ -16,7 +16,8 @@ findings_status(const struct findings *f)
 }
 
 void
-finding_print(struct findings *f, enum finding state, const char *check, const char *advice, const char *fmt, ...)
+finding_print(struct findings *f, enum finding state, const char *check, const char *advice,
+    const char *fmt, ...)
 {
 	static const char *const words[] = {"ok", "note", "warn", "bad"};
 	struct output r;

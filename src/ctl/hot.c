@@ -11,12 +11,14 @@
 
 #include "shm/table.h"
 
-#define SLOTS_CAP      (1u << 16) /* of the hash table; half of them are used */
-#define SAMPLES_LEAST  0.2f       /* of a slot, else it is forgotten */
+#define SLOTS_CAP      (1u << 16)         /* of the hash table; half of them are used */
+#define SAMPLES_LEAST  0.2f               /* of a slot, else it is forgotten */
 #define CANDIDATES_MAX (2 * HOT_ROWS_MAX) /* some are gone when their names are read */
-#define HITS_MAX       100000000u /* of one thread between two of its samples, as far as is believed */
+/* of one thread between two of its samples, as far as is believed */
+#define HITS_MAX 100000000u
 
-/* A slot of the segment, by its byte in the hint page. n_samples 0: an empty place. */
+/* A slot of the segment, by its byte in the hint page. n_samples 0: an empty
+ * place. */
 struct hot_slot {
 	uint64_t hint_at;
 	double hits; /* that its samples stand for */
@@ -29,7 +31,7 @@ struct hot_seen {
 	uint64_t hits; /* at the last look that found a sample */
 };
 
-/* ---- what is sampled ------------------------------------------------------------------------------------------------------ */
+/* ---- what is sampled ----------------------------------------------------- */
 
 /* The place of a slot, or where it would be. There always is one. */
 static struct hot_slot *
@@ -56,7 +58,8 @@ tag_at(struct look *l, uint64_t hint_at)
 		b = &m->overflow[line - m->n_buckets_max];
 	else
 		return 0;
-	/* relaxed: whose key it is is read under the sequence, when it is shown */
+	/* relaxed: whose key it is is read under the sequence, when it is
+	 * shown */
 	uint64_t slot = word_load_rlx(&b->slot[hint_at % HINT_BYTES_PER_BUCKET]);
 	return slot_is_item(slot) ? (uint32_t)slot_tag_of(slot) : 0;
 }
@@ -69,7 +72,8 @@ hot_sampled(struct hot *h, struct look *l, uint64_t hint_at, double hits)
 
 	h->n_samples++;
 	h->hits += hits;
-	if (tag == 0 || (s->n_samples == 0 && h->n_slots == SLOTS_CAP / 2)) /* no item any more; or no room until some are forgotten */
+	/* no item any more; or no room until some are forgotten */
+	if (tag == 0 || (s->n_samples == 0 && h->n_slots == SLOTS_CAP / 2))
 		return;
 	h->n_slots += s->n_samples == 0;
 	if (s->n_samples == 0 || s->tag != tag)
@@ -85,7 +89,9 @@ look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < HINT_SAMPLES; i++) {
-		uint64_t sample = word_load_rlx(&cell->sampled[i]); /* relaxed, both: one word says all of a sample, a count is near */
+		/* relaxed, both: one word says all of a sample, a count is
+		 * near */
+		uint64_t sample = word_load_rlx(&cell->sampled[i]);
 		if (sample != seen->sampled[i] && sample != 0)
 			fresh[n++] = sample;
 		seen->sampled[i] = sample;
@@ -99,7 +105,8 @@ look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct
 		return;
 	uint64_t grown = hits - seen->hits;
 	for (unsigned i = 0; i < n; i++)
-		hot_sampled(h, l, hint_sample_at(fresh[i]), (double)(grown < HITS_MAX ? grown : HITS_MAX) / n);
+		hot_sampled(h, l, hint_sample_at(fresh[i]),
+		    (double)(grown < HITS_MAX ? grown : HITS_MAX) / n);
 	seen->hits = hits;
 }
 
@@ -110,14 +117,16 @@ hot_look(struct hot *h, struct look *l)
 	if (h->cells == NULL || mincore(h->pages, h->pages_bytes, h->in_memory) != 0)
 		return;
 	for (size_t i = 0; i < h->n_cells; i++) {
-		size_t page = (size_t)((const char *)&h->cells[i] - (const char *)h->pages) / h->page_bytes;
+		size_t page =
+		    (size_t)((const char *)&h->cells[i] - (const char *)h->pages) / h->page_bytes;
 		if ((h->in_memory[page] & 1) != 0)
 			look_at_cell(h, l, &h->cells[i], &h->seen[i]);
 	}
 }
 
 int
-hot_begin(struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms)
+hot_begin(
+    struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms)
 {
 	uint64_t cells_at = hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, 0).cells_at;
 
@@ -154,9 +163,10 @@ hot_end(struct hot *h)
 	*h = (struct hot){0};
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------ */
 
-/* Older weighs less, and what weighs too little is forgotten: as much as it takes to have room. */
+/* Older weighs less, and what weighs too little is forgotten: as much as it
+ * takes to have room. */
 static void
 hot_fade(struct hot *h, int64_t now_ms)
 {
@@ -191,11 +201,13 @@ hot_fade(struct hot *h, int64_t now_ms)
 	h->n_slots = n;
 }
 
-/* The number that n seen stand for at least, 19 times in 20: a twentieth of the gamma distribution of shape n lies below. */
+/* The number that n seen stand for at least, 19 times in 20: a twentieth of the
+ * gamma distribution of shape n lies below. */
 static double
 at_least(double n)
 {
-	static const double bound[] = {0, .051, .355, .818, 1.366, 1.970, 2.613, 3.285, 3.981, 4.695, 5.425};
+	static const double bound[] = {
+	    0, .051, .355, .818, 1.366, 1.970, 2.613, 3.285, 3.981, 4.695, 5.425};
 	const unsigned last = sizeof(bound) / sizeof(bound[0]) - 1;
 	unsigned low = (unsigned)n;
 
@@ -233,7 +245,8 @@ hot_name(const struct hot *h, struct look *l, const struct hot_slot *s, struct h
 
 	if (tag_at(l, s->hint_at) != s->tag)
 		return false;
-	len = look_key(l, s->hint_at / HINT_BYTES_PER_BUCKET, (unsigned)(s->hint_at % HINT_BYTES_PER_BUCKET), ret->key, &slot);
+	len = look_key(l, s->hint_at / HINT_BYTES_PER_BUCKET,
+	    (unsigned)(s->hint_at % HINT_BYTES_PER_BUCKET), ret->key, &slot);
 	if (len == 0 || s->tag != (uint32_t)slot_tag_of(slot))
 		return false;
 	ret->key_len = (uint8_t)len;
@@ -259,7 +272,9 @@ hot_best(struct hot *h, struct look *l, int64_t now_ms, struct hot_list *ret)
 	for (unsigned i = 0; i < SLOTS_CAP; i++) {
 		const struct hot_slot *s = &h->slot[i];
 		if (s->n_samples > 0 && s->hits > 0)
-			hot_place(best, &n, &(struct candidate){s, s->hits * at_least((double)s->n_samples) / (double)s->n_samples});
+			hot_place(best, &n,
+			    &(struct candidate){s,
+				s->hits * at_least((double)s->n_samples) / (double)s->n_samples});
 	}
 	for (unsigned i = 0; i < n && ret->n < HOT_ROWS_MAX; i++)
 		ret->n += hot_name(h, l, best[i].slot, &ret->row[ret->n]);

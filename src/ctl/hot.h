@@ -1,14 +1,21 @@
 /*
- * hot.h: which keys are read most, by the samples that readers leave in the daemon's hint page.
+ * hot.h: which keys are read most, by the samples that readers leave in the
+ * daemon's hint page.
  *
- * A reader leaves one hit in some hundred in its thread's cell (shm/hint.h), over older ones. All cells are looked at many times a second. A
- * thread's samples that are new since the last look stand, in equal parts, for all hits that it counted since its last one: so a thread that
- * leaves more than are seen counts for what it read, beside one of which all are seen. Weights, numbers and time fade alike.
+ * A reader leaves one hit in some hundred in its thread's cell (shm/hint.h),
+ * over older ones. All cells are looked at many times a second. A thread's
+ * samples that are new since the last look stand, in equal parts, for all hits
+ * that it counted since its last one: so a thread that leaves more than are
+ * seen counts for what it read, beside one of which all are seen. Weights,
+ * numbers and time fade alike.
  *
- * A share is an estimate, and says how many samples it stands on; ranked is by what it is at least, 19 times in 20, so that one sample of a busy
- * thread doesn't come before what was seen often. A slot that has another item by now begins anew.
+ * A share is an estimate, and says how many samples it stands on; ranked is by
+ * what it is at least, 19 times in 20, so that one sample of a busy thread
+ * doesn't come before what was seen often. A slot that has another item by now
+ * begins anew.
  *
- * Nothing is written, neither to the page nor to the segment, and nothing there is believed.
+ * Nothing is written, neither to the page nor to the segment, and nothing there
+ * is believed.
  */
 #ifndef PEEKCTL_HOT_H
 #define PEEKCTL_HOT_H
@@ -25,7 +32,7 @@
 #define HOT_ROWS_MAX 32
 
 struct hot_key {
-	double share;     /* of all sampled hits: 0 to 1 */
+	double share; /* of all sampled hits: 0 to 1 */
 	double hits_s;
 	double n_samples; /* faded */
 	uint8_t key_len;
@@ -45,18 +52,21 @@ struct hot_seen;
 struct hot {
 	const struct hint_cell *cells; /* NULL: there is no page */
 	size_t n_cells;
-	unsigned char *in_memory; /* of each of the pages that they lie in; the others are not looked at, which would make them */
+	/* of each of the pages that they lie in; the others are not looked at,
+	 * which would make them */
+	unsigned char *in_memory;
 	void *pages;
 	size_t pages_bytes, page_bytes;
-	struct hot_seen *seen;    /* of each cell at its last look */
-	struct hot_slot *slot;    /* a hash table of those that were sampled */
+	struct hot_seen *seen; /* of each cell at its last look */
+	struct hot_slot *slot; /* a hash table of those that were sampled */
 	unsigned n_slots;
 	int64_t faded_ms;
 	double hits, n_samples, ms; /* all that was sampled, in how much time; faded */
 };
 
 /* Begins anew with this page of so many bytes; NULL: there is none. -ENOMEM. */
-int hot_begin(struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms);
+int hot_begin(
+    struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms);
 void hot_end(struct hot *h);
 
 /* One look at all cells. */

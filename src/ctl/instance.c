@@ -1,5 +1,6 @@
 /*
- * instance.c: which instance a command means, whether it is there, and what to do if it isn't.
+ * instance.c: which instance a command means, whether it is there, and what to
+ * do if it isn't.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,8 @@
 #define OBJECT_PREFIX "peekd."
 #define NAMES_BYTES   512
 
-/* Calls visit for every object that can be opened as a segment or can't be for want of rights. */
+/* Calls visit for every object that can be opened as a segment or can't be for
+ * want of rights. */
 static void
 each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int error), void *arg)
 {
@@ -25,10 +27,12 @@ each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int err
 
 	for (int i = 0; i < n; i++) {
 		const char *object = entries[i]->d_name;
-		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0 && !map_name_is_beside(object)) {
+		if (strncmp(object, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0 &&
+		    !map_name_is_beside(object)) {
 			const char *name = object + strlen(OBJECT_PREFIX);
 			struct peek *p = NULL;
-			int error = peek_open(name, PEEK_READ_ONLY | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p);
+			int error = peek_open(name,
+			    PEEK_READ_ONLY | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &p);
 			if (error == 0 || error == -EACCES || error == -EPERM || error == -EPROTO)
 				visit(arg, name, p, error);
 			peek_close(p);
@@ -60,12 +64,14 @@ explain_absent(const struct ctl *c)
 	struct start_advice start;
 
 	if (orphan_find(c, advice, 320)) {
-		ctl_error(ORPHAN_ADVICE, "the name of instance \"%s\" was removed, and %s", c->name, advice);
+		ctl_error(ORPHAN_ADVICE, "the name of instance \"%s\" was removed, and %s", c->name,
+		    advice);
 		return;
 	}
 	each_instance(append_name, names);
 	if (names[0] != '\0')
-		snprintf(advice, sizeof(advice), "These are there: %s (choose with -n). To start this one: %s", names,
+		snprintf(advice, sizeof(advice),
+		    "These are there: %s (choose with -n). To start this one: %s", names,
 		    ctl_how_to_start(c->name, &start));
 	else
 		snprintf(advice, sizeof(advice), "There is none on this host. To start one: %s",
@@ -90,30 +96,39 @@ ctl_open_segment(struct ctl *c)
 		explain_absent(c);
 		return error;
 	case -EINVAL:
-		ctl_error("A name has 1 to 64 letters, digits, dots, dashes and underscores, and doesn't begin with a dot.",
+		ctl_error("A name has 1 to 64 letters, digits, dots, dashes and underscores, and "
+			  "doesn't begin with a dot.",
 		    "\"%s\" can't name an instance", c->name);
 		return error;
 	case -EACCES:
-		snprintf(advice, sizeof(advice), "ls -l %s/%s%s shows whom its mode admits; peekd's group and unix_mask decide it.",
+		snprintf(advice, sizeof(advice),
+		    "ls -l %s/%s%s shows whom its mode admits; peekd's group and unix_mask decide "
+		    "it.",
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPERM:
-		snprintf(advice, sizeof(advice), "%s/%s%s belongs to neither root nor you. If you trust its owner: PEEK_OWNER=<uid>, or the uid in "
+		snprintf(advice, sizeof(advice),
+		    "%s/%s%s belongs to neither root nor you. If you trust its owner: "
+		    "PEEK_OWNER=<uid>, or the uid in "
 		    "/etc/peekd/owner",
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPROTO:
-		snprintf(advice, sizeof(advice), "peekctl is %s; the daemon that wrote the segment is of another build. -s PATH asks it directly.",
+		snprintf(advice, sizeof(advice),
+		    "peekctl is %s; the daemon that wrote the segment is of another build. -s PATH "
+		    "asks it directly.",
 		    peek_version());
 		break;
 	case -EBADMSG:
-		snprintf(advice, sizeof(advice), "A daemon that starts sets it aside and makes a new one: %s",
+		snprintf(advice, sizeof(advice),
+		    "A daemon that starts sets it aside and makes a new one: %s",
 		    ctl_how_to_start(c->name, &start));
 		break;
 	default:
 		advice[0] = '\0';
 	}
-	ctl_error(advice[0] != '\0' ? advice : NULL, "can't open instance \"%s\": %s", c->name, peek_strerror(error));
+	ctl_error(advice[0] != '\0' ? advice : NULL, "can't open instance \"%s\": %s", c->name,
+	    peek_strerror(error));
 	return error;
 }
 
@@ -143,21 +158,27 @@ ctl_connect(struct ctl *c)
 	case -ENOENT:
 	case -ECONNREFUSED:
 		if (c->socket != NULL)
-			snprintf(advice, sizeof(advice), "peekctl list shows the instances that there are.");
+			snprintf(advice, sizeof(advice),
+			    "peekctl list shows the instances that there are.");
 		else
-			snprintf(advice, sizeof(advice), "Its items are there to be read. To start the daemon: %s",
+			snprintf(advice, sizeof(advice),
+			    "Its items are there to be read. To start the daemon: %s",
 			    ctl_how_to_start(c->name, &start));
 		ctl_error(advice, "no daemon listens on %s", path);
 		break;
 	case -EACCES:
-		snprintf(advice, sizeof(advice), "ls -l %s shows whom its mode admits; peekd's unix_mask and group decide it.", path);
+		snprintf(advice, sizeof(advice),
+		    "ls -l %s shows whom its mode admits; peekd's unix_mask and group decide it.",
+		    path);
 		ctl_error(advice, "%s doesn't admit you", path);
 		break;
 	case -EINVAL:
-		ctl_error("A socket's path has at most 107 bytes.", "\"%s\" can't be a socket", path);
+		ctl_error(
+		    "A socket's path has at most 107 bytes.", "\"%s\" can't be a socket", path);
 		break;
 	case -ETIMEDOUT:
-		ctl_error("It is stopped or hangs: peekctl doctor says more.", "the daemon doesn't accept connections on %s", path);
+		ctl_error("It is stopped or hangs: peekctl doctor says more.",
+		    "the daemon doesn't accept connections on %s", path);
 		break;
 	default:
 		ctl_error(NULL, "can't connect to %s: %s", path, strerror(-error));
@@ -165,9 +186,10 @@ ctl_connect(struct ctl *c)
 	return error;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------------ */
+/* ---- commands ------------------------------------------------------------ */
 
-/* A reader's view of the segment. The daemon isn't asked, so that it works while the daemon hangs. */
+/* A reader's view of the segment. The daemon isn't asked, so that it works
+ * while the daemon hangs. */
 static void
 print_status(struct output *r, const char *name, const struct peek_status *s)
 {
@@ -185,21 +207,28 @@ print_status(struct output *r, const char *name, const struct peek_status *s)
 static int
 no_daemon(const char *name, const struct peek_status *s)
 {
-	unsigned long long silent_s = s->writer_silent_ms / 1000, tenths = s->writer_silent_ms % 1000 / 100;
+	unsigned long long silent_s = s->writer_silent_ms / 1000,
+			   tenths = s->writer_silent_ms % 1000 / 100;
 	struct start_advice start;
 	char advice[256];
 
 	if (s->fallback)
-		return ctl_refused("A daemon answers on its socket. Install the same version of peekd and peekctl to see more.",
-		    "the segment of \"%s\" has another layout than peekctl %s knows", name, peek_version());
+		return ctl_refused("A daemon answers on its socket. Install the same version of "
+				   "peekd and peekctl to see more.",
+		    "the segment of \"%s\" has another layout than peekctl %s knows", name,
+		    peek_version());
 	if (s->writer_pid == 0) {
-		snprintf(advice, sizeof(advice), "Its items are there to be read. To start it again: %s",
+		snprintf(advice, sizeof(advice),
+		    "Its items are there to be read. To start it again: %s",
 		    ctl_how_to_start(name, &start));
-		return ctl_refused(advice, "the daemon of \"%s\" ended cleanly %llu.%llu s ago", name, silent_s, tenths);
+		return ctl_refused(advice, "the daemon of \"%s\" ended cleanly %llu.%llu s ago",
+		    name, silent_s, tenths);
 	}
-	snprintf(advice, sizeof(advice), "Reads go on. Is process %lld stopped or gone? To start another: %s",
+	snprintf(advice, sizeof(advice),
+	    "Reads go on. Is process %lld stopped or gone? To start another: %s",
 	    (long long)s->writer_pid, ctl_how_to_start(name, &start));
-	return ctl_refused(advice, "no daemon has written to \"%s\" for %llu.%llu s", name, silent_s, tenths);
+	return ctl_refused(
+	    advice, "no daemon has written to \"%s\" for %llu.%llu s", name, silent_s, tenths);
 }
 
 int
@@ -212,7 +241,8 @@ ctl_cmd_status(struct ctl *c)
 		return CTL_ERROR;
 	int error = peek_status(c->peek, &status);
 	if (error != 0)
-		return ctl_error("peekctl doctor says more.", "no status: %s", peek_strerror(error));
+		return ctl_error(
+		    "peekctl doctor says more.", "no status: %s", peek_strerror(error));
 	output_begin(&r, c->json, 16);
 	print_status(&r, c->name, &status);
 	output_end(&r);
@@ -251,7 +281,8 @@ list_one(void *arg, const char *name, struct peek *p, int error)
 	if (error != 0)
 		printf("%s\n", peek_strerror(error));
 	else if (s.writer_present)
-		printf("%8llu MiB  pid %-8lld ", (unsigned long long)(s.arena_bytes >> 20), (long long)s.writer_pid);
+		printf("%8llu MiB  pid %-8lld ", (unsigned long long)(s.arena_bytes >> 20),
+		    (long long)s.writer_pid);
 	else
 		printf("%8llu MiB  no daemon    ", (unsigned long long)(s.arena_bytes >> 20));
 	if (error == 0) {
@@ -267,6 +298,7 @@ ctl_cmd_list(struct ctl *c)
 
 	each_instance(list_one, &l);
 	if (l.n == 0)
-		return ctl_refused("To start one: peekd -n NAME", "there is no instance on this host");
+		return ctl_refused(
+		    "To start one: peekd -n NAME", "there is no instance on this host");
 	return ctl_flushed(CTL_OK);
 }

@@ -11,13 +11,15 @@
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
-/* A number of seconds beyond this counts as a date unless it is sent with a sign. */
+/* A number of seconds beyond this counts as a date unless it is sent with a
+ * sign. */
 #define RELATIVE_MAX_S 2592000u
 
-/* A meta request and its reply. 0, or the exit status of an error that was explained. */
+/* A meta request and its reply. 0, or the exit status of an error that was
+ * explained. */
 static int
-ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *value, int64_t value_len,
-    const char *flags, struct wire_reply *re)
+ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *value,
+    int64_t value_len, const char *flags, struct wire_reply *re)
 {
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
@@ -25,13 +27,14 @@ ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *va
 	int error = control_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
 	if (error == 0 && value_len >= 0)
 		error = control_send(c->conn, "\r\n", 2);
-	int answered = control_reply(c->conn, re); /* a daemon that refused may have hung up while the value was sent */
+	/* a daemon that refused may have hung up while the value was sent */
+	int answered = control_reply(c->conn, re);
 	if (answered != 0)
 		return ctl_broken(error != 0 && error != -EPIPE ? error : answered);
 	return CTL_OK;
 }
 
-/* ---- get ------------------------------------------------------------------------------------------------------------ */
+/* ---- get ----------------------------------------------------------------- */
 
 static int
 write_value(const struct ctl *c, const void *value, size_t len)
@@ -50,7 +53,8 @@ write_value(const struct ctl *c, const void *value, size_t len)
 }
 
 static int
-items_show(const struct ctl *c, struct wire_str key, const void *value, const struct peek_info *info)
+items_show(
+    const struct ctl *c, struct wire_str key, const void *value, const struct peek_info *info)
 {
 	struct output r;
 
@@ -126,12 +130,13 @@ ctl_cmd_get(struct ctl *c)
 		case -EAGAIN:
 			return get_by_socket(c, key);
 		default:
-			return ctl_error(NULL, "%s: %s", ctl_shown(&key).text, peek_strerror((int)n));
+			return ctl_error(
+			    NULL, "%s: %s", ctl_shown(&key).text, peek_strerror((int)n));
 		}
 	}
 }
 
-/* ---- set ------------------------------------------------------------------------------------------------------------ */
+/* ---- set ----------------------------------------------------------------- */
 
 static int
 read_value(const char *path, char **ret, size_t *ret_len)
@@ -145,7 +150,9 @@ read_value(const char *path, char **ret, size_t *ret_len)
 		return ctl_error(NULL, "can't read %s: %s", path, strerror(errno));
 	for (;;) {
 		if (len == cap) {
-			char *more = len > PEEK_VALUE_MAX_BYTES ? NULL : realloc(buf, cap = cap == 0 ? 65536 : cap * 2);
+			char *more = len > PEEK_VALUE_MAX_BYTES
+			    ? NULL
+			    : realloc(buf, cap = cap == 0 ? 65536 : cap * 2);
 			if (more == NULL) {
 				errno = len > PEEK_VALUE_MAX_BYTES ? EFBIG : ENOMEM;
 				break;
@@ -169,8 +176,10 @@ read_value(const char *path, char **ret, size_t *ret_len)
 	if (!standard)
 		close(fd);
 	if (saved == EFBIG)
-		return ctl_refused(NULL, "the value is larger than any item may be (%d bytes)", PEEK_VALUE_MAX_BYTES);
-	return ctl_error(NULL, "can't read %s: %s", standard ? "standard input" : path, strerror(saved));
+		return ctl_refused(NULL, "the value is larger than any item may be (%d bytes)",
+		    PEEK_VALUE_MAX_BYTES);
+	return ctl_error(
+	    NULL, "can't read %s: %s", standard ? "standard input" : path, strerror(saved));
 }
 
 static void
@@ -190,7 +199,8 @@ ctl_cmd_set(struct ctl *c)
 
 	while (c->mode != NULL && strcmp(c->mode, modes[mode]) != 0)
 		if (++mode == sizeof(modes) / sizeof(*modes))
-			return ctl_error("Modes are set, add, replace, append and prepend.", "there is no mode \"%s\"", c->mode);
+			return ctl_error("Modes are set, add, replace, append and prepend.",
+			    "there is no mode \"%s\"", c->mode);
 	if (c->n_args == 2 && c->file != NULL)
 		return ctl_error(NULL, "the value is given twice: as a word and by -f");
 	if (ctl_key(c, c->args[0], &key) != CTL_OK || ctl_connect(c) != 0)
@@ -205,9 +215,11 @@ ctl_cmd_set(struct ctl *c)
 		value = read;
 	}
 	put_ttl(ttl, sizeof(ttl), c->ttl_s);
-	int n = snprintf(flags, sizeof(flags), "%s F%llu M%c", ttl, (unsigned long long)c->flags, "SERAP"[mode]);
+	int n = snprintf(
+	    flags, sizeof(flags), "%s F%llu M%c", ttl, (unsigned long long)c->flags, "SERAP"[mode]);
 	if (c->has_cas)
-		snprintf(flags + n, sizeof(flags) - (size_t)n, " C%llu", (unsigned long long)c->cas);
+		snprintf(
+		    flags + n, sizeof(flags) - (size_t)n, " C%llu", (unsigned long long)c->cas);
 	int status = ask_meta(c, WIRE_MS, key, value, (int64_t)len, flags, &re);
 	free(read);
 	if (status != CTL_OK)
@@ -215,7 +227,7 @@ ctl_cmd_set(struct ctl *c)
 	return re.code == WIRE_RE_HD ? CTL_OK : ctl_unhoped(&re, &key);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------ */
 
 int
 ctl_cmd_touch(struct ctl *c)
@@ -228,7 +240,9 @@ ctl_cmd_touch(struct ctl *c)
 	if (ctl_key(c, c->args[0], &key) != CTL_OK)
 		return CTL_ERROR;
 	if (!ctl_duration(c->args[1], &ttl_s))
-		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[1]);
+		return ctl_error(
+		    "A time is a number of seconds, or has one of the endings s, m, h, d: 15m.",
+		    "\"%s\" is no time", c->args[1]);
 	put_ttl(flags, sizeof(flags), ttl_s);
 	int status = ask_meta(c, WIRE_MG, key, NULL, -1, flags, &re);
 	if (status != CTL_OK)
@@ -248,7 +262,8 @@ items_arithmetic(struct ctl *c, char mode)
 	if (ctl_key(c, c->args[0], &key) != CTL_OK)
 		return CTL_ERROR;
 	if (c->n_args == 2 && !ctl_number(c->args[1], UINT64_MAX, &delta))
-		return ctl_error(NULL, "\"%s\" is not a number from 0 to 18446744073709551615", c->args[1]);
+		return ctl_error(
+		    NULL, "\"%s\" is not a number from 0 to 18446744073709551615", c->args[1]);
 	snprintf(flags, sizeof(flags), "v D%llu M%c", (unsigned long long)delta, mode);
 	int status = ask_meta(c, WIRE_MA, key, NULL, -1, flags, &re);
 	if (status != CTL_OK)

@@ -11,7 +11,10 @@
 static int
 hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+				    : -1;
 }
 
 /* The byte that \xHH at p stands for; -1: it is none. */
@@ -23,7 +26,8 @@ escaped_byte(const char *p)
 	return low >= 0 ? high * 16 + low : -1;
 }
 
-/* Decodes in place. The length; SIZE_MAX: a backslash begins no \xHH, and nothing was changed. */
+/* Decodes in place. The length; SIZE_MAX: a backslash begins no \xHH, and
+ * nothing was changed. */
 static size_t
 key_decode(char *word)
 {
@@ -46,10 +50,12 @@ ctl_word(const struct ctl *c, char *word, struct wire_str *ret)
 	size_t len = c->escape ? key_decode(word) : strlen(word);
 
 	if (len == SIZE_MAX)
-		return ctl_error("With -x a backslash begins \\xHH, two hexadecimal digits; itself it is \\x5c.",
+		return ctl_error(
+		    "With -x a backslash begins \\xHH, two hexadecimal digits; itself it is \\x5c.",
 		    "\"%s\" is not in the form that -x reads", word);
 	if (len > PEEK_KEY_MAX_BYTES)
-		return ctl_error(NULL, "a key has 1 to %d bytes; this one has %zu", PEEK_KEY_MAX_BYTES, len);
+		return ctl_error(
+		    NULL, "a key has 1 to %d bytes; this one has %zu", PEEK_KEY_MAX_BYTES, len);
 	*ret = (struct wire_str){word, (uint32_t)len};
 	return CTL_OK;
 }
@@ -60,6 +66,7 @@ ctl_key(const struct ctl *c, char *word, struct wire_str *ret)
 	int status = ctl_word(c, word, ret);
 
 	if (status == CTL_OK && ret->len == 0)
-		return ctl_error(NULL, "a key has 1 to %d bytes; this one has 0", PEEK_KEY_MAX_BYTES);
+		return ctl_error(
+		    NULL, "a key has 1 to %d bytes; this one has 0", PEEK_KEY_MAX_BYTES);
 	return status;
 }

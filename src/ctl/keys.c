@@ -17,7 +17,7 @@ struct listing {
 	const struct ctl *c;
 	bool items; /* dump: more than the key */
 	uint64_t n_shown;
-	uint64_t n_left_out; /* with -0: a NUL byte would end such a key early */
+	uint64_t n_left_out;     /* with -0: a NUL byte would end such a key early */
 	struct walk_entry *kept; /* with --sort: copies, key included */
 	size_t n_kept, cap_kept;
 };
@@ -105,7 +105,8 @@ list_entry(void *arg, const struct walk_entry *e)
 	if (c->sort) {
 		if (keys_keep(l, e))
 			return 0;
-		l->walk.failed = ctl_error("Without --sort it takes none.", "no memory to sort %zu keys", l->n_kept);
+		l->walk.failed = ctl_error(
+		    "Without --sort it takes none.", "no memory to sort %zu keys", l->n_kept);
 		return 1;
 	}
 	l->n_shown++;
@@ -129,7 +130,8 @@ keys_finish(struct listing *l, int status)
 	walk_end(&l->walk);
 	status = ctl_flushed(status);
 	if (l->n_left_out > 0 && status == CTL_OK)
-		return ctl_refused("keys -0x prints such keys too, as \\xHH; commands take such words with -x.",
+		return ctl_refused(
+		    "keys -0x prints such keys too, as \\xHH; commands take such words with -x.",
 		    "keys left out, since they hold a NUL byte: %" PRIu64, l->n_left_out);
 	return status;
 }
@@ -155,7 +157,8 @@ ctl_cmd_keys(struct ctl *c)
 
 	if (status != CTL_OK)
 		return status;
-	return keys_finish(&l, c->socket != NULL ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk));
+	return keys_finish(
+	    &l, c->socket != NULL ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk));
 }
 
 int
@@ -170,7 +173,8 @@ ctl_cmd_dump(struct ctl *c)
 		return result;
 	if (c->socket == NULL && ctl_open_segment(c) != 0)
 		return CTL_ERROR;
-	bool daemon = c->socket != NULL || (peek_status(c->peek, &status) == 0 && status.writer_present);
+	bool daemon =
+	    c->socket != NULL || (peek_status(c->peek, &status) == 0 && status.writer_present);
 	result = daemon ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk);
 	if (denied && c->socket == NULL) {
 		fprintf(stderr, "peekctl: reading the segment instead; ages are not in it\n");

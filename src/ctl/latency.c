@@ -57,7 +57,8 @@ latency_draw(struct latency *y, struct look *l, struct peek *peek)
 	y->n = 0;
 	for (unsigned i = 0; n_buckets > 0 && i < DRAWS_MAX && y->n < LATENCY_KEYS; i++) {
 		uint64_t r = next_random(&y->random);
-		size_t len = look_key(l, (r >> 8) % n_buckets, (unsigned)(r & 0xff) % BUCKET_SLOTS, y->key[y->n], &slot);
+		size_t len = look_key(l, (r >> 8) % n_buckets, (unsigned)(r & 0xff) % BUCKET_SLOTS,
+		    y->key[y->n], &slot);
 		if (len == 0 || peek_get(peek, y->key[y->n], len, value, sizeof(value)) < 0)
 			continue;
 		y->key_len[y->n++] = (uint8_t)len;

@@ -1,5 +1,6 @@
 /*
- * latency.h: how long a read through shared memory takes in a process of this host: reads of real keys, drawn at random, timed one by one.
+ * latency.h: how long a read through shared memory takes in a process of this
+ * host: reads of real keys, drawn at random, timed one by one.
  */
 #ifndef PEEKCTL_LATENCY_H
 #define PEEKCTL_LATENCY_H
@@ -21,10 +22,12 @@ struct latency {
 	unsigned char key[LATENCY_KEYS][ITEM_KEY_MAX];
 };
 
-/* Draws other keys, and reads each once, untimed: the first touch of a page by this process is no read's usual cost. */
+/* Draws other keys, and reads each once, untimed: the first touch of a page by
+ * this process is no read's usual cost. */
 void latency_draw(struct latency *y, struct look *l, struct peek *peek);
 
-/* Times one read of each key that was drawn. Values beyond 4 KiB and keys that are gone don't count. */
+/* Times one read of each key that was drawn. Values beyond 4 KiB and keys that
+ * are gone don't count. */
 void latency_time(const struct latency *y, struct peek *peek, struct latency_result *ret);
 
 #endif

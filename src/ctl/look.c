@@ -27,7 +27,8 @@ look_open(const struct ctl *c, struct look *ret)
 		return error;
 	if (lstat(l.path, &st) != 0)
 		return -errno;
-	/* libpeek has believed this owner: nobody else can put an object in the place of one that is there. */
+	/* libpeek has believed this owner: nobody else can put an object in the
+	 * place of one that is there. */
 	error = map_open(object, false, st.st_uid, &l.map);
 	if (error != 0)
 		return error;
@@ -52,10 +53,12 @@ look_silent_ms(const struct look *l)
 bool
 look_retired(const struct look *l)
 {
-	return (word_load_rlx(&l->map.header->count) & COUNT_RETIRED) != 0; /* relaxed: a moment later is as good */
+	/* relaxed: a moment later is as good */
+	return (word_load_rlx(&l->map.header->count) & COUNT_RETIRED) != 0;
 }
 
-/* Maps what has grown; if that can't be, what was there is still there to be looked at. */
+/* Maps what has grown; if that can't be, what was there is still there to be
+ * looked at. */
 static void
 look_extend(struct look *l)
 {
@@ -65,7 +68,8 @@ look_extend(struct look *l)
 uint64_t
 look_buckets(struct look *l)
 {
-	uint64_t n = word_load_rlx(&l->map.header->count) & COUNT_MASK; /* relaxed: a moment later is as good */
+	/* relaxed: a moment later is as good */
+	uint64_t n = word_load_rlx(&l->map.header->count) & COUNT_MASK;
 
 	if (n > l->map.n_buckets_mapped)
 		look_extend(l);
@@ -82,25 +86,32 @@ look_overflow(struct look *l)
 	return n <= l->map.n_overflow_mapped ? n : l->map.n_overflow_mapped;
 }
 
-/* What a slot leads to, clamped, and to be validated. The key's length, or 0. */
+/* What a slot leads to, clamped, and to be validated. The key's length, or
+ * 0. */
 static size_t
-read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsigned char *key, uint64_t *ret_slot)
+read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsigned char *key,
+    uint64_t *ret_slot)
 {
-	uint64_t slot = word_load_rlx(&line->slot[slot_idx]); /* relaxed, all of them: the caller validates */
+	/* relaxed, all of them: the caller validates */
+	uint64_t slot = word_load_rlx(&line->slot[slot_idx]);
 	uint64_t off = slot_unit(slot) * ITEM_UNIT_BYTES;
 
 	*ret_slot = slot;
-	if (!slot_is_item(slot) || !item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->block_shift))
+	if (!slot_is_item(slot) ||
+	    !item_in_bounds(off, ITEM_HEADER_BYTES, m->arena_bytes, m->block_shift))
 		return 0;
 	const struct word *item = &m->arena[off / sizeof(struct word)];
-	uint32_t len = item_key_bytes(word_load_rlx(&item[0])), at = item_key_at(item_state(word_load_rlx(&item[1])));
-	if (len - 1 >= ITEM_KEY_MAX || !item_in_bounds(off, ITEM_ALIGN((uint64_t)at + len), m->arena_bytes, m->block_shift))
+	uint32_t len = item_key_bytes(word_load_rlx(&item[0])),
+		 at = item_key_at(item_state(word_load_rlx(&item[1])));
+	if (len - 1 >= ITEM_KEY_MAX ||
+	    !item_in_bounds(off, ITEM_ALIGN((uint64_t)at + len), m->arena_bytes, m->block_shift))
 		return 0;
 	copy_out(key, item, at, len);
 	return len;
 }
 
-/* Of an overflow bucket only its items tell whose it is. What is read here may be torn: then it leads to a bucket whose key is another. */
+/* Of an overflow bucket only its items tell whose it is. What is read here may
+ * be torn: then it leads to a bucket whose key is another. */
 static uint64_t
 head_of(struct look *l, uint64_t line, unsigned slot_idx)
 {
@@ -111,23 +122,29 @@ head_of(struct look *l, uint64_t line, unsigned slot_idx)
 	if (line < m->n_buckets_max)
 		return line;
 	size_t len = read_key(m, &m->overflow[line - m->n_buckets_max], slot_idx, key, &slot);
-	return len > 0 && n_buckets > 0 ? table_bucket_idx(hash_key(key, len, m->seed), n_buckets) : 0;
+	return len > 0 && n_buckets > 0 ? table_bucket_idx(hash_key(key, len, m->seed), n_buckets)
+					: 0;
 }
 
 size_t
-look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot)
+look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX],
+    uint64_t *ret_slot)
 {
 	const struct map *m = &l->map;
-	const struct bucket *b = line < m->n_buckets_max ? &m->buckets[line] : &m->overflow[line - m->n_buckets_max];
+	const struct bucket *b =
+	    line < m->n_buckets_max ? &m->buckets[line] : &m->overflow[line - m->n_buckets_max];
 
 	for (unsigned n_tries = 0; n_tries < KEY_TRIES; n_tries++) {
-		uint64_t head_idx = head_of(l, line, slot_idx), begun = seq_begin(&m->buckets[head_idx].seq);
+		uint64_t head_idx = head_of(l, line, slot_idx),
+			 begun = seq_begin(&m->buckets[head_idx].seq);
 		size_t len = read_key(m, b, slot_idx, key, ret_slot);
 		if ((begun & 1) != 0 || !seq_validate(&m->buckets[head_idx].seq, begun))
 			continue;
 		uint64_t hash = len > 0 ? hash_key(key, len, m->seed) : 0;
 		/* not its head's sequence, or damage */
-		if (len == 0 || (slot_tag(hash) == slot_tag_of(*ret_slot) && table_bucket_idx(hash, look_buckets(l)) == head_idx))
+		if (len == 0 ||
+		    (slot_tag(hash) == slot_tag_of(*ret_slot) &&
+			table_bucket_idx(hash, look_buckets(l)) == head_idx))
 			return len;
 	}
 	return 0;
@@ -136,5 +153,6 @@ look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITE
 uint64_t
 look_stat(const struct look *l, enum shm_stat stat)
 {
-	return word_load_rlx(&l->map.stats->value[stat]); /* relaxed: a set of them is no snapshot (stats.h) */
+	/* relaxed: a set of them is no snapshot (stats.h) */
+	return word_load_rlx(&l->map.stats->value[stat]);
 }

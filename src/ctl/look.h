@@ -1,6 +1,7 @@
 /*
- * look.h: the segment itself, read-only, for those who look on: header and counters without a word to the daemon, so that they can be read
- * while it hangs or is gone.
+ * look.h: the segment itself, read-only, for those who look on: header and
+ * counters without a word to the daemon, so that they can be read while it
+ * hangs or is gone.
  */
 #ifndef PEEKCTL_LOOK_H
 #define PEEKCTL_LOOK_H
@@ -18,7 +19,8 @@ struct look {
 	char path[128]; /* of the object */
 };
 
-/* Maps what c->peek has opened, so that whom libpeek believes is decided in one place. 0, or a negative errno as map_open's. */
+/* Maps what c->peek has opened, so that whom libpeek believes is decided in one
+ * place. 0, or a negative errno as map_open's. */
 int look_open(const struct ctl *c, struct look *ret);
 void look_close(struct look *l);
 
@@ -35,10 +37,12 @@ uint64_t look_buckets(struct look *l);
 uint64_t look_overflow(struct look *l);
 
 /*
- * The key in a slot, whole. line: a head bucket below look_buckets, or n_buckets_max plus an overflow bucket below look_overflow. Its length; 0:
+ * The key in a slot, whole. line: a head bucket below look_buckets, or
+ * n_buckets_max plus an overflow bucket below look_overflow. Its length; 0:
  * none, or it is being rewritten. Bounded.
  */
-size_t look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX], uint64_t *ret_slot);
+size_t look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX],
+    uint64_t *ret_slot);
 
 /* One counter. */
 uint64_t look_stat(const struct look *l, enum shm_stat stat);

@@ -20,7 +20,8 @@ static const struct command {
 	const char *options, *args, *help;
 	int (*run)(struct ctl *c);
 } commands[] = {
-#define COMMAND(id, name, args_min, args_max, options, args, help) {name, args_min, args_max, options, args, help, ctl_cmd_##id},
+#define COMMAND(id, name, args_min, args_max, options, args, help) \
+	{name, args_min, args_max, options, args, help, ctl_cmd_##id},
 #include "ctl/commands.def"
 #undef COMMAND
 };
@@ -36,7 +37,7 @@ static const struct option_row {
 };
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
 
-/* ---- help ----------------------------------------------------------------------------------------------------------- */
+/* ---- help ---------------------------------------------------------------- */
 
 static void
 print_options(const char *ids)
@@ -46,8 +47,10 @@ print_options(const char *ids)
 		char left[64];
 		if (strchr(ids, o->id) == NULL)
 			continue;
-		int n = o->letter != 0 ? snprintf(left, sizeof(left), "-%c, ", o->letter) : snprintf(left, sizeof(left), "    ");
-		snprintf(left + n, sizeof(left) - (size_t)n, "--%s%s%s", o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+		int n = o->letter != 0 ? snprintf(left, sizeof(left), "-%c, ", o->letter)
+				       : snprintf(left, sizeof(left), "    ");
+		snprintf(left + n, sizeof(left) - (size_t)n, "--%s%s%s", o->name,
+		    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
 		printf("  %-22s  %s\n", left, o->help);
 	}
 }
@@ -85,7 +88,8 @@ ctl_help(const char *name, bool json)
 	const struct command *cmd = name != NULL ? find_command(name) : NULL;
 
 	if (name != NULL && cmd == NULL)
-		return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+		return ctl_error(
+		    "peekctl help lists the commands.", "there is no command \"%s\"", name);
 	if (json)
 		return help_json(cmd);
 	if (cmd != NULL) {
@@ -106,8 +110,9 @@ ctl_help(const char *name, bool json)
 	}
 	printf("\noptions:\n");
 	print_options(COMMON_OPTIONS);
-	printf("\npeekctl help COMMAND shows a command's own options. Behind -- everything is a word.\n"
-	    "Exit status: 0 done; 1 not found, not stored or refused; 2 any error.\n");
+	printf("\npeekctl help COMMAND shows a command's own options. Behind -- everything is a "
+	       "word.\n"
+	       "Exit status: 0 done; 1 not found, not stored or refused; 2 any error.\n");
 	return ctl_flushed(CTL_OK);
 }
 
@@ -117,7 +122,7 @@ ctl_cmd_help(struct ctl *c)
 	return ctl_help(c->n_args > 0 ? c->args[0] : NULL, c->json);
 }
 
-/* ---- the command line ------------------------------------------------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------- */
 
 static int
 bad_value(const char *option, const char *value, const char *allowed)
@@ -131,21 +136,21 @@ static const struct {
 	bool flag;
 	size_t at; /* of a const char * or a bool */
 } plain_options[] = {
-	{'n', false, offsetof(struct ctl, name)},
-	{'s', false, offsetof(struct ctl, socket)},
-	{'o', false, offsetof(struct ctl, output)},
-	{'f', false, offsetof(struct ctl, file)},
-	{'M', false, offsetof(struct ctl, mode)},
-	{'<', false, offsetof(struct ctl, from)},
-	{'>', false, offsetof(struct ctl, to)},
-	{'p', false, offsetof(struct ctl, prefix)},
-	{'j', true, offsetof(struct ctl, json)},
-	{'x', true, offsetof(struct ctl, escape)},
-	{'D', true, offsetof(struct ctl, dry_run)},
-	{'S', true, offsetof(struct ctl, sort)},
-	{'P', true, offsetof(struct ctl, partial)},
-	{'0', true, offsetof(struct ctl, null)},
-	{'O', true, offsetof(struct ctl, once)},
+    {'n', false, offsetof(struct ctl, name)},
+    {'s', false, offsetof(struct ctl, socket)},
+    {'o', false, offsetof(struct ctl, output)},
+    {'f', false, offsetof(struct ctl, file)},
+    {'M', false, offsetof(struct ctl, mode)},
+    {'<', false, offsetof(struct ctl, from)},
+    {'>', false, offsetof(struct ctl, to)},
+    {'p', false, offsetof(struct ctl, prefix)},
+    {'j', true, offsetof(struct ctl, json)},
+    {'x', true, offsetof(struct ctl, escape)},
+    {'D', true, offsetof(struct ctl, dry_run)},
+    {'S', true, offsetof(struct ctl, sort)},
+    {'P', true, offsetof(struct ctl, partial)},
+    {'0', true, offsetof(struct ctl, null)},
+    {'O', true, offsetof(struct ctl, once)},
 };
 
 static bool
@@ -173,7 +178,8 @@ take_option(struct ctl *c, char id, char *value)
 		return CTL_OK;
 	switch (id) {
 	case 'i':
-		if (!ctl_duration(value, &c->interval_s) || c->interval_s < 1 || c->interval_s > 3600)
+		if (!ctl_duration(value, &c->interval_s) || c->interval_s < 1 ||
+		    c->interval_s > 3600)
 			return bad_value("interval", value, "1 to 3600 seconds");
 		return CTL_OK;
 	case 't':
@@ -182,12 +188,17 @@ take_option(struct ctl *c, char id, char *value)
 		c->timeout_ms = (unsigned)number * 1000;
 		return CTL_OK;
 	case 'T':
-		return ctl_duration(value, &c->ttl_s) ? CTL_OK : bad_value("ttl", value, "a number of seconds, or of m, h, d: 15m");
+		return ctl_duration(value, &c->ttl_s)
+		    ? CTL_OK
+		    : bad_value("ttl", value, "a number of seconds, or of m, h, d: 15m");
 	case 'F':
-		return ctl_number(value, UINT32_MAX, &c->flags) ? CTL_OK : bad_value("flags", value, "0 to 4294967295");
+		return ctl_number(value, UINT32_MAX, &c->flags)
+		    ? CTL_OK
+		    : bad_value("flags", value, "0 to 4294967295");
 	case 'C':
 		c->has_cas = true;
-		return ctl_number(value, UINT64_MAX, &c->cas) ? CTL_OK : bad_value("cas", value, "a number");
+		return ctl_number(value, UINT64_MAX, &c->cas) ? CTL_OK
+							      : bad_value("cas", value, "a number");
 	case 'L':
 		if (!ctl_number(value, UINT64_MAX, &c->limit) || c->limit == 0)
 			return bad_value("limit", value, "a number above 0");
@@ -202,18 +213,21 @@ static int
 bad_option(int got, const char *word)
 {
 	const char *advice = "peekctl help lists the commands, peekctl help COMMAND its options. "
-	    "Behind -- everything is a word.";
+			     "Behind -- everything is a word.";
 
 	if (strncmp(word, "--", 2) != 0)
-		return ctl_error(advice, got == ':' ? "option -%c needs a value" : "there is no option -%c", optopt);
+		return ctl_error(advice,
+		    got == ':' ? "option -%c needs a value" : "there is no option -%c", optopt);
 	if (got == ':')
 		return ctl_error(advice, "option \"%s\" needs a value", word);
 	if (strchr(word, '=') != NULL && optopt != 0)
-		return ctl_error(advice, "option \"%.*s\" takes no value", (int)strcspn(word, "="), word);
+		return ctl_error(
+		    advice, "option \"%.*s\" takes no value", (int)strcspn(word, "="), word);
 	return ctl_error(advice, "there is no option \"%s\", or it is short for several", word);
 }
 
-/* Fills c and ids (of the options that were given, at most cap - 1). Returns CTL_OK, or the status to exit with. */
+/* Fills c and ids (of the options that were given, at most cap - 1). Returns
+ * CTL_OK, or the status to exit with. */
 static int
 main_parse_words(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 {
@@ -225,7 +239,8 @@ main_parse_words(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 	opterr = 0;
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option_row *o = &options[i];
-		longs[i] = (struct option){o->name, o->arg != NULL ? required_argument : no_argument, NULL, o->id};
+		longs[i] = (struct option){
+		    o->name, o->arg != NULL ? required_argument : no_argument, NULL, o->id};
 		if (o->letter != 0) {
 			shorts[n_shorts++] = o->letter;
 			if (o->arg != NULL)
@@ -266,12 +281,15 @@ main(int argc, char **argv)
 		return ctl_flushed(CTL_OK);
 	}
 	if (name == NULL) {
-		fputs("usage: peekctl [-n NAME | -s PATH] [options] COMMAND ...\n  peekctl help lists the commands.\n", stderr);
+		fputs("usage: peekctl [-n NAME | -s PATH] [options] COMMAND ...\n  peekctl help "
+		      "lists the commands.\n",
+		    stderr);
 		return CTL_ERROR;
 	}
 	const struct command *cmd = find_command(name);
 	if (cmd == NULL)
-		return ctl_error("peekctl help lists the commands.", "there is no command \"%s\"", name);
+		return ctl_error(
+		    "peekctl help lists the commands.", "there is no command \"%s\"", name);
 	c.args = argv + optind + 1;
 	c.n_args = argc - optind - 1;
 	if (c.n_args < cmd->args_min || c.n_args > cmd->args_max)
@@ -281,7 +299,8 @@ main(int argc, char **argv)
 			continue;
 		for (size_t i = 0; i < N_OPTIONS; i++)
 			if (options[i].id == *id)
-				return ctl_error(NULL, "%s has no option --%s", cmd->name, options[i].name);
+				return ctl_error(
+				    NULL, "%s has no option --%s", cmd->name, options[i].name);
 	}
 	status = cmd->run(&c);
 	control_close(c.conn);

@@ -7,7 +7,8 @@
 #include "ctl/ctl.h"
 
 #define ORPHAN_ADVICE \
-	"Readers that begin can't find it. Its items go when it ends: end the daemon, then start it again."
+	"Readers that begin can't find it. Its items go when it ends: end the daemon, then start " \
+	"it again."
 
 /*
  * To be asked where there is no object of c's name: by the sockets that such a

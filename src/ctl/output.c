@@ -21,7 +21,8 @@ is_utf8(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* What is no UTF-8, as the name of a field may be that a foreign daemon sent, stands as \xHH. */
+/* What is no UTF-8, as the name of a field may be that a foreign daemon sent,
+ * stands as \xHH. */
 static void
 json_string(const void *bytes, size_t n)
 {

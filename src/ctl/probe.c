@@ -51,7 +51,8 @@ probe_end(struct probe *p)
 	drop_hints(p);
 }
 
-/* No answer comes on this connection. Hints that are there stay: readers go on raising them. */
+/* No answer comes on this connection. Hints that are there stay: readers go on
+ * raising them. */
 static void
 probe_broken(struct probe *p, int error)
 {
@@ -59,9 +60,9 @@ probe_broken(struct probe *p, int error)
 	p->state.answered = p->state.silent = false;
 	snprintf(p->state.why, sizeof(p->state.why), "%s",
 	    error == ENOENT || error == ECONNREFUSED ? "no daemon listens"
-	    : error == EACCES ? "doesn't admit you"
-	    : error == EAGAIN ? "the daemon accepts no connections"
-	                      : strerror(error));
+		: error == EACCES                    ? "doesn't admit you"
+		: error == EAGAIN                    ? "the daemon accepts no connections"
+						     : strerror(error));
 	if (p->hints == NULL)
 		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "%.60s", p->state.why);
 }
@@ -97,11 +98,13 @@ probe_reconnect(struct probe *p, const struct look *l, const char *path)
 		return false;
 	}
 	/* relaxed: the daemon compares it with its own */
-	snprintf(line, sizeof(line), "peek_attach %" PRIu64 "\r\n", word_load_rlx(&l->map.header->writer_epoch));
+	snprintf(line, sizeof(line), "peek_attach %" PRIu64 "\r\n",
+	    word_load_rlx(&l->map.header->writer_epoch));
 	return probe_ask(p, line, PROBE_ATTACHING);
 }
 
-/* Maps what was offered, if it is what it must be: as large as the table asks for, and sealed so that it stays so. */
+/* Maps what was offered, if it is what it must be: as large as the table asks
+ * for, and sealed so that it stays so. */
 static bool
 map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, int fd)
 {
@@ -109,12 +112,15 @@ map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, in
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (re->n_args != 4 || !wire_u64(re->arg[0].p, re->arg[0].len, &client_idx) ||
-	    !wire_u64(re->arg[1].p, re->arg[1].len, &total_bytes) || !wire_u64(re->arg[2].p, re->arg[2].len, &n_clients_max) ||
+	    !wire_u64(re->arg[1].p, re->arg[1].len, &total_bytes) ||
+	    !wire_u64(re->arg[2].p, re->arg[2].len, &n_clients_max) ||
 	    n_clients_max > CLIENTS_MAX || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
 		return false;
-	struct hint_layout plan = hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, n_clients_max);
+	struct hint_layout plan =
+	    hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, n_clients_max);
 	struct stat st;
-	if (total_bytes != plan.total_bytes || fstat(fd, &st) != 0 || (uint64_t)st.st_size < total_bytes)
+	if (total_bytes != plan.total_bytes || fstat(fd, &st) != 0 ||
+	    (uint64_t)st.st_size < total_bytes)
 		return false;
 	void *at = mmap(NULL, total_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
@@ -127,7 +133,8 @@ map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, in
 
 /* True: the reply is understood. *changed: p->hints is another page. */
 static bool
-take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, int fd, bool *changed)
+take_reply(
+    struct probe *p, const struct look *l, const struct wire_reply *re, int fd, bool *changed)
 {
 	struct probe_state *s = &p->state;
 
@@ -141,9 +148,11 @@ take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, i
 		*changed = p->hints != NULL;
 		drop_hints(p);
 		if (re->code == WIRE_RE_ATTACHED)
-			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon's hint page doesn't fit its table");
+			snprintf(s->no_hints, sizeof(s->no_hints),
+			    "the daemon's hint page doesn't fit its table");
 		else
-			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s", (int)re->rest.len, re->rest.p);
+			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s",
+			    (int)re->rest.len, re->rest.p);
 		if (re->code == WIRE_RE_ERROR) { /* and hangs up */
 			snprintf(s->why, sizeof(s->why), "%s", s->no_hints);
 			hang_up(p);
@@ -158,7 +167,8 @@ take_reply(struct probe *p, const struct look *l, const struct wire_reply *re, i
 	return s->answered;
 }
 
-/* Reads what is there. 0: a whole reply in *ret, and *ret_fd a descriptor that came with it, or -1; -EAGAIN: not yet. */
+/* Reads what is there. 0: a whole reply in *ret, and *ret_fd a descriptor that
+ * came with it, or -1; -EAGAIN: not yet. */
 static int
 probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 {
@@ -167,7 +177,10 @@ probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 		char bytes[CMSG_SPACE(4 * sizeof(int))];
 	} control;
 	struct iovec iov = {p->in + p->in_len, sizeof(p->in) - p->in_len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes)};
 	ssize_t n = recvmsg(p->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n <= 0)
@@ -229,7 +242,9 @@ probe_step(struct probe *p, const struct look *l, const char *socket_path, unsig
 
 	if (p->fd < 0 && !probe_reconnect(p, l, socket_path))
 		return changed;
-	if (p->waits_for != PROBE_IDLE && !probe_await(p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
+	if (p->waits_for != PROBE_IDLE &&
+	    !probe_await(
+		p, l, p->waits_for == PROBE_ATTACHING && !p->state.silent ? wait_ms : 0, &changed))
 		return changed;
 	if (p->fd >= 0 && p->waits_for == PROBE_IDLE && probe_ask(p, "mn\r\n", PROBE_ASKED))
 		probe_await(p, l, wait_ms, &changed);

@@ -38,7 +38,8 @@ send_batch(struct removal *d)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		int answered = control_reply(d->by.conn, &re); /* also of a daemon that has hung up */
+		/* also of a daemon that has hung up */
+		int answered = control_reply(d->by.conn, &re);
 		if (answered != 0) {
 			d->worst = ctl_broken(error != 0 ? error : answered);
 			return false;
@@ -128,7 +129,8 @@ remove_prefix(struct removal *d, struct ctl *c)
 	if (walk_begin(&d->walk, c, c->prefix) != CTL_OK)
 		return CTL_ERROR;
 	if (d->walk.prefix.len == 0)
-		return ctl_error("peekctl flush drops every key.", "an empty prefix is every key's");
+		return ctl_error(
+		    "peekctl flush drops every key.", "an empty prefix is every key's");
 	if (isatty(STDERR_FILENO))
 		d->walk.doing = d->dry ? "match" : "deleted";
 	d->walk.visit = visit_key;
@@ -149,7 +151,8 @@ ctl_cmd_delete(struct ctl *c)
 
 	d = (struct removal){.by = *c, .dry = c->dry_run};
 	if (c->prefix == NULL && c->n_args == 0)
-		return ctl_error(NULL, "usage: peekctl delete KEY..., or peekctl delete --prefix PREFIX");
+		return ctl_error(
+		    NULL, "usage: peekctl delete KEY..., or peekctl delete --prefix PREFIX");
 	if (c->prefix == NULL && c->dry_run)
 		return ctl_error(NULL, "--dry-run is for delete --prefix");
 	if (c->prefix != NULL && c->n_args > 0)

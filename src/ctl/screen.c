@@ -22,14 +22,15 @@ struct screen {
 	const struct sample *before, *now;
 	const struct sights *sights;
 	double seconds; /* between them; 0: no rates */
-	bool alive; /* counters go on: the daemon had a heartbeat of late */
+	bool alive;     /* counters go on: the daemon had a heartbeat of late */
 	int width, height;
 	bool bare; /* no room for bars and blank lines */
 	void (*put)(void *arg, enum line_kind kind, const char *line);
 	void *arg;
 };
 
-static void screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void
 screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
@@ -52,7 +53,7 @@ screen_blank(const struct screen *s)
 		screen_line(s, LINE_PLAIN, "%s", "");
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------- */
 
 static uint64_t
 screen_value(const struct screen *s, enum shm_stat stat)
@@ -67,7 +68,8 @@ has_rates(const struct screen *s)
 	return s->seconds > 0 && s->alive;
 }
 
-/* By which a counter grew; 0 after a restart or `stats reset`, and where there are no rates. */
+/* By which a counter grew; 0 after a restart or `stats reset`, and where there
+ * are no rates. */
 static uint64_t
 screen_grown(const struct screen *s, enum shm_stat stat)
 {
@@ -142,7 +144,8 @@ short_time(uint64_t ns)
 	if (ns < 1000)
 		snprintf(ret.w, sizeof(ret.w), "%" PRIu64 " ns", ns);
 	else
-		snprintf(ret.w, sizeof(ret.w), "%.1f %s", (double)ns / (ns < 1000000 ? 1e3 : 1e6), ns < 1000000 ? "us" : "ms");
+		snprintf(ret.w, sizeof(ret.w), "%.1f %s", (double)ns / (ns < 1000000 ? 1e3 : 1e6),
+		    ns < 1000000 ? "us" : "ms");
 	return ret;
 }
 
@@ -174,19 +177,22 @@ screen_duration(int64_t s)
 	struct words ret;
 
 	if (s >= 86400)
-		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
+		snprintf(
+		    ret.w, sizeof(ret.w), "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
 	else if (s >= 3600)
 		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
 	else
-		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "m %" PRId64 "s", s > 0 ? s / 60 : 0, s > 0 ? s % 60 : 0);
+		snprintf(ret.w, sizeof(ret.w), "%" PRId64 "m %" PRId64 "s", s > 0 ? s / 60 : 0,
+		    s > 0 ? s % 60 : 0);
 	return ret;
 }
 
-/* ---- bars ---------------------------------------------------------------------------------------------------------------- */
+/* ---- bars ---------------------------------------------------------------- */
 
 /* Shares of a whole, each in its own letter, the rest as dots. */
 static void
-screen_bar(const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
+screen_bar(
+    const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
 {
 	int n = s->width - 16 < BAR_MAX ? s->width - 16 : BAR_MAX, at = 0;
 	uint64_t sum = 0;
@@ -204,7 +210,7 @@ screen_bar(const struct screen *s, char *buf, uint64_t whole, const char *letter
 	buf[at] = '\0';
 }
 
-/* ---- the screen ------------------------------------------------------------------------------------------------------------ */
+/* ---- the screen ---------------------------------------------------------- */
 
 static void
 put_daemon(const struct screen *s, const char *name)
@@ -216,17 +222,25 @@ put_daemon(const struct screen *s, const char *name)
 		snprintf(pid.w, sizeof(pid.w), "%" PRIu64, n->writer_pid);
 	/* by the daemon's clock, until its last word */
 	int64_t up_s = (int64_t)screen_value(s, SHM_STAT_UPTIME);
-	screen_line(s, LINE_HEAD, "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64 "   shm clients %" PRIu64,
-	    name, pid.w, n->writer_pid != 0 ? screen_duration(up_s).w : "-", screen_value(s, SHM_STAT_CURR_CONNECTIONS),
-	    screen_value(s, SHM_STAT_MAX_CONNECTIONS), screen_value(s, SHM_STAT_SHM_CLIENTS));
+	screen_line(s, LINE_HEAD,
+	    "peekd %s   process %s   up %s   connections %" PRIu64 " of %" PRIu64
+	    "   shm clients %" PRIu64,
+	    name, pid.w, n->writer_pid != 0 ? screen_duration(up_s).w : "-",
+	    screen_value(s, SHM_STAT_CURR_CONNECTIONS), screen_value(s, SHM_STAT_MAX_CONNECTIONS),
+	    screen_value(s, SHM_STAT_SHM_CLIENTS));
 	if (n->retired)
-		screen_line(s, LINE_ALARM, "RETIRED: this segment was taken out of use and has no successor yet.");
+		screen_line(s, LINE_ALARM,
+		    "RETIRED: this segment was taken out of use and has no successor yet.");
 	else if (n->writer_pid == 0)
-		screen_line(s, LINE_ALARM, "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64 " s ago. Reads go on; what follows is its last word.", n->silent_ms / 1000,
-		    n->silent_ms % 1000 / 100);
+		screen_line(s, LINE_ALARM,
+		    "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64
+		    " s ago. Reads go on; what follows is its last word.",
+		    n->silent_ms / 1000, n->silent_ms % 1000 / 100);
 	else if (n->silent_ms > CLOCK_SILENT_MS)
-		screen_line(s, LINE_ALARM, "NO HEARTBEAT for %" PRIu64 ".%" PRIu64 " s. Reads go on; what follows is its last word. See: peekctl doctor", n->silent_ms / 1000,
-		    n->silent_ms % 1000 / 100);
+		screen_line(s, LINE_ALARM,
+		    "NO HEARTBEAT for %" PRIu64 ".%" PRIu64
+		    " s. Reads go on; what follows is its last word. See: peekctl doctor",
+		    n->silent_ms / 1000, n->silent_ms % 1000 / 100);
 	else
 		screen_line(s, LINE_PLAIN, "heartbeat %" PRIu64 " ms ago", n->silent_ms);
 }
@@ -235,28 +249,44 @@ static void
 put_reads(const struct screen *s)
 {
 	/* cmd_get and its like count the reads through shared memory too */
-	uint64_t gets = screen_grown(s, SHM_STAT_CMD_GET), shm_gets = screen_grown(s, SHM_STAT_SHM_GETS), shm_hits = screen_grown(s, SHM_STAT_SHM_HITS);
-	uint64_t all_gets = screen_less(screen_value(s, SHM_STAT_CMD_GET), screen_value(s, SHM_STAT_SHM_GETS));
+	uint64_t gets = screen_grown(s, SHM_STAT_CMD_GET),
+		 shm_gets = screen_grown(s, SHM_STAT_SHM_GETS),
+		 shm_hits = screen_grown(s, SHM_STAT_SHM_HITS);
+	uint64_t all_gets =
+	    screen_less(screen_value(s, SHM_STAT_CMD_GET), screen_value(s, SHM_STAT_SHM_GETS));
 
 	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s", "", "reads/s", "hits", "hits, all");
 	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s   retries %s per 1000", "shared memory",
-	    short_number(per_second(s, shm_gets)).w,
-	    screen_percent(shm_hits, shm_gets).w, screen_percent(screen_value(s, SHM_STAT_SHM_HITS), screen_value(s, SHM_STAT_SHM_GETS)).w,
-	    screen_quotient(3, 1000.0 * (double)screen_grown(s, SHM_STAT_SHM_RETRIES), (double)shm_gets).w);
-	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket", short_number(per_second(s, screen_less(gets, shm_gets))).w,
-	    screen_percent(screen_less(screen_grown(s, SHM_STAT_GET_HITS), shm_hits), screen_less(gets, shm_gets)).w,
-	    screen_percent(screen_less(screen_value(s, SHM_STAT_GET_HITS), screen_value(s, SHM_STAT_SHM_HITS)), all_gets).w, short_bytes(screen_rate(s, SHM_STAT_BYTES_READ)).w,
+	    short_number(per_second(s, shm_gets)).w, screen_percent(shm_hits, shm_gets).w,
+	    screen_percent(screen_value(s, SHM_STAT_SHM_HITS), screen_value(s, SHM_STAT_SHM_GETS))
+		.w,
+	    screen_quotient(
+		3, 1000.0 * (double)screen_grown(s, SHM_STAT_SHM_RETRIES), (double)shm_gets)
+		.w);
+	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%14s   %s/s in, %s/s out", "socket",
+	    short_number(per_second(s, screen_less(gets, shm_gets))).w,
+	    screen_percent(screen_less(screen_grown(s, SHM_STAT_GET_HITS), shm_hits),
+		screen_less(gets, shm_gets))
+		.w,
+	    screen_percent(
+		screen_less(screen_value(s, SHM_STAT_GET_HITS), screen_value(s, SHM_STAT_SHM_HITS)),
+		all_gets)
+		.w,
+	    short_bytes(screen_rate(s, SHM_STAT_BYTES_READ)).w,
 	    short_bytes(screen_rate(s, SHM_STAT_BYTES_WRITTEN)).w);
 }
 
 static void
 put_writes(const struct screen *s)
 {
-	double deletes = screen_rate(s, SHM_STAT_DELETE_HITS) + screen_rate(s, SHM_STAT_DELETE_MISSES);
-	double counts = screen_rate(s, SHM_STAT_INCR_HITS) + screen_rate(s, SHM_STAT_INCR_MISSES) + screen_rate(s, SHM_STAT_DECR_HITS) + screen_rate(s, SHM_STAT_DECR_MISSES);
+	double deletes =
+	    screen_rate(s, SHM_STAT_DELETE_HITS) + screen_rate(s, SHM_STAT_DELETE_MISSES);
+	double counts = screen_rate(s, SHM_STAT_INCR_HITS) + screen_rate(s, SHM_STAT_INCR_MISSES) +
+	    screen_rate(s, SHM_STAT_DECR_HITS) + screen_rate(s, SHM_STAT_DECR_MISSES);
 
-	screen_line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s", "writes", short_number(screen_rate(s, SHM_STAT_CMD_SET)).w,
-	    short_number(deletes).w, short_number(screen_rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
+	screen_line(s, LINE_PLAIN, "%-14ssets %s/s   deletes %s/s   touches %s/s   incr, decr %s/s",
+	    "writes", short_number(screen_rate(s, SHM_STAT_CMD_SET)).w, short_number(deletes).w,
+	    short_number(screen_rate(s, SHM_STAT_CMD_TOUCH)).w, short_number(counts).w);
 }
 
 static void
@@ -266,51 +296,75 @@ put_latency(const struct screen *s)
 	const struct probe_state *d = &s->sights->daemon;
 
 	if (g->n > 0)
-		screen_line(s, LINE_PLAIN, "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken off)", "latency",
-		    short_time(g->median_ns).w, short_time(g->p99_ns).w, short_time(g->least_ns).w, g->n, short_time(g->clock_ns).w);
+		screen_line(s, LINE_PLAIN,
+		    "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken "
+		    "off)",
+		    "latency", short_time(g->median_ns).w, short_time(g->p99_ns).w,
+		    short_time(g->least_ns).w, g->n, short_time(g->clock_ns).w);
 	else
 		screen_line(s, LINE_PLAIN, "%-14sget: no key to time", "latency");
 	if (d->answered)
-		screen_line(s, LINE_PLAIN, "%-14ssocket: answers in %s", "", short_time(d->trip_ns).w);
+		screen_line(
+		    s, LINE_PLAIN, "%-14ssocket: answers in %s", "", short_time(d->trip_ns).w);
 	else if (d->silent)
-		screen_line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "", d->silent_ms / 1000, d->silent_ms % 1000 / 100);
+		screen_line(s, LINE_ALARM, "%-14ssocket: SILENT for %" PRIu64 ".%" PRIu64 " s", "",
+		    d->silent_ms / 1000, d->silent_ms % 1000 / 100);
 	else
 		screen_line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
 	struct words late = {"-"}; /* of a daemon that is silent it is unknown */
 	if (s->alive)
-		snprintf(late.w, sizeof(late.w), "%.3f ms", (double)screen_value(s, SHM_STAT_LOOP_LAG_US) / 1000);
-	screen_line(s, LINE_PLAIN, "%-14slongest set %.3f ms   event loop late by %s, at most %.3f ms", "",
-	    (double)screen_value(s, SHM_STAT_LONGEST_SET_US) / 1000, late.w, (double)screen_value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
+		snprintf(late.w, sizeof(late.w), "%.3f ms",
+		    (double)screen_value(s, SHM_STAT_LOOP_LAG_US) / 1000);
+	screen_line(s, LINE_PLAIN,
+	    "%-14slongest set %.3f ms   event loop late by %s, at most %.3f ms", "",
+	    (double)screen_value(s, SHM_STAT_LONGEST_SET_US) / 1000, late.w,
+	    (double)screen_value(s, SHM_STAT_LOOP_LAG_MAX_US) / 1000);
 }
 
 static void
 put_memory(const struct screen *s)
 {
 	char chart[BAR_MAX + 1];
-	uint64_t limit = screen_value(s, SHM_STAT_LIMIT_MAXBYTES), live = screen_value(s, SHM_STAT_BYTES), dead = screen_value(s, SHM_STAT_DEAD_BYTES);
-	uint64_t segment = screen_value(s, SHM_STAT_SEGMENT_BYTES), huge = screen_value(s, SHM_STAT_HUGE_BYTES);
+	uint64_t limit = screen_value(s, SHM_STAT_LIMIT_MAXBYTES),
+		 live = screen_value(s, SHM_STAT_BYTES),
+		 dead = screen_value(s, SHM_STAT_DEAD_BYTES);
+	uint64_t segment = screen_value(s, SHM_STAT_SEGMENT_BYTES),
+		 huge = screen_value(s, SHM_STAT_HUGE_BYTES);
 
 	screen_bar(s, chart, limit, "#-", (const uint64_t[]){live, dead});
 	if (!s->bare)
 		screen_line(s, LINE_PLAIN, "%-14s[%s]", "memory", chart);
-	screen_line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s", s->bare ? "memory" : "",
-	    screen_percent(live, limit).w, screen_percent(dead, limit).w, screen_percent(screen_value(s, SHM_STAT_FREE_BYTES), limit).w, short_bytes((double)limit).w);
-	uint64_t parts[] = {screen_value(s, SHM_STAT_SMALL_SEGMENTS), screen_value(s, SHM_STAT_MAIN_SEGMENTS), screen_value(s, SHM_STAT_EXTENT_SEGMENTS)};
+	screen_line(s, LINE_PLAIN, "%-14s# live %s   - dead %s   . free %s   of %s",
+	    s->bare ? "memory" : "", screen_percent(live, limit).w, screen_percent(dead, limit).w,
+	    screen_percent(screen_value(s, SHM_STAT_FREE_BYTES), limit).w,
+	    short_bytes((double)limit).w);
+	uint64_t parts[] = {screen_value(s, SHM_STAT_SMALL_SEGMENTS),
+	    screen_value(s, SHM_STAT_MAIN_SEGMENTS), screen_value(s, SHM_STAT_EXTENT_SEGMENTS)};
 	screen_bar(s, chart, screen_value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
 	if (!s->bare)
 		screen_line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
-	screen_line(s, LINE_PLAIN, "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64 "   E of large values %" PRIu64,
-	    s->bare ? "segments" : "", parts[0], screen_value(s, SHM_STAT_SMALL_TARGET), parts[1], parts[2]);
+	screen_line(s, LINE_PLAIN,
+	    "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64
+	    "   E of large values %" PRIu64,
+	    s->bare ? "segments" : "", parts[0], screen_value(s, SHM_STAT_SMALL_TARGET), parts[1],
+	    parts[2]);
 	screen_bar(s, chart, segment, "#", &huge);
 	if (!s->bare)
 		screen_line(s, LINE_PLAIN, "%-14s[%s]", "huge pages", chart);
-	screen_line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s", s->bare ? "huge pages" : "",
-	    screen_percent(huge, segment).w, short_bytes((double)segment).w,
-	    short_bytes((double)screen_value(s, SHM_STAT_HINT_PAGE_BYTES)).w, short_bytes((double)screen_value(s, SHM_STAT_PRIVATE_BYTES)).w);
-	screen_line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s", "items",
-	    short_number((double)screen_value(s, SHM_STAT_CURR_ITEMS)).w, short_number((double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
-	    screen_quotient(2, (double)screen_value(s, SHM_STAT_CURR_ITEMS), (double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
-	    screen_percent(screen_value(s, SHM_STAT_OVERFLOW_ITEMS), screen_value(s, SHM_STAT_CURR_ITEMS)).w);
+	screen_line(s, LINE_PLAIN, "%-14s# %s of the segment's %s   hint page %s   private %s",
+	    s->bare ? "huge pages" : "", screen_percent(huge, segment).w,
+	    short_bytes((double)segment).w,
+	    short_bytes((double)screen_value(s, SHM_STAT_HINT_PAGE_BYTES)).w,
+	    short_bytes((double)screen_value(s, SHM_STAT_PRIVATE_BYTES)).w);
+	screen_line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s",
+	    "items", short_number((double)screen_value(s, SHM_STAT_CURR_ITEMS)).w,
+	    short_number((double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
+	    screen_quotient(2, (double)screen_value(s, SHM_STAT_CURR_ITEMS),
+		(double)screen_value(s, SHM_STAT_N_BUCKETS))
+		.w,
+	    screen_percent(
+		screen_value(s, SHM_STAT_OVERFLOW_ITEMS), screen_value(s, SHM_STAT_CURR_ITEMS))
+		.w);
 }
 
 static void
@@ -318,20 +372,31 @@ put_going(const struct screen *s)
 {
 	uint64_t written = screen_grown(s, SHM_STAT_LOG_BYTES_WRITTEN);
 
-	screen_line(s, LINE_PLAIN, "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s", "going",
-	    short_number(screen_rate(s, SHM_STAT_EVICTIONS)).w, short_number(screen_rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
-	    short_number(screen_rate(s, SHM_STAT_CHAIN_EVICTIONS)).w, short_number(screen_rate(s, SHM_STAT_RECLAIMED)).w,
+	screen_line(s, LINE_PLAIN,
+	    "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s",
+	    "going", short_number(screen_rate(s, SHM_STAT_EVICTIONS)).w,
+	    short_number(screen_rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
+	    short_number(screen_rate(s, SHM_STAT_CHAIN_EVICTIONS)).w,
+	    short_number(screen_rate(s, SHM_STAT_RECLAIMED)).w,
 	    short_number(screen_rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
-	screen_line(s, LINE_PLAIN, "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each written", "freed",
-	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_EVICTED)).w, short_number(screen_rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
+	screen_line(s, LINE_PLAIN,
+	    "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each "
+	    "written",
+	    "freed", short_number(screen_rate(s, SHM_STAT_SEGMENTS_EVICTED)).w,
+	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
 	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
-	    screen_quotient(2, (double)screen_grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written).w);
-	screen_line(s, LINE_PLAIN, "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64 "   not allowed %" PRIu64
-	    "   malformed %" PRIu64, "refused, all", screen_value(s, SHM_STAT_STORE_TOO_LARGE), screen_value(s, SHM_STAT_STORE_NO_MEMORY),
-	    screen_value(s, SHM_STAT_REJECTED_CONNECTIONS), screen_value(s, SHM_STAT_DENIED), screen_value(s, SHM_STAT_BAD_REQUESTS));
+	    screen_quotient(2, (double)screen_grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written)
+		.w);
+	screen_line(s, LINE_PLAIN,
+	    "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64
+	    "   not allowed %" PRIu64 "   malformed %" PRIu64,
+	    "refused, all", screen_value(s, SHM_STAT_STORE_TOO_LARGE),
+	    screen_value(s, SHM_STAT_STORE_NO_MEMORY),
+	    screen_value(s, SHM_STAT_REJECTED_CONNECTIONS), screen_value(s, SHM_STAT_DENIED),
+	    screen_value(s, SHM_STAT_BAD_REQUESTS));
 }
 
-/* ---- keys -------------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------- */
 
 static void
 put_key(const struct screen *s, const struct hot_key *k)
@@ -342,7 +407,8 @@ put_key(const struct screen *s, const struct hot_key *k)
 	for (unsigned i = 0; i < k->key_len; i++)
 		at += escape_byte(text + at, k->key[i]);
 	text[at] = '\0';
-	screen_line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share, short_number(k->hits_s).w, k->n_samples, text);
+	screen_line(s, LINE_PLAIN, "%-14s%8.1f %%%10s%10.0f  %s", "", 100 * k->share,
+	    short_number(k->hits_s).w, k->n_samples, text);
 }
 
 static void
@@ -353,18 +419,23 @@ put_keys(const struct screen *s)
 	unsigned n = s->height == 0 ? KEYS_ONCE : left > 0 ? (unsigned)left : 0;
 
 	if (s->sights->daemon.no_hints[0] != '\0') {
-		screen_line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys", s->sights->daemon.no_hints);
+		screen_line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys",
+		    s->sights->daemon.no_hints);
 		return;
 	}
-	screen_line(s, LINE_PLAIN, "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 s older counts half",
-	    "hottest keys", screen_quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w, h->n_samples);
+	screen_line(s, LINE_PLAIN,
+	    "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 "
+	    "s older counts half",
+	    "hottest keys", screen_quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w,
+	    h->n_samples);
 	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
 	for (unsigned i = 0; i < h->n && i < n; i++)
 		put_key(s, &h->row[i]);
 }
 
 void
-screen_lines(const char *name, const struct sample *before, const struct sample *now, const struct sights *sights, int width, int height,
+screen_lines(const char *name, const struct sample *before, const struct sample *now,
+    const struct sights *sights, int width, int height,
     void (*put)(void *arg, enum line_kind kind, const char *line), void *arg)
 {
 	struct screen s = {

@@ -13,7 +13,8 @@
 
 /* Calls each for every STAT line. */
 static int
-each_stat(struct ctl *c, const char *what, void (*each)(void *arg, struct wire_str name, struct wire_str value), void *arg)
+each_stat(struct ctl *c, const char *what,
+    void (*each)(void *arg, struct wire_str name, struct wire_str value), void *arg)
 {
 	struct wire_reply re;
 
@@ -24,7 +25,8 @@ each_stat(struct ctl *c, const char *what, void (*each)(void *arg, struct wire_s
 		if (re.n_args >= 1) {
 			struct wire_str value = {re.rest.p + re.rest.len, 0};
 			if (re.n_args > 1)
-				value = (struct wire_str){re.arg[1].p, (uint32_t)(re.rest.p + re.rest.len - re.arg[1].p)};
+				value = (struct wire_str){
+				    re.arg[1].p, (uint32_t)(re.rest.p + re.rest.len - re.arg[1].p)};
 			each(arg, re.arg[0], value);
 		}
 		error = control_reply(c->conn, &re);
@@ -48,7 +50,8 @@ print_stat(void *arg, struct wire_str name, struct wire_str value)
 int
 ctl_cmd_stats(struct ctl *c)
 {
-	static const char *const known[] = {"", "settings", "items", "slabs", "sizes", "conns", "snapshot", "reset"};
+	static const char *const known[] = {
+	    "", "settings", "items", "slabs", "sizes", "conns", "snapshot", "reset"};
 	const char *what = c->n_args > 0 ? c->args[0] : "";
 	struct output r;
 	size_t i = 0;
@@ -56,7 +59,9 @@ ctl_cmd_stats(struct ctl *c)
 	while (i < sizeof(known) / sizeof(*known) && strcmp(what, known[i]) != 0)
 		i++;
 	if (i == sizeof(known) / sizeof(*known))
-		return ctl_error("There are settings, items, slabs, sizes, conns, snapshot and reset.", "there are no stats \"%s\"", what);
+		return ctl_error(
+		    "There are settings, items, slabs, sizes, conns, snapshot and reset.",
+		    "there are no stats \"%s\"", what);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	output_begin(&r, c->json, 28);
@@ -93,10 +98,13 @@ ctl_cmd_flush(struct ctl *c)
 	uint64_t delay_s = 0;
 
 	if (c->n_args > 0 && !ctl_duration(c->args[0], &delay_s))
-		return ctl_error("A time is a number of seconds, or has one of the endings s, m, h, d: 15m.", "\"%s\" is no time", c->args[0]);
+		return ctl_error(
+		    "A time is a number of seconds, or has one of the endings s, m, h, d: 15m.",
+		    "\"%s\" is no time", c->args[0]);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int error = delay_s == 0 ? control_ask(c->conn, &re, "flush_all") : control_ask(c->conn, &re, "flush_all +%" PRIu64, delay_s);
+	int error = delay_s == 0 ? control_ask(c->conn, &re, "flush_all")
+				 : control_ask(c->conn, &re, "flush_all +%" PRIu64, delay_s);
 	if (error != 0)
 		return ctl_broken(error);
 	return re.code == WIRE_RE_OK ? CTL_OK : ctl_unhoped(&re, NULL);
@@ -115,7 +123,8 @@ ctl_cmd_shutdown(struct ctl *c)
 	if (error != 0)
 		return ctl_broken(error);
 	if (re.code == WIRE_RE_ERROR)
-		return ctl_refused("Send SIGTERM to it, or start it with -A.", "this daemon doesn't take shutdown from its socket");
+		return ctl_refused("Send SIGTERM to it, or start it with -A.",
+		    "this daemon doesn't take shutdown from its socket");
 	return ctl_unhoped(&re, NULL);
 }
 

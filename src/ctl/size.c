@@ -1,14 +1,20 @@
 /*
  * size.c: what memory so many items of such sizes need.
  *
- *   an item      16 bytes, 8 more for client flags that are not 0, key and value; rounded up to 8 (item.h). One above half a segment keeps its
- *                value in whole segments, so that up to a segment of it is lost
- *   a segment    loses what the next item didn't fit in: half an item on average, or what is left beside items of one size
- *   the arena    keeps 6 % of its segments open, for each log and class of times to live, or in reserve
- *   the table    71 bytes for 3.6 items: one line of 64 bytes, and a ninth of an overflow line; and what it begins with, since few items fall
- *                unevenly
+ *   an item      16 bytes, 8 more for client flags that are not 0, key and
+ *                value; rounded up to 8 (item.h). One above half a segment
+ *                keeps its value in whole segments, so that up to a segment of
+ *                it is lost
+ *   a segment    loses what the next item didn't fit in: half an item on
+ *                average, or what is left beside items of one size
+ *   the arena    keeps 6 % of its segments open, for each log and class of
+ *                times to live, or in reserve
+ *   the table    71 bytes for 3.6 items: one line of 64 bytes, and a ninth of
+ *                an overflow line; and what it begins with, since few items
+ *                fall unevenly
  *
- * The length of a segment follows from the arena's, so the arena is raised until the items fit.
+ * The length of a segment follows from the arena's, so the arena is raised
+ * until the items fit.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,21 +26,24 @@
 #include "shm/item.h"
 #include "shm/map.h"
 
-#define ARENA_USABLE      0.94
-#define ITEMS_PER_BUCKET  3.6
-#define BYTES_PER_BUCKET  71
-#define MIB               (UINT64_C(1) << 20)
-#define ARENA_MAX_BYTES   (UINT64_C(1) << 41)
-#define ITEM_DEFAULT_MAX  MIB /* max_item_size, unless it is configured */
-#define SAMPLE_MAX        (UINT64_C(1) << 40)
+#define ARENA_USABLE     0.94
+#define ITEMS_PER_BUCKET 3.6
+#define BYTES_PER_BUCKET 71
+#define MIB              (UINT64_C(1) << 20)
+#define ARENA_MAX_BYTES  (UINT64_C(1) << 41)
+#define ITEM_DEFAULT_MAX MIB /* max_item_size, unless it is configured */
+#define SAMPLE_MAX       (UINT64_C(1) << 40)
 
-/* The sizes of a sample: how many there are of each, by a histogram that is exact in the sums. */
+/* The sizes of a sample: how many there are of each, by a histogram that is
+ * exact in the sums. */
 #define N_CLASSES 512
 struct sizes {
 	uint64_t n, sum_bytes[N_CLASSES], n_of[N_CLASSES];
 	uint64_t key_bytes, value_bytes;
 	uint64_t largest_bytes;
-	bool means; /* one mean stands for all: sizes around it are rounded up by 3.5 bytes on average */
+	/* one mean stands for all: sizes around it are rounded up by 3.5 bytes
+	 * on average */
+	bool means;
 };
 
 /* Four classes for each power of two. */
@@ -64,7 +73,8 @@ size_add(struct sizes *s, uint64_t key_bytes, uint64_t value_bytes)
 		s->largest_bytes = bytes;
 }
 
-/* What the arena must have in segments of this length, for n_items that are distributed as the sample is. */
+/* What the arena must have in segments of this length, for n_items that are
+ * distributed as the sample is. */
 static double
 arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 {
@@ -79,7 +89,7 @@ arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 		if (item_wants_extents(0, 0, bytes, UINT64_C(1) << block_shift)) {
 			struct item_shape shape = item_shape(ITEM_EXTENTS, 0, bytes, block_shift);
 			sum += (double)s->n_of[i] * (double)item_parts(&shape) * block /
-			       (1 << SEG_PARTS_SHIFT);
+			    (1 << BLOCK_PARTS_SHIFT);
 			inline_bytes += (double)(s->n_of[i] * shape.record_bytes);
 		} else {
 			inline_bytes += (double)s->sum_bytes[i];
@@ -104,7 +114,8 @@ size_plan(const struct sizes *s, double n_items, struct geometry *ret)
 	sum *= n_items / (double)s->n;
 	if (sum > (double)ARENA_MAX_BYTES)
 		return 0;
-	uint64_t arena = (uint64_t)sum > 2 * s->largest_bytes ? (uint64_t)sum : 2 * s->largest_bytes;
+	uint64_t arena =
+	    (uint64_t)sum > 2 * s->largest_bytes ? (uint64_t)sum : 2 * s->largest_bytes;
 	for (;;) {
 		arena = (arena + MIB - 1) / MIB * MIB;
 		if (arena > ARENA_MAX_BYTES || map_plan_geometry(arena, 0, ret) != 0)
@@ -114,7 +125,8 @@ size_plan(const struct sizes *s, double n_items, struct geometry *ret)
 			return arena;
 		if (need > (double)ARENA_MAX_BYTES)
 			return 0;
-		/* A larger one has longer segments and may need less: half the way, not to pass it. */
+		/* A larger one has longer segments and may need less: half the
+		 * way, not to pass it. */
 		arena += (uint64_t)(need - (double)arena) / 2 + 1;
 	}
 }
@@ -138,8 +150,10 @@ read_sample(const char *path, struct sizes *s)
 			continue;
 		if (n != 2 || !ctl_number(key, PEEK_KEY_MAX_BYTES, &key_bytes) || key_bytes == 0 ||
 		    !ctl_number(value, PEEK_VALUE_MAX_BYTES, &value_bytes))
-			status = ctl_error("A line has two numbers: bytes of a key (1 to 250) and of its value.", "%s:%" PRIu64 ": found \"%.*s\"",
-			    path, n_line, (int)strcspn(line, "\n"), line);
+			status = ctl_error(
+			    "A line has two numbers: bytes of a key (1 to 250) and of its value.",
+			    "%s:%" PRIu64 ": found \"%.*s\"", path, n_line,
+			    (int)strcspn(line, "\n"), line);
 		else
 			size_add(s, key_bytes, value_bytes);
 	}
@@ -174,7 +188,8 @@ read_words(const struct ctl *c, struct sizes *s, uint64_t *n_items)
 		return status;
 	}
 	if (c->n_args != 3)
-		return ctl_error("A file with two numbers a line, bytes of a key and of its value, serves as well: peekctl size -f FILE [ITEMS]",
+		return ctl_error("A file with two numbers a line, bytes of a key and of its value, "
+				 "serves as well: peekctl size -f FILE [ITEMS]",
 		    "usage: peekctl size ITEMS KEY-BYTES VALUE-BYTES");
 	if (!ctl_number(c->args[1], PEEK_KEY_MAX_BYTES, &key_bytes) || key_bytes == 0)
 		return bad_number("bytes of a key", c->args[1], "1 to 250");
@@ -224,13 +239,18 @@ ctl_cmd_size(struct ctl *c)
 	if (arena == 0)
 		return ctl_refused(NULL, "no instance can hold so much: 2 TiB are the most");
 	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + LAYOUT_BUCKETS_MIN;
-	/* Table and header begin at 2 MiB each, and their last huge page may be half empty. */
-	uint64_t table = n_buckets * BYTES_PER_BUCKET, header = LAYOUT_BLOCKTAB_OFF + g.n_blocks * sizeof(struct block_record);
-	uint64_t shm = arena + (table + header + LAYOUT_HUGE_BYTES - 1) / LAYOUT_HUGE_BYTES * LAYOUT_HUGE_BYTES + LAYOUT_HUGE_BYTES;
+	/* Table and header begin at 2 MiB each, and their last huge page may be
+	 * half empty. */
+	uint64_t table = n_buckets * BYTES_PER_BUCKET,
+		 header = LAYOUT_BLOCKTAB_OFF + g.n_blocks * sizeof(struct block_record);
+	uint64_t shm = arena +
+	    (table + header + LAYOUT_HUGE_BYTES - 1) / LAYOUT_HUGE_BYTES * LAYOUT_HUGE_BYTES +
+	    LAYOUT_HUGE_BYTES;
 
 	int n = snprintf(options, sizeof(options), "-m %" PRIu64, arena / MIB);
 	if (s.largest_bytes > ITEM_DEFAULT_MAX - 1024)
-		snprintf(options + n, sizeof(options) - (size_t)n, " -I %" PRIu64, s.largest_bytes + 1024);
+		snprintf(options + n, sizeof(options) - (size_t)n, " -I %" PRIu64,
+		    s.largest_bytes + 1024);
 	output_begin(&r, c->json, 20);
 	output_u64(&r, "items", n_items);
 	output_u64(&r, "mean_key_bytes", (s.key_bytes + s.n / 2) / s.n);

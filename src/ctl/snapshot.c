@@ -1,6 +1,6 @@
 /*
- * snapshot.c: save and load. peekctl opens the file, with the rights of its user
- * and under the path that its user sees, and passes the descriptor to the
+ * snapshot.c: save and load. peekctl opens the file, with the rights of its
+ * user and under the path that its user sees, and passes the descriptor to the
  * daemon, which may see another file system or none of that path. A save goes
  * to FILE.new-XXXXXX, which becomes FILE when the daemon has saved all.
  */
@@ -34,7 +34,8 @@ snapshot_ask(struct ctl *c, struct progress *ret)
 	struct wire_reply re;
 	int error = control_ask(c->conn, &re, "stats snapshot");
 
-	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2; error = control_reply(c->conn, &re)) {
+	for (; error == 0 && re.code == WIRE_RE_STAT && re.n_args >= 2;
+	     error = control_reply(c->conn, &re)) {
 		const struct wire_str *name = &re.arg[0], *value = &re.arg[1];
 
 		if (name->len == 3 && memcmp(name->p, "job", 3) == 0)
@@ -42,14 +43,15 @@ snapshot_ask(struct ctl *c, struct progress *ret)
 		else if (name->len == 5 && memcmp(name->p, "state", 5) == 0)
 			snprintf(ret->state, sizeof(ret->state), "%.*s", (int)value->len, value->p);
 		else if (name->len == 5 && memcmp(name->p, "words", 5) == 0)
-			snprintf(ret->words, sizeof(ret->words), "%.*s", (int)(re.rest.p + re.rest.len - value->p), value->p);
+			snprintf(ret->words, sizeof(ret->words), "%.*s",
+			    (int)(re.rest.p + re.rest.len - value->p), value->p);
 	}
 	if (error != 0)
 		return ctl_broken(error);
 	return re.code == WIRE_RE_END ? CTL_OK : ctl_unhoped(&re, NULL);
 }
 
-/* ---- the file ---------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 static char fresh_path[PATH_BYTES + 16];
 
@@ -69,7 +71,8 @@ drop_fresh(void)
 	fresh_path[0] = '\0';
 }
 
-/* Whether a save may replace what is there: nothing, an empty file, a snapshot. */
+/* Whether a save may replace what is there: nothing, an empty file, a
+ * snapshot. */
 static bool
 may_replace(const char *path)
 {
@@ -82,7 +85,7 @@ may_replace(const char *path)
 		return errno == ENOENT;
 	may = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (st.st_size == 0 ||
-	        (read(fd, magic, 8) == 8 && memcmp(magic, WIRE_SNAPSHOT_MAGIC, 8) == 0));
+		(read(fd, magic, 8) == 8 && memcmp(magic, WIRE_SNAPSHOT_MAGIC, 8) == 0));
 	close(fd);
 	return may;
 }
@@ -97,7 +100,8 @@ open_file(const char *path, bool saves)
 	if (!saves)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	else if (!may_replace(path)) {
-		ctl_refused(NULL, "%s: the file that is there is no snapshot, and is left alone", path);
+		ctl_refused(
+		    NULL, "%s: the file that is there is no snapshot, and is left alone", path);
 		return -1;
 	} else {
 		snprintf(fresh_path, sizeof(fresh_path), "%s.new-XXXXXX", path);
@@ -112,7 +116,8 @@ open_file(const char *path, bool saves)
 		}
 	}
 	if (fd < 0)
-		ctl_refused(NULL, "%s can't be %s: %s", path, saves ? "made" : "opened", strerror(errno));
+		ctl_refused(
+		    NULL, "%s can't be %s: %s", path, saves ? "made" : "opened", strerror(errno));
 	return fd;
 }
 
@@ -123,7 +128,8 @@ finish_file(const char *path)
 	char dir[PATH_BYTES];
 
 	if (rename(fresh_path, path) != 0) {
-		int status = ctl_refused(NULL, "%s can't be renamed to %s: %s", fresh_path, path, strerror(errno));
+		int status = ctl_refused(
+		    NULL, "%s can't be renamed to %s: %s", fresh_path, path, strerror(errno));
 
 		drop_fresh();
 		return status;
@@ -139,7 +145,7 @@ finish_file(const char *path)
 	return CTL_OK;
 }
 
-/* ---- the daemon --------------------------------------------------------------- */
+/* ---- the daemon ---------------------------------------------------------- */
 
 /* The request, with the descriptor on its first byte. */
 static int
@@ -182,7 +188,9 @@ wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 		if (snapshot_ask(c, now) != CTL_OK)
 			return CTL_ERROR;
 		if (now->job != job)
-			return ctl_error(NULL, "somebody else's snapshot has begun since; the daemon's log says how this one ended");
+			return ctl_error(NULL,
+			    "somebody else's snapshot has begun since; the daemon's log says how "
+			    "this one ended");
 		if (strcmp(now->state, "saving") != 0 && strcmp(now->state, "loading") != 0)
 			break;
 		if (isatty(STDERR_FILENO)) {
@@ -199,7 +207,8 @@ wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 
 /* With the file open. CTL_OK: the job is done, or explained. */
 static int
-run_job(struct ctl *c, const char *verb, const char *doing, const char *path, int fd, struct progress *now)
+run_job(struct ctl *c, const char *verb, const char *doing, const char *path, int fd,
+    struct progress *now)
 {
 	char word[3 * PATH_BYTES + 1];
 	struct wire_reply re;
@@ -231,7 +240,8 @@ snapshot_run(struct ctl *c, const char *verb, const char *doing, bool saves)
 
 	if (c->args[0][0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
 		return ctl_error(NULL, "no current directory: %s", strerror(errno));
-	int len = snprintf(path, sizeof(path), "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", c->args[0]);
+	int len =
+	    snprintf(path, sizeof(path), "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", c->args[0]);
 	if (len < 0 || len >= (int)sizeof(path))
 		return ctl_error(NULL, "%s: the path is too long", c->args[0]);
 	if ((fd = open_file(path, saves)) < 0)

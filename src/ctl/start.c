@@ -35,13 +35,15 @@ ctl_how_to_start(const char *name, struct start_advice *ret)
 	is_there = stat(object, &st) == 0;
 	is_others = is_there && st.st_uid != geteuid();
 	if ((!is_there || is_others) && has_unit() && access(conf, F_OK) == 0)
-		snprintf(text, sizeof(ret->text), "systemctl start peekd%s%s.service%s", is_default ? "" : "@",
-		    is_default ? "" : name, is_root ? "" : " (as root)");
+		snprintf(text, sizeof(ret->text), "systemctl start peekd%s%s.service%s",
+		    is_default ? "" : "@", is_default ? "" : name, is_root ? "" : " (as root)");
 	else if (is_others && (owner = getpwuid(st.st_uid)) != NULL)
-		snprintf(text, sizeof(ret->text), is_root ? "peekd -n %s -u %s" : "peekd -n %s (as user %s)", name,
+		snprintf(text, sizeof(ret->text),
+		    is_root ? "peekd -n %s -u %s" : "peekd -n %s (as user %s)", name,
 		    owner->pw_name);
 	else if (is_others)
-		snprintf(text, sizeof(ret->text), "peekd -n %s (as uid %u)", name, (unsigned)st.st_uid);
+		snprintf(
+		    text, sizeof(ret->text), "peekd -n %s (as uid %u)", name, (unsigned)st.st_uid);
 	else
 		snprintf(text, sizeof(ret->text), "peekd -n %s", name);
 	return text;

@@ -1,8 +1,10 @@
 /*
- * top.c: peekctl top: a live screen, or one on standard output. The door to ncurses.
+ * top.c: peekctl top: a live screen, or one on standard output. The door to
+ * ncurses.
  *
- * It reads the segment's own counters, so that it shows the last ones of a daemon that hangs or is gone. The daemon is asked for its hint page
- * and for an answer, and not waited for.
+ * It reads the segment's own counters, so that it shows the last ones of a
+ * daemon that hangs or is gone. The daemon is asked for its hint page and for
+ * an answer, and not waited for.
  */
 #include <ncurses.h>
 #include <stdio.h>
@@ -50,7 +52,8 @@ top_take_sample(const struct look *l, struct sample *ret)
 	ret->retired = look_retired(l);
 }
 
-/* When the segment was retired or is silent: what the name means by now, if that is another one. */
+/* When the segment was retired or is silent: what the name means by now, if
+ * that is another one. */
 static void
 top_follow(struct top *t)
 {
@@ -65,7 +68,8 @@ top_follow(struct top *t)
 		peek_close(peek);
 		return;
 	}
-	if (next.map.generation == t->l.map.generation && next.map.seed == t->l.map.seed) { /* the same: its pages are here already */
+	/* the same: its pages are here already */
+	if (next.map.generation == t->l.map.generation && next.map.seed == t->l.map.seed) {
 		peek_close(peek);
 		look_close(&next);
 		return;
@@ -147,7 +151,8 @@ top_draw(struct top *t)
 	int row = 0;
 
 	erase();
-	screen_lines(t->c->name, &t->before, &t->now, &t->sights, COLS, LINES > 1 ? LINES - 1 : 1, put_window, &row);
+	screen_lines(t->c->name, &t->before, &t->now, &t->sights, COLS, LINES > 1 ? LINES - 1 : 1,
+	    put_window, &row);
 	put_window(&row, LINE_PLAIN, "q quits");
 	refresh();
 }
@@ -181,14 +186,18 @@ ctl_cmd_top(struct ctl *c)
 	t.c = c;
 	t.interval_ms = c->interval_s > 0 ? (unsigned)c->interval_s * 1000 : 1000;
 	if (c->json)
-		return ctl_error("peekctl stats --json has the same counters.", "top prints no JSON");
+		return ctl_error(
+		    "peekctl stats --json has the same counters.", "top prints no JSON");
 	if (c->socket != NULL)
-		return ctl_error("Choose an instance with -n; peekctl -s PATH stats asks the daemon.", "top reads shared memory, not a socket");
+		return ctl_error(
+		    "Choose an instance with -n; peekctl -s PATH stats asks the daemon.",
+		    "top reads shared memory, not a socket");
 	if (ctl_open_segment(c) != 0)
 		return CTL_ERROR;
 	int error = look_open(c, &t.l);
 	if (error != 0)
-		return ctl_error(NULL, "can't look into instance \"%s\": %s", c->name, peek_strerror(error));
+		return ctl_error(
+		    NULL, "can't look into instance \"%s\": %s", c->name, peek_strerror(error));
 	probe_begin(&t.probe);
 	latency_draw(&t.latency, &t.l, c->peek);
 	if (c->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
@@ -196,7 +205,8 @@ ctl_cmd_top(struct ctl *c)
 	} else {
 		SCREEN *screen = newterm(NULL, stdout, stdin);
 		if (screen == NULL) {
-			status = ctl_error("Set TERM, or use --once.", "this terminal's kind is not known");
+			status = ctl_error(
+			    "Set TERM, or use --once.", "this terminal's kind is not known");
 		} else {
 			cbreak();
 			noecho();

@@ -43,7 +43,8 @@ show_progress(struct walk *w)
 	if (w->doing == NULL || w->n_seen % 4096 != 0)
 		return;
 	if (clock_now_ns() - w->began_ns >= PROGRESS_AFTER_NS)
-		fprintf(stderr, "\r%" PRIu64 " keys seen, %" PRIu64 " %s ", w->n_seen, w->n_matched, w->doing);
+		fprintf(stderr, "\r%" PRIu64 " keys seen, %" PRIu64 " %s ", w->n_seen, w->n_matched,
+		    w->doing);
 }
 
 void
@@ -75,7 +76,8 @@ static int
 visit_scanned(void *arg, const struct peek_entry *from)
 {
 	const struct peek_info *info = &from->info;
-	struct walk_entry e = {from->key, from->key_len, info->value_len, -1, info->ttl_s, info->cas, info->flags};
+	struct walk_entry e = {
+	    from->key, from->key_len, info->value_len, -1, info->ttl_s, info->cas, info->flags};
 
 	return pass_on(arg, &e);
 }
@@ -87,7 +89,9 @@ walk_segment(struct walk *w)
 		return CTL_ERROR;
 	int error = peek_scan(w->c->peek, visit_scanned, w);
 	if (error < 0)
-		return ctl_error(error == -EAGAIN ? "A daemon that runs frees it; start one, or try again." : NULL,
+		return ctl_error(error == -EAGAIN
+			? "A daemon that runs frees it; start one, or try again."
+			: NULL,
 		    "the walk ended early, and keys may be missing: %s", peek_strerror(error));
 	return w->failed;
 }
@@ -129,7 +133,8 @@ walk_daemon(struct walk *w, bool *ret_denied)
 	if (ctl_connect(w->c) != 0)
 		return CTL_ERROR;
 	do {
-		int error = control_ask(w->c->conn, &re, "peek_dump %" PRIu64 " %d", cursor, WALK_BATCH);
+		int error =
+		    control_ask(w->c->conn, &re, "peek_dump %" PRIu64 " %d", cursor, WALK_BATCH);
 		while (error == 0 && re.code == WIRE_RE_ITEM) {
 			if (!entry_of(&re, key, &e))
 				return ctl_error(NULL, "the daemon's answer is not understood");
@@ -139,7 +144,8 @@ walk_daemon(struct walk *w, bool *ret_denied)
 		}
 		if (error != 0)
 			return ctl_broken(error);
-		if (re.code == WIRE_RE_CLIENT_ERROR || re.code == WIRE_RE_SERVER_ERROR || re.code == WIRE_RE_ERROR) {
+		if (re.code == WIRE_RE_CLIENT_ERROR || re.code == WIRE_RE_SERVER_ERROR ||
+		    re.code == WIRE_RE_ERROR) {
 			*ret_denied = cursor == 0;
 			return ctl_unhoped(&re, NULL);
 		}

@@ -1,7 +1,8 @@
 /*
  * instance.c: from the lock to the end (instance.h), in this order:
  *
- *   lock; sockets; segment, taken over or handed over; hint page; snapshot; loop.
+ *   lock; sockets; segment, taken over or handed over; hint page; snapshot;
+ *   loop.
  */
 #include "daemon/instance.h"
 
@@ -30,7 +31,7 @@ instance_now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* ---- the segment -------------------------------------------------------------------------------------------------------- */
+/* ---- the segment --------------------------------------------------------- */
 
 /* Whoever may connect may read, unless the setting says otherwise. */
 static mode_t
@@ -47,7 +48,8 @@ segment_mode(const struct conf *conf, mode_t unix_mode)
 	return mode;
 }
 
-/* One page at once where they are required; the others come in the background. */
+/* One page at once where they are required; the others come in the
+ * background. */
 static int
 begin_huge(struct daemon *d)
 {
@@ -80,7 +82,8 @@ open_segment(struct daemon *d)
 	    .gid = d->gid,
 	    .socket_path = d->listeners.unix_path,
 	    .will_load = d->conf.snapshot_path[0] != '\0',
-	    .store = {.evict = d->conf.disable_evictions == 0, .item_max_bytes = (uint32_t)d->conf.max_item_size},
+	    .store = {.evict = d->conf.disable_evictions == 0,
+		.item_max_bytes = (uint32_t)d->conf.max_item_size},
 	};
 	struct segment *s = &d->segment;
 	struct byte *bytes;
@@ -92,13 +95,16 @@ open_segment(struct daemon *d)
 	if (status != 0)
 		return status;
 	map_set_tcp(&s->map, tcp, listen_tcp(&d->listeners, tcp, LAYOUT_TCP_WORDS));
-	/* readers take the clock for the heartbeat: it must not be the dead writer's */
+	/* readers take the clock for the heartbeat: it must not be the dead
+	 * writer's */
 	store_tick(s->store, clock_word_now(&d->shift));
 	if (hint_page_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
 		bytes = hint_page_bytes(d->hints, &n_bytes);
 		store_set_hints(s->store, bytes, n_bytes);
 	} else
-		log_warning("no hint page: %s; reads through shared memory are not counted, nor do they keep items", strerror(errno));
+		log_warning("no hint page: %s; reads through shared memory are not counted, nor do "
+			    "they keep items",
+		    strerror(errno));
 	return 0;
 }
 
@@ -117,9 +123,12 @@ fill_cmd(struct daemon *d)
 	cmd->started_unix_s = (int64_t)time(NULL);
 	cmd->started_s = clock_word_s(clock_word_now(&d->shift));
 	cmd->pid = (long)getpid();
-	cmd->stat[SHM_STAT_RECOVERED_ITEMS] = word_load_rlx(&d->segment.map.header->recovered_items); /* relaxed: own store */
-	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged + d->segment.recovery.dropped_expired +
-	    d->segment.recovery.dropped_double + d->segment.not_carried;
+	/* relaxed: own store */
+	cmd->stat[SHM_STAT_RECOVERED_ITEMS] =
+	    word_load_rlx(&d->segment.map.header->recovered_items);
+	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged +
+	    d->segment.recovery.dropped_expired + d->segment.recovery.dropped_double +
+	    d->segment.not_carried;
 	cmd->stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
 	cmd->stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
 	cmd->stat[SHM_STAT_RECOVERY_US] = instance_now_us() - d->start_us;
@@ -139,27 +148,33 @@ log_start(const struct daemon *d)
 		snprintf(found, sizeof(found), "new segment");
 		break;
 	case SEGMENT_TAKEN_OVER:
-		snprintf(found, sizeof(found), "took over %" PRIu64 " items (dropped: %" PRIu64 " expired, %" PRIu64 " damaged, %" PRIu64
-		    " double; %" PRIu64 " buckets repaired)", r->items, r->dropped_expired, r->dropped_damaged, r->dropped_double,
+		snprintf(found, sizeof(found),
+		    "took over %" PRIu64 " items (dropped: %" PRIu64 " expired, %" PRIu64
+		    " damaged, %" PRIu64 " double; %" PRIu64 " buckets repaired)",
+		    r->items, r->dropped_expired, r->dropped_damaged, r->dropped_double,
 		    r->repaired_buckets);
 		break;
 	case SEGMENT_HANDED_OVER:
-		n = snprintf(found, sizeof(found), "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB", s->carried,
+		n = snprintf(found, sizeof(found),
+		    "handed over %" PRIu64 " items from a segment of %" PRIu64 " MiB", s->carried,
 		    s->old_arena_bytes >> 20);
 		if (s->not_carried > 0)
-			snprintf(found + n, sizeof(found) - (size_t)n, ", %" PRIu64 " didn't fit", s->not_carried);
+			snprintf(found + n, sizeof(found) - (size_t)n, ", %" PRIu64 " didn't fit",
+			    s->not_carried);
 		break;
 	}
 	if (d->listeners.n > 1)
 		snprintf(tcp, sizeof(tcp), " and %u more", d->listeners.n - 1);
-	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
-	    ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld", d->conf.name, s->map.arena_bytes >> 20,
-	    1u << (s->map.block_shift - 10), d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
-	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp, (unsigned)d->listeners.unix_mode, d->conf.conn_limit,
-	    (long)getpid());
+	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64
+		 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
+		 ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld",
+	    d->conf.name, s->map.arena_bytes >> 20, 1u << (s->map.block_shift - 10),
+	    d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
+	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp,
+	    (unsigned)d->listeners.unix_mode, d->conf.conn_limit, (long)getpid());
 }
 
-/* ---- while it runs -------------------------------------------------------------------------------------------------------- */
+/* ---- while it runs ------------------------------------------------------- */
 
 static void
 on_tick(void *arg, uint32_t now_ms)
@@ -172,7 +187,7 @@ on_tick(void *arg, uint32_t now_ms)
 	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
 }
 
-/* ---- all together --------------------------------------------------------------------------------------------------------- */
+/* ---- all together -------------------------------------------------------- */
 
 /*
  * Loads the snapshot into a new segment, or into one that a start before this
@@ -185,11 +200,13 @@ instance_fill(struct daemon *d)
 
 	d->warm = (struct warm){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
 	if (d->segment.is_filling && d->conf.snapshot_path[0] == '\0')
-		log_warning("a start before this one was ended while it loaded a snapshot, and now no "
+		log_warning(
+		    "a start before this one was ended while it loaded a snapshot, and now no "
 		    "snapshot_path is set: only a part of it is there");
 	else if (d->segment.is_filling) {
 		if (!is_new)
-			log_notice("a start before this one was ended while it loaded the snapshot: it is "
+			log_notice(
+			    "a start before this one was ended while it loaded the snapshot: it is "
 			    "loaded again, and keys that are there keep their values");
 		if (!startup_begin(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
 			return false;
@@ -227,7 +244,8 @@ instance_loop(struct daemon *d)
 		d->on_hangup(d);
 	log_start(d);
 	room_check(&d->segment.map, d->segment.store);
-	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(), d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
+	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(),
+	    d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
 	d->on_ready(d);
 	if (ending_signal() == 0)
 		server_run(d->server);
@@ -294,10 +312,10 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 	if ((status = lock_take(d->conf.name, &d->lock_fd, &made)) != 0)
 		return status;
 	d->start_us = instance_now_us();
-	status = listen_open(
-	    &d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
+	status = listen_open(&d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
 	if (status == 0) {
-		/* with a segment to attach to, clients wait from now on rather than fail */
+		/* with a segment to attach to, clients wait from now on rather
+		 * than fail */
 		if (segment_is_there(d->conf.name))
 			status = listen_control(&d->conf, d->gid, &d->listeners);
 		if (status == 0)
@@ -312,4 +330,3 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 		    segment_is_there(d->conf.name) ? "stays for the next start" : "is removed");
 	return status;
 }
-

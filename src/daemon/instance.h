@@ -37,7 +37,7 @@ struct daemon {
 	uint64_t start_us; /* monotonic */
 	gid_t gid;
 	int lock_fd;
-	int ready_fd; /* -d: the parent waits for a byte on it */
+	int ready_fd;                 /* -d: the parent waits for a byte on it */
 	void (*on_hangup)(void *arg); /* the settings are to be read again */
 	void (*on_ready)(struct daemon *d);
 };

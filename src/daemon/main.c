@@ -32,7 +32,7 @@
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
 
-/* ---- before the lock -------------------------------------------------------------------------------------------------- */
+/* ---- before the lock ----------------------------------------------------- */
 
 static void
 raise_limits(struct conf *conf)
@@ -52,7 +52,8 @@ raise_limits(struct conf *conf)
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur <= FDS_RESERVED)
 		return;
-	log_warning("conn_limit (-c) is %" PRIu64 ", but this process may open %" PRIu64 " files (RLIMIT_NOFILE): it is lowered to %" PRIu64,
+	log_warning("conn_limit (-c) is %" PRIu64 ", but this process may open %" PRIu64
+		    " files (RLIMIT_NOFILE): it is lowered to %" PRIu64,
 	    conf->conn_limit, (uint64_t)rl.rlim_cur, (uint64_t)rl.rlim_cur - FDS_RESERVED);
 	conf->conn_limit = (uint64_t)rl.rlim_cur - FDS_RESERVED;
 }
@@ -70,7 +71,8 @@ find_group(const struct conf *conf, gid_t *ret)
 	gr = getgrnam(conf->group);
 	number = strtoul(conf->group, &end, 10);
 	if (gr == NULL && (*end != '\0' || number >= UINT32_MAX)) {
-		log_error("group is \"%s\"; allowed: a group of this host, or a number", conf->group);
+		log_error(
+		    "group is \"%s\"; allowed: a group of this host, or a number", conf->group);
 		return EX_USAGE;
 	}
 	*ret = gr != NULL ? gr->gr_gid : (gid_t)number;
@@ -112,7 +114,8 @@ find_owner(const struct conf *conf)
 	return pw;
 }
 
-/* The default control socket's directory has to be made by root and to belong to the user that peekd becomes. */
+/* The default control socket's directory has to be made by root and to belong
+ * to the user that peekd becomes. */
 static int
 become_user(const struct conf *conf, bool only_check, char *unix_path)
 {
@@ -127,7 +130,9 @@ become_user(const struct conf *conf, bool only_check, char *unix_path)
 		}
 		if (geteuid() != 0) {
 			if (pw->pw_uid != geteuid())
-				log_warning("user (-u) is %s, but only root can become another: going on as uid %u", conf->user, (unsigned)geteuid());
+				log_warning("user (-u) is %s, but only root can become another: "
+					    "going on as uid %u",
+				    conf->user, (unsigned)geteuid());
 			pw = NULL;
 		}
 	} else if (only_check && geteuid() == 0)
@@ -136,7 +141,8 @@ become_user(const struct conf *conf, bool only_check, char *unix_path)
 	    pw != NULL ? pw->pw_gid : getegid(), only_check, unix_path);
 	if (status != 0 || pw == NULL)
 		return status;
-	if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
+	if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
+	    setuid(pw->pw_uid) != 0) {
 		log_error("can't become %s: %s", pw->pw_name, strerror(errno));
 		return EX_OSERR;
 	}
@@ -167,7 +173,7 @@ check_group(const struct conf *conf, gid_t gid)
 	return EX_NOPERM;
 }
 
-/* ---- while it runs -------------------------------------------------------------------------------------------------------- */
+/* ---- while it runs ------------------------------------------------------- */
 
 static void
 say_fixed(const char *name)
@@ -214,7 +220,7 @@ on_ready(struct daemon *d)
 	background_tell(&d->ready_fd, 0, keep);
 }
 
-/* ---- all together --------------------------------------------------------------------------------------------------------- */
+/* ---- all together -------------------------------------------------------- */
 
 /*
  * Who it is, and what is wrong with the settings besides. only_check: nothing
@@ -273,12 +279,14 @@ main_start(struct daemon *d)
 	char unix_path[LISTEN_PATH_BYTES];
 	int status, n_passed = notify_listen_fds();
 
-	log_open(d->conf.log_to == LOG_TO_SYSLOG, (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
+	log_open(d->conf.log_to == LOG_TO_SYSLOG,
+	    (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
 	log_set_time(d->conf.log_time != 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that would grow too large is an error, with words */
 	ending_begin();
-	clock_read_shift(&d->shift); /* of a process that has changed its user, /proc/self is root's */
+	/* of a process that has changed its user, /proc/self is root's */
+	clock_read_shift(&d->shift);
 	raise_limits(&d->conf);
 	if ((status = main_prepare(d, false, unix_path)) != 0)
 		return status;

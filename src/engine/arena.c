@@ -24,7 +24,7 @@ arena_init(struct arena *a, struct map *map)
 	    .block_bytes = UINT32_C(1) << map->block_shift,
 	    .free_head = ARENA_NONE};
 	a->open_parts = ARENA_NONE;
-	a->owner = calloc((size_t)a->n_blocks << SEG_PARTS_SHIFT, sizeof(*a->owner));
+	a->owner = calloc((size_t)a->n_blocks << BLOCK_PARTS_SHIFT, sizeof(*a->owner));
 	a->block = aligned_alloc(_Alignof(struct block), a->n_blocks * sizeof(*a->block));
 	if (a->block == NULL || a->owner == NULL)
 		return -ENOMEM;
@@ -58,7 +58,8 @@ arena_fini(struct arena *a)
 	a->owner = NULL;
 }
 
-/* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days), 44 half powers of two, at ratios of 2.8. */
+/* Classes above 0 are geometric: 15 of them part 1 s to 2^22 s (48 days), 44
+ * half powers of two, at ratios of 2.8. */
 #define TTL_HALVES 44
 #define TTL_MAX    (UINT32_C(1) << 26) /* seconds that are told apart: two years */
 
@@ -94,7 +95,8 @@ arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
 }
 
 bool
-arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes)
+arena_open_fits(
+    const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes)
 {
 	uint32_t i = a->open[log][ttl_class];
 
@@ -102,7 +104,8 @@ arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, u
 }
 
 uint64_t
-arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve)
+arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes,
+    uint32_t reserve)
 {
 	if (!arena_open_fits(a, log, ttl_class, record_bytes)) {
 		if (a->n_free <= reserve || record_bytes > a->block_bytes)
@@ -141,7 +144,7 @@ arena_take_extent(struct arena *a)
 	return arena_take(a, BLOCK_EXTENT, ARENA_SMALL, 0);
 }
 
-/* ---- live bytes, and when they expire ---------------------------------------------------------------------------------------- */
+/* ---- live bytes, and when they expire ------------------------------------ */
 
 static uint32_t
 ttl_of_halves(uint32_t halves)
@@ -149,7 +152,8 @@ ttl_of_halves(uint32_t halves)
 	return halves % 2 != 0 ? (UINT32_C(3) << (halves / 2)) / 2 : UINT32_C(1) << (halves / 2);
 }
 
-/* The spans of a block whose first record that expires is this one: those of its class. Of a wide class, what is near this record's. */
+/* The spans of a block whose first record that expires is this one: those of
+ * its class. Of a wide class, what is near this record's. */
 static void
 begin_spans(const struct arena *a, struct block *s, uint32_t expiry_s)
 {
@@ -167,7 +171,8 @@ begin_spans(const struct arena *a, struct block *s, uint32_t expiry_s)
 }
 
 static void
-expiry_add(const struct arena *a, struct block *s, const struct item_shape *shape, uint32_t expiry_s)
+expiry_add(
+    const struct arena *a, struct block *s, const struct item_shape *shape, uint32_t expiry_s)
 {
 	if (expiry_s == 0)
 		return;
@@ -177,32 +182,38 @@ expiry_add(const struct arena *a, struct block *s, const struct item_shape *shap
 	    (struct span_sum){(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
-/* The record's own word says when it expires: at any moment the spans hold what the records say. */
+/* The record's own word says when it expires: at any moment the spans hold what
+ * the records say. */
 static void
-expiry_drop(const struct arena *a, struct block *s, const struct item_shape *shape, uint64_t item_off)
+expiry_drop(
+    const struct arena *a, struct block *s, const struct item_shape *shape, uint64_t item_off)
 {
-	uint32_t expiry_s = item_expiry_s(word_load_rlx(arena_word(a, item_off))); /* relaxed: an own store */
+	/* relaxed: an own store */
+	uint32_t expiry_s = item_expiry_s(word_load_rlx(arena_word(a, item_off)));
 
 	if (expiry_s != 0)
 		spans_drop(&s->spans, expiry_s,
-		    (struct span_sum){
-			(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
+		    (struct span_sum){(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
-/* This process wrote the record, or recover.c checked it: its lengths are believed. */
+/* This process wrote the record, or recover.c checked it: its lengths are
+ * believed. */
 static struct item_shape
 shape_at(const struct arena *a, uint64_t item_off)
 {
 	const struct word *w = arena_word(a, item_off);
-	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]); /* relaxed: own stores */
+	/* relaxed: own stores */
+	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
 
-	return item_shape(item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->block_shift);
+	return item_shape(
+	    item_state(word1), item_key_bytes(word0), item_value_bytes(word0), a->block_shift);
 }
 
 void
 arena_look(struct arena *a, uint32_t block_idx, uint32_t now_s)
 {
-	if (spans_advance(&a->block[block_idx].spans, now_s) && a->block[block_idx].kind == BLOCK_SEALED)
+	if (spans_advance(&a->block[block_idx].spans, now_s) &&
+	    a->block[block_idx].kind == BLOCK_SEALED)
 		arena_level_again(a, block_idx);
 }
 
@@ -216,7 +227,8 @@ raise_latest(struct block *s, uint32_t expiry_s)
 }
 
 void
-arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
+arena_add_live(
+    struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s)
 {
 	struct block *s = &a->block[arena_block_of(a, item_off)];
 	uint64_t memory = arena_memory(a, shape);
@@ -233,7 +245,8 @@ arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shap
 }
 
 void
-arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents)
+arena_drop_live(
+    struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents)
 {
 	uint32_t i = arena_block_of(a, item_off);
 	struct block *s = &a->block[i];
@@ -283,7 +296,7 @@ arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s)
 		arena_level_again(a, i);
 }
 
-/* ---- walking a block ------------------------------------------------------------------------------------------------------- */
+/* ---- walking a block ----------------------------------------------------- */
 
 bool
 arena_walk(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off)

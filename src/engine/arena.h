@@ -1,11 +1,14 @@
 /*
  * arena.h: memory for items: equal blocks, filled one after another as a log.
  *
- * Knows which blocks are free, open (being appended to), sealed, or hold an extent; how full and how live each is; and in
- * which order the sealed ones were opened. Does not know keys or buckets. Private to the writer but for the incarnation,
- * which seq_retire raises before a block is rewritten: at the moment it is taken, so that a successor raises it too.
+ * Knows which blocks are free, open (being appended to), sealed, or hold an
+ * extent; how full and how live each is; and in which order the sealed ones
+ * were opened. Does not know keys or buckets. Private to the writer but for the
+ * incarnation, which seq_retire raises before a block is rewritten: at the
+ * moment it is taken, so that a successor raises it too.
  *
- * An item's place is its byte offset from the arena's start. All sums are exact at any moment: arena_check compares them.
+ * An item's place is its byte offset from the arena's start. All sums are exact
+ * at any moment: arena_check compares them.
  */
 #ifndef PEEK_ENGINE_ARENA_H
 #define PEEK_ENGINE_ARENA_H
@@ -22,43 +25,47 @@
 #define ARENA_NO_ROOM     UINT64_MAX
 #define ARENA_CLASSES_MAX 16 /* TTL classes: 0 never expires, the others by geometric bounds */
 #define ARENA_LEVELS      17
-#define ARENA_RESERVE     3  /* blocks that only copying may take */
+#define ARENA_RESERVE     3 /* blocks that only copying may take */
 
 enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
 
-/* A victim is a sealed block that is being emptied: it is freed by whoever empties it, not when its last record goes. */
+/* A victim is a sealed block that is being emptied: it is freed by whoever
+ * empties it, not when its last record goes. */
 enum arena_kind {
 	BLOCK_FREE,
 	BLOCK_OPEN,
 	BLOCK_SEALED,
 	BLOCK_VICTIM,
 	BLOCK_EXTENT,
-	SEG_PARTS,
-	SEG_PARTS_VICTIM
+	BLOCK_PARTS,
+	BLOCK_PARTS_VICTIM
 };
 
-/* Several are looked at for each SET: what that needs lies on one line, spans.due_s at its end. */
+/* Several are looked at for each SET: what that needs lies on one line,
+ * spans.due_s at its end. */
 struct block {
 	_Alignas(64) uint32_t used_bytes; /* appended so far */
-	uint32_t live_bytes;  /* of records that a slot leads to */
+	uint32_t live_bytes;              /* of records that a slot leads to */
 	uint32_t n_live;
-	uint32_t n_extents;   /* parts that its live records own, a whole block being 8 */
-	uint32_t latest_s;    /* no live item outlives it; UINT32_MAX: some never expire */
-	uint32_t opened_s;    /* for those who look on; a recovered one: when it was recovered */
-	uint32_t next, prev;  /* in its log's queue, oldest first, or in the free list */
+	uint32_t n_extents;  /* parts that its live records own, a whole block being 8 */
+	uint32_t latest_s;   /* no live item outlives it; UINT32_MAX: some never expire */
+	uint32_t opened_s;   /* for those who look on; a recovered one: when it was recovered */
+	uint32_t next, prev; /* in its log's queue, oldest first, or in the free list */
 	uint32_t peer_next, peer_prev; /* sealed blocks about as live as this one */
-	uint32_t n_listed;    /* a recovered block's live items at recovery; its bytes are never scanned */
-	uint32_t *listed;     /* their offsets in it, in units of 8 bytes; freed with the block */
+	/* a recovered block's live items at recovery; its bytes are never
+	 * scanned */
+	uint32_t n_listed;
+	uint32_t *listed; /* their offsets in it, in units of 8 bytes; freed with the block */
 	uint8_t kind, log, ttl_class, level;
-	struct spans spans;   /* its live records that expire */
+	struct spans spans; /* its live records that expire */
 };
 
 _Static_assert(offsetof(struct block, spans.due_s) < 64, "looking at a segment takes one line");
 
 struct arena_queue {
 	uint32_t oldest, newest;
-	uint32_t n_blocks; /* sealed and open of this log */
-	uint32_t n_extents;  /* parts owned by its live records */
+	uint32_t n_blocks;  /* sealed and open of this log */
+	uint32_t n_extents; /* parts owned by its live records */
 };
 
 struct arena {
@@ -71,17 +78,20 @@ struct arena {
 	uint32_t open[ARENA_LOGS][ARENA_CLASSES_MAX]; /* ARENA_NONE: none */
 	struct arena_queue queue[ARENA_LOGS];
 	uint32_t n_extent_blocks; /* whole ones, and those that have parts */
-	uint32_t open_parts;        /* the block whose next part is taken; ARENA_NONE: none */
+	uint32_t open_parts;      /* the block whose next part is taken; ARENA_NONE: none */
 	/*
 	 * by part: the offset of the live record that lists it, plus 1; 0:
 	 * there is none
 	 */
 	uint64_t *owner;
 	uint64_t live_bytes; /* records and whole extents */
-	uint64_t live_squares; /* the sum of the squares of what each live item takes, in units of 8 bytes: less than 2^60 */
-	uint64_t births;     /* blocks ever opened */
-	uint32_t now_s;      /* as the caller was last told: what opened_s is taken from */
-	uint32_t level_head[ARENA_LEVELS], level_tail[ARENA_LEVELS]; /* sealed blocks by sixteenths of live bytes, as last looked at */
+	/* the sum of the squares of what each live item takes, in units of 8
+	 * bytes: less than 2^60 */
+	uint64_t live_squares;
+	uint64_t births; /* blocks ever opened */
+	uint32_t now_s;  /* as the caller was last told: what opened_s is taken from */
+	/* sealed blocks by sixteenths of live bytes, as last looked at */
+	uint32_t level_head[ARENA_LEVELS], level_tail[ARENA_LEVELS];
 };
 
 /* All blocks free. -ENOMEM. */
@@ -92,13 +102,16 @@ void arena_fini(struct arena *a);
 uint32_t arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s);
 
 /* Whether record_bytes fit the open block of this log and class. */
-bool arena_open_fits(const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
+bool arena_open_fits(
+    const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
 
 /*
- * Takes record_bytes at the end of the log; opens a block (seals the one before) if needed. ARENA_NO_ROOM: no free
- * block beyond `reserve`. The bytes become live with arena_add_live.
+ * Takes record_bytes at the end of the log; opens a block (seals the one
+ * before) if needed. ARENA_NO_ROOM: no free block beyond `reserve`. The bytes
+ * become live with arena_add_live.
  */
-uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes, uint32_t reserve);
+uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class,
+    uint64_t record_bytes, uint32_t reserve);
 
 /*
  * Takes record_bytes for a copy, of the reserve but for `reserve` blocks.
@@ -109,7 +122,8 @@ uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, u
 uint64_t arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class,
     uint64_t record_bytes, uint32_t reserve);
 
-/* Takes a whole block for an extent. ARENA_NONE: no free block beyond ARENA_RESERVE. */
+/* Takes a whole block for an extent. ARENA_NONE: no free block beyond
+ * ARENA_RESERVE. */
 uint32_t arena_take_extent(struct arena *a);
 
 /* A live record lists another part in place of this one, which is dead. */
@@ -140,25 +154,32 @@ bool arena_walk_parts(
  */
 void arena_seal_parts(struct arena *a);
 
-/* A record at item_off was linked, or unlinked. A sealed block whose last record goes is freed, and so are extents. */
-void arena_add_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s);
-void arena_drop_live(struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents);
+/* A record at item_off was linked, or unlinked. A sealed block whose last
+ * record goes is freed, and so are extents. */
+void arena_add_live(
+    struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s);
+void arena_drop_live(
+    struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents);
 
-/* The record moved from one log to another place: its extents change owner. Called between the two calls above. */
+/* The record moved from one log to another place: its extents change owner.
+ * Called between the two calls above. */
 void arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 
-/* A touch, before it stores the new expiry: the block's latest is raised first. */
+/* A touch, before it stores the new expiry: the block's latest is raised
+ * first. */
 void arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s);
 
-/* Looks at a block again: what has expired meanwhile counts as gone in arena_emptiest. At most SPANS steps in its whole life. */
+/* Looks at a block again: what has expired meanwhile counts as gone in
+ * arena_emptiest. At most SPANS steps in its whole life. */
 void arena_look(struct arena *a, uint32_t block_idx, uint32_t now_s);
 
 /* Seals the open block of a log and class, if there is one. */
 void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
 
 /*
- * Of the sealed blocks with the least live bytes, to a sixteenth, the one that has been so for longest: what its bytes were going to
- * lose soon they have lost. ARENA_NONE: none is sealed.
+ * Of the sealed blocks with the least live bytes, to a sixteenth, the one that
+ * has been so for longest: what its bytes were going to lose soon they have
+ * lost. ARENA_NONE: none is sealed.
  */
 uint32_t arena_emptiest(const struct arena *a, bool logs_only);
 
@@ -175,12 +196,14 @@ void arena_leave_victim(struct arena *a, uint32_t block_idx);
 void arena_free(struct arena *a, uint32_t block_idx);
 
 /*
- * Walks the records of a log block, live or not. *cursor begins at 0. Returns false at the end. The record may be dead:
- * only the table knows.
+ * Walks the records of a log block, live or not. *cursor begins at 0. Returns
+ * false at the end. The record may be dead: only the table knows.
  */
-bool arena_walk(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off);
+bool arena_walk(
+    const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off);
 
-/* For a successor: a live record was found in a block; then arena_recovered once for all. */
+/* For a successor: a live record was found in a block; then arena_recovered
+ * once for all. */
 bool arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 int arena_recovered(struct arena *a);
 
@@ -188,7 +211,7 @@ int arena_recovered(struct arena *a);
 static inline uint64_t
 arena_memory(const struct arena *a, const struct item_shape *shape)
 {
-	return shape->record_bytes + (item_parts(shape) << (a->block_shift - SEG_PARTS_SHIFT));
+	return shape->record_bytes + (item_parts(shape) << (a->block_shift - BLOCK_PARTS_SHIFT));
 }
 
 static inline bool
@@ -212,7 +235,7 @@ arena_copy_bytes(const struct block *s)
 static inline uint32_t
 arena_net_bytes(const struct arena *a, const struct block *s)
 {
-	uint64_t freed = (uint64_t)s->spans.expired.extents << (a->block_shift - SEG_PARTS_SHIFT),
+	uint64_t freed = (uint64_t)s->spans.expired.extents << (a->block_shift - BLOCK_PARTS_SHIFT),
 		 copied = arena_copy_bytes(s);
 
 	/* larger than a sixteenth of a block */
@@ -239,7 +262,8 @@ arena_word(const struct arena *a, uint64_t byte_off)
 static inline uint32_t
 arena_extent(const struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t i)
 {
-	uint64_t w = word_load_rlx(arena_word(a, item_off + shape->extents_at + (uint64_t)(i / 2) * 8));
+	uint64_t w =
+	    word_load_rlx(arena_word(a, item_off + shape->extents_at + (uint64_t)(i / 2) * 8));
 
 	return (uint32_t)(w >> (32 * (i % 2)));
 }

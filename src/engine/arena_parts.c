@@ -11,7 +11,7 @@
 static uint32_t
 part_bytes(const struct arena *a)
 {
-	return a->block_bytes >> SEG_PARTS_SHIFT;
+	return a->block_bytes >> BLOCK_PARTS_SHIFT;
 }
 
 /*
@@ -38,11 +38,11 @@ arena_take_part(struct arena *a, uint32_t reserve)
 		if (a->n_free <= reserve)
 			return ARENA_NONE;
 		seal_open(a);
-		i = a->open_parts = arena_take(a, SEG_PARTS, ARENA_SMALL, 0);
+		i = a->open_parts = arena_take(a, BLOCK_PARTS, ARENA_SMALL, 0);
 		a->block[i].latest_s = UINT32_MAX;
 		a->n_extent_blocks++;
 	}
-	uint32_t part = (i << SEG_PARTS_SHIFT) + a->block[i].used_bytes / part_bytes(a);
+	uint32_t part = (i << BLOCK_PARTS_SHIFT) + a->block[i].used_bytes / part_bytes(a);
 	a->block[i].used_bytes += part_bytes(a);
 	return part;
 }
@@ -55,18 +55,18 @@ arena_extents_need(const struct arena *a, const struct item_shape *shape)
 	if (a->open_parts != ARENA_NONE)
 		at_hand = (a->block_bytes - a->block[a->open_parts].used_bytes) / part_bytes(a);
 	n_parts = n_parts > at_hand ? n_parts - at_hand : 0;
-	return shape->n_whole + ((n_parts + (1u << SEG_PARTS_SHIFT) - 1) >> SEG_PARTS_SHIFT);
+	return shape->n_whole + ((n_parts + (1u << BLOCK_PARTS_SHIFT) - 1) >> BLOCK_PARTS_SHIFT);
 }
 
 void
 arena_own_parts(struct arena *a, uint64_t item_off, const struct item_shape *shape)
 {
 	for (uint32_t k = shape->n_whole; k < shape->n_extents; k++) {
-		uint32_t part = arena_extent(a, item_off, shape, k), i = part >> SEG_PARTS_SHIFT;
+		uint32_t part = arena_extent(a, item_off, shape, k), i = part >> BLOCK_PARTS_SHIFT;
 		if (a->owner[part] == 0) {
 			a->block[i].n_live++;
 			a->block[i].live_bytes += part_bytes(a);
-			if (a->block[i].kind == SEG_PARTS && i != a->open_parts)
+			if (a->block[i].kind == BLOCK_PARTS && i != a->open_parts)
 				arena_level_again(a, i);
 		}
 		a->owner[part] = item_off + 1;
@@ -76,7 +76,7 @@ arena_own_parts(struct arena *a, uint64_t item_off, const struct item_shape *sha
 void
 arena_part_died(struct arena *a, uint32_t part)
 {
-	uint32_t i = part >> SEG_PARTS_SHIFT;
+	uint32_t i = part >> BLOCK_PARTS_SHIFT;
 	struct block *s = &a->block[i];
 
 	if (a->owner[part] == 0)
@@ -84,7 +84,7 @@ arena_part_died(struct arena *a, uint32_t part)
 	a->owner[part] = 0;
 	s->n_live--;
 	s->live_bytes -= part_bytes(a);
-	if (s->kind != SEG_PARTS || i == a->open_parts)
+	if (s->kind != BLOCK_PARTS || i == a->open_parts)
 		return;
 	if (s->n_live == 0)
 		arena_free(a, i);
@@ -93,10 +93,11 @@ arena_part_died(struct arena *a, uint32_t part)
 }
 
 bool
-arena_walk_parts(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off)
+arena_walk_parts(
+    const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off)
 {
-	while (*cursor < 1u << SEG_PARTS_SHIFT) {
-		uint64_t owner = a->owner[(block_idx << SEG_PARTS_SHIFT) + (*cursor)++];
+	while (*cursor < 1u << BLOCK_PARTS_SHIFT) {
+		uint64_t owner = a->owner[(block_idx << BLOCK_PARTS_SHIFT) + (*cursor)++];
 		if (owner != 0) {
 			*ret_item_off = owner - 1;
 			return true;

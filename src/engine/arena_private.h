@@ -12,7 +12,7 @@
  */
 #define ROLE(kind, log, ttl_class, birth) \
 	((uint64_t)(birth) << 16 | (uint64_t)(ttl_class) << 8 | (uint64_t)(log) << 4 | (kind))
-#define ROLE_KIND(w)  ((unsigned)(w) & 0xf)
+#define ROLE_KIND(w)  ((unsigned)(w)&0xf)
 #define ROLE_LOG(w)   ((unsigned)((w) >> 4) & 0xf)
 #define ROLE_CLASS(w) ((unsigned)((w) >> 8) & 0xff)
 #define ROLE_BIRTH(w) ((w) >> 16)

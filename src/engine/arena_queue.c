@@ -8,10 +8,7 @@
 #include "engine/crash.h"
 #include "shm/seq.h"
 
-/*
- * ---- queues
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- queues ---- */
 
 void
 arena_queue_push(struct arena *a, enum arena_log log, uint32_t i)
@@ -43,10 +40,7 @@ queue_remove(struct arena *a, enum arena_log log, uint32_t i)
 		q->newest = s->prev;
 }
 
-/*
- * ---- sealed blocks by how live they are
- * ------------------------------------------------------------------------------
- */
+/* ---- sealed blocks by how live they are ---- */
 
 static uint8_t
 level_of(const struct arena *a, const struct block *s)
@@ -107,7 +101,8 @@ void
 arena_take_victim(struct arena *a, uint32_t block_idx)
 {
 	arena_level_leave(a, block_idx);
-	a->block[block_idx].kind = a->block[block_idx].kind == SEG_PARTS ? SEG_PARTS_VICTIM : BLOCK_VICTIM;
+	a->block[block_idx].kind =
+	    a->block[block_idx].kind == BLOCK_PARTS ? BLOCK_PARTS_VICTIM : BLOCK_VICTIM;
 }
 
 void
@@ -115,7 +110,7 @@ arena_leave_victim(struct arena *a, uint32_t block_idx)
 {
 	struct block *s = &a->block[block_idx];
 
-	s->kind = s->kind == SEG_PARTS_VICTIM ? SEG_PARTS : BLOCK_SEALED;
+	s->kind = s->kind == BLOCK_PARTS_VICTIM ? BLOCK_PARTS : BLOCK_SEALED;
 	arena_level_enter(a, block_idx);
 	if (s->n_live == 0)
 		arena_free(a, block_idx);
@@ -130,7 +125,10 @@ arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t t
 	a->free_head = s->next;
 	a->n_free--;
 	a->births++;
-	*s = (struct block){.kind = (uint8_t)kind, .log = (uint8_t)log, .ttl_class = (uint8_t)ttl_class, .opened_s = a->now_s};
+	*s = (struct block){.kind = (uint8_t)kind,
+	    .log = (uint8_t)log,
+	    .ttl_class = (uint8_t)ttl_class,
+	    .opened_s = a->now_s};
 	/* relaxed: only order hangs on it */
 	word_store_rlx(&a->map->blocks[i].role, ROLE(kind, log, ttl_class, a->births));
 	CRASH_POINT("append:role stored");
@@ -155,7 +153,7 @@ arena_free(struct arena *a, uint32_t block_idx)
 {
 	const struct block *s = &a->block[block_idx];
 
-	if (s->kind == BLOCK_SEALED || s->kind == SEG_PARTS)
+	if (s->kind == BLOCK_SEALED || s->kind == BLOCK_PARTS)
 		arena_level_leave(a, block_idx);
 	if (arena_is_log(s)) {
 		queue_remove(a, s->log, block_idx);

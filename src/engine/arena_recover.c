@@ -25,11 +25,11 @@ recover_extent(struct arena *a, uint64_t item_off, const struct item_shape *shap
 			s->kind = BLOCK_EXTENT;
 		return fresh;
 	}
-	if ((!fresh && s->kind != SEG_PARTS) || a->owner[e] != 0)
+	if ((!fresh && s->kind != BLOCK_PARTS) || a->owner[e] != 0)
 		return false;
-	s->kind = SEG_PARTS;
+	s->kind = BLOCK_PARTS;
 	s->n_live++;
-	s->live_bytes += a->block_bytes >> SEG_PARTS_SHIFT;
+	s->live_bytes += a->block_bytes >> BLOCK_PARTS_SHIFT;
 	a->owner[e] = item_off + 1;
 	return true;
 }
@@ -42,7 +42,7 @@ give_up_extent(struct arena *a, uint64_t item_off, const struct item_shape *shap
 
 	if (k >= shape->n_whole) {
 		s->n_live--;
-		s->live_bytes -= a->block_bytes >> SEG_PARTS_SHIFT;
+		s->live_bytes -= a->block_bytes >> BLOCK_PARTS_SHIFT;
 		a->owner[e] = 0;
 	}
 	if (s->n_live == 0)
@@ -93,7 +93,7 @@ arena_recovered(struct arena *a)
 		struct block *s = &a->block[i];
 		if (ROLE_BIRTH(role) > a->births)
 			a->births = ROLE_BIRTH(role);
-		if (s->kind == SEG_PARTS) {
+		if (s->kind == BLOCK_PARTS) {
 			s->used_bytes = a->block_bytes;
 			s->latest_s = UINT32_MAX;
 			arena_level_enter(a, i);
@@ -115,8 +115,8 @@ arena_recovered(struct arena *a)
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t i = order[k].block_idx;
 		unsigned log = ROLE_LOG(word_load_rlx(&a->map->blocks[i].role)) == ARENA_SMALL
-				   ? ARENA_SMALL
-				   : ARENA_MAIN;
+		    ? ARENA_SMALL
+		    : ARENA_MAIN;
 		a->block[i].log = (uint8_t)log;
 		a->block[i].used_bytes = a->block_bytes;
 		a->block[i].opened_s = a->now_s;

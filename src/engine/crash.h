@@ -1,9 +1,13 @@
 /*
- * crash.h: labelled points between the steps of every mutation. Compiled out of release builds; with PEEK_HOOKS a test sets
- * crash_hook and stops or kills the process at a label of its choice. The label is "mutation:what has just been done".
+ * crash.h: labelled points between the steps of every mutation. Compiled out of
+ * release builds; with PEEK_HOOKS a test sets crash_hook and stops or kills the
+ * process at a label of its choice. The label is "mutation:what has just been
+ * done".
  *
- * Programs call CRASH_BY_ENVIRONMENT at their start. Then PEEK_CRASH_AT=label[:n] kills the process at the n-th time that it passes the label,
- * PEEK_STOP_AT=label[:n] stops it there (SIGSTOP), and PEEK_CRASH_LIST=file appends to the file each label that is passed, once.
+ * Programs call CRASH_BY_ENVIRONMENT at their start. Then
+ * PEEK_CRASH_AT=label[:n] kills the process at the n-th time that it passes the
+ * label, PEEK_STOP_AT=label[:n] stops it there (SIGSTOP), and
+ * PEEK_CRASH_LIST=file appends to the file each label that is passed, once.
  */
 #ifndef PEEK_ENGINE_CRASH_H
 #define PEEK_ENGINE_CRASH_H
@@ -14,7 +18,7 @@ extern void (*crash_hook)(const char *label);
 void crash_by_environment(void);
 #define CRASH_BY_ENVIRONMENT() crash_by_environment()
 #else
-#define CRASH_POINT(label) ((void)0)
+#define CRASH_POINT(label)     ((void)0)
 #define CRASH_BY_ENVIRONMENT() ((void)0)
 #endif
 

@@ -7,9 +7,10 @@
 #include "engine/record.h"
 #include "shm/hint.h"
 
-#define TARGET_FIRST(bytes) ((bytes) / 10)      /* of the arena: the small log's share at the start */
-#define TARGET_MIN(bytes)   ((bytes) / 50)      /* 2 % */
-#define TARGET_MAX(bytes)   ((bytes) / 10 * 9)  /* 90 % */
+/* of the arena: the small log's share at the start */
+#define TARGET_FIRST(bytes) ((bytes) / 10)
+#define TARGET_MIN(bytes)   ((bytes) / 50)     /* 2 % */
+#define TARGET_MAX(bytes)   ((bytes) / 10 * 9) /* 90 % */
 
 void
 evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabled)
@@ -24,7 +25,8 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabl
 	    .oldest = {{.block = ARENA_NONE}, {.block = ARENA_NONE}}};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
-	/* A successor may find little free and much that is dead: without credit its first SETs would evict what is live. */
+	/* A successor may find little free and much that is dead: without
+	 * credit its first SETs would evict what is live. */
 	e->clean_credit = CLEAN_CREDIT_MAX(arena->block_bytes);
 }
 
@@ -34,7 +36,7 @@ evict_fini(struct evict *e)
 	ghost_fini(&e->ghost);
 }
 
-/* ---- the two logs --------------------------------------------------------------------------------------------------- */
+/* ---- the two logs -------------------------------------------------------- */
 
 static uint64_t
 log_bytes(const struct evict *e, enum arena_log log)
@@ -42,7 +44,7 @@ log_bytes(const struct evict *e, enum arena_log log)
 	const struct arena_queue *q = &e->arena->queue[log];
 
 	return ((uint64_t)q->n_blocks << e->arena->block_shift) +
-	    ((uint64_t)q->n_extents << (e->arena->block_shift - SEG_PARTS_SHIFT));
+	    ((uint64_t)q->n_extents << (e->arena->block_shift - BLOCK_PARTS_SHIFT));
 }
 
 uint64_t
@@ -51,13 +53,15 @@ evict_small_target(const struct evict *e)
 	return (e->small_target >> 8) >> e->arena->block_shift;
 }
 
-/* A ghost of the small log: it was too small. One of the main log: too large. The rarer kind weighs more. */
+/* A ghost of the small log: it was too small. One of the main log: too large.
+ * The rarer kind weighs more. */
 static void
 evict_adapt(struct evict *e, enum arena_log ghost_log)
 {
 	uint64_t bytes = e->arena->map->arena_bytes;
 	uint64_t item = e->table->n_items > 0 ? (e->arena->live_bytes << 8) / e->table->n_items : 0;
-	uint64_t small = ghost_alive(&e->ghost, ARENA_SMALL), main = ghost_alive(&e->ghost, ARENA_MAIN);
+	uint64_t small = ghost_alive(&e->ghost, ARENA_SMALL),
+		 main = ghost_alive(&e->ghost, ARENA_MAIN);
 	uint64_t min = TARGET_MIN(bytes) << 8, max = TARGET_MAX(bytes) << 8;
 
 	if (ghost_log == ARENA_SMALL) {
@@ -69,12 +73,14 @@ evict_adapt(struct evict *e, enum arena_log ghost_log)
 	}
 }
 
-/* ---- what a hint pays for ------------------------------------------------------------------------------------------------ */
+/* ---- what a hint pays for ------------------------------------------------ */
 
 /*
- * Sizes are weighed against the mean of two: of the mean over items and of the mean over bytes (the size of the item that a byte of the
- * arena is likely to belong to). Where items are all of one size that is it. Under a heavy tail the first is what the many small ones have, and
- * a yardstick of it alone turns away all that takes room; the second is what the few large ones have.
+ * Sizes are weighed against the mean of two: of the mean over items and of the
+ * mean over bytes (the size of the item that a byte of the arena is likely to
+ * belong to). Where items are all of one size that is it. Under a heavy tail
+ * the first is what the many small ones have, and a yardstick of it alone turns
+ * away all that takes room; the second is what the few large ones have.
  */
 static void
 measure_usual(struct evict *e)
@@ -82,14 +88,19 @@ measure_usual(struct evict *e)
 	uint64_t n_items = e->table->n_items, live_words = e->arena->live_bytes / 8;
 
 	if (n_items > 0 && live_words > 0)
-		e->usual_bytes = (live_words * 8 / n_items + e->arena->live_squares * 8 / live_words) / 2;
+		e->usual_bytes =
+		    (live_words * 8 / n_items + e->arena->live_squares * 8 / live_words) / 2;
 }
 
 /*
- * The hints that an item pays to stay. What is best kept are the items with the most hits for each byte, so in the main log the price of a
- * round is proportional to the size: one hint for the usual one. From the small log the usual one pays EVICT_HINT_MIN, and smaller ones
- * less, down to nothing at a ninth of it: what they take, should they never be asked for again, is less than a wrong guess would cost.
- * Prices are whole hints: the fraction is rounded up or down at random, so that over many rounds, or many items, the price is right.
+ * The hints that an item pays to stay. What is best kept are the items with the
+ * most hits for each byte, so in the main log the price of a round is
+ * proportional to the size: one hint for the usual one. From the small log the
+ * usual one pays EVICT_HINT_MIN, and smaller ones less, down to nothing at a
+ * ninth of it: what they take, should they never be asked for again, is less
+ * than a wrong guess would cost. Prices are whole hints: the fraction is
+ * rounded up or down at random, so that over many rounds, or many items, the
+ * price is right.
  */
 static uint8_t
 evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
@@ -105,7 +116,8 @@ evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
 	return hints;
 }
 
-/* What is left of the hints of one that goes to the main log. More than the usual price isn't carried on: of one size, all begin with none. */
+/* What is left of the hints of one that goes to the main log. More than the
+ * usual price isn't carried on: of one size, all begin with none. */
 static uint8_t
 evict_change(uint8_t hints, uint8_t paid)
 {
@@ -128,7 +140,7 @@ evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 	return ARENA_MAIN;
 }
 
-/* ---- one item --------------------------------------------------------------------------------------------------------- */
+/* ---- one item ------------------------------------------------------------ */
 
 static uint8_t
 hint_of(const struct evict *e, uint64_t ref)
@@ -200,14 +212,15 @@ evict_examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 		if (fate != GOES)
 			return fate == KEPT;
 		e->n.evicted++;
-		e->n.evicted_unfetched += (item_state(r.word1) & ITEM_FETCHED) == 0 && hint_of(e, place.ref) == 0;
+		e->n.evicted_unfetched +=
+		    (item_state(r.word1) & ITEM_FETCHED) == 0 && hint_of(e, place.ref) == 0;
 		ghost_put(&e->ghost, e->arena->block[v->block].log, hash, e->table->n_items);
 	}
 	evict_unlink(e, &place);
 	return true;
 }
 
-/* ---- victims ------------------------------------------------------------------------------------------------------------ */
+/* ---- victims ------------------------------------------------------------- */
 
 static void
 take_victim(struct evict *e, struct victim *v, uint32_t block_idx, enum victim_kind kind)
@@ -252,7 +265,7 @@ evict_choose_clean(struct evict *e)
 	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
 	uint32_t copy_bytes = arena_copy_bytes(&e->arena->block[i]);
-	if (e->arena->block[i].kind == SEG_PARTS)
+	if (e->arena->block[i].kind == BLOCK_PARTS)
 		copy_bytes += copy_bytes / 2; /* and the records that list them */
 	if (arena_net_bytes(e->arena, &e->arena->block[i]) >= CLEAN_LIVE_MAX(e->arena->block_bytes))
 		return false;
@@ -369,7 +382,7 @@ evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 	uint64_t off = 0;
 	bool more, done;
 
-	if (e->arena->block[v->block].kind == SEG_PARTS_VICTIM) {
+	if (e->arena->block[v->block].kind == BLOCK_PARTS_VICTIM) {
 		more = arena_walk_parts(e->arena, v->block, &v->cursor, &off);
 		done = !more || evict_examine_parts(e, v, off, now_s);
 	} else {

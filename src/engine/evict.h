@@ -1,15 +1,22 @@
 /*
- * evict.h: room, age and order: allocation, eviction, expiry and compaction as one mechanism on two FIFO logs.
+ * evict.h: room, age and order: allocation, eviction, expiry and compaction as
+ * one mechanism on two FIFO logs.
  *
- * A new key goes to the small log, one that a ghost remembers to the main log. A victim is the oldest sealed block of
- * one of them; each of its items is dropped (dead already), kept (the readers' hints pay for its size: copied to the main log's open
- * block), or evicted and remembered. The share of the small log moves as ARC moves p. Blocks that are mostly dead are cleaned before anything
- * live is evicted; of partly expired ones what has expired counts as dead (spans.h); wholly expired ones are freed whole.
- * After: Yang et al., SOSP '23 (S3-FIFO); Megiddo and Modha, FAST '03 (ARC);
- * Cao and Irani, USITS '97 (cost by size); Rumble et al., FAST '14 (cleaning a log); Yang et al., NSDI '21 (Segcache: blocks by TTL).
+ * A new key goes to the small log, one that a ghost remembers to the main log.
+ * A victim is the oldest sealed block of one of them; each of its items is
+ * dropped (dead already), kept (the readers' hints pay for its size: copied to
+ * the main log's open block), or evicted and remembered. The share of the small
+ * log moves as ARC moves p. Blocks that are mostly dead are cleaned before
+ * anything live is evicted; of partly expired ones what has expired counts as
+ * dead (spans.h); wholly expired ones are freed whole. After: Yang et al., SOSP
+ * '23 (S3-FIFO); Megiddo and Modha, FAST '03 (ARC); Cao and Irani, USITS '97
+ * (cost by size); Rumble et al., FAST '14 (cleaning a log); Yang et al., NSDI
+ * '21 (Segcache: blocks by TTL).
  *
- * All unlinking goes through table.h, so that readers see each item whole or not at all. Work is bounded (I10) whatever the hints say: see
- * the constants. evict_room is called before a SET takes memory, evict_ahead after it, so that the next one finds room.
+ * All unlinking goes through table.h, so that readers see each item whole or
+ * not at all. Work is bounded (I10) whatever the hints say: see the constants.
+ * evict_room is called before a SET takes memory, evict_ahead after it, so that
+ * the next one finds room.
  */
 #ifndef PEEK_ENGINE_EVICT_H
 #define PEEK_ENGINE_EVICT_H
@@ -18,10 +25,13 @@
 #include "engine/ghost.h"
 #include "engine/table.h"
 
-#define EVICT_AHEAD_ITEMS   64 /* examined for each SET ahead of need */
-#define EVICT_HOT_RUN_MAX   8  /* victims kept for the most part in a row; the next one is dropped without a look at its hints */
-#define EVICT_HINT_MIN      2  /* hints that take an item of usual size from the small log to the main log */
-#define EVICT_COPY_PER_BYTE 2  /* bytes that cleaning may copy for each byte that a client writes */
+#define EVICT_AHEAD_ITEMS 64 /* examined for each SET ahead of need */
+/* victims kept for the most part in a row; the next one is dropped without a
+ * look at its hints */
+#define EVICT_HOT_RUN_MAX 8
+/* hints that take an item of usual size from the small log to the main log */
+#define EVICT_HINT_MIN      2
+#define EVICT_COPY_PER_BYTE 2 /* bytes that cleaning may copy for each byte that a client writes */
 /*
  * Without eviction a SET is refused only where each block but the reserve is
  * so live that cleaning it would give back less than an eighth of it.
@@ -41,18 +51,18 @@ enum victim_kind { VICTIM_EVICT, VICTIM_CLEAN, VICTIM_EXPIRED };
 
 /* A block that is being emptied. */
 struct victim {
-	uint32_t block;    /* ARENA_NONE: there is none */
+	uint32_t block;  /* ARENA_NONE: there is none */
 	uint32_t cursor; /* into it */
 	enum victim_kind kind;
-	uint32_t kept;   /* bytes of it that were copied */
+	uint32_t kept; /* bytes of it that were copied */
 };
 
 struct evict {
 	struct arena *arena;
 	struct table *table;
 	struct ghost ghost;
-	bool enabled;             /* false: only what is dead already may go */
-	struct victim dead;       /* is cleaned, or all of it has expired */
+	bool enabled;       /* false: only what is dead already may go */
+	struct victim dead; /* is cleaned, or all of it has expired */
 	/* is evicted item by item, and left as soon as there is room */
 	struct victim oldest[ARENA_LOGS];
 	/*
@@ -76,15 +86,18 @@ struct evict {
 	 */
 	uint64_t sweep;
 	uint32_t hot_run;
-	uint32_t hot_left;        /* victims that may still be kept from for this SET; then they are dropped without a look at hints */
-	uint32_t expiry_scan;     /* the next block to look at for expiry */
-	uint32_t n_to_scan;       /* blocks still to be looked at in the second scanned_s */
+	/* victims that may still be kept from for this SET; then they are
+	 * dropped without a look at hints */
+	uint32_t hot_left;
+	uint32_t expiry_scan; /* the next block to look at for expiry */
+	uint32_t n_to_scan;   /* blocks still to be looked at in the second scanned_s */
 	uint32_t scanned_s;
-	uint64_t usual_bytes;     /* the size of which one hint pays a round of the main log; 1 or more */
-	uint32_t dither;          /* a sequence of pseudo-random numbers */
-	uint64_t small_target;    /* bytes of the small log, in 1/256 */
-	uint64_t clean_credit;    /* bytes that cleaning may still copy */
-	uint64_t cutoff;          /* items at or below are flushed */
+	/* the size of which one hint pays a round of the main log; 1 or more */
+	uint64_t usual_bytes;
+	uint32_t dither;       /* a sequence of pseudo-random numbers */
+	uint64_t small_target; /* bytes of the small log, in 1/256 */
+	uint64_t clean_credit; /* bytes that cleaning may still copy */
+	uint64_t cutoff;       /* items at or below are flushed */
 	struct evict_counts n;
 };
 
@@ -92,8 +105,9 @@ void evict_init(struct evict *e, struct arena *arena, struct table *table, bool 
 void evict_fini(struct evict *e);
 
 /*
- * Where a new item that takes so many bytes goes, and the hint that its slot begins with. A key that a ghost remembers moves the target: call
- * it once for each insertion.
+ * Where a new item that takes so many bytes goes, and the hint that its slot
+ * begins with. A key that a ghost remembers moves the target: call it once for
+ * each insertion.
  */
 enum arena_log evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint);
 

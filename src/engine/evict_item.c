@@ -32,8 +32,8 @@ evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
  * are.
  */
 void
-evict_move_record(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
-    uint64_t to)
+evict_move_record(struct evict *e, struct victim *v, const struct record *r,
+    struct table_place *place, uint64_t to)
 {
 	struct arena *a = e->arena;
 	struct word *src = arena_word(a, r->off), *dst = arena_word(a, to);
@@ -64,13 +64,13 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
     uint32_t now_s)
 {
 	struct arena *a = e->arena;
-	uint32_t n_words = (a->block_bytes >> SEG_PARTS_SHIFT) / 8, n_moved = 0;
-	uint32_t from[1u << SEG_PARTS_SHIFT], to[1u << SEG_PARTS_SHIFT],
+	uint32_t n_words = (a->block_bytes >> BLOCK_PARTS_SHIFT) / 8, n_moved = 0;
+	uint32_t from[1u << BLOCK_PARTS_SHIFT], to[1u << BLOCK_PARTS_SHIFT],
 	    expiry_s = item_expiry_s(r->word0);
 
 	for (uint32_t i = r->shape.n_whole; i < r->shape.n_extents; i++) {
 		uint32_t part = arena_extent(a, r->off, &r->shape, i);
-		if (part >> SEG_PARTS_SHIFT != v->block)
+		if (part >> BLOCK_PARTS_SHIFT != v->block)
 			continue;
 		from[n_moved] = part;
 		to[n_moved] = arena_take_part(a, PARTS_RESERVE);

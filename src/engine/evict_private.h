@@ -17,9 +17,9 @@
  * Twice that, since what they are is known to a sixteenth.
  */
 #define CLEAN_VICTIMS_MAX(n_blocks) (16 * ((n_blocks) + 2))
-#define SWEEP_STEP                    16 /* buckets looked at for each SET after a flush */
-#define CLEAN_CREDIT_MAX(block)         ((uint64_t)(block)*4)
-#define EXPIRY_SCAN_STEP              8 /* blocks looked at for each SET */
+#define SWEEP_STEP                  16 /* buckets looked at for each SET after a flush */
+#define CLEAN_CREDIT_MAX(block)     ((uint64_t)(block)*4)
+#define EXPIRY_SCAN_STEP            8 /* blocks looked at for each SET */
 #define AHEAD_BLOCKS                2 /* free beyond the reserve: below it, work is done ahead */
 
 /*

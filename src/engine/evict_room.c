@@ -4,10 +4,7 @@
  */
 #include "engine/evict_private.h"
 
-/*
- * ---- room
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- room ---- */
 
 static bool
 has_room(const struct evict *e, const struct evict_need *need)
@@ -164,8 +161,9 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	 * nothing can be stored that would pay for it.
 	 */
 	e->clean_left = 0;
-	if (!e->enabled && (now_s != e->futile_s ||
-			       live_bytes + e->arena->block_bytes / 2 <= e->futile_live_bytes))
+	if (!e->enabled &&
+	    (now_s != e->futile_s ||
+		live_bytes + e->arena->block_bytes / 2 <= e->futile_live_bytes))
 		e->clean_left = CLEAN_VICTIMS_MAX(arena_extents_need(e->arena, need->shape));
 	while (!has_room(e, need))
 		if (!evict_room_step(e, need, now_s) && !last_resort(e, &stage, now_s)) {
@@ -204,10 +202,7 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 		evict_room_step(e, NULL, now_s);
 }
 
-/*
- * ---- a chain that is too long
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- a chain that is too long ---- */
 
 struct chain_pick {
 	const struct evict *evict;

@@ -32,7 +32,8 @@ age_of(const struct ghost *g, enum arena_log log)
 	return (uint32_t)(g->seq[log] * AGES_ALIVE / g->capacity) & AGE_MASK;
 }
 
-/* The bucket takes the hash's low bits and the tag its high ones; the set takes bits in between and the fingerprint the rest. */
+/* The bucket takes the hash's low bits and the tag its high ones; the set takes
+ * bits in between and the fingerprint the rest. */
 static uint32_t
 ghost_fingerprint(uint64_t hash)
 {
@@ -54,17 +55,21 @@ ghost_years(const struct ghost *g, uint32_t entry)
 	return (age_of(g, (entry & LOG_BIT) != 0 ? ARENA_MAIN : ARENA_SMALL) - entry) & AGE_MASK;
 }
 
-/* Made for twice the items of the moment; made anew, and empty, when there are more than it can remember. */
+/* Made for twice the items of the moment; made anew, and empty, when there are
+ * more than it can remember. */
 static bool
 ghost_fit(struct ghost *g, uint64_t n_items)
 {
 	if (g->n_sets != 0 && n_items * 2 <= g->n_sets * WAYS) {
-		/* The capacity follows the items in coarse steps: every change of it shifts all ages. */
-		if (n_items > g->capacity + g->capacity / 4 || n_items + n_items / 2 < g->capacity) {
+		/* The capacity follows the items in coarse steps: every change
+		 * of it shifts all ages. */
+		if (n_items > g->capacity + g->capacity / 4 ||
+		    n_items + n_items / 2 < g->capacity) {
 			uint64_t was = g->capacity;
 			g->capacity = n_items < 64 ? 64 : n_items;
 			for (unsigned log = 0; log < ARENA_LOGS; log++)
-				g->seq[log] = (uint64_t)((double)g->seq[log] * (double)g->capacity / (double)was);
+				g->seq[log] = (uint64_t)((double)g->seq[log] * (double)g->capacity /
+				    (double)was);
 		}
 		return true;
 	}

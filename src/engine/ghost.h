@@ -1,9 +1,12 @@
 /*
- * ghost.h: fingerprints of what was evicted, so that what comes back soon is known. Private to the daemon.
+ * ghost.h: fingerprints of what was evicted, so that what comes back soon is
+ * known. Private to the daemon.
  *
- * Two ghosts share one table: one for each log. An entry is 4 bytes: 19 bits of fingerprint, 1 bit for the log, 12 bits of age;
- * 16 of them, one cache line, make a set that a key can be in. A ghost remembers as many keys as the cache has items; older entries
- * are no longer seen, and the oldest of a set gives way. After: Megiddo and Modha, ARC, FAST '03 (two ghosts steer the split);
+ * Two ghosts share one table: one for each log. An entry is 4 bytes: 19 bits of
+ * fingerprint, 1 bit for the log, 12 bits of age; 16 of them, one cache line,
+ * make a set that a key can be in. A ghost remembers as many keys as the cache
+ * has items; older entries are no longer seen, and the oldest of a set gives
+ * way. After: Megiddo and Modha, ARC, FAST '03 (two ghosts steer the split);
  * Yang et al., FIFO queues are all you need for cache eviction, SOSP '23.
  */
 #ifndef PEEK_ENGINE_GHOST_H
@@ -16,16 +19,17 @@
 
 struct ghost {
 	uint32_t *entry;
-	uint64_t n_sets;              /* a power of two; 0: nothing was evicted yet */
-	uint64_t capacity;            /* keys that each log's ghost remembers */
-	uint64_t seq[ARENA_LOGS];     /* keys ever put into it */
+	uint64_t n_sets;          /* a power of two; 0: nothing was evicted yet */
+	uint64_t capacity;        /* keys that each log's ghost remembers */
+	uint64_t seq[ARENA_LOGS]; /* keys ever put into it */
 	uint64_t hits[ARENA_LOGS];
 };
 
 void ghost_init(struct ghost *g);
 void ghost_fini(struct ghost *g);
 
-/* Remembers a key that left `log`. n_items: live items, which set the capacity. Without memory it forgets instead. */
+/* Remembers a key that left `log`. n_items: live items, which set the capacity.
+ * Without memory it forgets instead. */
 void ghost_put(struct ghost *g, enum arena_log log, uint64_t hash, uint64_t n_items);
 
 /* Whether a ghost remembers the key, and which; it is then forgotten. */

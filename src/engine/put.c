@@ -11,7 +11,7 @@
 
 #define SPLITS_PER_SET 2
 
-/* ---- storing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- storing ------------------------------------------------------------- */
 
 bool
 store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags)
@@ -22,16 +22,15 @@ store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint
 	    value_extents_max(&s->arena, value_bytes) > s->arena.n_blocks / 2 + 1)
 		return false;
 	/* Small blocks: its list of extents may be longer than one of them. */
-	struct item_shape longest =
-	    item_shape(ITEM_EXTENTS | ITEM_COUNTER | ITEM_FLAGS | ITEM_TAGS, key_bytes,
-		(uint32_t)value_bytes, s->arena.block_shift);
+	struct item_shape longest = item_shape(ITEM_EXTENTS | ITEM_COUNTER | ITEM_FLAGS | ITEM_TAGS,
+	    key_bytes, (uint32_t)value_bytes, s->arena.block_shift);
 	return longest.record_bytes <= s->arena.block_bytes;
 }
 
 /* Links a written record: in place of `old`, or as a new key. */
 static void
-link_record(struct store *s, const struct store_key *key, const struct table_place *old, struct value_write *w,
-    uint32_t now_s)
+link_record(struct store *s, const struct store_key *key, const struct table_place *old,
+    struct value_write *w, uint32_t now_s)
 {
 	struct table_place place;
 	bool had_old = old != NULL;
@@ -76,8 +75,7 @@ take_memory(struct store *s, const struct store_key *key, struct value_write *w,
 
 	w->log = evict_log_for(&s->evict, key->hash, arena_memory(&s->arena, &w->shape), &w->hint);
 	w->ttl_class = arena_class(&s->arena, w->expiry_s, now_s);
-	struct evict_need need = {
-	    w->log, w->ttl_class, &w->shape, reserve};
+	struct evict_need need = {w->log, w->ttl_class, &w->shape, reserve};
 	if (!evict_room(&s->evict, &need, now_s))
 		return false;
 	if (!table_find(&s->table, key->hash, key->bytes, key->len, &place) &&
@@ -121,17 +119,19 @@ is_counter_text(const struct store *s, const struct store_put *put, uint64_t *re
 	return true;
 }
 
-/* Whether the mode and the CAS id admit the store; what the new item takes over from the old one. */
+/* Whether the mode and the CAS id admit the store; what the new item takes over
+ * from the old one. */
 static enum store_result
-put_admit(struct store *s, const struct store_put *put, const struct store_item *old, uint32_t now_s, struct value_write *w,
-    uint32_t *state)
+put_admit(struct store *s, const struct store_put *put, const struct store_item *old,
+    uint32_t now_s, struct value_write *w, uint32_t *state)
 {
 	if (old != NULL && put->mode == STORE_ADD) {
 		store_keep(s, old, now_s);
 		return STORE_NOT_STORED;
 	}
 	if (old == NULL && put->mode != STORE_ADD && put->has_compare)
-		return put->mode == STORE_APPEND || put->mode == STORE_PREPEND ? STORE_NOT_STORED : STORE_NOT_FOUND;
+		return put->mode == STORE_APPEND || put->mode == STORE_PREPEND ? STORE_NOT_STORED
+									       : STORE_NOT_FOUND;
 	if (old == NULL && put->mode != STORE_SET && put->mode != STORE_ADD)
 		return STORE_NOT_STORED;
 	if (old == NULL)
@@ -155,8 +155,12 @@ enum store_result
 store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas)
 {
 	struct evict_counts before = s->evict.n;
-	struct store_item found, *old = store_find(s, &put->key, now_s, &found, NULL) ? &found : NULL;
-	struct value_write w = {.key = put->key.bytes, .key_bytes = put->key.len, .flags = put->flags, .expiry_s = put->expiry_s,
+	struct store_item found,
+	    *old = store_find(s, &put->key, now_s, &found, NULL) ? &found : NULL;
+	struct value_write w = {.key = put->key.bytes,
+	    .key_bytes = put->key.len,
+	    .flags = put->flags,
+	    .expiry_s = put->expiry_s,
 	    .tags = put->tags};
 	uint32_t state = put->state, joined = 0;
 	bool join = put->mode == STORE_APPEND || put->mode == STORE_PREPEND;
@@ -183,12 +187,14 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	value_plan(&s->arena, &w, state);
 	if (!take_memory(s, &put->key, &w, ARENA_RESERVE, now_s))
 		return STORE_NO_MEMORY;
-	/* Making room may have moved or dropped the old item; from here on nothing does. */
+	/* Making room may have moved or dropped the old item; from here on
+	 * nothing does. */
 	struct record joined_record = {0};
 	bool linked = table_find(&s->table, put->key.hash, put->key.bytes, put->key.len, &place);
 	if (old != NULL && !store_find(s, &put->key, now_s, &found, NULL)) {
 		if (put->mode != STORE_SET || put->has_compare)
-			return join || put->mode == STORE_REPLACE ? STORE_NOT_STORED : STORE_NOT_FOUND;
+			return join || put->mode == STORE_REPLACE ? STORE_NOT_STORED
+								  : STORE_NOT_FOUND;
 		old = NULL;
 	}
 	if (join)
@@ -209,7 +215,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	return STORE_OK;
 }
 
-/* ---- counters -------------------------------------------------------------------------------------------------------------- */
+/* ---- counters ------------------------------------------------------------ */
 
 /* The value as a number, however long it is padded. */
 static bool
@@ -219,7 +225,8 @@ read_decimal(const struct store *s, const struct store_item *item, uint64_t *ret
 	struct number n = {0};
 
 	for (uint32_t at = 0; at < item->value_bytes; at += sizeof(piece)) {
-		uint32_t here = item->value_bytes - at < sizeof(piece) ? item->value_bytes - at : sizeof(piece);
+		uint32_t here =
+		    item->value_bytes - at < sizeof(piece) ? item->value_bytes - at : sizeof(piece);
 		store_read(s, item, at, here, piece);
 		if (!number_piece(&n, piece, here))
 			break;
@@ -229,15 +236,21 @@ read_decimal(const struct store *s, const struct store_item *item, uint64_t *ret
 
 /* Replaces a decimal by a counter item. */
 static enum store_result
-become_counter(struct store *s, const struct store_key *key, const struct store_item *item, uint64_t value, uint64_t cas,
-    uint32_t now_s)
+become_counter(struct store *s, const struct store_key *key, const struct store_item *item,
+    uint64_t value, uint64_t cas, uint32_t now_s)
 {
 	struct evict_counts before = s->evict.n;
-	struct value_write w = {.key = key->bytes, .key_bytes = key->len, .flags = item->flags, .expiry_s = item->expiry_s,
-	    .counter = value, .tags = item->tags};
+	struct value_write w = {.key = key->bytes,
+	    .key_bytes = key->len,
+	    .flags = item->flags,
+	    .expiry_s = item->expiry_s,
+	    .counter = value,
+	    .tags = item->tags};
 	struct table_place place;
 
-	value_plan(&s->arena, &w, (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON | ITEM_TAGS)) | ITEM_COUNTER);
+	value_plan(&s->arena, &w,
+	    (item->state & (ITEM_KEY_B64 | ITEM_FETCHED | ITEM_STALE | ITEM_WON | ITEM_TAGS)) |
+		ITEM_COUNTER);
 	if (!take_memory(s, key, &w, ARENA_RESERVE - 1, now_s))
 		return STORE_NO_MEMORY;
 	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);
@@ -250,8 +263,8 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 }
 
 enum store_result
-store_arith(struct store *s, const struct store_key *key, const struct store_item *item, bool decr, uint64_t delta,
-    uint64_t explicit_cas, uint32_t now_s, uint64_t *ret_value, uint64_t *ret_cas)
+store_arith(struct store *s, const struct store_key *key, const struct store_item *item, bool decr,
+    uint64_t delta, uint64_t explicit_cas, uint32_t now_s, uint64_t *ret_value, uint64_t *ret_cas)
 {
 	uint64_t value = item->counter;
 
@@ -263,7 +276,8 @@ store_arith(struct store *s, const struct store_key *key, const struct store_ite
 	value = !decr ? value + delta : value > delta ? value - delta : 0;
 	if ((item->state & ITEM_COUNTER) != 0) {
 		struct word *w = arena_word(&s->arena, item->item_off);
-		seq_counter_store(&w[ITEM_HEADER_BYTES / 8], value, &w[1], item_word1(cas, item_state(word_load_rlx(&w[1]))));
+		seq_counter_store(&w[ITEM_HEADER_BYTES / 8], value, &w[1],
+		    item_word1(cas, item_state(word_load_rlx(&w[1]))));
 		CRASH_POINT("counter:stored");
 	} else {
 		enum store_result r = become_counter(s, key, item, value, cas, now_s);

@@ -1,5 +1,6 @@
 /*
- * record.h: an item as the writer reads it back. The writer wrote it, or recover.c checked it: its lengths are believed.
+ * record.h: an item as the writer reads it back. The writer wrote it, or
+ * recover.c checked it: its lengths are believed.
  */
 #ifndef PEEK_ENGINE_RECORD_H
 #define PEEK_ENGINE_RECORD_H
@@ -21,9 +22,12 @@ static inline struct record
 record_load(const struct arena *a, uint64_t off)
 {
 	const struct word *w = arena_word(a, off);
-	struct record r = {.off = off, .word0 = word_load_rlx(&w[0]), .word1 = word_load_rlx(&w[1])}; /* relaxed: own stores */
+	/* relaxed: own stores */
+	struct record r = {
+	    .off = off, .word0 = word_load_rlx(&w[0]), .word1 = word_load_rlx(&w[1])};
 
-	r.shape = item_shape(item_state(r.word1), item_key_bytes(r.word0), item_value_bytes(r.word0), a->block_shift);
+	r.shape = item_shape(item_state(r.word1), item_key_bytes(r.word0),
+	    item_value_bytes(r.word0), a->block_shift);
 	return r;
 }
 
@@ -50,7 +54,9 @@ record_flags(const struct arena *a, const struct record *r)
 {
 	uint32_t state = item_state(r->word1);
 
-	return (state & ITEM_FLAGS) != 0 ? (uint32_t)word_load_rlx(arena_word(a, r->off + item_flags_at(state))) : 0;
+	return (state & ITEM_FLAGS) != 0
+	    ? (uint32_t)word_load_rlx(arena_word(a, r->off + item_flags_at(state)))
+	    : 0;
 }
 
 /* The numbers of its tags, if it has any: else 0. */
@@ -59,7 +65,8 @@ record_tags(const struct arena *a, const struct record *r)
 {
 	uint32_t state = item_state(r->word1);
 
-	return (state & ITEM_TAGS) != 0 ? word_load_rlx(arena_word(a, r->off + item_tags_at(state))) : 0;
+	return (state & ITEM_TAGS) != 0 ? word_load_rlx(arena_word(a, r->off + item_tags_at(state)))
+					: 0;
 }
 
 /*
@@ -70,14 +77,17 @@ static inline bool
 record_is_cut_off(const struct arena *a, uint32_t state, uint64_t tags, uint64_t cas)
 {
 	return (state & (ITEM_ORIGIN | ITEM_ABSENT)) != 0 ||
-	    ((state & ITEM_TAGS) != 0 && item_is_cut_off(tags, cas, a->map->tags, a->map->n_tag_slots));
+	    ((state & ITEM_TAGS) != 0 &&
+		item_is_cut_off(tags, cas, a->map->tags, a->map->n_tag_slots));
 }
 
-/* Whether nothing finds it any more: flushed, by the cut-off of all items or one of its own. */
+/* Whether nothing finds it any more: flushed, by the cut-off of all items or
+ * one of its own. */
 static inline bool
 record_is_flushed(const struct arena *a, const struct record *r, uint64_t cutoff)
 {
-	return item_cas(r->word1) <= cutoff || record_is_cut_off(a, item_state(r->word1), record_tags(a, r), item_cas(r->word1));
+	return item_cas(r->word1) <= cutoff ||
+	    record_is_cut_off(a, item_state(r->word1), record_tags(a, r), item_cas(r->word1));
 }
 
 static inline uint64_t

@@ -38,15 +38,18 @@ record_sound(const struct recovery_walk *w, uint64_t off, struct record *ret)
 		return false;
 	*ret = record_load(a, off);
 	uint32_t key_bytes = item_key_bytes(ret->word0);
-	/* Lengths that are damaged make more of a block live than it has: what doesn't fit is dropped. */
+	/* Lengths that are damaged make more of a block live than it has: what
+	 * doesn't fit is dropped. */
 	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
-	       a->block[arena_block_of(a, off)].live_bytes + ret->shape.record_bytes <= a->block_bytes &&
-	       item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->block_shift) &&
-	       a->block[arena_block_of(a, off)].kind != BLOCK_EXTENT &&
-	       a->block[arena_block_of(a, off)].kind != SEG_PARTS;
+	    a->block[arena_block_of(a, off)].live_bytes + ret->shape.record_bytes <=
+	    a->block_bytes &&
+	    item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->block_shift) &&
+	    a->block[arena_block_of(a, off)].kind != BLOCK_EXTENT &&
+	    a->block[arena_block_of(a, off)].kind != BLOCK_PARTS;
 }
 
-/* Its value may have been stored without the CAS id that goes with it. The mark is raised before an id is used. */
+/* Its value may have been stored without the CAS id that goes with it. The mark
+ * is raised before an id is used. */
 static void
 renew_counter(struct recovery_walk *w, const struct record *r)
 {
@@ -57,7 +60,8 @@ renew_counter(struct recovery_walk *w, const struct record *r)
 		seq_crash_order(); /* [C1] reserved, then used */
 	}
 	w->cas_last++;
-	word_store_rlx(arena_word(w->arena, r->off + 8), item_word1(w->cas_last, item_state(r->word1)));
+	word_store_rlx(
+	    arena_word(w->arena, r->off + 8), item_word1(w->cas_last, item_state(r->word1)));
 }
 
 static bool
@@ -73,8 +77,11 @@ recover_keep(void *arg, uint64_t head, uint64_t slot)
 	if (slot_tag(hash) != slot_tag_of(slot))
 		goto damaged;
 	if (table_bucket_idx(hash, w->table->n_buckets) != head)
-		return false; /* the other half of a split that was cut short: it is where it belongs too */
-	if (record_is_flushed(w->arena, &r, w->cutoff) || item_expired(item_expiry_s(r.word0), w->now_s)) {
+		/* the other half of a split that was cut short: it is where it
+		 * belongs too */
+		return false;
+	if (record_is_flushed(w->arena, &r, w->cutoff) ||
+	    item_expired(item_expiry_s(r.word0), w->now_s)) {
 		w->n->dropped_expired++;
 		return false;
 	}
@@ -97,25 +104,33 @@ prefetch_bucket(const struct recovery_walk *w, uint64_t head)
 	if (head >= w->table->n_buckets)
 		return;
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-		uint64_t slot = word_load_rlx(&w->arena->map->buckets[head].slot[i]); /* relaxed: a prefetch can't be wrong */
+		/* relaxed: a prefetch can't be wrong */
+		uint64_t slot = word_load_rlx(&w->arena->map->buckets[head].slot[i]);
 		if (slot_is_item(slot))
 			__builtin_prefetch(w->arena->map->arena + slot_unit(slot));
 	}
 }
 
 int
-recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
-    uint64_t *cas_last, uint64_t *ret_payload_bytes)
+recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s,
+    struct store_recovery *ret, uint64_t *cas_last, uint64_t *ret_payload_bytes)
 {
-	struct recovery_walk w = {.arena = arena, .table = table, .cutoff = cutoff, .now_s = now_s, .n = ret,
-	    .cas_max = *cas_last, .cas_last = *cas_last};
+	struct recovery_walk w = {.arena = arena,
+	    .table = table,
+	    .cutoff = cutoff,
+	    .now_s = now_s,
+	    .n = ret,
+	    .cas_max = *cas_last,
+	    .cas_last = *cas_last};
 	uint64_t *used;
 	int r;
 
 	*ret = (struct store_recovery){0};
-	if (table->n_buckets < 1 || table->n_buckets > arena->map->n_buckets_max || w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4)
+	if (table->n_buckets < 1 || table->n_buckets > arena->map->n_buckets_max ||
+	    w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4)
 		return -EBADMSG;
-	/* A count that is damaged says that there is memory where there is none: a store there must not be a fault. */
+	/* A count that is damaged says that there is memory where there is
+	 * none: a store there must not be a fault. */
 	if (map_allocate_table(arena->map, table->n_buckets, table->n_overflow_made) != 0)
 		return -EBADMSG;
 	used = calloc(table->n_overflow_made / 64 + 1, sizeof(*used));

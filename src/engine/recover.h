@@ -1,8 +1,9 @@
 /*
  * recover.h: what a successor does before its first request.
  *
- * Everything derives from slots: a record counts if a sound slot leads to it. Free lists, live sums and the order of
- * blocks are rebuilt; what a slot leads to is checked before it is believed.
+ * Everything derives from slots: a record counts if a sound slot leads to it.
+ * Free lists, live sums and the order of blocks are rebuilt; what a slot leads
+ * to is checked before it is believed.
  */
 #ifndef PEEK_ENGINE_RECOVER_H
 #define PEEK_ENGINE_RECOVER_H
@@ -18,11 +19,12 @@
 #endif
 
 /*
- * arena and table were initialised over the map. cutoff: items at or below it are flushed. *cas_last: the last id that the dead writer may
- * have given; raised, since counters get new ones. -ENOMEM; -EBADMSG.
+ * arena and table were initialised over the map. cutoff: items at or below it
+ * are flushed. *cas_last: the last id that the dead writer may have given;
+ * raised, since counters get new ones. -ENOMEM; -EBADMSG.
  */
-int recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s, struct store_recovery *ret,
-    uint64_t *cas_last, uint64_t *ret_payload_bytes);
+int recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s,
+    struct store_recovery *ret, uint64_t *cas_last, uint64_t *ret_payload_bytes);
 
 /* What changes when a record is dropped after it was counted. */
 struct recover_sums {

@@ -29,7 +29,7 @@ int
 recover_list(struct arena *a, const struct table *t)
 {
 	for (uint32_t i = 0; i < a->n_blocks; i++) {
-		if (a->block[i].n_live == 0 || a->block[i].kind == SEG_PARTS)
+		if (a->block[i].n_live == 0 || a->block[i].kind == BLOCK_PARTS)
 			continue;
 		a->block[i].listed = malloc(a->block[i].n_live * sizeof(uint32_t));
 		if (a->block[i].listed == NULL)
@@ -55,7 +55,8 @@ sort_list(struct block *s, uint64_t *seen, uint32_t n_words)
 }
 
 static void
-recover_lists_drop(struct arena *a, struct table *t, const struct record *r, struct recover_sums *sums)
+recover_lists_drop(
+    struct arena *a, struct table *t, const struct record *r, struct recover_sums *sums)
 {
 	struct table_place place;
 
@@ -83,10 +84,11 @@ drop_overlapping(struct arena *a, struct table *t, uint32_t block_idx, struct re
 	for (uint32_t k = 0; k < s->n_listed; k++) {
 		struct record r = record_load(a, base + (uint64_t)s->listed[k] * ITEM_UNIT_BYTES);
 		if (k + PREFETCH_RECORDS < s->n_listed)
-			__builtin_prefetch(arena_word(a,
-			    base + (uint64_t)s->listed[k + PREFETCH_RECORDS] * ITEM_UNIT_BYTES));
-		if (k + 1 < s->n_listed && r.off + r.shape.record_bytes >
-		    base + (uint64_t)s->listed[k + 1] * ITEM_UNIT_BYTES)
+			__builtin_prefetch(arena_word(
+			    a, base + (uint64_t)s->listed[k + PREFETCH_RECORDS] * ITEM_UNIT_BYTES));
+		if (k + 1 < s->n_listed &&
+		    r.off + r.shape.record_bytes >
+			base + (uint64_t)s->listed[k + 1] * ITEM_UNIT_BYTES)
 			recover_lists_drop(a, t, &r, sums);
 		else
 			s->listed[n_kept++] = s->listed[k];

@@ -24,39 +24,39 @@ store_stats(const struct store *s, struct store_stats *ret)
 	const struct evict_counts *n = &s->evict.n;
 
 	*ret = (struct store_stats){
-		.curr_items = s->table.n_items,
-		.total_items = s->total_items,
-		.bytes = a->live_bytes,
-		.payload_bytes = s->payload_bytes - n->payload_dropped,
-		.evictions = n->evicted,
-		.evicted_unfetched = n->evicted_unfetched,
-		.expired = n->expired,
-		.flushed = n->flushed,
-		.n_buckets = s->table.n_buckets,
-		.n_overflow_used = s->table.n_overflow_used,
-		.n_blocks = a->n_blocks,
-		.n_blocks_free = a->n_free,
-		.overflow_items = s->table.n_overflow_items,
-		.splits = s->table.n_splits,
-		.growth_refused = s->table.n_refused,
-		.chain_evictions = s->chain_evictions,
-		.table_refused = s->table_refused,
-		.bytes_written = s->bytes_written,
-		.bytes_copied = n->bytes_copied,
-		.small_blocks = a->queue[ARENA_SMALL].n_blocks,
-		.main_blocks = a->queue[ARENA_MAIN].n_blocks,
-		.extent_blocks = a->n_extent_blocks,
-		.small_target_blocks = evict_small_target(&s->evict),
-		.ghost_hits_small = s->evict.ghost.hits[ARENA_SMALL],
-		.ghost_hits_main = s->evict.ghost.hits[ARENA_MAIN],
-		.blocks_evicted = n->blocks_evicted,
-		.blocks_expired = n->blocks_expired,
-		.blocks_cleaned = n->blocks_cleaned,
-		.longest_set_items = s->longest_set_items,
-		.longest_set_copied_bytes = s->longest_set_copied_bytes,
-		.cas_last = s->cas_last,
-		.cutoff = s->evict.cutoff,
-		.oldest_opened_s = oldest_opened(a),
+	    .curr_items = s->table.n_items,
+	    .total_items = s->total_items,
+	    .bytes = a->live_bytes,
+	    .payload_bytes = s->payload_bytes - n->payload_dropped,
+	    .evictions = n->evicted,
+	    .evicted_unfetched = n->evicted_unfetched,
+	    .expired = n->expired,
+	    .flushed = n->flushed,
+	    .n_buckets = s->table.n_buckets,
+	    .n_overflow_used = s->table.n_overflow_used,
+	    .n_blocks = a->n_blocks,
+	    .n_blocks_free = a->n_free,
+	    .overflow_items = s->table.n_overflow_items,
+	    .splits = s->table.n_splits,
+	    .growth_refused = s->table.n_refused,
+	    .chain_evictions = s->chain_evictions,
+	    .table_refused = s->table_refused,
+	    .bytes_written = s->bytes_written,
+	    .bytes_copied = n->bytes_copied,
+	    .small_blocks = a->queue[ARENA_SMALL].n_blocks,
+	    .main_blocks = a->queue[ARENA_MAIN].n_blocks,
+	    .extent_blocks = a->n_extent_blocks,
+	    .small_target_blocks = evict_small_target(&s->evict),
+	    .ghost_hits_small = s->evict.ghost.hits[ARENA_SMALL],
+	    .ghost_hits_main = s->evict.ghost.hits[ARENA_MAIN],
+	    .blocks_evicted = n->blocks_evicted,
+	    .blocks_expired = n->blocks_expired,
+	    .blocks_cleaned = n->blocks_cleaned,
+	    .longest_set_items = s->longest_set_items,
+	    .longest_set_copied_bytes = s->longest_set_copied_bytes,
+	    .cas_last = s->cas_last,
+	    .cutoff = s->evict.cutoff,
+	    .oldest_opened_s = oldest_opened(a),
 	};
 }
 
@@ -102,12 +102,14 @@ walk_one(void *arg, const struct table_place *place)
 	struct record r = record_load(&w->s->arena, table_item_off(place->slot));
 
 	store_fill_item(w->s, place, &item);
-	if (record_is_flushed(&w->s->arena, &r, w->s->evict.cutoff) || item_expired(item.expiry_s, w->now_s))
+	if (record_is_flushed(&w->s->arena, &r, w->s->evict.cutoff) ||
+	    item_expired(item.expiry_s, w->now_s))
 		return;
 	w->visit(w->arg, &item, key, record_key(&w->s->arena, &r, key));
 }
 
-/* A bucket that is split while the walk is under way gives to a bucket behind it, which the walk has yet to pass. */
+/* A bucket that is split while the walk is under way gives to a bucket behind
+ * it, which the walk has yet to pass. */
 uint64_t
 store_walk(struct store *s, uint64_t cursor, uint32_t now_s, store_visit_fn visit, void *arg)
 {

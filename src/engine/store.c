@@ -22,7 +22,8 @@
 static void *
 reserve_zeroed(size_t n_bytes)
 {
-	void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -51,7 +52,8 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 	s->evict.cutoff = cutoff & CUTOFF_MASK;
 	if ((cutoff & CUTOFF_PENDING) != 0)
 		s->flush_at_s = (uint32_t)word_load_rlx(&map->header->flush_at_s);
-	r = recover_all(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last, &s->payload_bytes);
+	r = recover_all(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last,
+	    &s->payload_bytes);
 	if (r != 0)
 		goto fail;
 	s->cas_reserved = word_load_rlx(&map->header->cas_reserved);
@@ -89,14 +91,16 @@ store_hash(const struct store *s, const void *key, size_t key_len)
 	return hash_key(key, key_len, s->map->seed);
 }
 
-/* ---- CAS ids and flush --------------------------------------------------------------------------------------------------- */
+/* ---- CAS ids and flush --------------------------------------------------- */
 
-/* The mark is raised before an id above it is used: a successor begins at the mark, and gives none of them twice. */
+/* The mark is raised before an id above it is used: a successor begins at the
+ * mark, and gives none of them twice. */
 static void
 reserve_cas(struct store *s)
 {
 	s->cas_reserved = s->cas_last + CAS_BATCH;
-	word_store_rlx(&s->map->header->cas_reserved, s->cas_reserved); /* relaxed: read by a successor only */
+	/* relaxed: read by a successor only */
+	word_store_rlx(&s->map->header->cas_reserved, s->cas_reserved);
 	seq_crash_order(); /* [C1] reserved, then used */
 	CRASH_POINT("cas:reserved");
 }
@@ -154,13 +158,14 @@ store_tick(struct store *s, uint64_t clock_word)
 {
 	uint32_t now_s = clock_word_s(clock_word);
 
-	word_store_rlx(&s->map->header->clock, clock_word); /* relaxed: a heartbeat orders nothing */
+	/* relaxed: a heartbeat orders nothing */
+	word_store_rlx(&s->map->header->clock, clock_word);
 	if (s->flush_at_s != 0 && now_s >= s->flush_at_s)
 		store_flush(s);
 	evict_ahead(&s->evict, ARENA_NO_ROOM, 0, now_s);
 }
 
-/* ---- finding and reading -------------------------------------------------------------------------------------------------- */
+/* ---- finding and reading ------------------------------------------------- */
 
 void
 store_fill_item(const struct store *s, const struct table_place *place, struct store_item *ret)
@@ -168,18 +173,18 @@ store_fill_item(const struct store *s, const struct table_place *place, struct s
 	struct record r = record_load(&s->arena, table_item_off(place->slot));
 
 	*ret = (struct store_item){
-		.cas = item_cas(r.word1),
-		.state = item_state(r.word1),
-		.flags = record_flags(&s->arena, &r),
-		.tags = record_tags(&s->arena, &r),
-		.expiry_s = item_expiry_s(r.word0),
-		.value_bytes = item_value_bytes(r.word0),
-		.item_bytes = (uint32_t)record_memory(&s->arena, &r),
-		.last_access_s = s->last_access_s[place->ref],
-		.item_off = r.off,
-		.slot_ref = place->ref,
-		.head = place->head,
-		.slot = place->slot,
+	    .cas = item_cas(r.word1),
+	    .state = item_state(r.word1),
+	    .flags = record_flags(&s->arena, &r),
+	    .tags = record_tags(&s->arena, &r),
+	    .expiry_s = item_expiry_s(r.word0),
+	    .value_bytes = item_value_bytes(r.word0),
+	    .item_bytes = (uint32_t)record_memory(&s->arena, &r),
+	    .last_access_s = s->last_access_s[place->ref],
+	    .item_off = r.off,
+	    .slot_ref = place->ref,
+	    .head = place->head,
+	    .slot = place->slot,
 	};
 	if ((ret->state & ITEM_COUNTER) != 0) {
 		ret->counter = record_counter(&s->arena, &r);
@@ -188,14 +193,16 @@ store_fill_item(const struct store *s, const struct table_place *place, struct s
 }
 
 bool
-store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret, int *ret_gone)
+store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret,
+    int *ret_gone)
 {
 	struct table_place place;
 	int gone = 0;
 
 	if (table_find(&s->table, key->hash, key->bytes, key->len, &place)) {
 		store_fill_item(s, &place, ret);
-		if (ret->cas <= s->evict.cutoff || record_is_cut_off(&s->arena, ret->state, ret->tags, ret->cas))
+		if (ret->cas <= s->evict.cutoff ||
+		    record_is_cut_off(&s->arena, ret->state, ret->tags, ret->cas))
 			gone = 2;
 		else if (item_expired(ret->expiry_s, now_s))
 			gone = 1;
@@ -208,7 +215,8 @@ store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct 
 }
 
 void
-store_read(const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf)
+store_read(
+    const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf)
 {
 	if ((item->state & ITEM_COUNTER) != 0) {
 		char digits[VALUE_DECIMAL_MAX];
@@ -226,16 +234,18 @@ place_of(const struct store_item *item)
 	return (struct table_place){item->head, item->slot_ref, item->slot};
 }
 
-/* ---- changes of one word, in place ------------------------------------------------------------------------------------------ */
+/* ---- changes of one word, in place --------------------------------------- */
 
 void
-store_mark(struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas)
+store_mark(
+    struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas)
 {
 	struct word *word1 = arena_word(&s->arena, item->item_off + 8);
 	uint64_t w = word_load_rlx(word1);
 	uint32_t state = (item_state(w) | set) & ~clear;
 
-	word_store_rlx(word1, item_word1(new_cas != 0 ? new_cas : item_cas(w), state)); /* relaxed: one word, whole by itself */
+	/* relaxed: one word, whole by itself */
+	word_store_rlx(word1, item_word1(new_cas != 0 ? new_cas : item_cas(w), state));
 	CRASH_POINT("mark:stored");
 }
 
@@ -263,8 +273,10 @@ store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s)
 	struct word *word0 = arena_word(&s->arena, item->item_off);
 	uint64_t w = word_load_rlx(word0);
 
-	arena_raise_expiry(&s->arena, item->item_off, expiry_s); /* first: the block must outlive the item */
-	word_store_rlx(word0, item_word0(expiry_s, item_value_bytes(w), item_key_bytes(w))); /* relaxed: one word */
+	/* first: the block must outlive the item */
+	arena_raise_expiry(&s->arena, item->item_off, expiry_s);
+	/* relaxed: one word */
+	word_store_rlx(word0, item_word0(expiry_s, item_value_bytes(w), item_key_bytes(w)));
 	CRASH_POINT("touch:stored");
 }
 

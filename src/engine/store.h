@@ -1,9 +1,12 @@
 /*
- * store.h: the writer's engine as calls with values and a time. No socket, clock or log.
+ * store.h: the writer's engine as calls with values and a time. No socket,
+ * clock or log.
  *
- * One thread. Times are seconds of the segment's clock (layout.h), given by the caller. An expiry of 0 never expires; 1 has
- * always passed (a negative exptime is stored so). A struct store_item is valid until the next call that may change the table
- * (everything but store_find, store_read, store_bump, store_hash).
+ * One thread. Times are seconds of the segment's clock (layout.h), given by the
+ * caller. An expiry of 0 never expires; 1 has always passed (a negative exptime
+ * is stored so). A struct store_item is valid until the next call that may
+ * change the table (everything but store_find, store_read, store_bump,
+ * store_hash).
  */
 #ifndef PEEK_ENGINE_STORE_H
 #define PEEK_ENGINE_STORE_H
@@ -22,7 +25,7 @@ struct store_conf {
 };
 
 struct store_recovery {
-	uint64_t items;        /* taken over */
+	uint64_t items; /* taken over */
 	uint64_t dropped_damaged;
 	uint64_t dropped_expired;
 	uint64_t dropped_double;
@@ -30,15 +33,17 @@ struct store_recovery {
 };
 
 /*
- * Takes over a mapped segment whose lock the caller holds: an empty one just created, or a dead writer's, which it repairs.
- * -ENOMEM; -EBADMSG: it can't be trusted.
+ * Takes over a mapped segment whose lock the caller holds: an empty one just
+ * created, or a dead writer's, which it repairs. -ENOMEM; -EBADMSG: it can't be
+ * trusted.
  */
 int store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struct store **ret,
     struct store_recovery *ret_recovery);
 void store_close(struct store *s);
 
 /*
- * The hint page (src/shm/hint.h): one byte for each slot. hints may be NULL. n_bytes says how far it reaches.
+ * The hint page (src/shm/hint.h): one byte for each slot. hints may be NULL.
+ * n_bytes says how far it reaches.
  */
 void store_set_hints(struct store *s, struct byte *hints, uint64_t n_bytes);
 
@@ -57,19 +62,22 @@ struct store_item {
 	uint32_t value_bytes; /* of a counter: of its decimal form */
 	uint32_t item_bytes;  /* shared memory that it takes, extents included */
 	uint32_t last_access_s;
-	uint32_t state;       /* ITEM_*, as before store_bump */
-	uint64_t tags;        /* with ITEM_TAGS */
+	uint32_t state; /* ITEM_*, as before store_bump */
+	uint64_t tags;  /* with ITEM_TAGS */
 	/* private to the engine */
 	uint64_t item_off;
 	uint64_t counter;
 	uint64_t slot_ref, head, slot;
 };
 
-/* Finds a live item: neither expired nor flushed. ret_gone, if not NULL, says why not: 0 absent, 1 expired, 2 flushed. */
-bool store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret, int *ret_gone);
+/* Finds a live item: neither expired nor flushed. ret_gone, if not NULL, says
+ * why not: 0 absent, 1 expired, 2 flushed. */
+bool store_find(struct store *s, const struct store_key *key, uint32_t now_s,
+    struct store_item *ret, int *ret_gone);
 
 /* Copies bytes [from, from + n) of the value; they must lie inside it. */
-void store_read(const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf);
+void store_read(
+    const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf);
 
 /* Counts as a read of it: the hint, last access, ITEM_FETCHED. */
 void store_bump(struct store *s, const struct store_item *item, uint32_t now_s);
@@ -80,10 +88,13 @@ void store_keep(struct store *s, const struct store_item *item, uint32_t now_s);
 /* Changes the expiry in place. */
 void store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s);
 
-/* Sets and clears ITEM_STALE, ITEM_WON, ITEM_FETCHED in place; new_cas 0: keeps the CAS id; else as store_next_cas gave it. */
-void store_mark(struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas);
+/* Sets and clears ITEM_STALE, ITEM_WON, ITEM_FETCHED in place; new_cas 0: keeps
+ * the CAS id; else as store_next_cas gave it. */
+void store_mark(
+    struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas);
 
-/* The next CAS id. explicit_cas, if not 0, is taken when it fits: above the flush cut-off and below 2^47; returns 0 when it doesn't. */
+/* The next CAS id. explicit_cas, if not 0, is taken when it fits: above the
+ * flush cut-off and below 2^47; returns 0 when it doesn't. */
 uint64_t store_next_cas(struct store *s, uint64_t explicit_cas);
 
 enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE, STORE_APPEND, STORE_PREPEND };
@@ -93,10 +104,10 @@ enum store_result {
 	STORE_NOT_STORED, /* the mode's condition doesn't hold */
 	STORE_EXISTS,     /* the CAS id differs */
 	STORE_NOT_FOUND,
-	STORE_TOO_LARGE,  /* for a set without a CAS id: the old value is gone */
+	STORE_TOO_LARGE, /* for a set without a CAS id: the old value is gone */
 	STORE_NO_MEMORY,
 	STORE_NON_NUMERIC,
-	STORE_BAD_CAS,    /* an explicit id that doesn't fit */
+	STORE_BAD_CAS, /* an explicit id that doesn't fit */
 };
 
 struct store_put {
@@ -110,68 +121,88 @@ struct store_put {
 	uint64_t tags;         /* with ITEM_TAGS: item.h */
 	uint64_t compare_cas;  /* with has_compare */
 	uint64_t explicit_cas; /* 0: the next */
-	bool has_compare;      /* STORE_EXISTS unless the item has compare_cas; STORE_NOT_FOUND if it isn't there (add ignores it) */
-	bool invalidate;       /* with has_compare: a compare_cas below the item's stores, marked stale, keeping its expiry and winner */
+	/* STORE_EXISTS unless the item has compare_cas; STORE_NOT_FOUND if it
+	 * isn't there (add ignores it) */
+	bool has_compare;
+	/* with has_compare: a compare_cas below the item's stores, marked
+	 * stale, keeping its expiry and winner */
+	bool invalidate;
 };
 
 /*
- * Stores a value. Append and prepend keep flags and expiry, and are STORE_NOT_STORED on a miss. Add on a live item keeps it (store_keep).
- * The old value is whole until the new one is linked. With eviction on it never returns STORE_NO_MEMORY.
+ * Stores a value. Append and prepend keep flags and expiry, and are
+ * STORE_NOT_STORED on a miss. Add on a live item keeps it (store_keep). The old
+ * value is whole until the new one is linked. With eviction on it never returns
+ * STORE_NO_MEMORY.
  */
-enum store_result store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas);
+enum store_result store_put(
+    struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas);
 
-/* Whether an item of these lengths may be stored at all: what a server asks before it swallows the data. */
+/* Whether an item of these lengths may be stored at all: what a server asks
+ * before it swallows the data. */
 bool store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags);
 
-/* incr and decr of a found item. explicit_cas as above. *ret_cas is the item's new id. */
-enum store_result store_arith(struct store *s, const struct store_key *key, const struct store_item *item, bool decr, uint64_t delta,
-    uint64_t explicit_cas, uint32_t now_s, uint64_t *ret_value, uint64_t *ret_cas);
+/* incr and decr of a found item. explicit_cas as above. *ret_cas is the item's
+ * new id. */
+enum store_result store_arith(struct store *s, const struct store_key *key,
+    const struct store_item *item, bool decr, uint64_t delta, uint64_t explicit_cas, uint32_t now_s,
+    uint64_t *ret_value, uint64_t *ret_cas);
 
 void store_delete(struct store *s, const struct store_item *item);
 
-/* Everything stored until now vanishes. A flush that was to come is taken back. */
+/* Everything stored until now vanishes. A flush that was to come is taken
+ * back. */
 void store_flush(struct store *s);
 
 /* The same, when at_s comes; 0 takes it back. */
 void store_flush_at(struct store *s, uint32_t at_s);
 
 /*
- * To be called before every batch of requests and ten times a second: raises the cut-off of a delayed flush whose time has come, publishes
- * clock_word, frees blocks that have expired, in bounded steps.
+ * To be called before every batch of requests and ten times a second: raises
+ * the cut-off of a delayed flush whose time has come, publishes clock_word,
+ * frees blocks that have expired, in bounded steps.
  */
 void store_tick(struct store *s, uint64_t clock_word);
 
-/* Walks items, a bucket a call: cursor begins at 0, and is 0 again at the end. Each item that is there throughout is passed. */
-typedef void (*store_visit_fn)(void *arg, const struct store_item *item, const void *key, uint32_t key_len);
-uint64_t store_walk(struct store *s, uint64_t cursor, uint32_t now_s, store_visit_fn visit, void *arg);
+/* Walks items, a bucket a call: cursor begins at 0, and is 0 again at the end.
+ * Each item that is there throughout is passed. */
+typedef void (*store_visit_fn)(
+    void *arg, const struct store_item *item, const void *key, uint32_t key_len);
+uint64_t store_walk(
+    struct store *s, uint64_t cursor, uint32_t now_s, store_visit_fn visit, void *arg);
 
-/* Counters and gauges, published in the segment by the daemon (src/shm/stats.def has the names). */
+/* Counters and gauges, published in the segment by the daemon
+ * (src/shm/stats.def has the names). */
 struct store_stats {
 	uint64_t curr_items, total_items;
-	uint64_t bytes;                /* of live items: header, key, value, rounding */
-	uint64_t payload_bytes;        /* key and value bytes of live items */
-	uint64_t evictions;            /* live items dropped for lack of room */
+	uint64_t bytes;         /* of live items: header, key, value, rounding */
+	uint64_t payload_bytes; /* key and value bytes of live items */
+	uint64_t evictions;     /* live items dropped for lack of room */
 	uint64_t evicted_unfetched;
-	uint64_t expired, flushed;     /* items whose memory was taken back after they had expired or were flushed */
+	/* items whose memory was taken back after they had expired or were
+	 * flushed */
+	uint64_t expired, flushed;
 	uint64_t n_buckets, n_overflow_used, n_blocks, n_blocks_free;
-	uint64_t overflow_items;       /* items on a chain's second or later line */
+	uint64_t overflow_items; /* items on a chain's second or later line */
 	uint64_t splits, growth_refused, chain_evictions;
-	uint64_t table_refused;        /* with eviction off: sets that the table had no place for */
+	uint64_t table_refused; /* with eviction off: sets that the table had no place for */
 	uint64_t bytes_written, bytes_copied; /* by clients; by cleaning and eviction */
 	uint64_t small_blocks, main_blocks, extent_blocks;
 	uint64_t small_target_blocks;
 	uint64_t ghost_hits_small, ghost_hits_main;
 	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
-	uint64_t longest_set_items;    /* items examined in the worst SET */
+	uint64_t longest_set_items; /* items examined in the worst SET */
 	uint64_t longest_set_copied_bytes;
 	uint64_t cas_last, cutoff;
-	uint32_t oldest_opened_s;      /* when the oldest block of the logs was opened; 0: they are empty */
+	/* when the oldest block of the logs was opened; 0: they are empty */
+	uint32_t oldest_opened_s;
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 
 /*
- * The memory of items that have expired and that nobody has taken back yet, extents included. Counted item by item, so it is exact, and as
- * long as the table; ends early when it has seen `enough`. For tests and measurements.
+ * The memory of items that have expired and that nobody has taken back yet,
+ * extents included. Counted item by item, so it is exact, and as long as the
+ * table; ends early when it has seen `enough`. For tests and measurements.
  */
 uint64_t store_expired_bytes(const struct store *s, uint32_t now_s, uint64_t enough);
 

@@ -1,5 +1,6 @@
 /*
- * store_private.h: what store.c, put.c and report.c share: the engine's parts in one struct.
+ * store_private.h: what store.c, put.c and report.c share: the engine's parts
+ * in one struct.
  */
 #ifndef PEEK_ENGINE_STORE_PRIVATE_H
 #define PEEK_ENGINE_STORE_PRIVATE_H
@@ -25,6 +26,7 @@ struct store {
 };
 
 /* The item that a place leads to. */
-void store_fill_item(const struct store *s, const struct table_place *place, struct store_item *ret);
+void store_fill_item(
+    const struct store *s, const struct table_place *place, struct store_item *ret);
 
 #endif

@@ -1,13 +1,17 @@
 /*
  * table.c: links, switches, unlinks and splits.
  *
- * A chain is a head bucket and its overflow buckets, each led to by the last slot of the line before. The head's sequence
- * covers all of it. Every mutation stands between seq_enter and seq_exit of the head; a successor that finds the head odd
- * repairs the chain (table_repair). So that nothing is lost then, a slot that moves is stored at its new place before it is
- * cleared at the old one: in between it stands twice, and recovery drops the second.
+ * A chain is a head bucket and its overflow buckets, each led to by the last
+ * slot of the line before. The head's sequence covers all of it. Every mutation
+ * stands between seq_enter and seq_exit of the head; a successor that finds the
+ * head odd repairs the chain (table_repair). So that nothing is lost then, a
+ * slot that moves is stored at its new place before it is cleared at the old
+ * one: in between it stands twice, and recovery drops the second.
  *
- * An overflow bucket is filled before it is linked. It may have been in another chain before: whoever still reads it there
- * began before that chain's head was entered to unlink it, and the fence of that entry [S1] precedes this process's stores.
+ * An overflow bucket is filled before it is linked. It may have been in another
+ * chain before: whoever still reads it there began before that chain's head was
+ * entered to unlink it, and the fence of that entry [S1] precedes this
+ * process's stores.
  */
 #include <errno.h>
 
@@ -28,10 +32,16 @@ with_memory(const struct map *map, uint64_t n)
 }
 
 void
-table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs)
+table_init(
+    struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs)
 {
-	*t = (struct table){.map = map, .hints = hints, .n_hints = n_refs, .last_access_s = last_access_s, .n_refs = n_refs};
-	t->n_buckets = word_load_rlx(&map->header->count) & COUNT_MASK; /* relaxed, here and below: own stores */
+	*t = (struct table){.map = map,
+	    .hints = hints,
+	    .n_hints = n_refs,
+	    .last_access_s = last_access_s,
+	    .n_refs = n_refs};
+	/* relaxed, here and below: own stores */
+	t->n_buckets = word_load_rlx(&map->header->count) & COUNT_MASK;
 	uint64_t made = word_load_rlx(&map->header->n_overflow);
 	t->n_overflow_made = made < map->n_overflow_max ? made : map->n_overflow_max;
 	t->n_overflow_memory = t->n_overflow_made > 0 ? with_memory(map, t->n_overflow_made) : 0;
@@ -47,7 +57,8 @@ table_chain_of(const struct table *t, uint64_t head, struct chain *ret)
 	for (;;) {
 		ret->line[ret->n_lines++] = line;
 		uint64_t last = word_load_rlx(&table_line(t, line)->slot[LINK_SLOT]);
-		if (!slot_is_link(last) || ret->n_lines == CHAIN_LINES_MAX || slot_link_idx(last) >= t->n_overflow_made)
+		if (!slot_is_link(last) || ret->n_lines == CHAIN_LINES_MAX ||
+		    slot_link_idx(last) >= t->n_overflow_made)
 			return;
 		line = t->map->n_buckets_max + slot_link_idx(last);
 	}
@@ -67,7 +78,8 @@ table_link_of(const struct table *t, const struct chain *c, uint32_t l)
 }
 
 /*
- * Inside the head's window: each link tells what lies behind it, and nothing else. Where a chain has got a line more, the last of these stores is what
+ * Inside the head's window: each link tells what lies behind it, and nothing
+ * else. Where a chain has got a line more, the last of these stores is what
  * leads there.
  */
 static void
@@ -102,7 +114,7 @@ clear_aside(struct table *t, uint64_t ref)
 	t->last_access_s[ref] = 0;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------------------------ */
+/* ---- finding ------------------------------------------------------------- */
 
 static bool
 key_is(const struct table *t, uint64_t slot, const void *key, uint32_t key_len)
@@ -110,11 +122,13 @@ key_is(const struct table *t, uint64_t slot, const void *key, uint32_t key_len)
 	const struct word *w = t->map->arena + slot_unit(slot);
 	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
 
-	return item_key_bytes(word0) == key_len && copy_key_equal(w + item_key_at(item_state(word1)) / 8, key, key_len);
+	return item_key_bytes(word0) == key_len &&
+	    copy_key_equal(w + item_key_at(item_state(word1)) / 8, key, key_len);
 }
 
 bool
-table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len, struct table_place *ret)
+table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len,
+    struct table_place *ret)
 {
 	uint64_t head = table_bucket_idx(hash, t->n_buckets), line = head, tag = slot_tag(hash);
 
@@ -160,13 +174,14 @@ table_visit(const struct table *t, uint64_t head, table_visit_fn visit, void *ar
 	table_chain_of(t, head, &c);
 	for (uint32_t l = 0; l < c.n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			struct table_place p = {head, c.line[l] << 3 | i, word_load_rlx(slot_at(t, c.line[l], i))};
+			struct table_place p = {
+			    head, c.line[l] << 3 | i, word_load_rlx(slot_at(t, c.line[l], i))};
 			if (slot_is_item(p.slot))
 				visit(arg, &p);
 		}
 }
 
-/* ---- overflow buckets ---------------------------------------------------------------------------------------------------- */
+/* ---- overflow buckets ---------------------------------------------------- */
 
 #define TRIES_WITHOUT 64 /* refusals after the kernel's until it is asked again */
 
@@ -202,20 +217,24 @@ table_overflow_take(struct table *t)
 		if (!table_overflow_memory(t, idx + 1))
 			return 0;
 		t->n_overflow_made = idx + 1;
-		word_store_rlx(&t->map->header->n_overflow, idx + 1); /* relaxed: a successor clamps links by it; see seq_crash_order */
+		/* relaxed: a successor clamps links by it; see
+		 * seq_crash_order */
+		word_store_rlx(&t->map->header->n_overflow, idx + 1);
 		seq_crash_order();
 	}
 	t->n_overflow_used++;
 	return t->map->n_buckets_max + idx;
 }
 
-/* After the chain no longer leads to it, inside or behind that chain's window. */
+/* After the chain no longer leads to it, inside or behind that chain's
+ * window. */
 void
 table_overflow_give(struct table *t, uint64_t line)
 {
 	uint64_t idx = line - t->map->n_buckets_max;
 
-	word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free); /* relaxed: who still reads it will not validate */
+	/* relaxed: who still reads it will not validate */
+	word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free);
 	t->overflow_free = idx + 1;
 	t->n_overflow_used--;
 }
@@ -231,10 +250,10 @@ table_can_link(struct table *t, uint64_t hash)
 			if (word_load_rlx(slot_at(t, c.line[l], i)) == 0)
 				return true;
 	return c.n_lines < CHAIN_LINES_MAX &&
-	       (t->overflow_free != 0 || table_overflow_memory(t, t->n_overflow_made + 1));
+	    (t->overflow_free != 0 || table_overflow_memory(t, t->n_overflow_made + 1));
 }
 
-/* ---- link, switch, unlink ------------------------------------------------------------------------------------------------- */
+/* ---- link, switch, unlink ------------------------------------------------ */
 
 int
 table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret)
@@ -269,7 +288,8 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	uint64_t fresh = table_overflow_take(t);
 	if (fresh == 0)
 		return -ENOSPC;
-	/* The last slot's item moves to the overflow bucket, and the link takes its place. */
+	/* The last slot's item moves to the overflow bucket, and the link takes
+	 * its place. */
 	uint64_t tail = c.line[c.n_lines - 1];
 	word_store_rlx(slot_at(t, fresh, 0), word_load_rlx(slot_at(t, tail, LINK_SLOT)));
 	word_store_rlx(slot_at(t, fresh, 1), slot);
@@ -305,7 +325,8 @@ table_switch(struct table *t, struct table_place *place, uint64_t item_off)
 	CRASH_POINT("switch:left");
 }
 
-/* The last item of a line and how many it has. The link slot counts only where it holds an item. */
+/* The last item of a line and how many it has. The link slot counts only where
+ * it holds an item. */
 static unsigned
 line_items(const struct table *t, uint64_t line, unsigned *ret_last)
 {
@@ -320,7 +341,8 @@ line_items(const struct table *t, uint64_t line, unsigned *ret_last)
 }
 
 static bool
-find_hole(const struct table *t, const struct chain *c, uint32_t n_lines, uint64_t *ret_line, unsigned *ret_slot)
+find_hole(const struct table *t, const struct chain *c, uint32_t n_lines, uint64_t *ret_line,
+    unsigned *ret_slot)
 {
 	for (uint32_t l = 0; l < n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++)
@@ -333,9 +355,11 @@ find_hole(const struct table *t, const struct chain *c, uint32_t n_lines, uint64
 }
 
 /*
- * Closes up a chain inside its head's window: holes in front are filled from the last line; a last line with one item gives
- * it to the slot that leads there, with none it is cut off. Each step leaves every item in the chain. At the end each link tells what lies
- * behind it and nothing else: until then it told more.
+ * Closes up a chain inside its head's window: holes in front are filled from
+ * the last line; a last line with one item gives it to the slot that leads
+ * there, with none it is cut off. Each step leaves every item in the chain. At
+ * the end each link tells what lies behind it and nothing else: until then it
+ * told more.
  */
 void
 table_close_up(struct table *t, uint64_t head)
@@ -349,7 +373,8 @@ table_close_up(struct table *t, uint64_t head)
 		uint64_t moving = word_load_rlx(slot_at(t, tail, last));
 
 		if (n <= 1) {
-			/* One store both keeps the item and cuts the line off. */
+			/* One store both keeps the item and cuts the line
+			 * off. */
 			word_store_rlx(slot_at(t, before, LINK_SLOT), n == 1 ? moving : 0);
 			seq_crash_order(); /* [C1] cut off, then written over */
 			CRASH_POINT("close:cut");

@@ -1,11 +1,14 @@
 /*
  * table.h: the sole mutator of buckets.
  *
- * Every function leaves all sequences even. What readers may see in between, and what a successor finds if the writer is
- * killed in between, is argued in table.c above each. Nothing here allocates heap, knows items' contents beyond their keys, or reads a clock.
+ * Every function leaves all sequences even. What readers may see in between,
+ * and what a successor finds if the writer is killed in between, is argued in
+ * table.c above each. Nothing here allocates heap, knows items' contents beyond
+ * their keys, or reads a clock.
  *
- * A slot's place is a slot_ref: line << 3 | slot. Line: the head bucket's index, or n_buckets_max plus the overflow
- * bucket's. The last-access array has the same index; the hint page seven bytes a line (table_hint).
+ * A slot's place is a slot_ref: line << 3 | slot. Line: the head bucket's
+ * index, or n_buckets_max plus the overflow bucket's. The last-access array has
+ * the same index; the hint page seven bytes a line (table_hint).
  */
 #ifndef PEEK_ENGINE_TABLE_H
 #define PEEK_ENGINE_TABLE_H
@@ -19,20 +22,22 @@
 
 struct table {
 	struct map *map;
-	struct byte *hints;          /* see table_hint; the page that readers raise, or private memory */
+	/* see table_hint; the page that readers raise, or private memory */
+	struct byte *hints;
 	uint64_t n_hints;
-	uint32_t *last_access_s;     /* by slot_ref; private */
+	uint32_t *last_access_s; /* by slot_ref; private */
 	uint64_t n_refs;
 	uint64_t n_buckets;
 	uint64_t n_items;
-	uint64_t n_overflow_items;   /* on a second or later line */
-	uint64_t n_overflow_used;    /* overflow buckets in chains */
-	uint64_t n_overflow_made;    /* overflow buckets ever handed out: [0, n) have memory */
-	uint64_t overflow_free;      /* list through slot[0] of free overflow buckets; index + 1, 0: none */
-	uint64_t n_overflow_memory;  /* overflow buckets that have memory */
+	uint64_t n_overflow_items; /* on a second or later line */
+	uint64_t n_overflow_used;  /* overflow buckets in chains */
+	uint64_t n_overflow_made;  /* overflow buckets ever handed out: [0, n) have memory */
+	/* list through slot[0] of free overflow buckets; index + 1, 0: none */
+	uint64_t overflow_free;
+	uint64_t n_overflow_memory; /* overflow buckets that have memory */
 	uint64_t n_splits, n_refused;
-	uint32_t n_without;          /* tries to come until memory is asked for again */
-	uint64_t refused_at_items;   /* growth is tried again when there are more */
+	uint32_t n_without;        /* tries to come until memory is asked for again */
+	uint64_t refused_at_items; /* growth is tried again when there are more */
 };
 
 struct table_place {
@@ -41,14 +46,19 @@ struct table_place {
 	uint64_t slot; /* the slot's word */
 };
 
-/* Over a map that the caller has. private_hints and last_access_s are the caller's memory, zeroed, n_refs long. */
-void table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs);
+/* Over a map that the caller has. private_hints and last_access_s are the
+ * caller's memory, zeroed, n_refs long. */
+void table_init(
+    struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs);
 
 /* Finds a key. */
-bool table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len, struct table_place *ret);
+bool table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len,
+    struct table_place *ret);
 
-/* Finds the slot that leads to this very item: what tells a live record from a dead one. */
-bool table_find_item(const struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);
+/* Finds the slot that leads to this very item: what tells a live record from a
+ * dead one. */
+bool table_find_item(
+    const struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);
 
 /*
  * Whether a key that isn't there can be linked: its chain has an empty slot, or
@@ -57,16 +67,19 @@ bool table_find_item(const struct table *t, uint64_t hash, uint64_t item_off, st
  */
 bool table_can_link(struct table *t, uint64_t hash);
 
-/* Links a key that is not there. -ENOSPC: its chain is as long as it may be, or there is no memory for an overflow bucket. */
+/* Links a key that is not there. -ENOSPC: its chain is as long as it may be, or
+ * there is no memory for an overflow bucket. */
 int table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);
 
 /* Leads a slot to another item of the same key. */
 void table_switch(struct table *t, struct table_place *place, uint64_t item_off);
 
-/* Unlinks; the chain is kept without holes behind it. Places of the same chain become invalid. */
+/* Unlinks; the chain is kept without holes behind it. Places of the same chain
+ * become invalid. */
 void table_unlink(struct table *t, const struct table_place *place);
 
-/* Whether the table is due to grow, and one split. false: not due, or refused (counted). */
+/* Whether the table is due to grow, and one split. false: not due, or refused
+ * (counted). */
 bool table_due(const struct table *t);
 bool table_split(struct table *t);
 
@@ -76,24 +89,31 @@ void table_visit(const struct table *t, uint64_t head, table_visit_fn visit, voi
 
 /* ---- recovery (recover.c) ---- */
 
-/* Repairs one bucket that was left odd, holds slots that `keep` refuses, or has a wrong link: clears them, drops doubles, closes up. */
+/* Repairs one bucket that was left odd, holds slots that `keep` refuses, or has
+ * a wrong link: clears them, drops doubles, closes up. */
 typedef bool (*table_keep_fn)(void *arg, uint64_t head, uint64_t slot);
 struct table_repair {
-	uint32_t dropped, doubles, odd; /* odd: 1 also for links that didn't tell what lies behind them */
+	/* odd: 1 also for links that didn't tell what lies behind them */
+	uint32_t dropped, doubles, odd;
 };
-/* used: of the overflow buckets, n_overflow_made bits, those that a chain has; a link to one of them is cut. */
-struct table_repair table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg);
+/* used: of the overflow buckets, n_overflow_made bits, those that a chain has;
+ * a link to one of them is cut. */
+struct table_repair table_repair(
+    struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg);
 
-/* Which overflow buckets chains use, once all chains are sound: all others are free. used: n_overflow_made bits, zeroed. */
+/* Which overflow buckets chains use, once all chains are sound: all others are
+ * free. used: n_overflow_made bits, zeroed. */
 void table_recover_free(struct table *t, uint64_t *used);
 
 static inline struct bucket *
 table_line(const struct table *t, uint64_t line)
 {
-	return line < t->map->n_buckets_max ? &t->map->buckets[line] : &t->map->overflow[line - t->map->n_buckets_max];
+	return line < t->map->n_buckets_max ? &t->map->buckets[line]
+					    : &t->map->overflow[line - t->map->n_buckets_max];
 }
 
-/* The slot's byte in the hint page, which is as long as a client of the daemon may have made it; NULL: it has none. */
+/* The slot's byte in the hint page, which is as long as a client of the daemon
+ * may have made it; NULL: it has none. */
 static inline struct byte *
 table_hint(const struct table *t, uint64_t ref)
 {

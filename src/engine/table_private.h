@@ -1,5 +1,6 @@
 /*
- * table_private.h: chains, as table.c, table_split.c and table_repair.c walk and close them.
+ * table_private.h: chains, as table.c, table_split.c and table_repair.c walk
+ * and close them.
  */
 #ifndef PEEK_ENGINE_TABLE_PRIVATE_H
 #define PEEK_ENGINE_TABLE_PRIVATE_H
@@ -17,22 +18,27 @@ void table_chain_of(const struct table *t, uint64_t head, struct chain *ret);
 /* What is kept aside by slot, the hint and the last access, moves with it. */
 void table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref);
 
-/* Makes sure that overflow buckets [0, n) have memory. false: it isn't to be had. */
+/* Makes sure that overflow buckets [0, n) have memory. false: it isn't to be
+ * had. */
 bool table_overflow_memory(struct table *t, uint64_t n);
 
-/* Returns the line of an overflow bucket that no chain leads to, or 0 if there is no memory. */
+/* Returns the line of an overflow bucket that no chain leads to, or 0 if there
+ * is no memory. */
 uint64_t table_overflow_take(struct table *t);
 
-/* After the chain no longer leads to it, inside or behind that chain's window. */
+/* After the chain no longer leads to it, inside or behind that chain's
+ * window. */
 void table_overflow_give(struct table *t, uint64_t line);
 
 /*
- * Closes up a chain inside its head's window: holes in front are filled from the last line; a last line with one item gives
- * it to the slot that leads there, with none it is cut off. Each step leaves every item in the chain.
+ * Closes up a chain inside its head's window: holes in front are filled from
+ * the last line; a last line with one item gives it to the slot that leads
+ * there, with none it is cut off. Each step leaves every item in the chain.
  */
 void table_close_up(struct table *t, uint64_t head);
 
-/* The link from the l-th line of a chain to the next, as what lies behind it says. */
+/* The link from the l-th line of a chain to the next, as what lies behind it
+ * says. */
 uint64_t table_link_of(const struct table *t, const struct chain *c, uint32_t l);
 
 static inline struct word *

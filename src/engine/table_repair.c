@@ -1,12 +1,13 @@
 /*
- * table_repair.c: what a successor does to chains. Every step may be the last of this process too: nothing is cleared before it
- * stands where it belongs.
+ * table_repair.c: what a successor does to chains. Every step may be the last
+ * of this process too: nothing is cleared before it stands where it belongs.
  */
 #include "engine/crash.h"
 #include "engine/table_private.h"
 #include "shm/seq.h"
 
-/* Damage: a link that doesn't tell of what lies behind it makes it unreachable. */
+/* Damage: a link that doesn't tell of what lies behind it makes it
+ * unreachable. */
 static bool
 links_are_right(const struct table *t, const struct chain *c)
 {
@@ -18,7 +19,8 @@ links_are_right(const struct table *t, const struct chain *c)
 
 /*
  * Damage: a link to a line of this chain or of another, or to none, or from the
- * last line that a chain may have. It is cut: else one item stood in two places.
+ * last line that a chain may have. It is cut: else one item stood in two
+ * places.
  */
 static bool
 cut_wrong_link(struct table *t, uint64_t head, uint64_t *used, bool *entered)
@@ -30,7 +32,8 @@ cut_wrong_link(struct table *t, uint64_t head, uint64_t *used, bool *entered)
 		uint64_t link = word_load_rlx(at), idx = slot_link_idx(link);
 		if (!slot_is_link(link))
 			return false;
-		if (idx >= t->n_overflow_made || n_lines == CHAIN_LINES_MAX || (used[idx / 64] >> (idx % 64) & 1) != 0) {
+		if (idx >= t->n_overflow_made || n_lines == CHAIN_LINES_MAX ||
+		    (used[idx / 64] >> (idx % 64) & 1) != 0) {
 			if (!*entered)
 				seq_enter(&table_line(t, head)->seq);
 			*entered = true;
@@ -59,7 +62,8 @@ table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep,
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			struct word *at = slot_at(t, c.line[l], i);
 			uint64_t slot = word_load_rlx(at);
-			bool twice = false, is_chain = i == LINK_SLOT && slot_is_link(slot) && l + 1 < c.n_lines;
+			bool twice = false,
+			     is_chain = i == LINK_SLOT && slot_is_link(slot) && l + 1 < c.n_lines;
 			if (slot == 0 || is_chain)
 				continue;
 			for (uint32_t k = 0; k < n_seen && !twice; k++)
@@ -97,7 +101,9 @@ table_recover_free(struct table *t, uint64_t *used)
 {
 	struct chain c;
 
-	t->overflow_free = 0; /* what repairs gave back is found again below: listed twice, it would be handed out twice */
+	/* what repairs gave back is found again below: listed twice, it would
+	 * be handed out twice */
+	t->overflow_free = 0;
 	t->n_overflow_used = 0;
 	for (uint64_t head = 0; head < t->n_buckets; head++) {
 		uint64_t last = word_load_rlx(&t->map->buckets[head].slot[LINK_SLOT]);
@@ -112,7 +118,8 @@ table_recover_free(struct table *t, uint64_t *used)
 	}
 	for (uint64_t idx = t->n_overflow_made; idx-- > 0;)
 		if ((used[idx / 64] >> (idx % 64) & 1) == 0) {
-			word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free); /* relaxed: seq_recover came before [S7] */
+			/* relaxed: seq_recover came before [S7] */
+			word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free);
 			t->overflow_free = idx + 1;
 		}
 }

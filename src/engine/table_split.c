@@ -1,5 +1,6 @@
 /*
- * table_split.c: growth, one bucket at a time (linear hashing), with readers attached.
+ * table_split.c: growth, one bucket at a time (linear hashing), with readers
+ * attached.
  */
 #include "engine/crash.h"
 #include "engine/table_private.h"
@@ -8,17 +9,18 @@
 #include "shm/item.h"
 #include "shm/seq.h"
 
-/* Grow when more than 4.9 % of the items are on an overflow line, but not below 2 items a bucket: colliding keys must
- * not drive growth. Always grow above 4.5 items a bucket. */
-#define OVERFLOW_MAX(items) ((items) * 49 / 1000)
-#define GROW_MIN_ITEMS(n)  ((n) * 2)
-#define GROW_MAX_ITEMS(n)  ((n) * 9 / 2)
+/* Grow when more than 4.9 % of the items are on an overflow line, but not below
+ * 2 items a bucket: colliding keys must not drive growth. Always grow above 4.5
+ * items a bucket. */
+#define OVERFLOW_MAX(items) ((items)*49 / 1000)
+#define GROW_MIN_ITEMS(n)   ((n)*2)
+#define GROW_MAX_ITEMS(n)   ((n)*9 / 2)
 /*
  * Overflow buckets that have memory beyond those ever handed out. Growth takes
  * care of them first: where shared memory ends, the last of it is theirs, and
  * the chains go on while growth is refused.
  */
-#define OVERFLOW_SPARE(n)  ((n) / 16)
+#define OVERFLOW_SPARE(n) ((n) / 16)
 
 bool
 table_due(const struct table *t)
@@ -26,7 +28,8 @@ table_due(const struct table *t)
 	if (t->n_buckets >= t->map->n_buckets_max || t->n_items < t->refused_at_items)
 		return false;
 	return t->n_items > GROW_MAX_ITEMS(t->n_buckets) ||
-	    (t->n_items > GROW_MIN_ITEMS(t->n_buckets) && t->n_overflow_items > OVERFLOW_MAX(t->n_items));
+	    (t->n_items > GROW_MIN_ITEMS(t->n_buckets) &&
+		t->n_overflow_items > OVERFLOW_MAX(t->n_items));
 }
 
 static uint64_t
@@ -57,14 +60,17 @@ plan_split(const struct table *t, uint64_t from, struct moving *m)
 	for (uint32_t l = 0; l < c.n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			uint64_t slot = word_load_rlx(slot_at(t, c.line[l], i));
-			if (slot_is_item(slot) && table_bucket_idx(slot_hash(t, slot), t->n_buckets + 1) == t->n_buckets) {
+			if (slot_is_item(slot) &&
+			    table_bucket_idx(slot_hash(t, slot), t->n_buckets + 1) ==
+				t->n_buckets) {
 				m->ref[m->n] = c.line[l] << 3 | i;
 				m->slot[m->n++] = slot;
 			}
 		}
 }
 
-/* Where the k-th item of a chain of n_lines goes: every line but the last keeps its last slot for the link. */
+/* Where the k-th item of a chain of n_lines goes: every line but the last keeps
+ * its last slot for the link. */
 static uint64_t
 chain_ref(const struct chain *c, uint32_t k)
 {
@@ -75,7 +81,8 @@ chain_ref(const struct chain *c, uint32_t k)
 
 /* What belongs into a slot of the l-th line. The lines behind it are filled. */
 static uint64_t
-chain_slot(const struct table *t, const struct chain *c, const struct moving *m, uint32_t l, unsigned i)
+chain_slot(
+    const struct table *t, const struct chain *c, const struct moving *m, uint32_t l, unsigned i)
 {
 	uint32_t k = l * LINK_SLOT + i;
 
@@ -84,7 +91,8 @@ chain_slot(const struct table *t, const struct chain *c, const struct moving *m,
 	return k < m->n ? m->slot[k] : 0;
 }
 
-/* Fills the overflow lines of a chain that no reader can reach yet, the last one first. False: no memory. */
+/* Fills the overflow lines of a chain that no reader can reach yet, the last
+ * one first. False: no memory. */
 static bool
 fill_overflow(struct table *t, uint64_t head, const struct moving *m, struct chain *ret)
 {
@@ -114,9 +122,11 @@ spare_overflow(struct table *t)
 }
 
 /*
- * Splits the next bucket b into itself and the new bucket b'. The count is published inside both windows: a reader with
- * the old count finds b rewritten and looks again; one with the new count finds b' odd until it is whole. What a successor
- * finds: count old: b' is not there, b has everything. Count new: b' has everything that is its own, b some of it too.
+ * Splits the next bucket b into itself and the new bucket b'. The count is
+ * published inside both windows: a reader with the old count finds b rewritten
+ * and looks again; one with the new count finds b' odd until it is whole. What
+ * a successor finds: count old: b' is not there, b has everything. Count new:
+ * b' has everything that is its own, b some of it too.
  */
 bool
 table_split(struct table *t)
@@ -142,7 +152,8 @@ table_split(struct table *t)
 		word_store_rlx(&new->slot[i], chain_slot(t, &c, &m, 0, i));
 	CRASH_POINT("split:new filled");
 	seq_crash_order(); /* [C1] the new bucket is whole before it counts */
-	word_store_rlx(&t->map->header->count, to + 1); /* relaxed: a reader that misses re-reads it after begin [S1][S2] */
+	/* relaxed: a reader that misses re-reads it after begin [S1][S2] */
+	word_store_rlx(&t->map->header->count, to + 1);
 	CRASH_POINT("split:count stored");
 	seq_crash_order(); /* [C1] it counts before the old one forgets */
 	for (uint32_t k = 0; k < m.n; k++)

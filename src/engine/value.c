@@ -32,7 +32,8 @@ begin_piece(struct arena *a, struct value_write *w)
 	if (w->piece < w->shape.n_extents) {
 		uint32_t extent = arena_extent(a, w->item_off, &w->shape, w->piece);
 		at = item_extent_off(&w->shape, w->piece, extent, a->block_shift);
-		w->piece_room = UINT64_C(1) << item_extent_shift(&w->shape, w->piece, a->block_shift);
+		w->piece_room = UINT64_C(1)
+		    << item_extent_shift(&w->shape, w->piece, a->block_shift);
 	}
 	w->to = (struct copy_in){.at = arena_word(a, at)};
 }
@@ -124,14 +125,14 @@ value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_
 {
 	const struct item_shape *shape = &r->shape;
 	uint64_t in_whole = (uint64_t)shape->n_whole << a->block_shift;
-	uint64_t in_extents = item_parts(shape) << (a->block_shift - SEG_PARTS_SHIFT);
+	uint64_t in_extents = item_parts(shape) << (a->block_shift - BLOCK_PARTS_SHIFT);
 	unsigned char *out = buf;
 
 	while (n > 0) {
 		uint64_t skip = from - in_extents, at = r->off + shape->value_at, room = n;
 		if (from < in_extents) {
 			bool whole = from < in_whole;
-			unsigned shift = a->block_shift - (whole ? 0 : SEG_PARTS_SHIFT);
+			unsigned shift = a->block_shift - (whole ? 0 : BLOCK_PARTS_SHIFT);
 			uint64_t in_kind = whole ? from : from - in_whole;
 			uint32_t piece =
 			    (uint32_t)(in_kind >> shift) + (whole ? 0 : shape->n_whole);

@@ -1,8 +1,9 @@
 /*
  * value.h: writing and reading an item's bytes, in one piece or in extents.
  *
- * A write is planned (its shape), then begun once there is room for it (memory is taken, header, key and list are written), then given its
- * value in any number of runs, then ended. No reader reaches it before it is linked.
+ * A write is planned (its shape), then begun once there is room for it (memory
+ * is taken, header, key and list are written), then given its value in any
+ * number of runs, then ended. No reader reaches it before it is linked.
  */
 #ifndef PEEK_ENGINE_VALUE_H
 #define PEEK_ENGINE_VALUE_H
@@ -47,7 +48,8 @@ void value_end(struct arena *a, struct value_write *w);
 void value_append_record(struct arena *a, struct value_write *w, const struct record *from);
 
 /* Copies [from, from + n) of a value that is not a counter. */
-void value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_t n, void *buf);
+void value_read(
+    const struct arena *a, const struct record *r, uint64_t from, uint64_t n, void *buf);
 
 /* Extents that a value of this length takes at most. */
 uint64_t value_extents_max(const struct arena *a, uint64_t value_bytes);

@@ -20,14 +20,16 @@
 #define OBJECT_PREFIX "peekd."
 
 /*
- * The i-th place where the instance's daemon may listen (src/daemon/net/listen.c
- * chooses among the same): this user's own, then the host's. False: there is no
- * such place; *ret_more: but there may be a later one.
+ * The i-th place where the instance's daemon may listen
+ * (src/daemon/net/listen.c chooses among the same): this user's own, then the
+ * host's. False: there is no such place; *ret_more: but there may be a later
+ * one.
  */
 static bool
 activate_place(const struct peek *p, unsigned i, char *path, size_t cap, bool *ret_more)
 {
-	const char *session = secure_getenv("XDG_RUNTIME_DIR"), *name = p->object + strlen(OBJECT_PREFIX);
+	const char *session = secure_getenv("XDG_RUNTIME_DIR"),
+		   *name = p->object + strlen(OBJECT_PREFIX);
 	char dir[sizeof(p->foreign_socket)] = "/run/peekd";
 	bool usable = true;
 
@@ -52,7 +54,8 @@ static int
 wait_for_segment(struct peek *p, int64_t deadline_ms)
 {
 	for (;;) {
-		struct pollfd pfd = {.fd = p->own.conn[CONN_WRITES].fd_plus_1 - 1, .events = POLLIN};
+		struct pollfd pfd = {
+		    .fd = p->own.conn[CONN_WRITES].fd_plus_1 - 1, .events = POLLIN};
 		bool answered = poll(&pfd, 1, SLICE_MS) > 0;
 		int r = segment_first(p);
 
@@ -61,7 +64,8 @@ wait_for_segment(struct peek *p, int64_t deadline_ms)
 	}
 }
 
-/* Where somebody listens: asks for a sign of life, which needs no right, and waits. */
+/* Where somebody listens: asks for a sign of life, which needs no right, and
+ * waits. */
 static int
 ask_at(struct peek *p, const char *path, int64_t deadline_ms)
 {

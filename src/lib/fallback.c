@@ -14,13 +14,16 @@
 #define COME_HOME_CADENCE 256 /* reads between two looks whether the segment can be read again */
 
 static int
-fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms,
+    struct wire_reply *ret, char **ret_heap)
 {
 	int r = -ECONNRESET;
 
-	for (int i = 0; i < 2 && r == -ECONNRESET; i++) { /* once more: the daemon may have been started anew */
+	/* once more: the daemon may have been started anew */
+	for (int i = 0; i < 2 && r == -ECONNRESET; i++) {
 		struct iovec iov = {(void *)(uintptr_t)line, line_len};
-		if ((r = sock_open(p, CONN_WRITES, deadline_ms)) == 0 && (r = sock_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)
+		if ((r = sock_open(p, CONN_WRITES, deadline_ms)) == 0 &&
+		    (r = sock_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)
 			r = sock_reply(p, CONN_WRITES, deadline_ms, ret, ret_heap);
 	}
 	return r;
@@ -48,11 +51,11 @@ take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_i
 		return -EBADMSG;
 	if (ret_info != NULL) {
 		*ret_info = (struct peek_info){
-			.value_len = re->data_bytes,
-			.flags = (uint32_t)flag_u64(re, 'f'),
-			.cas = flag_u64(re, 'c'),
-			.ttl_s = -1,
-			.stale = wire_reply_flag(re, 'X', &token),
+		    .value_len = re->data_bytes,
+		    .flags = (uint32_t)flag_u64(re, 'f'),
+		    .cas = flag_u64(re, 'c'),
+		    .ttl_s = -1,
+		    .stale = wire_reply_flag(re, 'X', &token),
 		};
 		if (wire_reply_flag(re, 't', &token) && token.len > 0 && token.p[0] != '-')
 			ret_info->ttl_s = (int64_t)flag_u64(re, 't');
@@ -72,15 +75,18 @@ error_of_ask(int error)
 }
 
 ssize_t
-fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
+fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    struct peek_info *ret_info)
 {
 	char line[WIRE_KEY_B64_MAX + 64], *heap = NULL;
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	struct wire_reply re;
 	int64_t deadline_ms = sock_deadline_ms(p);
-	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1]; /* the shared lane: this is no place to be quick */
+	/* the shared lane: this is no place to be quick */
+	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1];
 
-	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 || seq_load_ptr(&p->own.foreign) == NULL)
+	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||
+	    seq_load_ptr(&p->own.foreign) == NULL)
 		return -EPROTO;
 	wire_put_meta(&out, WIRE_MG, key, key_len, -1, "v f t c");
 	word_add_rlx(&cell->slow, 1);

@@ -1,7 +1,9 @@
 /*
- * get.c: one key, read. peek_get is the hot path: two cache-line misses (bucket, item), and nothing that waits for them but the
- * comparison and the copy. Read lookup.h beside it. What it leaves goes on in another form of the same, and what that leaves in get_slow.c: all
- * by a jump, so that the hot path saves no registers for anybody. Compiled twice: wide.h.
+ * get.c: one key, read. peek_get is the hot path: two cache-line misses
+ * (bucket, item), and nothing that waits for them but the comparison and the
+ * copy. Read lookup.h beside it. What it leaves goes on in another form of the
+ * same, and what that leaves in get_slow.c: all by a jump, so that the hot path
+ * saves no registers for anybody. Compiled twice: wide.h.
  */
 #include <errno.h>
 
@@ -13,17 +15,22 @@
 #include "lib/wide.h"
 
 enum get_form {
-	GET_USUAL,      /* a key of usual length; the item of nearly every read */
-	GET_OTHER_LEN,  /* a shorter or longer key */
-	GET_OTHER_ITEM, /* what the usual form was not for: an item with a life time or flags, as a rule */
+	GET_USUAL,     /* a key of usual length; the item of nearly every read */
+	GET_OTHER_LEN, /* a shorter or longer key */
+	/* what the usual form was not for: an item with a life time or flags,
+	 * as a rule */
+	GET_OTHER_ITEM,
 };
 
-/* A read in one of its forms, each compiled for itself. hash: the key's, with the seed of `a`. */
-static inline __attribute__((always_inline)) ssize_t
-get_as(enum get_form form, const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap, uint64_t hash);
+/* A read in one of its forms, each compiled for itself. hash: the key's, with
+ * the seed of `a`. */
+static inline __attribute__((always_inline)) ssize_t get_as(enum get_form form,
+    const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    uint64_t hash);
 
 __attribute__((noinline)) static ssize_t
-get_other_item(const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap, uint64_t hash)
+get_other_item(const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    uint64_t hash)
 {
 	return get_as(GET_OTHER_ITEM, a, key, key_len, buf, buf_cap, hash);
 }
@@ -33,14 +40,17 @@ get_other_len(const struct attached *a, const void *key, size_t key_len, void *b
 {
 	if (LOOKUP_UNLIKELY(key_len - 1 >= ITEM_KEY_MAX))
 		return -EINVAL;
-	return get_as(GET_OTHER_LEN, a, key, key_len, buf, buf_cap, hash_key(key, key_len, a->map.seed));
+	return get_as(
+	    GET_OTHER_LEN, a, key, key_len, buf, buf_cap, hash_key(key, key_len, a->map.seed));
 }
 
 static inline ssize_t
-get_as(enum get_form form, const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap, uint64_t hash)
+get_as(enum get_form form, const struct attached *a, const void *key, size_t key_len, void *buf,
+    size_t buf_cap, uint64_t hash)
 {
 	const struct map *m = &a->map;
-	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a hit is validated, a miss looks at it again */
+	/* relaxed: a hit is validated, a miss looks at it again */
+	uint64_t count = word_load_rlx(&m->header->count);
 	const struct word *item;
 	ssize_t n;
 
@@ -82,5 +92,6 @@ WIDE(peek_get)(struct peek *p, const void *key, size_t key_len, void *buf, size_
 		return get_first(p, key, key_len, buf, buf_cap);
 	if (LOOKUP_UNLIKELY(key_len - HASH_USUAL_MIN > HASH_USUAL_MAX - HASH_USUAL_MIN))
 		return get_other_len(a, key, key_len, buf, buf_cap);
-	return get_as(GET_USUAL, a, key, key_len, buf, buf_cap, hash_usual_key(key, key_len, &a->secret));
+	return get_as(
+	    GET_USUAL, a, key, key_len, buf, buf_cap, hash_usual_key(key, key_len, &a->secret));
 }

@@ -1,6 +1,7 @@
 /*
- * get_slow.c: the reads that get.c leaves: large values, chains, counters, expired items, rewrites, a replaced segment, a first read; and those
- * that want more than the value.
+ * get_slow.c: the reads that get.c leaves: large values, chains, counters,
+ * expired items, rewrites, a replaced segment, a first read; and those that
+ * want more than the value.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,11 +15,12 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 
-#define U64_TEXT_MAX      32   /* longer ones, padded with blanks or zeros, are read in pieces */
+#define U64_TEXT_MAX      32 /* longer ones, padded with blanks or zeros, are read in pieces */
 #define NUMBER_PIECE      256
 #define FALLBACK_TEXT_MAX 4096 /* through the socket they are not */
 
-/* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length; LOOKUP_TORN: it was overwritten meanwhile. */
+/* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length;
+ * LOOKUP_TORN: it was overwritten meanwhile. */
 static ssize_t
 copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 {
@@ -63,7 +65,8 @@ get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_inf
 
 /* Falls back to the socket where no segment can be read. */
 static ssize_t
-get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
+get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    struct peek_info *ret_info)
 {
 	struct read rd;
 	ssize_t r = read_begin(&rd, p, key, key_len);
@@ -98,14 +101,16 @@ get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf
 }
 
 ssize_t
-peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap, struct peek_info *ret_info)
+peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
+    struct peek_info *ret_info)
 {
 	if (key_len - 1 >= ITEM_KEY_MAX)
 		return -EINVAL;
 	return get_any(p, key, key_len, buf, buf_cap, ret_info);
 }
 
-/* Reads a pinned value as a number, piece by piece. False: the list of extents was overwritten meanwhile. */
+/* Reads a pinned value as a number, piece by piece. False: the list of extents
+ * was overwritten meanwhile. */
 static bool
 number_pinned(const struct map *m, const struct lookup_pinned *pin, struct number *n)
 {

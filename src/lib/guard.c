@@ -18,8 +18,8 @@ lock_until(pthread_mutex_t *lock, int64_t deadline_ms)
 {
 #if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
 	const struct timespec until = {
-		.tv_sec = (time_t)(deadline_ms / 1000),
-		.tv_nsec = (long)(deadline_ms % 1000) * 1000000,
+	    .tv_sec = (time_t)(deadline_ms / 1000),
+	    .tv_nsec = (long)(deadline_ms % 1000) * 1000000,
 	};
 	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0 ? 0 : -ETIMEDOUT;
 #else

@@ -33,7 +33,8 @@ hint_client_writer_runs(const struct attached *a)
 	const struct header *h = a->map.header;
 
 	/* relaxed: a guess */
-	return word_load_rlx(&h->writer_pid) != 0 && !lookup_clock_stopped(word_load_rlx(&h->clock), &a->shift);
+	return word_load_rlx(&h->writer_pid) != 0 &&
+	    !lookup_clock_stopped(word_load_rlx(&h->clock), &a->shift);
 }
 
 struct offer {
@@ -59,7 +60,8 @@ take_fd(struct msghdr *msg, int *fd)
 	}
 }
 
-/* Whether the whole answer is there: its length; 0: not yet. What came with it stays in the socket. */
+/* Whether the whole answer is there: its length; 0: not yet. What came with it
+ * stays in the socket. */
 static ssize_t
 answer_bytes(int sock)
 {
@@ -96,7 +98,10 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 	for (ssize_t at = 0, n; len > 0 && at < len; at += n) {
 		_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
 		struct iovec iov = {line + at, (size_t)(len - at)};
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		struct msghdr msg = {.msg_iov = &iov,
+		    .msg_iovlen = 1,
+		    .msg_control = control,
+		    .msg_controllen = sizeof(control)};
 		if ((n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) <= 0)
 			return -ECONNRESET;
 		take_fd(&msg, &ret->fd);
@@ -107,7 +112,8 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 		return -EBADMSG;
 	if (re.code != WIRE_RE_ATTACHED)
 		return -ENOTSUP;
-	uint64_t *number[4] = {&ret->client_idx, &ret->total_bytes, &ret->n_clients_max, &ret->epoch};
+	uint64_t *number[4] = {
+	    &ret->client_idx, &ret->total_bytes, &ret->n_clients_max, &ret->epoch};
 	if (re.n_args != 4 || ret->fd < 0)
 		return -EBADMSG;
 	for (unsigned i = 0; i < 4; i++) {
@@ -117,7 +123,8 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 	return 0;
 }
 
-/* Maps what was offered, if it is what it must be: as large as the table asks for, and sealed so that it stays so. */
+/* Maps what was offered, if it is what it must be: as large as the table asks
+ * for, and sealed so that it stays so. */
 static int
 map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 {
@@ -126,9 +133,10 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 
 	if (o->n_clients_max > CLIENTS_MAX || o->client_idx >= o->n_clients_max)
 		return -EBADMSG;
-	struct hint_layout l = hint_plan(a->map.n_buckets_max, a->map.n_overflow_max, o->n_clients_max);
-	if (o->total_bytes != l.total_bytes || seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(o->fd, &st) != 0 ||
-	    (uint64_t)st.st_size < l.total_bytes)
+	struct hint_layout l =
+	    hint_plan(a->map.n_buckets_max, a->map.n_overflow_max, o->n_clients_max);
+	if (o->total_bytes != l.total_bytes || seals < 0 || (seals & F_SEAL_SHRINK) == 0 ||
+	    fstat(o->fd, &st) != 0 || (uint64_t)st.st_size < l.total_bytes)
 		return -EBADMSG;
 	void *at = map_aligned(o->fd, l.total_bytes, true);
 	if (at == NULL)
@@ -139,7 +147,8 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 	now->hint_addr = at;
 	now->hint_bytes = l.total_bytes;
 	now->hints = at;
-	now->cells = (struct hint_cell *)((char *)at + l.cells_at) + o->client_idx * HINT_CELLS_PER_CLIENT;
+	now->cells =
+	    (struct hint_cell *)((char *)at + l.cells_at) + o->client_idx * HINT_CELLS_PER_CLIENT;
 	return 0;
 }
 
@@ -147,12 +156,16 @@ map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 static int
 hint_client_ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
-	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: the daemon compares it with its own */
+	/* relaxed: the daemon compares it with its own */
+	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch);
 	bool again = word_load_rlx(&p->own.tried_epoch) == epoch;
 	char line[64];
-	struct iovec iov = {line, (size_t)snprintf(line, sizeof(line), "peek_attach %llu\r\n", (unsigned long long)epoch)};
+	struct iovec iov = {line,
+	    (size_t)snprintf(
+		line, sizeof(line), "peek_attach %llu\r\n", (unsigned long long)epoch)};
 
-	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1); /* relaxed: others only skip by it */
+	/* relaxed: others only skip by it */
+	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1);
 	word_store_rlx(&p->own.tried_epoch, epoch);
 	word_store_rlx(&p->own.tried_at_ms, clock_coarse_ms(&a->shift));
 	sock_close(p, CONN_HINTS); /* the daemon frees what belonged to the old one */
@@ -164,7 +177,8 @@ hint_client_ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 	return r;
 }
 
-/* With hint_lock: takes the answer and publishes what it offers, in place of `a`. -EAGAIN: it is not there by the deadline. */
+/* With hint_lock: takes the answer and publishes what it offers, in place of
+ * `a`. -EAGAIN: it is not there by the deadline. */
 static int
 hint_client_take(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
@@ -226,25 +240,32 @@ hint_client_retire(struct peek *p, const struct attached *a)
 		word_add_rlx(&past->misses, word_load_rlx(&a->cells[i].misses));
 		word_add_rlx(&past->retries, word_load_rlx(&a->cells[i].retries));
 	}
-	mmap(a->hint_addr, a->hint_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	mmap(a->hint_addr, a->hint_bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-/* With hint_lock: whether the daemon of this epoch may be asked at this time. */
+/* With hint_lock: whether the daemon of this epoch may be asked at this
+ * time. */
 static bool
 may_ask(const struct peek *p, uint64_t epoch, uint32_t now_ms)
 {
 	uint64_t n_tried = word_load_rlx(&p->own.n_tried);
 
 	return epoch != word_load_rlx(&p->own.tried_epoch) ||
-	    (n_tried < TRIES_MAX && now_ms - (uint32_t)word_load_rlx(&p->own.tried_at_ms) >= (uint32_t)TRY_AGAIN_MS << n_tried);
+	    (n_tried < TRIES_MAX &&
+		now_ms - (uint32_t)word_load_rlx(&p->own.tried_at_ms) >= (uint32_t)TRY_AGAIN_MS
+			<< n_tried);
 }
 
 void
 hint_client_look_after(struct peek *p, const struct attached *a)
 {
-	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch); /* relaxed: noticed late is early enough */
+	/* relaxed: noticed late is early enough */
+	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch);
 
-	if (epoch == a->epoch || (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 || !hint_client_writer_runs(a))
+	if (epoch == a->epoch ||
+	    (p->flags & (PEEK_NO_HINTS | PEEK_READ_ONLY | PEEK_NO_FOLLOW)) != 0 ||
+	    !hint_client_writer_runs(a))
 		return;
 	uint32_t now_ms = (uint32_t)clock_coarse_ms(&a->shift);
 	if (now_ms == (uint32_t)word_load_rlx(&p->own.looked_at_ms))

@@ -1,6 +1,7 @@
 /*
- * info.h: what an item says about itself, for those who ask for more than its value. What is read here counts if lookup_stands(), or the
- * bucket's sequence, says so afterwards.
+ * info.h: what an item says about itself, for those who ask for more than its
+ * value. What is read here counts if lookup_stands(), or the bucket's sequence,
+ * says so afterwards.
  */
 #ifndef PEEK_LIB_INFO_H
 #define PEEK_LIB_INFO_H
@@ -33,10 +34,10 @@ info_of(const struct attached *a, const struct lookup_pinned *pin, size_t value_
 {
 	uint32_t state = item_state(pin->word1), expiry_s = item_expiry_s(pin->word0);
 	struct peek_info info = {
-		.value_len = value_len,
-		.ttl_s = -1,
-		.cas = item_cas(pin->word1),
-		.stale = (state & ITEM_STALE) != 0,
+	    .value_len = value_len,
+	    .ttl_s = -1,
+	    .cas = item_cas(pin->word1),
+	    .stale = (state & ITEM_STALE) != 0,
 	};
 
 	if (expiry_s != 0) {
@@ -44,7 +45,8 @@ info_of(const struct attached *a, const struct lookup_pinned *pin, size_t value_
 		info.ttl_s = expiry_s > now_s ? (int64_t)(expiry_s - now_s) : 0;
 	}
 	if ((state & ITEM_FLAGS) != 0) /* relaxed: see above */
-		info.flags = (uint32_t)word_load_rlx(&pin->item[item_flags_at(state) / sizeof(struct word)]);
+		info.flags =
+		    (uint32_t)word_load_rlx(&pin->item[item_flags_at(state) / sizeof(struct word)]);
 	return info;
 }
 

@@ -8,12 +8,14 @@
 
 #include "lib/guard.h"
 
-#define N_OWN (HINT_CELLS_PER_CLIENT - 1) /* lanes of one thread each */
-#define N_LEFT_FIRST 128                 /* as many as come to a sample on average */
+#define N_OWN        (HINT_CELLS_PER_CLIENT - 1) /* lanes of one thread each */
+#define N_LEFT_FIRST 128                         /* as many as come to a sample on average */
 
-_Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec"))) = {.cell_at = LANE_NONE};
+_Thread_local struct lane lane_mine
+    __attribute__((tls_model("initial-exec"))) = {.cell_at = LANE_NONE};
 
-/* Guards what follows, and orders the last stores of a lane's old owner before the first of the new one. */
+/* Guards what follows, and orders the last stores of a lane's old owner before
+ * the first of the new one. */
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool lane_taken[N_OWN];
 static bool key_made;
@@ -29,13 +31,15 @@ lane_of(unsigned i)
 static void
 lane_give_back(void *taken)
 {
-	lane_mine = (struct lane){.cell_at = LANE_NONE}; /* a later destructor that still reads takes one anew */
+	/* a later destructor that still reads takes one anew */
+	lane_mine = (struct lane){.cell_at = LANE_NONE};
 	pthread_mutex_lock(&lanes_lock);
 	*(bool *)taken = false;
 	pthread_mutex_unlock(&lanes_lock);
 }
 
-/* A child has one thread, and the lock may have been held by another of its parent's. */
+/* A child has one thread, and the lock may have been held by another of its
+ * parent's. */
 static void
 lane_in_child(void)
 {
@@ -60,7 +64,8 @@ lane_take(void)
 
 	pthread_mutex_lock(&lanes_lock);
 	if (!key_made)
-		key_made = pthread_atfork(NULL, NULL, lane_in_child) == 0 && pthread_key_create(&key, lane_give_back) == 0;
+		key_made = pthread_atfork(NULL, NULL, lane_in_child) == 0 &&
+		    pthread_key_create(&key, lane_give_back) == 0;
 	while (i < N_OWN && lane_taken[i])
 		i++;
 	/* Without a key a lane would never come back: the thread shares one. */
@@ -70,7 +75,8 @@ lane_take(void)
 		i = N_OWN;
 	pthread_mutex_unlock(&lanes_lock);
 	guard_leave(cancel);
-	lane_mine = (struct lane){.cell_at = lane_of(i), .n_left = N_LEFT_FIRST - (i < N_OWN ? 0 : LANE_SHARED_LEFT)};
+	lane_mine = (struct lane){
+	    .cell_at = lane_of(i), .n_left = N_LEFT_FIRST - (i < N_OWN ? 0 : LANE_SHARED_LEFT)};
 	return lane_mine.cell_at;
 }
 
@@ -78,12 +84,15 @@ void
 lane_sample(struct hint_cell *cell, uint64_t n, uint64_t hint_at)
 {
 	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-	/* The cell's place: so that processes and threads that read the same don't sample the same. */
+	/* The cell's place: so that processes and threads that read the same
+	 * don't sample the same. */
 	uint64_t random = (n ^ (uintptr_t)cell) * odd;
 
 	random = (random ^ random >> 32) * odd;
-	lane_mine.n_left = (int)(random >> 56) + 1 - (lane_is_own(lane_mine.cell_at) ? 0 : LANE_SHARED_LEFT);
+	lane_mine.n_left =
+	    (int)(random >> 56) + 1 - (lane_is_own(lane_mine.cell_at) ? 0 : LANE_SHARED_LEFT);
 	/* relaxed: one word says all, and nobody relies on it */
 	if (hint_at != HINT_NONE)
-		word_store_rlx(&cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n));
+		word_store_rlx(
+		    &cell->sampled[random >> 40 & (HINT_SAMPLES - 1)], hint_sample(hint_at, n));
 }

@@ -1,9 +1,10 @@
 /*
  * lane.h: which counters a thread adds to, without an atomic read-modify-write.
  *
- * A thread takes a lane when it first reads, and gives it back when it ends. All but the last belong to one thread each, which
- * loads, adds and stores; all further threads share the last one and add atomically. The cells are private memory or the hint page, never the
- * segment.
+ * A thread takes a lane when it first reads, and gives it back when it ends.
+ * All but the last belong to one thread each, which loads, adds and stores; all
+ * further threads share the last one and add atomically. The cells are private
+ * memory or the hint page, never the segment.
  */
 #ifndef PEEK_LIB_LANE_H
 #define PEEK_LIB_LANE_H
@@ -19,10 +20,14 @@
 #define LANE_NONE   UINT_MAX /* this thread has not read yet */
 
 /*
- * n_left: reads until one is due: it looks after the daemon, and leaves a sample (shm/hint.h) if it is a hit. Each that is due draws the next:
- * it is 1 to 256 reads away, all as likely, 128.5 on average. So each key of a loop, however long, is sampled as often as it is read; at a fixed
- * distance a loop over 2^n keys would show one of them. Of a thread that shares its lane it is less by LANE_SHARED_LEFT, and of one that has
- * none 0, so that one comparison tells a read that is like any other. The thread's own, where no other client can write.
+ * n_left: reads until one is due: it looks after the daemon, and leaves a
+ * sample (shm/hint.h) if it is a hit. Each that is due draws the next: it is 1
+ * to 256 reads away, all as likely, 128.5 on average. So each key of a loop,
+ * however long, is sampled as often as it is read; at a fixed distance a loop
+ * over 2^n keys would show one of them. Of a thread that shares its lane it is
+ * less by LANE_SHARED_LEFT, and of one that has none 0, so that one comparison
+ * tells a read that is like any other. The thread's own, where no other client
+ * can write.
  */
 struct lane {
 	unsigned cell_at;
@@ -31,17 +36,20 @@ struct lane {
 
 #define LANE_SHARED_LEFT (INT_MAX / 2)
 
-/* initial-exec: a load or two, also in a shared library. Eight bytes of the surplus that the C library keeps for dlopen. */
+/* initial-exec: a load or two, also in a shared library. Eight bytes of the
+ * surplus that the C library keeps for dlopen. */
 extern _Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec")));
 
 /* Takes a lane for this thread. Never fails: LANE_SHARED, if all are taken. */
 unsigned lane_take(void);
 
-/* Adds to a word of the lane's cell and returns the sum, which of the shared lane is only near. */
+/* Adds to a word of the lane's cell and returns the sum, which of the shared
+ * lane is only near. */
 static inline uint64_t
 lane_add(struct word *w, uint64_t n, unsigned lane)
 {
-	uint64_t sum = word_load_rlx(w) + n; /* relaxed: counters, and the lane's only writer is this thread */
+	/* relaxed: counters, and the lane's only writer is this thread */
+	uint64_t sum = word_load_rlx(w) + n;
 
 	if (__builtin_expect(lane == LANE_SHARED, 0))
 		word_add_rlx(w, n);
@@ -63,7 +71,8 @@ lane_cell(struct hint_cell *cells, unsigned lane)
 	return (struct hint_cell *)(void *)((char *)cells + lane);
 }
 
-/* Counts reads down. True: the thread has no lane of its own, or one of them is due; lane_is_due() says which. */
+/* Counts reads down. True: the thread has no lane of its own, or one of them is
+ * due; lane_is_due() says which. */
 static inline bool
 lane_pass(unsigned n_reads)
 {
@@ -78,7 +87,8 @@ lane_pass(unsigned n_reads)
 #endif
 }
 
-/* How many reads have been counted since the one that is due; less than 0: none is. */
+/* How many reads have been counted since the one that is due; less than 0: none
+ * is. */
 static inline int
 lane_past_due(void)
 {
@@ -91,7 +101,8 @@ lane_is_due(void)
 	return lane_past_due() >= 0;
 }
 
-/* Counts one, in a cell of the lane's only thread: a load and a store, relaxed. */
+/* Counts one, in a cell of the lane's only thread: a load and a store,
+ * relaxed. */
 static inline void
 lane_count(struct word *w)
 {
@@ -102,7 +113,9 @@ lane_count(struct word *w)
 #endif
 }
 
-/* For a read that is due, the cell's hit or miss number n. hint_at: what it read, or HINT_NONE. */
-__attribute__((cold, noinline)) void lane_sample(struct hint_cell *cell, uint64_t n, uint64_t hint_at);
+/* For a read that is due, the cell's hit or miss number n. hint_at: what it
+ * read, or HINT_NONE. */
+__attribute__((cold, noinline)) void lane_sample(
+    struct hint_cell *cell, uint64_t n, uint64_t hint_at);
 
 #endif

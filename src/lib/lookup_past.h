@@ -1,5 +1,6 @@
 /*
- * lookup_past.h: whether an item that a reader has found is past: flushed, expired, or cut off by one of its tags.
+ * lookup_past.h: whether an item that a reader has found is past: flushed,
+ * expired, or cut off by one of its tags.
  */
 #ifndef PEEK_LIB_LOOKUP_PAST_H
 #define PEEK_LIB_LOOKUP_PAST_H
@@ -22,8 +23,9 @@ lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
 }
 
 /*
- * The segment's time in seconds, for an item that expires: the published clock, unless it has stopped; then this process's own. In the
- * daemon's absence nobody raises the cut-off of a delayed flush either.
+ * The segment's time in seconds, for an item that expires: the published clock,
+ * unless it has stopped; then this process's own. In the daemon's absence
+ * nobody raises the cut-off of a delayed flush either.
  */
 static inline uint32_t
 lookup_now_s(const struct map *m, const struct clock_shift *shift)
@@ -35,9 +37,11 @@ lookup_now_s(const struct map *m, const struct clock_shift *shift)
 	return clock_word_s(clock);
 }
 
-/* Whether an item is past: flushed or expired. Out of line, so that what it needs costs others nothing. */
+/* Whether an item is past: flushed or expired. Out of line, so that what it
+ * needs costs others nothing. */
 static __attribute__((noinline, unused)) bool
-lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff, const struct clock_shift *shift)
+lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff,
+    const struct clock_shift *shift)
 {
 	uint64_t clock = word_load_rlx(&m->header->clock);
 
@@ -45,19 +49,24 @@ lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t c
 		return true;
 	if ((cutoff & CUTOFF_PENDING) != 0) {
 		uint64_t at_s = word_load_rlx(&m->header->flush_at_s);
-		if (lookup_clock_stopped(clock, shift) && at_s <= clock_word_s(clock_word_now(shift)))
+		if (lookup_clock_stopped(clock, shift) &&
+		    at_s <= clock_word_s(clock_word_now(shift)))
 			return true;
 	}
-	/* The published clock first: what it says has expired needs no look at another. */
+	/* The published clock first: what it says has expired needs no look at
+	 * another. */
 	return item_expired(item_expiry_s(word0), clock_word_s(clock)) ||
-	    (item_expiry_s(word0) != 0 && item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
+	    (item_expiry_s(word0) != 0 &&
+		item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
 }
 
-/* The same, at once for one that never expires. To be asked between seq_begin and the validation. */
+/* The same, at once for one that never expires. To be asked between seq_begin
+ * and the validation. */
 static inline bool
 lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
 {
-	uint64_t cutoff = word_load_rlx(&m->header->cutoff); /* relaxed: coherent with what was acknowledged */
+	/* relaxed: coherent with what was acknowledged */
+	uint64_t cutoff = word_load_rlx(&m->header->cutoff);
 
 	/* A flush to come makes the cut-off larger than any CAS id. */
 	if (LOOKUP_LIKELY(item_cas(word1) > cutoff && item_expiry_s(word0) == 0))
@@ -66,8 +75,10 @@ lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct cl
 }
 
 /*
- * Whether an item is past for what its state says of it: one of its tags was invalidated; or it came from an origin, whose lease this
- * program can't judge, so that it says less than it might. item: of a shape that was found to lie in its segment. To be asked as lookup_past.
+ * Whether an item is past for what its state says of it: one of its tags was
+ * invalidated; or it came from an origin, whose lease this program can't judge,
+ * so that it says less than it might. item: of a shape that was found to lie in
+ * its segment. To be asked as lookup_past.
  */
 static __attribute__((noinline, unused)) bool
 lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
@@ -77,15 +88,18 @@ lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
 	if ((state & (ITEM_ORIGIN | ITEM_ABSENT)) != 0)
 		return true;
 	/* relaxed: validated by the caller */
-	return item_is_cut_off(word_load_rlx(&item[item_tags_at(state) / sizeof(struct word)]), item_cas(word1), m->tags, m->n_tag_slots);
+	return item_is_cut_off(word_load_rlx(&item[item_tags_at(state) / sizeof(struct word)]),
+	    item_cas(word1), m->tags, m->n_tag_slots);
 }
 
 /* All of it. */
 static inline bool
-lookup_past_any(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
+lookup_past_any(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1,
+    const struct clock_shift *shift)
 {
 	return lookup_past(m, word0, word1, shift) ||
-	    (LOOKUP_UNLIKELY((item_state(word1) & (ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)) != 0) && lookup_past_marked(m, item, word1));
+	    (LOOKUP_UNLIKELY((item_state(word1) & (ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)) != 0) &&
+		lookup_past_marked(m, item, word1));
 }
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * mget.c: many keys at once. A group's buckets are fetched together, then its items: what one lookup waits for, the others use. Compiled
- * twice: wide.h.
+ * mget.c: many keys at once. A group's buckets are fetched together, then its
+ * items: what one lookup waits for, the others use. Compiled twice: wide.h.
  */
 #include <errno.h>
 
@@ -25,7 +25,8 @@ struct group {
 	bool ended[GROUP];              /* no match up to the chain's end */
 };
 
-/* Where the read that n_after others of the group's n came after has its hint; HINT_NONE if it was no hit. */
+/* Where the read that n_after others of the group's n came after has its hint;
+ * HINT_NONE if it was no hit. */
 static inline uint64_t
 mget_hint_at(const struct group *g, const struct peek_op *ops, size_t n, size_t n_after)
 {
@@ -34,7 +35,8 @@ mget_hint_at(const struct group *g, const struct peek_op *ops, size_t n, size_t 
 	return ops[i].result >= 0 && g->item[i] != NULL ? lookup_hint_at(&g->at[i]) : HINT_NONE;
 }
 
-/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits. flatten: as for peek_get. */
+/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits.
+ * flatten: as for peek_get. */
 __attribute__((flatten)) static size_t
 mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_op *ops, size_t n)
 {
@@ -54,7 +56,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		g.ended[i] = lookup_quick_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
 		/* which fetches the lines behind the first */
-		if (g.at[i].match != 0 && lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) {
+		if (g.at[i].match != 0 &&
+		    lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) {
 			PREFETCH(g.item[i]);
 			if (a->hints != NULL)
 				__builtin_prefetch(&a->hints[lookup_hint_at(&g.at[i])], 1);
@@ -66,7 +69,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		struct peek_op *op = &ops[i];
 		ssize_t r = LOOKUP_ELSE;
 		if (in_range && g.item[i] != NULL)
-			r = lookup_quick_read(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf, op->buf_cap, &a->shift);
+			r = lookup_quick_read(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf,
+			    op->buf_cap, &a->shift);
 		else if (in_range && g.ended[i] && lookup_quick_miss(m, &g.at[i], count))
 			r = -ENOENT;
 		if (LOOKUP_LIKELY(r >= 0)) {
@@ -85,7 +89,8 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	}
 	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane);
 	lane_add(&cell->misses, n_quick_misses, lane);
-	if (LOOKUP_UNLIKELY(lane_pass((unsigned)(n_quick_hits + n_quick_misses)) && lane_is_due())) {
+	if (LOOKUP_UNLIKELY(
+		lane_pass((unsigned)(n_quick_hits + n_quick_misses)) && lane_is_due())) {
 		lane_sample(cell, hits, mget_hint_at(&g, ops, n, (size_t)lane_past_due()));
 		hint_client_look_after(p, a);
 	}
@@ -96,16 +101,20 @@ ssize_t
 WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 {
 	ssize_t n_hits = 0;
-	bool in_vain = false; /* a read through the socket got no answer: those behind it would wait as long */
+	/* a read through the socket got no answer: those behind it would wait
+	 * as long */
+	bool in_vain = false;
 
 	if ((ops == NULL && n > 0) || n > SSIZE_MAX)
 		return -EINVAL;
 	for (size_t begin = 0, end; begin < n; begin = end) {
 		const struct attached *a = read_ready(p) == 0 ? seq_load_ptr(&p->own.now) : NULL;
-		for (end = begin; end < n && end < begin + GROUP && ops[end].key_len - 1 < ITEM_KEY_MAX; end++)
+		for (end = begin;
+		     end < n && end < begin + GROUP && ops[end].key_len - 1 < ITEM_KEY_MAX; end++)
 			;
 		if (a != NULL && end > begin) {
-			n_hits += (ssize_t)mget_group(p, a, lane_mine.cell_at, ops + begin, end - begin);
+			n_hits +=
+			    (ssize_t)mget_group(p, a, lane_mine.cell_at, ops + begin, end - begin);
 			continue;
 		}
 		/* A key of no allowed length, or no segment to read. */
@@ -113,7 +122,8 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 		if (in_vain && a == NULL && ops[begin].key_len - 1 < ITEM_KEY_MAX)
 			ops[begin].result = -EPROTO;
 		else
-			ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len, ops[begin].buf, ops[begin].buf_cap);
+			ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len,
+			    ops[begin].buf, ops[begin].buf_cap);
 		in_vain = in_vain || (a == NULL && ops[begin].result == -EPROTO);
 		n_hits += ops[begin].result >= 0;
 	}

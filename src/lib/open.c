@@ -17,7 +17,8 @@
 #define ATTACH_AT_OPEN_MS  100
 #define TIMEOUT_DEFAULT_MS 1000
 
-/* PEEK_SOCKET and PEEK_OWNER; not believed in a program that runs with another's rights. */
+/* PEEK_SOCKET and PEEK_OWNER; not believed in a program that runs with
+ * another's rights. */
 static int
 read_environment(struct peek *p)
 {
@@ -40,7 +41,8 @@ read_environment(struct peek *p)
 static int
 open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 {
-	struct peek *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct peek *p =
+	    mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	int r = madvise(p, HANDLE_PAGE_BYTES, MADV_WIPEONFORK) == 0 ? 0 : -EIO;
@@ -53,7 +55,8 @@ open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 	if (r == -ENOENT)
 		r = activate_instance(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	if (r == 0 && a == NULL && sock_open(p, CONN_WRITES, sock_now_ms() + ATTACH_AT_OPEN_MS) != 0)
+	if (r == 0 && a == NULL &&
+	    sock_open(p, CONN_WRITES, sock_now_ms() + ATTACH_AT_OPEN_MS) != 0)
 		r = -EPROTO;
 	if (r != 0) {
 		peek_close(p);

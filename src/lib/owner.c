@@ -16,11 +16,11 @@
 #include "base/descriptor.h"
 #include "wire/wire.h"
 
-#define OWNER_FILE      "/etc/peekd/owner"
-#define OWNER_CAP       256
-#define OVERFLOW_UID    65534 /* where /proc doesn't say */
-#define PASSWD_CAP      (16u << 10)
-#define PASSWD_CAP_MAX  (1u << 20)
+#define OWNER_FILE     "/etc/peekd/owner"
+#define OWNER_CAP      256
+#define OVERFLOW_UID   65534 /* where /proc doesn't say */
+#define PASSWD_CAP     (16u << 10)
+#define PASSWD_CAP_MAX (1u << 20)
 
 #ifdef PEEK_HOOKS
 const char *owner_file = OWNER_FILE;
@@ -61,8 +61,9 @@ read_text(const char *path, char *text, size_t cap)
 }
 
 /*
- * Whether the number stands for everybody who has none in this process's user namespace. It is the overflow user's, and the map doesn't hold
- * all 2^32 - 1 users, as the host's does.
+ * Whether the number stands for everybody who has none in this process's user
+ * namespace. It is the overflow user's, and the map doesn't hold all 2^32 - 1
+ * users, as the host's does.
  */
 static bool
 is_anybody(uid_t uid)
@@ -87,14 +88,16 @@ owner_of_service(void)
 	char word[OWNER_CAP];
 	struct stat st;
 	uint32_t uid;
-	/* Neither waits for a pipe nor follows a link, which may lead to something else of root's; so may a second name. */
-	int fd = descriptor_above(open(owner_file,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+	/* Neither waits for a pipe nor follows a link, which may lead to
+	 * something else of root's; so may a second name. */
+	int fd = descriptor_above(
+	    open(owner_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 
 	if (fd < 0)
 		return (uid_t)-1;
 	ssize_t n = -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == 0 &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		n = read(fd, word, sizeof(word) - 1);
 	close(fd);
 	if (n == (ssize_t)sizeof(word) - 1) /* there may be more */
@@ -116,7 +119,9 @@ owner_map_open(const char *object, const struct owner *owner, struct map *ret)
 {
 	int r = map_open(object, false, owner->named, ret);
 
-	return r == -EPERM && owner->service != (uid_t)-1 ? map_open(object, false, owner->service, ret) : r;
+	return r == -EPERM && owner->service != (uid_t)-1
+	    ? map_open(object, false, owner->service, ret)
+	    : r;
 }
 
 int
@@ -124,5 +129,7 @@ owner_map_peek_socket(const char *object, const struct owner *owner, char *buf, 
 {
 	int r = map_peek_socket(object, owner->named, buf, buf_cap);
 
-	return r == -EPERM && owner->service != (uid_t)-1 ? map_peek_socket(object, owner->service, buf, buf_cap) : r;
+	return r == -EPERM && owner->service != (uid_t)-1
+	    ? map_peek_socket(object, owner->service, buf, buf_cap)
+	    : r;
 }

@@ -1,11 +1,14 @@
 /*
  * queue.c: pipelined sets.
  *
- * Requests are gathered in one half of the queue while the daemon answers the other. Every one is answered, in order, so that a refusal is
- * known by its place: error lines carry no key. A half is sent when it is full, or by peek_set_flush; its bytes stay until the last
- * answer is there, since they hold the keys. Everything but a broken connection is answered.
+ * Requests are gathered in one half of the queue while the daemon answers the
+ * other. Every one is answered, in order, so that a refusal is known by its
+ * place: error lines carry no key. A half is sent when it is full, or by
+ * peek_set_flush; its bytes stay until the last answer is there, since they
+ * hold the keys. Everything but a broken connection is answered.
  *
- * In the half that fills: n_bytes and n_entries grow. In the other: n_sent_bytes up to n_bytes, n_answered up to n_entries.
+ * In the half that fills: n_bytes and n_entries grow. In the other:
+ * n_sent_bytes up to n_bytes, n_answered up to n_entries.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +24,7 @@ struct set {
 	size_t line_len;
 	const void *value;
 	size_t value_len;
-	int error;        /* of one that was sent alone: why it was refused, or 0 */
+	int error; /* of one that was sent alone: why it was refused, or 0 */
 };
 
 #define QUEUE_AGAIN 1 /* refusals have to be told first; then the same step again */
@@ -51,7 +54,8 @@ take_answers(struct peek *p)
 	return 0;
 }
 
-/* Drops everything that was queued and is not answered: it will not be. Refusals that came before are still to be told. */
+/* Drops everything that was queued and is not answered: it will not be.
+ * Refusals that came before are still to be told. */
 static int
 queue_broken(struct peek *p, int error)
 {
@@ -76,8 +80,9 @@ queue_push(struct peek *p, bool until_answered)
 		uint32_t sent_before = q->n_sent_bytes, answered_before = q->n_answered;
 		int r = take_answers(p);
 		if (r == 0 && q->n_sent_bytes < q->n_bytes[flying]) {
-			ssize_t n = sock_send_some(p, CONN_QUEUE, p->half[flying].bytes + q->n_sent_bytes,
-			    q->n_bytes[flying] - q->n_sent_bytes);
+			ssize_t n =
+			    sock_send_some(p, CONN_QUEUE, p->half[flying].bytes + q->n_sent_bytes,
+				q->n_bytes[flying] - q->n_sent_bytes);
 			if (n < 0)
 				r = (int)n;
 			else
@@ -87,7 +92,9 @@ queue_push(struct peek *p, bool until_answered)
 		if (r == 0 && !to_send && (!until_answered || !in_flight(q)))
 			return 0;
 		if (q->n_sent_bytes != sent_before || q->n_answered != answered_before)
-			deadline_ms = sock_deadline_ms(p); /* the time is for one step: a daemon that goes on is not late */
+			/* the time is for one step: a daemon that goes on is
+			 * not late */
+			deadline_ms = sock_deadline_ms(p);
 		if (r == 0)
 			r = sock_wait(p, CONN_QUEUE, to_send, deadline_ms);
 		if (r != 0)
@@ -95,7 +102,8 @@ queue_push(struct peek *p, bool until_answered)
 	}
 }
 
-/* Sends off the half that was filled. When this returns 0 the other is free, and being filled. QUEUE_AGAIN: its keys are still needed. */
+/* Sends off the half that was filled. When this returns 0 the other is free,
+ * and being filled. QUEUE_AGAIN: its keys are still needed. */
 static int
 queue_turn(struct peek *p)
 {
@@ -125,9 +133,9 @@ static int
 set_alone(struct peek *p, struct set *s)
 {
 	struct iovec iov[3] = {
-		{(void *)(uintptr_t)s->line, s->line_len},
-		{(void *)(uintptr_t)s->value, s->value_len},
-		{(void *)(uintptr_t)"\r\n", 2},
+	    {(void *)(uintptr_t)s->line, s->line_len},
+	    {(void *)(uintptr_t)s->value, s->value_len},
+	    {(void *)(uintptr_t) "\r\n", 2},
 	};
 	struct wire_reply re;
 	int r = queue_turn(p);
@@ -153,7 +161,8 @@ set_queued(struct peek *p, struct set *s)
 
 	if (total > QUEUE_HALF_BYTES)
 		return set_alone(p, s);
-	if ((q->n_bytes[q->filling] + total > QUEUE_HALF_BYTES || q->n_entries[q->filling] == QUEUE_HALF_ENTRIES) &&
+	if ((q->n_bytes[q->filling] + total > QUEUE_HALF_BYTES ||
+		q->n_entries[q->filling] == QUEUE_HALF_ENTRIES) &&
 	    (r = queue_turn(p)) != 0)
 		return r;
 	struct queue_half *half = &p->half[q->filling];
@@ -208,8 +217,8 @@ next_untold(struct peek *p, struct queue_entry *ret, unsigned char *key, size_t 
 /*
  * Tells all refusals that are known, each without the lock and with
  * cancellation as the application has it: a callback that leaves by longjmp, by
- * an exception or with its thread leaves nothing behind, and the next call tells
- * the rest.
+ * an exception or with its thread leaves nothing behind, and the next call
+ * tells the rest.
  */
 static void
 tell_refusals(struct peek *p)
@@ -232,7 +241,8 @@ tell_refusals(struct peek *p)
 	}
 }
 
-/* A call on the queue: its step with the lock, and what came of it told without. */
+/* A call on the queue: its step with the lock, and what came of it told
+ * without. */
 static int
 in_steps(struct peek *p, int (*step)(struct peek *p, struct set *s), struct set *s)
 {
@@ -255,8 +265,8 @@ in_steps(struct peek *p, int (*step)(struct peek *p, struct set *s), struct set 
 }
 
 int
-peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
-    peek_failed_fn failed, void *arg)
+peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s, peek_failed_fn failed, void *arg)
 {
 	char line[REQUEST_LINE_CAP], flags[REQUEST_FLAGS_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -272,11 +282,14 @@ peek_set_async(struct peek *p, const void *key, size_t key_len, const void *valu
 	/* "ms <key> ..." */
 	const char *key_end = memchr(line + 3, ' ', out.len - 3);
 	struct set s = {
-		.e = {.failed = failed, .arg = arg, .key_at = 3, .key_len = (uint16_t)(key_end - (line + 3))},
-		.line = line,
-		.line_len = out.len,
-		.value = value,
-		.value_len = value_len,
+	    .e = {.failed = failed,
+		.arg = arg,
+		.key_at = 3,
+		.key_len = (uint16_t)(key_end - (line + 3))},
+	    .line = line,
+	    .line_len = out.len,
+	    .value = value,
+	    .value_len = value_len,
 	};
 	s.e.base64 = s.e.key_len != key_len; /* which makes a key longer */
 	int r = in_steps(p, set_queued, &s);

@@ -59,7 +59,8 @@ read_pin(struct read *rd)
 			lane_add(&rd->cell->retries, 1, rd->lane);
 			lookup_pause();
 		}
-		uint64_t count = word_load_rlx(&m->header->count); /* relaxed: a miss looks again; segment_follow fences */
+		/* relaxed: a miss looks again; segment_follow fences */
+		uint64_t count = word_load_rlx(&m->header->count);
 		if ((count & COUNT_RETIRED) != 0 && !rd->a->stay) {
 			r = segment_follow(rd->p, rd->a);
 			if (r == 0)
@@ -70,7 +71,8 @@ read_pin(struct read *rd)
 				return r == -ENOENT ? (int)read_miss(rd->a) : r;
 			continue;
 		}
-		switch (lookup_pin(m, count, rd->hash, rd->key, rd->key_len, &rd->a->shift, &rd->pin)) {
+		switch (
+		    lookup_pin(m, count, rd->hash, rd->key, rd->key_len, &rd->a->shift, &rd->pin)) {
 		case LOOKUP_HIT:
 			return 0;
 		case LOOKUP_MISS:
@@ -89,7 +91,8 @@ read_pin(struct read *rd)
 			break;
 		}
 	}
-	/* relaxed: a retired segment stays so. Its memory was given back, and its buckets are left odd for ever. */
+	/* relaxed: a retired segment stays so. Its memory was given back, and
+	 * its buckets are left odd for ever. */
 	bool gone = (word_load_rlx(&rd->a->map.header->count) & COUNT_RETIRED) != 0 && rd->a->stay;
 	return gone ? -ESTALE : -EAGAIN;
 }

@@ -1,5 +1,6 @@
 /*
- * read.h: a read that is not the common case: the budget of tries, following to a new segment, counting. get.c has the common one.
+ * read.h: a read that is not the common case: the budget of tries, following to
+ * a new segment, counting. get.c has the common one.
  */
 #ifndef PEEK_LIB_READ_H
 #define PEEK_LIB_READ_H
@@ -25,8 +26,9 @@ struct read {
 };
 
 /*
- * Makes what this thread in this process still lacks for reading: a lane, and what to read (first read of a thread, of a child after fork()).
- * Returns 0 (p->own.now is not NULL), or -EPROTO: only the socket can be asked.
+ * Makes what this thread in this process still lacks for reading: a lane, and
+ * what to read (first read of a thread, of a child after fork()). Returns 0
+ * (p->own.now is not NULL), or -EPROTO: only the socket can be asked.
  */
 int read_ready(struct peek *p);
 
@@ -34,19 +36,25 @@ int read_ready(struct peek *p);
 int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len);
 
 /*
- * Finds and pins the item, within what is left of the budget of tries. 0: rd->pin is to be read and then confirmed by lookup_stands(&rd->a->map,
- * &rd->pin); if that fails, call again. -ENOENT (counted as a miss), -EAGAIN, -ESTALE, -EBADMSG; -EPROTO as read_ready; or, when the segment was
- * replaced and the new one can't be attached, why not.
+ * Finds and pins the item, within what is left of the budget of tries. 0:
+ * rd->pin is to be read and then confirmed by lookup_stands(&rd->a->map,
+ * &rd->pin); if that fails, call again. -ENOENT (counted as a miss), -EAGAIN,
+ * -ESTALE, -EBADMSG; -EPROTO as read_ready; or, when the segment was replaced
+ * and the new one can't be attached, why not.
  */
 int read_pin(struct read *rd);
 
 /*
- * Counts a read that came to its end, where it is not just one more: the thread has no lane of its own, or the read is due. hint_at: HINT_NONE
- * for a miss. Returns result, as those below do: a jump at the end of a read that has nothing to save.
+ * Counts a read that came to its end, where it is not just one more: the thread
+ * has no lane of its own, or the read is due. hint_at: HINT_NONE for a miss.
+ * Returns result, as those below do: a jump at the end of a read that has
+ * nothing to save.
  */
-__attribute__((cold, noinline)) ssize_t read_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result);
+__attribute__((cold, noinline)) ssize_t read_count_rarely(
+    const struct attached *a, uint64_t hint_at, ssize_t result);
 
-/* A read that stood, of the item with this hint: leaves it, and counts the hit in the thread's own cell, without an atomic read-modify-write. */
+/* A read that stood, of the item with this hint: leaves it, and counts the hit
+ * in the thread's own cell, without an atomic read-modify-write. */
 static inline ssize_t
 read_hit(const struct attached *a, uint64_t hint_at, ssize_t result)
 {

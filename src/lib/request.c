@@ -52,20 +52,21 @@ request_store_flags(const struct request_store *s, char *buf)
 
 #define STORES "SCERAP"
 
-/* What a reply means to a request of one of these kinds (request.h). Any other pair is not in the protocol. */
+/* What a reply means to a request of one of these kinds (request.h). Any other
+ * pair is not in the protocol. */
 static const struct {
 	enum wire_code code;
 	const char *kinds;
 	int error;
 } verdicts[] = {
-	{WIRE_RE_HD, STORES "DT", 0},
-	{WIRE_RE_VA, "N", 0},
-	{WIRE_RE_OK, "F", 0},
-	{WIRE_RE_NF, "CDN", -ENOENT},
-	{WIRE_RE_EN, "T", -ENOENT},
-	{WIRE_RE_NS, "E", -EEXIST},
-	{WIRE_RE_NS, "RAP", -ENOENT},
-	{WIRE_RE_EX, "C", -EEXIST},
+    {WIRE_RE_HD, STORES "DT", 0},
+    {WIRE_RE_VA, "N", 0},
+    {WIRE_RE_OK, "F", 0},
+    {WIRE_RE_NF, "CDN", -ENOENT},
+    {WIRE_RE_EN, "T", -ENOENT},
+    {WIRE_RE_NS, "E", -EEXIST},
+    {WIRE_RE_NS, "RAP", -ENOENT},
+    {WIRE_RE_EX, "C", -EEXIST},
 };
 
 /* Errors in the daemon's words. */
@@ -73,20 +74,17 @@ static const struct {
 	const char *words, *kinds;
 	int error;
 } refusals[] = {
-	{"too large", STORES, -EMSGSIZE},
-	{"out of memory", STORES "N", -ENOSPC},
-	{"non-numeric", "N", -EDOM},
-	{"denied", STORES "DTNF", -EACCES},
-	{"not allowed", STORES "DTNF", -EACCES},
-	{"may not", STORES "DTNF", -EACCES},
-	{"not enabled", STORES "DTNF", -EACCES},
-	{"unauth", STORES "DTNF", -EACCES},
-	{"connections", STORES "DTNF", -ECONNREFUSED}, /* it has as many as it allows */
+    {"too large", STORES, -EMSGSIZE}, {"out of memory", STORES "N", -ENOSPC},
+    {"non-numeric", "N", -EDOM}, {"denied", STORES "DTNF", -EACCES},
+    {"not allowed", STORES "DTNF", -EACCES}, {"may not", STORES "DTNF", -EACCES},
+    {"not enabled", STORES "DTNF", -EACCES}, {"unauth", STORES "DTNF", -EACCES},
+    {"connections", STORES "DTNF", -ECONNREFUSED}, /* it has as many as it allows */
 };
 
 #define N_OF(table) (sizeof(table) / sizeof((table)[0]))
 
-/* An append that wasn't stored, to a key that is there: the sum is too large. The item's CAS id shows it. */
+/* An append that wasn't stored, to a key that is there: the sum is too large.
+ * The item's CAS id shows it. */
 static bool
 has_item(const struct wire_reply *re)
 {
@@ -101,7 +99,8 @@ request_refusal(const struct wire_reply *re, char kind)
 {
 	for (size_t i = 0; i < N_OF(refusals); i++) {
 		const char *words = refusals[i].words;
-		if (memmem(re->rest.p, re->rest.len, words, strlen(words)) != NULL && strchr(refusals[i].kinds, kind) != NULL)
+		if (memmem(re->rest.p, re->rest.len, words, strlen(words)) != NULL &&
+		    strchr(refusals[i].kinds, kind) != NULL)
 			return refusals[i].error;
 	}
 	return re->code == WIRE_RE_SERVER_ERROR ? -EIO : -EBADMSG;
@@ -110,7 +109,8 @@ request_refusal(const struct wire_reply *re, char kind)
 int
 request_verdict(const struct wire_reply *re, char kind)
 {
-	if (re->code == WIRE_RE_CLIENT_ERROR || re->code == WIRE_RE_SERVER_ERROR || re->code == WIRE_RE_ERROR)
+	if (re->code == WIRE_RE_CLIENT_ERROR || re->code == WIRE_RE_SERVER_ERROR ||
+	    re->code == WIRE_RE_ERROR)
 		return request_refusal(re, kind);
 	if (re->code == WIRE_RE_NS && (kind == 'A' || kind == 'P') && has_item(re))
 		return -EMSGSIZE;

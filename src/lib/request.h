@@ -1,5 +1,6 @@
 /*
- * request.h: what writes have in common: a meta request's flags, and the errno that a reply means.
+ * request.h: what writes have in common: a meta request's flags, and the errno
+ * that a reply means.
  */
 #ifndef PEEK_LIB_REQUEST_H
 #define PEEK_LIB_REQUEST_H
@@ -9,12 +10,13 @@
 #define REQUEST_FLAGS_CAP 96
 #define REQUEST_LINE_CAP  (WIRE_KEY_B64_MAX + 32 + REQUEST_FLAGS_CAP)
 
-/* What a store's conditions are, for the letters of a meta request and the meaning of its refusal. */
+/* What a store's conditions are, for the letters of a meta request and the
+ * meaning of its refusal. */
 struct request_store {
-	char mode;       /* of meta M: S E R A P */
+	char mode; /* of meta M: S E R A P */
 	bool has_cas;
 	uint64_t cas;
-	uint32_t ttl_s;  /* 0: never, or not sent with append and prepend */
+	uint32_t ttl_s; /* 0: never, or not sent with append and prepend */
 	uint32_t flags;
 };
 
@@ -25,9 +27,9 @@ void request_store_flags(const struct request_store *s, char *buf);
 char *request_put_ttl(char *buf, uint32_t ttl_s);
 
 /*
- * The result of a write: 0, or the errno that a reply means; of these only those
- * that peek.h lists for the function. kind: a store's mode, and C (cas), D
- * (delete), T (touch), N (incr, decr), F (flush).
+ * The result of a write: 0, or the errno that a reply means; of these only
+ * those that peek.h lists for the function. kind: a store's mode, and C (cas),
+ * D (delete), T (touch), N (incr, decr), F (flush).
  */
 int request_verdict(const struct wire_reply *re, char kind);
 

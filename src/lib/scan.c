@@ -1,8 +1,10 @@
 /*
  * scan.c: all keys, without the daemon.
  *
- * Buckets are walked upwards, and the table's size is read anew at the end: linear hashing moves a key only from a bucket to a later one, the
- * new last. So a key that is there throughout is met where it was, or later where it went; or twice.
+ * Buckets are walked upwards, and the table's size is read anew at the end:
+ * linear hashing moves a key only from a bucket to a later one, the new last.
+ * So a key that is there throughout is met where it was, or later where it
+ * went; or twice.
  */
 #include <errno.h>
 
@@ -19,14 +21,16 @@ struct scan_chain {
 	unsigned char key[CHAIN_ITEMS_MAX][ITEM_KEY_MAX + 6];
 };
 
-/* Adds one item, if it is alive. What is impossible is skipped: either the sequence says that it was torn, or it is damage. */
+/* Adds one item, if it is alive. What is impossible is skipped: either the
+ * sequence says that it was torn, or it is damage. */
 static void
 add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 {
 	const struct map *m = &a->map;
 	struct lookup_pinned pin;
 
-	if (!lookup_shape(m, slot, &pin) || lookup_past_any(m, pin.item, pin.word0, pin.word1, &a->shift))
+	if (!lookup_shape(m, slot, &pin) ||
+	    lookup_past_any(m, pin.item, pin.word0, pin.word1, &a->shift))
 		return;
 	uint32_t key_len = item_key_bytes(pin.word0);
 	size_t value_len = item_value_bytes(pin.word0);
@@ -36,7 +40,8 @@ add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 	if ((item_state(pin.word1) & ITEM_COUNTER) != 0)
 		value_len = info_counter_digits(&pin, digits);
 	copy_out(chain->key[chain->n], pin.item, pin.shape.key_at, key_len);
-	chain->entry[chain->n] = (struct peek_entry){chain->key[chain->n], key_len, info_of(a, &pin, value_len)};
+	chain->entry[chain->n] =
+	    (struct peek_entry){chain->key[chain->n], key_len, info_of(a, &pin, value_len)};
 	chain->n++;
 }
 
@@ -53,15 +58,18 @@ read_chain(const struct attached *a, uint64_t bucket_idx, struct scan_chain *cha
 		return LOOKUP_AGAIN;
 	for (unsigned n_lines = 1;; n_lines++) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			uint64_t slot = word_load_rlx(&line->slot[i]); /* relaxed: validated below */
+			/* relaxed: validated below */
+			uint64_t slot = word_load_rlx(&line->slot[i]);
 			if (slot_is_item(slot))
 				add_item(a, slot, chain);
 		}
 		uint64_t link = word_load_rlx(&line->slot[LINK_SLOT]);
-		if (!slot_is_link(link) || slot_link_idx(link) >= m->n_overflow_max || n_lines == CHAIN_LINES_MAX)
+		if (!slot_is_link(link) || slot_link_idx(link) >= m->n_overflow_max ||
+		    n_lines == CHAIN_LINES_MAX)
 			break;
 		if (slot_link_idx(link) >= m->n_overflow_mapped) {
-			if (slot_link_idx(link) >= word_load_rlx(&m->header->n_overflow)) /* damage, or torn */
+			/* damage, or torn */
+			if (slot_link_idx(link) >= word_load_rlx(&m->header->n_overflow))
 				break;
 			return seq_validate(&head->seq, begun) ? LOOKUP_BEYOND : LOOKUP_AGAIN;
 		}
@@ -90,7 +98,8 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
 	for (uint64_t idx = 0; r == 0 && a != NULL;) {
-		/* relaxed: a key that was moved before this was read is in a bucket that is still to come */
+		/* relaxed: a key that was moved before this was read is in a
+		 * bucket that is still to come */
 		uint64_t count = word_load_rlx(&a->map.header->count);
 		if ((count & COUNT_RETIRED) != 0 && !a->stay) {
 			r = segment_follow(p, a);
@@ -100,14 +109,18 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 		}
 		if (idx >= (count & COUNT_MASK))
 			return 0;
-		enum lookup_result found = idx < a->map.n_buckets_mapped ? scan_bucket(a, idx, &chain) : LOOKUP_BEYOND;
+		enum lookup_result found =
+		    idx < a->map.n_buckets_mapped ? scan_bucket(a, idx, &chain) : LOOKUP_BEYOND;
 		if (found == LOOKUP_BEYOND) {
 			r = segment_extend(p, a);
 			a = seq_load_ptr(&p->own.now);
 			continue;
 		}
 		if (found == LOOKUP_AGAIN) /* relaxed: a retired segment stays so */
-			return (word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 && a->stay ? -ESTALE : -EAGAIN;
+			return (word_load_rlx(&a->map.header->count) & COUNT_RETIRED) != 0 &&
+				a->stay
+			    ? -ESTALE
+			    : -EAGAIN;
 		idx++;
 		for (unsigned i = 0; i < chain.n; i++) {
 			int ended = visit(arg, &chain.entry[i]);

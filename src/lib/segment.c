@@ -13,16 +13,21 @@
 #include "lib/lookup.h"
 #include "lib/owner.h"
 
-#define RENAME_TRIES 10 /* milliseconds that a name may be missing while the daemon replaces what it means */
+/* milliseconds that a name may be missing while the daemon replaces what it
+ * means */
+#define RENAME_TRIES 10
 
-/* What the name means now. -ENOENT also for a segment that was taken out of use and has no successor. */
+/* What the name means now. -ENOENT also for a segment that was taken out of use
+ * and has no successor. */
 static int
 open_current(const struct peek *p, struct map *ret)
 {
 	for (uint64_t retired = UINT64_MAX;;) {
 		int r = owner_map_open(p->object, &p->owner, ret);
-		/* relaxed: retired in this very moment is as good as a moment later */
-		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 || (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
+		/* relaxed: retired in this very moment is as good as a moment
+		 * later */
+		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 ||
+		    (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
 			return r;
 		bool same = ret->generation == retired;
 		retired = ret->generation; /* the name may mean another by now */
@@ -66,12 +71,15 @@ segment_publish(struct peek *p, struct attached *a)
 	seq_publish_ptr(&p->own.foreign, NULL);
 }
 
-/* With attach_lock: reads go through the socket from now on, if the daemon can be found and the handle allows it. */
+/* With attach_lock: reads go through the socket from now on, if the daemon can
+ * be found and the handle allows it. */
 static int
 publish_foreign(struct peek *p)
 {
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||
-	    (owner_map_peek_socket(p->object, &p->owner, p->foreign_socket, sizeof(p->foreign_socket)) != 0 && p->socket_path[0] == '\0'))
+	    (owner_map_peek_socket(
+		 p->object, &p->owner, p->foreign_socket, sizeof(p->foreign_socket)) != 0 &&
+		p->socket_path[0] == '\0'))
 		return -EPROTO;
 	seq_publish_ptr(&p->own.foreign, p);
 	seq_publish_ptr(&p->own.now, NULL);

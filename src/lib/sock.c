@@ -50,14 +50,15 @@ sock_fd(const struct peek *p, enum sock_of which)
 	return p->own.conn[which].fd_plus_1 - 1;
 }
 
-/* In a child: lets go of the parent's connection, which else would outlive the parent. */
+/* In a child: lets go of the parent's connection, which else would outlive the
+ * parent. */
 static void
 close_inherited(struct sock_kept *kept)
 {
 	struct stat st;
 
-	if (kept->fd_plus_1 != 0 && fstat(kept->fd_plus_1 - 1, &st) == 0 && (uint64_t)st.st_dev == kept->dev &&
-	    (uint64_t)st.st_ino == kept->ino)
+	if (kept->fd_plus_1 != 0 && fstat(kept->fd_plus_1 - 1, &st) == 0 &&
+	    (uint64_t)st.st_dev == kept->dev && (uint64_t)st.st_ino == kept->ino)
 		close(kept->fd_plus_1 - 1);
 	kept->fd_plus_1 = 0;
 }
@@ -65,7 +66,8 @@ close_inherited(struct sock_kept *kept)
 void
 sock_close(struct peek *p, enum sock_of which)
 {
-	close_inherited(&p->kept[which]); /* the same descriptor, unless this is a child that never connected */
+	/* the same descriptor, unless this is a child that never connected */
+	close_inherited(&p->kept[which]);
 	p->own.conn[which] = (struct sock){0};
 }
 
@@ -74,8 +76,10 @@ sock_drop_if_stale(struct peek *p, enum sock_of which)
 {
 	char byte;
 
-	if (sock_is_open(p, which) && recv(sock_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-		sock_close(p, which); /* hung up; or it said something unasked, which is no better */
+	if (sock_is_open(p, which) &&
+	    recv(sock_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		/* hung up; or it said something unasked, which is no better */
+		sock_close(p, which);
 }
 
 static int
@@ -148,7 +152,8 @@ sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 			close(fd);
 			return err == EAGAIN ? -ETIMEDOUT : error_of_connect(err);
 		}
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* its queue of connections is full */
+		/* its queue of connections is full */
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (fstat(fd, &st) != 0) {
 		close(fd);
@@ -174,7 +179,8 @@ read_some(struct peek *p, enum sock_of which)
 	}
 	if (c->reply_len == CONN_REPLY_CAP)
 		return 0;
-	ssize_t n = recv(sock_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
+	ssize_t n = recv(
+	    sock_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
 	if (n > 0)
 		c->reply_len += (uint32_t)n;
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -187,7 +193,8 @@ sock_wait(struct peek *p, enum sock_of which, bool to_send, int64_t deadline_ms)
 {
 	bool full = p->own.conn[which].reply_len == CONN_REPLY_CAP;
 	short events = 0;
-	int r = wait_for(sock_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)), deadline_ms, &events);
+	int r = wait_for(sock_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)),
+	    deadline_ms, &events);
 
 	if (r == 0 && (events & (POLLIN | POLLHUP | POLLERR)) != 0 && !full)
 		r = read_some(p, which);
@@ -220,7 +227,8 @@ sock_send(struct peek *p, enum sock_of which, struct iovec *iov, int n_iov, int6
 		if (n < 0 && (n = send_error(p, which)) < 0)
 			return (int)n;
 		for (; n > 0 || (msg.msg_iovlen > 0 && msg.msg_iov->iov_len == 0);) {
-			size_t here = (size_t)n < msg.msg_iov->iov_len ? (size_t)n : msg.msg_iov->iov_len;
+			size_t here =
+			    (size_t)n < msg.msg_iov->iov_len ? (size_t)n : msg.msg_iov->iov_len;
 			msg.msg_iov->iov_base = (char *)msg.msg_iov->iov_base + here;
 			msg.msg_iov->iov_len -= here;
 			n -= (ssize_t)here;
@@ -254,7 +262,8 @@ sock_reply_ready(struct peek *p, enum sock_of which, struct wire_reply *ret)
 
 /* A reply of `need` bytes that the buffer can't hold. */
 static int
-reply_in_heap(struct peek *p, enum sock_of which, uint64_t need, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+reply_in_heap(struct peek *p, enum sock_of which, uint64_t need, int64_t deadline_ms,
+    struct wire_reply *ret, char **ret_heap)
 {
 	struct sock *c = &p->own.conn[which];
 	char *heap = need <= PEEK_VALUE_MAX_BYTES + UINT64_C(4096) ? malloc(need) : NULL;
@@ -285,13 +294,15 @@ reply_in_heap(struct peek *p, enum sock_of which, uint64_t need, int64_t deadlin
 }
 
 int
-sock_reply(struct peek *p, enum sock_of which, int64_t deadline_ms, struct wire_reply *ret, char **ret_heap)
+sock_reply(struct peek *p, enum sock_of which, int64_t deadline_ms, struct wire_reply *ret,
+    char **ret_heap)
 {
 	struct sock *c = &p->own.conn[which];
 
 	for (;;) {
 		uint64_t need = 0;
-		int r = wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, &need);
+		int r =
+		    wire_parse_reply(p->kept[which].reply + c->reply_at, c->reply_len, ret, &need);
 		if (r < 0)
 			return sock_fail(p, which, r);
 		if (r > 0) {

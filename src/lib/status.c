@@ -1,5 +1,6 @@
 /*
- * status.c: what a handle knows about itself and its segment; errors and versions in words.
+ * status.c: what a handle knows about itself and its segment; errors and
+ * versions in words.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 static void
 add_cell(const struct hint_cell *cell, struct peek_status *s)
 {
-	uint64_t hits = word_load_rlx(&cell->hits), misses = word_load_rlx(&cell->misses); /* relaxed: each is exact for its moment */
+	/* relaxed: each is exact for its moment */
+	uint64_t hits = word_load_rlx(&cell->hits), misses = word_load_rlx(&cell->misses);
 
 	s->gets += hits + misses;
 	s->hits += hits;
@@ -45,7 +47,8 @@ peek_status(struct peek *p, struct peek_status *ret_status)
 	if (seq_load_ptr(&p->own.now) == NULL)
 		segment_ready(p);
 	const struct attached *a = seq_load_ptr(&p->own.now);
-	if (a != NULL && hint_client_writer_runs(a) && word_load_rlx(&a->map.header->writer_epoch) != a->epoch) {
+	if (a != NULL && hint_client_writer_runs(a) &&
+	    word_load_rlx(&a->map.header->writer_epoch) != a->epoch) {
 		hint_client_attach(p, a, ATTACH_IN_STATUS_MS);
 		a = seq_load_ptr(&p->own.now);
 	}
@@ -88,7 +91,8 @@ peek_strerror(int error)
 	case EDOM:
 		return "the value is not a decimal number of at most 64 bits";
 	case EACCES:
-		return "not permitted by the object's mode, the socket's mode or the daemon's rules";
+		return "not permitted by the object's mode, the socket's mode or the daemon's "
+		       "rules";
 	case EPERM:
 		return "the segment has the wrong owner or mode and is not believed";
 	case EPROTO:
@@ -98,7 +102,8 @@ peek_strerror(int error)
 	case ECONNREFUSED:
 		return "no daemon listens on the control socket, or it allows no more connections";
 	case ETIMEDOUT:
-		return "the daemon did not take the request in time, or other threads' took it; nothing was changed";
+		return "the daemon did not take the request in time, or other threads' took it; "
+		       "nothing was changed";
 	case EINPROGRESS:
 		return "the reply was lost: the request may or may not have been carried out";
 	case ENOMEM:
@@ -114,8 +119,8 @@ peek_strerror(int error)
 	}
 }
 
-#define TEXT_OF(x)  #x
-#define TEXT(x)     TEXT_OF(x)
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
 
 const char *
 peek_version(void)

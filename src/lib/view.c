@@ -1,6 +1,8 @@
 /*
- * view.c: a value where it lies. As get.c, but for the copy: where that has the value, this has its place, and the incarnation of the segment that
- * it lies in, which is looked at under the bucket's sequence too. Compiled twice: wide.h.
+ * view.c: a value where it lies. As get.c, but for the copy: where that has the
+ * value, this has its place, and the incarnation of the segment that it lies
+ * in, which is looked at under the bucket's sequence too. Compiled twice:
+ * wide.h.
  */
 #include <errno.h>
 
@@ -12,7 +14,8 @@
 
 /* The first match's place. False: not one piece, or not the key's, or torn. */
 static inline bool
-view_place(const struct attached *a, const struct lookup_place *at, const void *key, size_t key_len, struct peek_view *ret)
+view_place(const struct attached *a, const struct lookup_place *at, const void *key, size_t key_len,
+    struct peek_view *ret)
 {
 	const struct map *m = &a->map;
 	const struct word *item;
@@ -22,15 +25,19 @@ view_place(const struct attached *a, const struct lookup_place *at, const void *
 		return false;
 	if (LOOKUP_UNLIKELY(!lookup_quick_where(m, item, key, key_len, &a->shift, &item_key)))
 		return false;
-	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena), value_at = (uint64_t)(item_key - (const char *)item) + key_len;
-	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0])); /* relaxed, both of them: validated below */
+	uint64_t off = (uint64_t)((const char *)item - (const char *)m->arena),
+		 value_at = (uint64_t)(item_key - (const char *)item) + key_len;
+	/* relaxed, both of them: validated below */
+	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0]));
 	const struct word *incarnation = &m->blocks[off >> m->block_shift].incarnation;
 	uint64_t stands = word_load_rlx(incarnation);
-	if (LOOKUP_UNLIKELY(!item_in_bounds(off, value_at + value_bytes, m->arena_bytes, m->block_shift)))
+	if (LOOKUP_UNLIKELY(
+		!item_in_bounds(off, value_at + value_bytes, m->arena_bytes, m->block_shift)))
 		return false;
 	if (LOOKUP_UNLIKELY(!seq_validate(&at->head->seq, at->begun)))
 		return false;
-	*ret = (struct peek_view){item_key + key_len, value_bytes, {(uint64_t)(uintptr_t)incarnation, stands}};
+	*ret = (struct peek_view){
+	    item_key + key_len, value_bytes, {(uint64_t)(uintptr_t)incarnation, stands}};
 	return true;
 }
 
@@ -49,7 +56,8 @@ WIDE(peek_view)(struct peek *p, const void *key, size_t key_len, struct peek_vie
 	uint64_t hash = hash_key_by(key, key_len, m->seed, &a->secret);
 	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
 	bool ended = lookup_quick_follow(m, &at, hash);
-	if (LOOKUP_LIKELY(at.match != 0) && LOOKUP_LIKELY(view_place(a, &at, key, key_len, ret_view)))
+	if (LOOKUP_LIKELY(at.match != 0) &&
+	    LOOKUP_LIKELY(view_place(a, &at, key, key_len, ret_view)))
 		return (int)read_hit(a, lookup_hint_at(&at), 0);
 	if (LOOKUP_LIKELY(at.match == 0 && ended && lookup_quick_miss(m, &at, count)))
 		return (int)read_miss(a);

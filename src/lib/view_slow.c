@@ -1,6 +1,7 @@
 /*
- * view_slow.c: the views that view.c leaves: values in a segment of their own, chains' later matches, rewrites, a replaced segment, a first
- * read; and whether a view still stands.
+ * view_slow.c: the views that view.c leaves: values in a segment of their own,
+ * chains' later matches, rewrites, a replaced segment, a first read; and
+ * whether a view still stands.
  */
 #include <errno.h>
 
@@ -9,7 +10,8 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 
-/* The one place of a pinned value, and the incarnation it stands under. False: it has none, or several. */
+/* The one place of a pinned value, and the incarnation it stands under. False:
+ * it has none, or several. */
 static bool
 place_of(const struct read *rd, struct peek_view *ret)
 {
@@ -21,13 +23,16 @@ place_of(const struct read *rd, struct peek_view *ret)
 	size_t value_at = shape->value_at;
 	uint64_t stands = pin->incarnation;
 
-	if ((item_state(pin->word1) & ITEM_COUNTER) != 0 || shape->n_extents + (shape->tail_bytes > 0) > 1)
+	if ((item_state(pin->word1) & ITEM_COUNTER) != 0 ||
+	    shape->n_extents + (shape->tail_bytes > 0) > 1)
 		return false;
 	if (shape->n_extents == 1) {
 		uint32_t extent = lookup_extent(pin->item, shape, 0);
 		uint32_t segment = item_extent_segment(shape, 0, extent);
 		if (segment >= m->n_blocks)
-			return false; /* the list was overwritten: the caller finds that it doesn't stand */
+			/* the list was overwritten: the caller finds that it
+			 * doesn't stand */
+			return false;
 		value = m->arena;
 		value_at = (size_t)item_extent_off(shape, 0, extent, m->block_shift);
 		incarnation = &m->blocks[segment].incarnation;
@@ -67,5 +72,6 @@ peek_view_valid(struct peek *p, const struct peek_view *view)
 
 	(void)p; /* its mapping stays until peek_close */
 	seq_standing();
-	return word_load_rlx(incarnation) == view->token[1]; /* relaxed: the fence above orders it after what was read */
+	/* relaxed: the fence above orders it after what was read */
+	return word_load_rlx(incarnation) == view->token[1];
 }

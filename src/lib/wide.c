@@ -1,21 +1,24 @@
 /*
- * wide.c: which form of the reads this processor gets. The functions below run while the program is being linked, before anything else:
- * they call nothing but the compiler's own look at the processor.
+ * wide.c: which form of the reads this processor gets. The functions below run
+ * while the program is being linked, before anything else: they call nothing
+ * but the compiler's own look at the processor.
  */
 #include "lib/wide.h"
 
 #ifdef LIB_BOTH
 #include <cpuid.h>
 
-/* VBMI2 stands for the generations (Ice Lake, Zen 4 and later) whose clock doesn't fall for 64-byte registers. */
+/* VBMI2 stands for the generations (Ice Lake, Zen 4 and later) whose clock
+ * doesn't fall for 64-byte registers. */
 bool
 wide_is_here(void)
 {
 	unsigned a, b, c = 0, d;
 
 	__builtin_cpu_init();
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0 && __builtin_cpu_supports("bmi") &&
-	    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0 &&
+	    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 	    __builtin_cpu_supports("avx512vbmi2");
 }
 
@@ -41,9 +44,12 @@ choose_view(void)
 	return wide_is_here() ? peek_view_wide : peek_view_base;
 }
 
-ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap) __attribute__((ifunc("choose_get")));
-ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n) __attribute__((ifunc("choose_mget")));
-int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view) __attribute__((ifunc("choose_view")));
+ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
+    __attribute__((ifunc("choose_get")));
+ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n)
+    __attribute__((ifunc("choose_mget")));
+int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view)
+    __attribute__((ifunc("choose_view")));
 
 #else
 typedef int wide_is_not_for_this_processor;

@@ -1,9 +1,13 @@
 /*
- * wide.h: get.c, mget.c and view.c are compiled twice on x86-64: for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where
- * a bucket's tags, a key and 64 bytes of a value take one instruction each. Fewer instructions matter because they are what keeps the
- * next lookup's misses out of the processor's window. wide.c chooses, once, when the program is linked at its start.
+ * wide.h: get.c, mget.c and view.c are compiled twice on x86-64: for every
+ * processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where a bucket's
+ * tags, a key and 64 bytes of a value take one instruction each. Fewer
+ * instructions matter because they are what keeps the next lookup's misses out
+ * of the processor's window. wide.c chooses, once, when the program is linked
+ * at its start.
  *
- * Under the sanitizers, in the model and on other processors there is the portable form alone.
+ * Under the sanitizers, in the model and on other processors there is the
+ * portable form alone.
  */
 #ifndef PEEK_LIB_WIDE_H
 #define PEEK_LIB_WIDE_H

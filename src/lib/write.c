@@ -9,22 +9,24 @@
 #include "lib/request.h"
 
 /*
- * Sends a request and takes the reply. A request that did not leave whole was not carried out, whatever it was, and is sent anew on a new
- * connection; so is one whose reply was lost, if it may be carried out twice. With sock_lock.
+ * Sends a request and takes the reply. A request that did not leave whole was
+ * not carried out, whatever it was, and is sent anew on a new connection; so is
+ * one whose reply was lost, if it may be carried out twice. With sock_lock.
  */
 static int
-write_exchange(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    int64_t deadline_ms, struct wire_reply *ret)
+write_exchange(struct peek *p, const char *line, size_t line_len, const void *value,
+    size_t value_len, bool has_value, bool twice, int64_t deadline_ms, struct wire_reply *ret)
 {
 	for (unsigned n_left = 2;;) {
-		bool stale = sock_is_open(p, CONN_WRITES); /* it may have been closed since it was last used */
+		/* it may have been closed since it was last used */
+		bool stale = sock_is_open(p, CONN_WRITES);
 		int r = sock_open(p, CONN_WRITES, deadline_ms);
 		if (r != 0)
 			return r == -ECONNRESET ? -ECONNREFUSED : r;
 		struct iovec iov[3] = {
-			{(void *)(uintptr_t)line, line_len},
-			{(void *)(uintptr_t)value, value_len},
-			{(void *)(uintptr_t)"\r\n", 2},
+		    {(void *)(uintptr_t)line, line_len},
+		    {(void *)(uintptr_t)value, value_len},
+		    {(void *)(uintptr_t) "\r\n", 2},
 		};
 		r = sock_send(p, CONN_WRITES, iov, has_value ? 3 : 1, deadline_ms);
 		if (r == -ECONNRESET) {
@@ -44,25 +46,28 @@ write_exchange(struct peek *p, const char *line, size_t line_len, const void *va
 
 /* With sock_lock: a request, and the errno that its reply means. */
 static int
-write_ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    char kind, int64_t deadline_ms, uint64_t *ret_value)
+write_ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len,
+    bool has_value, bool twice, char kind, int64_t deadline_ms, uint64_t *ret_value)
 {
 	struct wire_reply re;
-	int r = write_exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
+	int r =
+	    write_exchange(p, line, line_len, value, value_len, has_value, twice, deadline_ms, &re);
 
 	if (r == 0)
 		r = request_verdict(&re, kind);
-	if (r == 0 && ret_value != NULL && (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
+	if (r == 0 && ret_value != NULL &&
+	    (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
 		r = -EBADMSG;
 	if (r == -EBADMSG)
 		sock_close(p, CONN_WRITES);
 	return r;
 }
 
-/* The deadline bounds the wait for the lock too: threads that take turns end together. */
+/* The deadline bounds the wait for the lock too: threads that take turns end
+ * together. */
 static int
-write_request(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len, bool has_value, bool twice,
-    char kind, uint64_t *ret_value)
+write_request(struct peek *p, const char *line, size_t line_len, const void *value,
+    size_t value_len, bool has_value, bool twice, char kind, uint64_t *ret_value)
 {
 	int64_t deadline_ms = sock_deadline_ms(p);
 
@@ -71,7 +76,8 @@ write_request(struct peek *p, const char *line, size_t line_len, const void *val
 	int cancel = guard_enter();
 	int r = guard_lock(&p->own.sock_lock, deadline_ms);
 	if (r == 0) {
-		r = write_ask(p, line, line_len, value, value_len, has_value, twice, kind, deadline_ms, ret_value);
+		r = write_ask(p, line, line_len, value, value_len, has_value, twice, kind,
+		    deadline_ms, ret_value);
 		pthread_mutex_unlock(&p->own.sock_lock);
 	}
 	guard_leave(cancel);
@@ -79,7 +85,8 @@ write_request(struct peek *p, const char *line, size_t line_len, const void *val
 }
 
 static int
-write_store(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, const struct request_store *s)
+write_store(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    const struct request_store *s)
 {
 	char line[REQUEST_LINE_CAP], flags[REQUEST_FLAGS_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -91,12 +98,14 @@ write_store(struct peek *p, const void *key, size_t key_len, const void *value, 
 		return -EMSGSIZE;
 	request_store_flags(s, flags);
 	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
-	return write_request(p, out.buf, out.len, value, value_len, true, twice, request_kind(s), NULL);
+	return write_request(
+	    p, out.buf, out.len, value, value_len, true, twice, request_kind(s), NULL);
 }
 
 /* mg, md and ma */
 static int
-write_meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags, char kind, uint64_t *ret_value)
+write_meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len, const char *flags,
+    char kind, uint64_t *ret_value)
 {
 	char line[REQUEST_LINE_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
@@ -108,28 +117,35 @@ write_meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len,
 }
 
 int
-peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s)
 {
-	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len,
+	    &(struct request_store){.mode = 'S', .ttl_s = ttl_s});
 }
 
 int
-peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s,
-    uint32_t flags)
+peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s, uint32_t flags)
 {
-	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .flags = flags});
+	return write_store(p, key, key_len, value, value_len,
+	    &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .flags = flags});
 }
 
 int
-peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+peek_add(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s)
 {
-	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'E', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len,
+	    &(struct request_store){.mode = 'E', .ttl_s = ttl_s});
 }
 
 int
-peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s)
+peek_replace(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s)
 {
-	return write_store(p, key, key_len, value, value_len, &(struct request_store){.mode = 'R', .ttl_s = ttl_s});
+	return write_store(p, key, key_len, value, value_len,
+	    &(struct request_store){.mode = 'R', .ttl_s = ttl_s});
 }
 
 int
@@ -145,7 +161,8 @@ peek_prepend(struct peek *p, const void *key, size_t key_len, const void *value,
 }
 
 int
-peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t ttl_s, uint64_t cas)
+peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s, uint64_t cas)
 {
 	return write_store(p, key, key_len, value, value_len,
 	    &(struct request_store){.mode = 'S', .ttl_s = ttl_s, .has_cas = true, .cas = cas});
@@ -167,7 +184,8 @@ peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s)
 }
 
 static int
-write_arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint64_t delta, uint64_t *ret_value)
+write_arith(struct peek *p, const void *key, size_t key_len, const char *prefix, uint64_t delta,
+    uint64_t *ret_value)
 {
 	char flags[REQUEST_FLAGS_CAP];
 	size_t n = strlen(prefix);

@@ -14,8 +14,9 @@
 #include "shm/layout.h"
 
 /*
- * Whether this process's children are to live in another time namespace than it does: it called unshare. timens_offsets then shows the
- * children's. It came from the host's namespace, as far as can be told.
+ * Whether this process's children are to live in another time namespace than it
+ * does: it called unshare. timens_offsets then shows the children's. It came
+ * from the host's namespace, as far as can be told.
  */
 static bool
 is_between(void)
@@ -23,8 +24,9 @@ is_between(void)
 	char own[64], of_children[64];
 	ssize_t n = readlink("/proc/self/ns/time", own, sizeof(own));
 
-	return n > 0 && (readlink("/proc/self/ns/time_for_children", of_children, sizeof(of_children)) != n ||
-	    memcmp(own, of_children, (size_t)n) != 0);
+	return n > 0 &&
+	    (readlink("/proc/self/ns/time_for_children", of_children, sizeof(of_children)) != n ||
+		memcmp(own, of_children, (size_t)n) != 0);
 }
 
 static int64_t
@@ -41,7 +43,9 @@ clock_read_shift(struct clock_shift *ret)
 {
 	char text[256], which[32];
 	long long s, ns;
-	int fd = is_between() ? -1 : descriptor_above(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
+	int fd = is_between()
+	    ? -1
+	    : descriptor_above(open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC));
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
 
 	*ret = (struct clock_shift){0};
@@ -58,13 +62,15 @@ clock_read_shift(struct clock_shift *ret)
 		else if (which[0] == 'b')
 			ret->boottime_ns = -(s * 1000000000LL + ns);
 	}
-	ret->suspended_ns = now_ns(CLOCK_BOOTTIME) + ret->boottime_ns - (now_ns(CLOCK_MONOTONIC) + ret->monotonic_ns);
+	ret->suspended_ns = now_ns(CLOCK_BOOTTIME) + ret->boottime_ns -
+	    (now_ns(CLOCK_MONOTONIC) + ret->monotonic_ns);
 }
 
 uint64_t
 clock_word_now(const struct clock_shift *shift)
 {
-	uint64_t s = (uint64_t)((now_ns(CLOCK_BOOTTIME) + shift->boottime_ns) / 1000000000) + CLOCK_BASE_S;
+	uint64_t s =
+	    (uint64_t)((now_ns(CLOCK_BOOTTIME) + shift->boottime_ns) / 1000000000) + CLOCK_BASE_S;
 
 	return s << 32 | (uint32_t)clock_coarse_ms(shift);
 }

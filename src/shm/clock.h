@@ -1,5 +1,6 @@
 /*
- * clock.h: the segment's clock (layout.h, CLOCK_BASE_S), for the daemon that publishes it and for a reader that goes on without one.
+ * clock.h: the segment's clock (layout.h, CLOCK_BASE_S), for the daemon that
+ * publishes it and for a reader that goes on without one.
  */
 #ifndef PEEK_SHM_CLOCK_H
 #define PEEK_SHM_CLOCK_H
@@ -8,14 +9,19 @@
 
 #include "shm/layout.h"
 
-/* What this process must add to its own clocks to have the host's: a time namespace shifts them. Read at open, and in a child. */
+/* What this process must add to its own clocks to have the host's: a time
+ * namespace shifts them. Read at open, and in a child. */
 struct clock_shift {
 	int64_t boottime_ns;
 	int64_t monotonic_ns;
-	int64_t suspended_ns; /* that the host had been suspended by then, which its monotonic clock leaves out */
+	/* that the host had been suspended by then, which its monotonic clock
+	 * leaves out */
+	int64_t suspended_ns;
 };
 
-#define CLOCK_SILENT_MS 2000 /* a heartbeat older than this has stopped; the daemon publishes ten times a second */
+/* a heartbeat older than this has stopped; the daemon publishes ten times a
+ * second */
+#define CLOCK_SILENT_MS 2000
 
 /* Reads /proc/self/timens_offsets; zero where there is none. */
 void clock_read_shift(struct clock_shift *ret);
@@ -43,7 +49,8 @@ clock_word_ms(uint64_t clock_word)
  * ahead, since the clocks are read with different grain. Its lower half alone
  * would be fresh again every 2^32 ms. Its upper half can't be: the host's
  * monotonic time, with what it had been suspended by at open, is at most what
- * the seconds count, so that more than half of 2^32 ms by it is as long at least.
+ * the seconds count, so that more than half of 2^32 ms by it is as long at
+ * least.
  */
 static inline uint64_t
 clock_silent_ms(uint64_t clock_word, const struct clock_shift *shift)

@@ -1,11 +1,15 @@
 /*
  * copy.h: bytes in and out of shared words.
  *
- * Order: none. Every load and store of shared memory here is relaxed; the caller's sequence or incarnation decides whether what
- * was copied counts. Never memcpy on shared words: that is a data race, and a compiler may read a byte twice.
+ * Order: none. Every load and store of shared memory here is relaxed; the
+ * caller's sequence or incarnation decides whether what was copied counts.
+ * Never memcpy on shared words: that is a data race, and a compiler may read a
+ * byte twice.
  *
- * On x86-64 outside the model and the sanitizers the loads are volatile asm (16 bytes at a time, 32 and 64 where the compiler may use AVX-512,
- * rep movsb from COPY_REP_MIN_BYTES on); elsewhere aligned relaxed 8-byte words, shifted into place.
+ * On x86-64 outside the model and the sanitizers the loads are volatile asm (16
+ * bytes at a time, 32 and 64 where the compiler may use AVX-512, rep movsb from
+ * COPY_REP_MIN_BYTES on); elsewhere aligned relaxed 8-byte words, shifted into
+ * place.
  */
 #ifndef PEEK_SHM_COPY_H
 #define PEEK_SHM_COPY_H
@@ -20,7 +24,8 @@
 #define COPY_REP_MIN_BYTES 257
 
 #ifdef SHM_X86_ASM
-/* Relaxed loads of 16 bytes that need not be aligned. volatile: each is done once, where it stands. */
+/* Relaxed loads of 16 bytes that need not be aligned. volatile: each is done
+ * once, where it stands. */
 static inline __m128i
 copy_load_16(const char *src)
 {
@@ -50,14 +55,18 @@ static inline void
 copy_32(unsigned char *out, const char *src)
 {
 	__asm__ volatile("vmovdqu64 %1, %%ymm16\n\tvmovdqu64 %%ymm16, %0"
-	    : "=m"(*(char(*)[32])out) : "m"(*(const char(*)[32])src) : "xmm16");
+			 : "=m"(*(char(*)[32])out)
+			 : "m"(*(const char(*)[32])src)
+			 : "xmm16");
 }
 
 static inline void
 copy_64(unsigned char *out, const char *src)
 {
 	__asm__ volatile("vmovdqu64 %1, %%zmm16\n\tvmovdqu64 %%zmm16, %0"
-	    : "=m"(*(char(*)[64])out) : "m"(*(const char(*)[64])src) : "xmm16");
+			 : "=m"(*(char(*)[64])out)
+			 : "m"(*(const char(*)[64])src)
+			 : "xmm16");
 }
 #else
 static inline void
@@ -73,7 +82,8 @@ copy_32(unsigned char *out, const char *src)
 static inline void
 copy_64(unsigned char *out, const char *src)
 {
-	__m128i a = copy_load_16(src), b = copy_load_16(src + 16), c = copy_load_16(src + 32), d = copy_load_16(src + 48);
+	__m128i a = copy_load_16(src), b = copy_load_16(src + 16), c = copy_load_16(src + 32),
+		d = copy_load_16(src + 48);
 
 	_mm_storeu_si128((__m128i *)(void *)out, a);
 	_mm_storeu_si128((__m128i *)(void *)(out + 16), b);
@@ -82,14 +92,18 @@ copy_64(unsigned char *out, const char *src)
 }
 #endif
 
-/* Sizes by halves, each with a second part that ends where the value ends and may overlap the first: few branches, none in a loop below 129. */
+/* Sizes by halves, each with a second part that ends where the value ends and
+ * may overlap the first: few branches, none in a loop below 129. */
 static inline void
 copy_out_x86(unsigned char *out, const char *src, size_t n)
 {
 	if (n > 64) {
 		if (n > 128) {
 			if (n >= COPY_REP_MIN_BYTES) {
-				__asm__ volatile("rep movsb" : "+D"(out), "+S"(src), "+c"(n) : : "memory");
+				__asm__ volatile("rep movsb"
+						 : "+D"(out), "+S"(src), "+c"(n)
+						 :
+						 : "memory");
 				return;
 			}
 			copy_64(out + 64, src + 64);
@@ -115,7 +129,8 @@ copy_out_x86(unsigned char *out, const char *src, size_t n)
 }
 #endif
 
-/* Reads bytes [byte_off, byte_off + n) behind base, which must lie inside the mapping, into dst (private memory). */
+/* Reads bytes [byte_off, byte_off + n) behind base, which must lie inside the
+ * mapping, into dst (private memory). */
 static inline void
 copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 {
@@ -133,7 +148,8 @@ copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 	while (n > 0) {
 		uint64_t v = low >> shift;
 		size_t here = n < 8 ? n : 8;
-		if (here > 8 - shift / 8 || n > here) { /* the bytes, or the next ones, reach into the next word */
+		/* the bytes, or the next ones, reach into the next word */
+		if (here > 8 - shift / 8 || n > here) {
 			low = word_load_rlx(++w);
 			v |= shift != 0 ? low << (64 - shift) : 0;
 		}
@@ -144,7 +160,8 @@ copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 #endif
 }
 
-/* The first n < 8 bytes at p as a little-endian word, without reading beyond them. */
+/* The first n < 8 bytes at p as a little-endian word, without reading beyond
+ * them. */
 static inline uint64_t
 copy_tail_word(const unsigned char *p, size_t n)
 {
@@ -163,7 +180,8 @@ copy_tail_word(const unsigned char *p, size_t n)
 	return v;
 }
 
-/* Compares key_len bytes of private memory with the key that begins at the aligned word `at`. */
+/* Compares key_len bytes of private memory with the key that begins at the
+ * aligned word `at`. */
 static inline bool
 copy_key_equal(const struct word *at, const void *key, size_t key_len)
 {
@@ -171,13 +189,17 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 
 #ifdef SHM_X86_WIDE
 	if (__builtin_expect(key_len <= 64, 1)) {
-		/* A mask by the length: no branch on it, none on the tail, and not a byte beyond is read. */
+		/* A mask by the length: no branch on it, none on the tail, and
+		 * not a byte beyond is read. */
 		uint64_t which = _bzhi_u64(~UINT64_C(0), (unsigned)key_len);
 		bool equal;
 
-		__asm__ volatile("kmovq %3, %%k1\n\tvmovdqu8 %1, %%zmm16%{%%k1%}%{z%}\n\tvpcmpneqb %2, %%zmm16, %%k2%{%%k1%}\n\tkortestq %%k2, %%k2"
-		    : "=@ccz"(equal) : "m"(*(const char(*)[64])(const void *)at), "m"(*(const char(*)[64])key), "r"(which)
-		    : "xmm16", "k1", "k2");
+		__asm__ volatile("kmovq %3, %%k1\n\tvmovdqu8 %1, %%zmm16%{%%k1%}%{z%}\n\tvpcmpneqb "
+				 "%2, %%zmm16, %%k2%{%%k1%}\n\tkortestq %%k2, %%k2"
+				 : "=@ccz"(equal)
+				 : "m"(*(const char(*)[64])(const void *)at),
+				 "m"(*(const char(*)[64])key), "r"(which)
+				 : "xmm16", "k1", "k2");
 		return equal;
 	}
 #endif
@@ -186,11 +208,13 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 		const char *shared = (const char *)at;
 		__m128i differ = _mm_setzero_si128();
 		for (size_t i = 0; i + 16 < key_len; i += 16)
-			differ = _mm_or_si128(differ, _mm_xor_si128(copy_load_16(shared + i),
-			    _mm_loadu_si128((const __m128i *)(const void *)(p + i))));
+			differ = _mm_or_si128(differ,
+			    _mm_xor_si128(copy_load_16(shared + i),
+				_mm_loadu_si128((const __m128i *)(const void *)(p + i))));
 		size_t last = key_len - 16; /* may overlap what was compared */
-		differ = _mm_or_si128(differ, _mm_xor_si128(copy_load_16(shared + last),
-		    _mm_loadu_si128((const __m128i *)(const void *)(p + last))));
+		differ = _mm_or_si128(differ,
+		    _mm_xor_si128(copy_load_16(shared + last),
+			_mm_loadu_si128((const __m128i *)(const void *)(p + last))));
 		return _mm_movemask_epi8(_mm_cmpeq_epi8(differ, _mm_setzero_si128())) == 0xffff;
 	}
 #endif
@@ -213,41 +237,53 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 #ifdef SHM_X86_WIDE
 #define COPY_PLAIN_KEY_MAX 48u /* header and key in one register */
 
-#define COPY_PLAIN_ROW(f, n) f(n), f((n) + 1), f((n) + 2), f((n) + 3), f((n) + 4), f((n) + 5), f((n) + 6), f((n) + 7)
-#define COPY_PLAIN_ROWS(f)                                                                                              \
-	{COPY_PLAIN_ROW(f, 0), COPY_PLAIN_ROW(f, 8), COPY_PLAIN_ROW(f, 16), COPY_PLAIN_ROW(f, 24), COPY_PLAIN_ROW(f, 32), \
-	 COPY_PLAIN_ROW(f, 40), f(48)}
-#define COPY_PLAIN_KEY(n)  (((UINT64_C(1) << (n)) - 1) << ITEM_HEADER_BYTES)
-#define COPY_PLAIN_ITEM(n) (COPY_PLAIN_KEY(n) | 0x1 /* the key's length */ | 0xf0 /* the expiry */ | 0x100 /* the state's low byte */)
+#define COPY_PLAIN_ROW(f, n) \
+	f(n), f((n) + 1), f((n) + 2), f((n) + 3), f((n) + 4), f((n) + 5), f((n) + 6), f((n) + 7)
+#define COPY_PLAIN_ROWS(f) \
+	{ \
+		COPY_PLAIN_ROW(f, 0), COPY_PLAIN_ROW(f, 8), COPY_PLAIN_ROW(f, 16), \
+		    COPY_PLAIN_ROW(f, 24), COPY_PLAIN_ROW(f, 32), COPY_PLAIN_ROW(f, 40), f(48) \
+	}
+#define COPY_PLAIN_KEY(n) (((UINT64_C(1) << (n)) - 1) << ITEM_HEADER_BYTES)
+#define COPY_PLAIN_ITEM(n) \
+	(COPY_PLAIN_KEY(n) | 0x1 /* the key's length */ | 0xf0 /* the expiry */ | \
+	    0x100 /* the state's low byte */)
 
-/* By a key's length: which bytes of an item's first 64 are the key's, and which say whether it is plain. */
+/* By a key's length: which bytes of an item's first 64 are the key's, and which
+ * say whether it is plain. */
 static const struct copy_plain_masks {
 	uint64_t key[COPY_PLAIN_KEY_MAX + 1], item[COPY_PLAIN_KEY_MAX + 1];
-} copy_plain_masks __attribute__((unused)) = {COPY_PLAIN_ROWS(COPY_PLAIN_KEY), COPY_PLAIN_ROWS(COPY_PLAIN_ITEM)};
+} copy_plain_masks
+    __attribute__((unused)) = {COPY_PLAIN_ROWS(COPY_PLAIN_KEY), COPY_PLAIN_ROWS(COPY_PLAIN_ITEM)};
 
 /*
- * Whether the item has this key and none of what is out of the ordinary: no expiry, and a state whose low byte is 0 (no counter, extents or flags).
- * Its header and its key are compared at once: the fewer instructions wait for the item's line, the more lookups overlap.
- * key_len <= COPY_PLAIN_KEY_MAX. Not a byte of private memory beyond the key is read.
+ * Whether the item has this key and none of what is out of the ordinary: no
+ * expiry, and a state whose low byte is 0 (no counter, extents or flags). Its
+ * header and its key are compared at once: the fewer instructions wait for the
+ * item's line, the more lookups overlap. key_len <= COPY_PLAIN_KEY_MAX. Not a
+ * byte of private memory beyond the key is read.
  */
 static inline bool
 copy_is_plain(const struct word *item, const void *key, size_t key_len)
 {
 	bool equal;
 
-	__asm__ volatile("kmovq %3, %%k1\n\tkmovq %4, %%k2\n\tvmovd %5, %%xmm16\n\tvmovdqu8 %2, %%zmm16%{%%k1%}\n\t"
+	__asm__ volatile("kmovq %3, %%k1\n\tkmovq %4, %%k2\n\tvmovd %5, %%xmm16\n\tvmovdqu8 %2, "
+			 "%%zmm16%{%%k1%}\n\t"
 			 "vpcmpneqb %1, %%zmm16, %%k1%{%%k2%}\n\tkortestq %%k1, %%k1"
-	    : "=@ccz"(equal)
-	    : "m"(*(const char(*)[64])(const void *)item), "m"(*(const char(*)[64])((const char *)key - ITEM_HEADER_BYTES)),
-	    "m"(copy_plain_masks.key[key_len]), "m"(copy_plain_masks.item[key_len]), "r"((unsigned)key_len)
-	    : "xmm16", "k1", "k2");
+			 : "=@ccz"(equal)
+			 : "m"(*(const char(*)[64])(const void *)item),
+			 "m"(*(const char(*)[64])((const char *)key - ITEM_HEADER_BYTES)),
+			 "m"(copy_plain_masks.key[key_len]), "m"(copy_plain_masks.item[key_len]),
+			 "r"((unsigned)key_len)
+			 : "xmm16", "k1", "k2");
 	return equal;
 }
 #endif
 
 /*
- * Writes bytes one run after another into consecutive words that no reader can reach yet. copy_in_end stores the last
- * partial word, zero-padded.
+ * Writes bytes one run after another into consecutive words that no reader can
+ * reach yet. copy_in_end stores the last partial word, zero-padded.
  */
 struct copy_in {
 	struct word *at;
@@ -258,7 +294,8 @@ struct copy_in {
 static inline void
 copy_in_word(struct copy_in *c, uint64_t v)
 {
-	word_store_rlx(c->at++, v); /* relaxed: the link that follows is guarded by the bucket's sequence */
+	/* relaxed: the link that follows is guarded by the bucket's sequence */
+	word_store_rlx(c->at++, v);
 }
 
 static inline void
@@ -289,7 +326,9 @@ copy_in_bytes(struct copy_in *c, const void *src, size_t n)
 		n -= whole;
 	}
 	for (; n >= 16; n -= 16, p += 16, c->at += 2) /* relaxed stores of two words at once */
-		__asm__ volatile("movdqu %1, %0" : "=m"(*(char(*)[16])(void *)c->at) : "x"(_mm_loadu_si128((const __m128i *)(const void *)p)));
+		__asm__ volatile("movdqu %1, %0"
+				 : "=m"(*(char(*)[16])(void *)c->at)
+				 : "x"(_mm_loadu_si128((const __m128i *)(const void *)p)));
 #endif
 	for (; n >= 8; n -= 8, p += 8) {
 		uint64_t v;

@@ -1,5 +1,6 @@
 /*
- * hash.h: the door to xxHash. Header only, so that libpeek depends on libc alone.
+ * hash.h: the door to xxHash. Header only, so that libpeek depends on libc
+ * alone.
  */
 #ifndef PEEK_SHM_HASH_H
 #define PEEK_SHM_HASH_H
@@ -13,8 +14,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* The seed is the segment's own. It stands in the segment, so whoever can read it can make keys collide: the length of a
- * chain is bounded (CHAIN_LINES_MAX), not its likelihood. */
+/* The seed is the segment's own. It stands in the segment, so whoever can read
+ * it can make keys collide: the length of a chain is bounded (CHAIN_LINES_MAX),
+ * not its likelihood. */
 static __attribute__((noinline, unused)) uint64_t
 hash_long_key(const void *key, size_t key_len, uint64_t seed)
 {
@@ -22,8 +24,9 @@ hash_long_key(const void *key, size_t key_len, uint64_t seed)
 }
 
 /*
- * What xxHash makes of its secret by a seed, made once. For keys of 17 to 128 bytes the one hashes as the other: XXH3 takes the secret of a seed
- * there in the same pairs of words.
+ * What xxHash makes of its secret by a seed, made once. For keys of 17 to 128
+ * bytes the one hashes as the other: XXH3 takes the secret of a seed there in
+ * the same pairs of words.
  */
 struct hash_secret {
 	unsigned char bytes[XXH3_SECRET_DEFAULT_SIZE];
@@ -38,7 +41,8 @@ hash_secret_of(uint64_t seed)
 	return s;
 }
 
-/* hash_key of 17 to 32 bytes, the usual keys of a cache: what XXH3 decides by the length is decided, what it makes of the seed is made. */
+/* hash_key of 17 to 32 bytes, the usual keys of a cache: what XXH3 decides by
+ * the length is decided, what it makes of the seed is made. */
 static inline uint64_t
 hash_usual_key(const void *key, size_t key_len, const struct hash_secret *secret)
 {
@@ -47,7 +51,8 @@ hash_usual_key(const void *key, size_t key_len, const struct hash_secret *secret
 	return XXH3_64bits_withSecret(key, key_len, secret->bytes, sizeof(secret->bytes));
 }
 
-/* Longer keys out of line: the vector code for them, inlined, has its caller set up an aligned stack frame for short ones too. */
+/* Longer keys out of line: the vector code for them, inlined, has its caller
+ * set up an aligned stack frame for short ones too. */
 static inline uint64_t
 hash_key(const void *key, size_t key_len, uint64_t seed)
 {

@@ -1,24 +1,29 @@
 /*
  * item.h: an item in the arena, as bytes and as a shape.
  *
- *   word 0      expiry (32: segment clock, 0 never) | value length (24) | key length (8)        stored in place by touch
- *   word 1      CAS id (48) | state (16)                                          stored in place by marks and counters
- *   [word]      the counter, if ITEM_COUNTER; then value length is 0 and the value is its decimal form
+ *   word 0      expiry (32: segment clock, 0 never) | value length (24) | key
+ *               length (8)        stored in place by touch
+ *   word 1      CAS id (48) | state (16)
+ *                 stored in place by marks and counters
+ *   [word]      the counter, if ITEM_COUNTER; then value length is 0 and the
+ *               value is its decimal form
  *   [word]      client flags (low 32 bits), if ITEM_FLAGS
- *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; those of fewer tags stand in it more than once
+ *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; those of fewer tags
+ *               stand in it more than once
  *   key         8-byte aligned
  *   value       right behind the key; or, if ITEM_EXTENTS:
- *   [words]     at the next word: extents, two 32-bit numbers a word, low half first
+ *   [words]     at the next word: extents, two 32-bit numbers a word, low half
+ *               first
  *   [tail]      the value's rest that fills no part
  *
  * An item whose copies fill a block well is inline: the writer decides. The
  * value of another lies in whole blocks; of the rest each eighth of a block
- * (SEG_PARTS_SHIFT) lies in a part, and what is left stands inline behind the
+ * (BLOCK_PARTS_SHIFT) lies in a part, and what is left stands inline behind the
  * list. A rest of 7 parts or more has a whole block too. In the list the whole
  * blocks come first, then the parts, by their number in the arena: 8 times
  * their block's, plus their place in it. All of this but the writer's choice
- * follows from the lengths and the layout bits: item_shape computes it for writer
- * and reader.
+ * follows from the lengths and the layout bits: item_shape computes it for
+ * writer and reader.
  */
 #ifndef PEEK_SHM_ITEM_H
 #define PEEK_SHM_ITEM_H
@@ -28,7 +33,8 @@
 
 #include "shm/layout.h"
 
-_Static_assert(ITEM_VALUE_MAX == (UINT32_C(1) << 24) - 1 && ITEM_KEY_MAX < 1 << 8, "lengths have their bits of word 0");
+_Static_assert(ITEM_VALUE_MAX == (UINT32_C(1) << 24) - 1 && ITEM_KEY_MAX < 1 << 8,
+    "lengths have their bits of word 0");
 
 #define ITEM_ALIGN(bytes) (((bytes) + 7) & ~(uint64_t)7)
 
@@ -87,8 +93,8 @@ item_state(uint64_t word1)
 static inline uint32_t
 item_key_at(uint32_t state)
 {
-	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u + ((state & ITEM_FLAGS) != 0) * 8u +
-	    ((state & ITEM_TAGS) != 0) * 8u;
+	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u +
+	    ((state & ITEM_FLAGS) != 0) * 8u + ((state & ITEM_TAGS) != 0) * 8u;
 }
 
 static inline uint32_t
@@ -105,7 +111,8 @@ item_tags_at(uint32_t state)
 	return item_flags_at(state) + ((state & ITEM_FLAGS) != 0) * 8u;
 }
 
-/* The number of the i-th tag in the word of tags. From shared memory: clamp it before use. */
+/* The number of the i-th tag in the word of tags. From shared memory: clamp it
+ * before use. */
 static inline uint32_t
 item_tag(uint64_t tags, unsigned i)
 {
@@ -113,9 +120,10 @@ item_tag(uint64_t tags, unsigned i)
 }
 
 /*
- * Whether an item with these tags was stored before one of them was invalidated.
- * A number that the table doesn't have says so too: nothing that is alive has
- * one. relaxed: as the flush cut-off, coherent with what was acknowledged.
+ * Whether an item with these tags was stored before one of them was
+ * invalidated. A number that the table doesn't have says so too: nothing that
+ * is alive has one. relaxed: as the flush cut-off, coherent with what was
+ * acknowledged.
  */
 static inline bool
 item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint64_t n_tag_slots)
@@ -143,7 +151,8 @@ item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uin
 	return record_bytes > block_bytes / 2 || block_bytes % record_bytes * 20 > block_bytes * 3;
 }
 
-/* Total for every input: lengths that came out of damaged memory give a shape that item_in_bounds then refuses. */
+/* Total for every input: lengths that came out of damaged memory give a shape
+ * that item_in_bounds then refuses. */
 static inline struct item_shape
 item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned block_shift)
 {
@@ -157,18 +166,18 @@ item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned bl
 		return s;
 	}
 	s.extents_at = (uint32_t)ITEM_ALIGN((uint64_t)s.key_at + key_bytes);
-	unsigned part_shift = block_shift - SEG_PARTS_SHIFT;
+	unsigned part_shift = block_shift - BLOCK_PARTS_SHIFT;
 	uint32_t rest = value_bytes & (uint32_t)(block_bytes - 1), n_parts = rest >> part_shift;
 	s.n_whole = value_bytes >> block_shift;
 	s.tail_bytes = rest & (uint32_t)((UINT64_C(1) << part_shift) - 1);
-	if (n_parts == (1u << SEG_PARTS_SHIFT) - 1) {
+	if (n_parts == (1u << BLOCK_PARTS_SHIFT) - 1) {
 		s.n_whole++;
 		n_parts = 0;
 		s.tail_bytes = 0;
 	}
 	s.n_extents = s.n_whole + n_parts;
 	s.record_bytes = s.extents_at + ITEM_ALIGN(s.n_extents * UINT64_C(4)) +
-			 ITEM_ALIGN((uint64_t)s.tail_bytes);
+	    ITEM_ALIGN((uint64_t)s.tail_bytes);
 	s.value_at = s.extents_at + (uint32_t)ITEM_ALIGN(s.n_extents * UINT64_C(4));
 	return s;
 }
@@ -177,7 +186,7 @@ item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned bl
 static inline uint64_t
 item_parts(const struct item_shape *s)
 {
-	return ((uint64_t)s->n_whole << SEG_PARTS_SHIFT) + (s->n_extents - s->n_whole);
+	return ((uint64_t)s->n_whole << BLOCK_PARTS_SHIFT) + (s->n_extents - s->n_whole);
 }
 
 /*
@@ -187,13 +196,13 @@ item_parts(const struct item_shape *s)
 static inline uint32_t
 item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)
 {
-	return i < s->n_whole ? n : n >> SEG_PARTS_SHIFT;
+	return i < s->n_whole ? n : n >> BLOCK_PARTS_SHIFT;
 }
 
 static inline unsigned
 item_extent_shift(const struct item_shape *s, uint32_t i, unsigned block_shift)
 {
-	return i < s->n_whole ? block_shift : block_shift - SEG_PARTS_SHIFT;
+	return i < s->n_whole ? block_shift : block_shift - BLOCK_PARTS_SHIFT;
 }
 
 static inline uint64_t
@@ -202,13 +211,16 @@ item_extent_off(const struct item_shape *s, uint32_t i, uint32_t n, unsigned blo
 	return (uint64_t)n << item_extent_shift(s, i, block_shift);
 }
 
-/* A record never crosses its block's end. item_byte_off is from the arena's start. */
+/* A record never crosses its block's end. item_byte_off is from the arena's
+ * start. */
 static inline bool
-item_in_bounds(uint64_t item_byte_off, uint64_t record_bytes, uint64_t arena_bytes, unsigned block_shift)
+item_in_bounds(
+    uint64_t item_byte_off, uint64_t record_bytes, uint64_t arena_bytes, unsigned block_shift)
 {
 	uint64_t block_bytes = UINT64_C(1) << block_shift;
 
-	return item_byte_off < arena_bytes && (item_byte_off & (block_bytes - 1)) + record_bytes <= block_bytes;
+	return item_byte_off < arena_bytes &&
+	    (item_byte_off & (block_bytes - 1)) + record_bytes <= block_bytes;
 }
 
 /* now_s: the segment clock. */

@@ -1,33 +1,42 @@
 /*
  * layout.h: every byte of a peekd segment.
  *
- * A segment is one POSIX shared-memory object, /peekd.NAME. It holds offsets, never pointers, in fixed-width
- * little-endian words. Every region begins at a multiple of 2 MiB of the file, so that it can be mapped with huge pages;
- * what lies between is a hole and takes no memory.
+ * A segment is one POSIX shared-memory object, /peekd.NAME. It holds offsets,
+ * never pointers, in fixed-width little-endian words. Every region begins at a
+ * multiple of 2 MiB of the file, so that it can be mapped with huge pages; what
+ * lies between is a hole and takes no memory.
  *
- *   offset            bytes                   what                                                      allocated
- *   0                 4096                    struct header                                             at creation
- *   4096              4096                    struct shm_stats: the daemon's counters, for those who look on    at creation
- *   8192              16 * n_blocks         struct block_record, one for each segment of the arena  at creation
- *   layout_tags_off   8 * n_tag_slots         struct word, the tag table: a cut-off CAS id a number     at creation
- *   buckets_off       64 * n_buckets_max      struct bucket, the head buckets                           as it grows
- *   overflow_off      64 * n_overflow_max     struct bucket, the overflow buckets                       as it grows
- *   arena_off         n_blocks << block_shift items and extents                                         at creation
+ *   offset           bytes                    content
+ *   0                4096                     struct header
+ *   4096             4096                     struct shm_stats, the daemon's
+ *                                             counters for those who look on
+ *   8192             16 * n_blocks            struct block_record, one a block
+ *   layout_tags_off  8 * n_tag_slots          struct word, the tag table: the
+ *                                             cut-off CAS id of each tag
+ *   buckets_off      64 * n_buckets_max       struct bucket, the head buckets
+ *   overflow_off     64 * n_overflow_max      struct bucket, overflow buckets
+ *   arena_off        n_blocks << block_shift  items and extents
  *
+ * The two bucket regions are allocated as they grow, all others at creation.
  * A region that grows is allocated in the steps of layout_grown_bytes, and only
  * then is the count of its buckets raised: the count says how much of the
- * region has memory. A reader maps no more than that, so that it can't
- * make the segment take memory, whatever it does with its mapping.
+ * region has memory. A reader maps no more than that, so that it can't make the
+ * segment take memory, whatever it does with its mapping.
  *
  * Bucket: one cache line.
- *   word 0     sequence; odd while the bucket or its overflow chain is being rewritten. Unused in an overflow bucket.
- *   word 1..7  slots. 0: empty. Tag (24 bits, the topmost set) over item offset (40 bits, in units of 8 bytes from arena_off).
- *              The last slot of a full bucket may be a link to an overflow bucket: the topmost bit clear, a filter of the tags that lie behind
- *              it (bits 32..47) and the overflow bucket's index plus 1 (32 bits). In the filter bit 47 - n is set where an item behind has n
- *              in bits 19..22 of its tag.
+ *   word 0     sequence; odd while the bucket or its overflow chain is being
+ *              rewritten. Unused in an overflow bucket.
+ *   word 1..7  slots. 0: empty. Tag (24 bits, the topmost set) over item offset
+ *              (40 bits, in units of 8 bytes from arena_off). The last slot of
+ *              a full bucket may be a link to an overflow bucket: the topmost
+ *              bit clear, a filter of the tags that lie behind it (bits 32..47)
+ *              and the overflow bucket's index plus 1 (32 bits). In the filter
+ *              bit 47 - n is set where an item behind has n in bits 19..22 of
+ *              its tag.
  *
- * Linear hashing: a key's bucket is hash mod 2^k where 2^(k-1) < n_buckets <= 2^k, or hash mod 2^(k-1) where that
- * bucket does not exist yet. Growth splits bucket n - 2^(k-1) into itself and the new bucket n.
+ * Linear hashing: a key's bucket is hash mod 2^k where 2^(k-1) < n_buckets <=
+ * 2^k, or hash mod 2^(k-1) where that bucket does not exist yet. Growth splits
+ * bucket n - 2^(k-1) into itself and the new bucket n.
  *
  * Item: see item.h. Order of the stores: see seq.h.
  */
@@ -39,7 +48,8 @@
 
 #include "shm/atomic.h"
 
-#define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089) /* 0x89 "peekd0" LF: a text tool that touched it shows */
+/* 0x89 "peekd0" LF: a text tool that touched it shows */
+#define LAYOUT_MAGIC   UINT64_C(0x0a30646b65657089)
 #define LAYOUT_VERSION 4
 
 #ifdef PEEK_MODEL
@@ -47,17 +57,17 @@
 #else
 #define BUCKET_SLOTS 7u
 #endif
-#define LINK_SLOT        (BUCKET_SLOTS - 1)
-#define CHAIN_LINES_MAX  8 /* head bucket included; a longer chain loses an item */
+#define LINK_SLOT       (BUCKET_SLOTS - 1)
+#define CHAIN_LINES_MAX 8 /* head bucket included; a longer chain loses an item */
 
-#define SLOT_TAG_BITS    24
-#define SLOT_UNIT_BITS   40
-#define LINK_IDX_BITS    32 /* and 16 bits of filter over them */
-#define ITEM_UNIT_BYTES  8
+#define SLOT_TAG_BITS   24
+#define SLOT_UNIT_BITS  40
+#define LINK_IDX_BITS   32 /* and 16 bits of filter over them */
+#define ITEM_UNIT_BYTES 8
 
 #define LAYOUT_PAGE_BYTES    4096
 #define LAYOUT_HUGE_BYTES    (UINT64_C(2) << 20)
-#define LAYOUT_BLOCKTAB_OFF    8192
+#define LAYOUT_BLOCKTAB_OFF  8192
 #define LAYOUT_BUCKETS_MIN   64
 #define LAYOUT_STATS_WORDS   512
 #define LAYOUT_SOCKET_WORDS  16 /* 128 bytes: a Unix socket's path is at most 108 */
@@ -68,28 +78,32 @@
 #define BLOCK_SHIFT_MIN 12 /* 4 KiB */
 #define BLOCK_SHIFT_MAX 20 /* 1 MiB */
 #ifdef PEEK_MODEL
-#define SEG_PARTS_SHIFT 1u
+#define BLOCK_PARTS_SHIFT 1u
 #else
-#define SEG_PARTS_SHIFT 3u /* a segment that holds pieces of values has 8 parts of equal length */
+#define BLOCK_PARTS_SHIFT 3u /* a segment that holds pieces of values has 8 parts of equal length */
 #endif
 
-/* What an arena has at least, also one of a test: no read of readers reaches further than this from its first byte. */
+/* What an arena has at least, also one of a test: no read of readers reaches
+ * further than this from its first byte. */
 #define LAYOUT_SEG_SHIFT_LEAST 7
 #define LAYOUT_SEGMENTS_LEAST  16
 #define LAYOUT_ARENA_LEAST     ((uint64_t)LAYOUT_SEGMENTS_LEAST << LAYOUT_SEG_SHIFT_LEAST)
 
-/* The count word: the number of buckets, and the bit that tells readers to attach anew. */
+/* The count word: the number of buckets, and the bit that tells readers to
+ * attach anew. */
 #define COUNT_RETIRED (UINT64_C(1) << 63)
 #define COUNT_MASK    (~COUNT_RETIRED)
 
-/* The cut-off word: items with a CAS id at or below it are flushed. The pending bit: flush_at_s holds the time of a
- * flush to come, which readers judge only once the heartbeat has stopped. */
+/* The cut-off word: items with a CAS id at or below it are flushed. The pending
+ * bit: flush_at_s holds the time of a flush to come, which readers judge only
+ * once the heartbeat has stopped. */
 #define CUTOFF_PENDING (UINT64_C(1) << 63)
 #define CUTOFF_MASK    (~CUTOFF_PENDING)
 
 /*
- * The segment's clock counts seconds of CLOCK_BOOTTIME in the host's own time namespace, plus this base, so that 1 is a
- * moment that has always passed. The clock word: seconds in the upper half; in the lower half the low 32 bits of
+ * The segment's clock counts seconds of CLOCK_BOOTTIME in the host's own time
+ * namespace, plus this base, so that 1 is a moment that has always passed. The
+ * clock word: seconds in the upper half; in the lower half the low 32 bits of
  * CLOCK_MONOTONIC in milliseconds, which is the heartbeat.
  */
 #define CLOCK_BASE_S 2
@@ -120,7 +134,7 @@ layout_tcp(unsigned family, uint32_t address, uint16_t port)
  */
 
 struct header {
-	/* line 0: identity; plain until the magic is published, constant after */
+	/* line 0: identity; plain until the magic is published, then const */
 	struct word magic;       /* LAYOUT_MAGIC, stored last [S5] */
 	struct word version;     /* LAYOUT_VERSION */
 	struct word fingerprint; /* LAYOUT_FINGERPRINT */
@@ -128,7 +142,7 @@ struct header {
 	struct word hash_seed;   /* random, of this segment */
 	struct word generation;  /* counts the segments of this name */
 	struct word created_unix_s;
-	struct word writer_uid;  /* effective uid of the daemon that created it */
+	struct word writer_uid; /* effective uid of the daemon that created it */
 
 	/* line 1: what a get loads; seldom written */
 	struct word count;      /* number of buckets | COUNT_RETIRED */
@@ -138,7 +152,7 @@ struct header {
 	struct word hot_spare[4];
 
 	/* line 2: geometry, constant */
-	struct word block_shift; /* log2 of a segment's bytes */
+	struct word block_shift; /* log2 of a block's bytes */
 	struct word n_blocks;
 	struct word buckets_off;
 	struct word n_buckets_max;
@@ -148,8 +162,10 @@ struct header {
 	struct word n_tag_slots;
 
 	/* line 3: the writer */
-	struct word writer_pid;   /* 0: ended cleanly */
-	struct word writer_epoch; /* starts of a daemon on this segment: a reader's hints belong to one epoch */
+	struct word writer_pid; /* 0: ended cleanly */
+	/* starts of a daemon on this segment: a reader's hints belong to one
+	 * epoch */
+	struct word writer_epoch;
 	struct word cas_reserved; /* no CAS id above it was ever given */
 	struct word item_max_bytes;
 	struct word n_overflow; /* overflow buckets that were ever handed out */
@@ -166,7 +182,9 @@ struct header {
 
 struct block_record {
 	struct word incarnation; /* raised before the segment is rewritten [S3] */
-	struct word role;        /* for a successor only: log, TTL class and age; wrong values cost order, not items */
+	/* for a successor only: log, TTL class and age; wrong values cost
+	 * order, not items */
+	struct word role;
 };
 
 struct bucket {
@@ -180,26 +198,35 @@ struct shm_stats {
 
 _Static_assert(sizeof(struct header) <= LAYOUT_PAGE_BYTES, "the header is one page");
 _Static_assert(offsetof(struct header, count) == 64, "what a get loads is one line");
-_Static_assert(offsetof(struct header, socket_path) == 256, "the path has stood here in every layout");
+_Static_assert(
+    offsetof(struct header, socket_path) == 256, "the path has stood here in every layout");
 _Static_assert(offsetof(struct header, origin) == 384, "origin begins a line");
 _Static_assert(sizeof(struct block_record) == 16, "two words a segment");
 #ifndef PEEK_MODEL
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #endif
 
-/* Two programs that disagree about any of these refuse each other. Raise LAYOUT_VERSION when a meaning changes that no
- * number here shows. */
+/* Two programs that disagree about any of these refuse each other. Raise
+ * LAYOUT_VERSION when a meaning changes that no number here shows. */
 #define LAYOUT_MIX(h, v) (((h) ^ (uint64_t)(v)) * UINT64_C(0x9e3779b97f4a7c15))
-#define LAYOUT_FINGERPRINT                                                                                             \
-	LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(  \
-	LAYOUT_MIX(LAYOUT_MIX(                                                                                          \
-	    UINT64_C(0xcbf29ce484222325), LAYOUT_VERSION), sizeof(struct header)), sizeof(struct bucket)),              \
-	    offsetof(struct header, origin) << 16 | offsetof(struct header, tcp)),                                      \
-	    (uint64_t)LAYOUT_TAG_SLOTS_MAX << 16 | (LAYOUT_STEP_MIN_BYTES | LAYOUT_STEP_PARTS)),                        \
-	    sizeof(struct block_record)), offsetof(struct header, count)), offsetof(struct header, block_shift)),      \
-	    offsetof(struct header, socket_path)), (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS),                              \
+/* clang-format off */
+#define LAYOUT_FINGERPRINT \
+	LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX( \
+	LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX(LAYOUT_MIX( \
+	    UINT64_C(0xcbf29ce484222325), \
+	    LAYOUT_VERSION), \
+	    sizeof(struct header)), \
+	    sizeof(struct bucket)), \
+	    offsetof(struct header, origin) << 16 | offsetof(struct header, tcp)), \
+	    (uint64_t)LAYOUT_TAG_SLOTS_MAX << 16 | (LAYOUT_STEP_MIN_BYTES | LAYOUT_STEP_PARTS)), \
+	    sizeof(struct block_record)), \
+	    offsetof(struct header, count)), \
+	    offsetof(struct header, block_shift)), \
+	    offsetof(struct header, socket_path)), \
+	    (SLOT_TAG_BITS << 8) | SLOT_UNIT_BITS), \
 	    (ITEM_HEADER_BYTES << 16) | ITEM_STATE_LAYOUT_BITS), \
-	    (SEG_PARTS_SHIFT << 16) | (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
+	    (BLOCK_PARTS_SHIFT << 16) | (CLOCK_BASE_S << 8) | CHAIN_LINES_MAX)
+/* clang-format on */
 
 /* Item header (item.h has the arithmetic). */
 #define ITEM_HEADER_BYTES 16
@@ -207,22 +234,27 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define ITEM_VALUE_MAX    ((UINT32_C(1) << 24) - 1)
 #define ITEM_CAS_MAX      ((UINT64_C(1) << 48) - 1)
 
-/* State bits. The first group says how the item is laid out, or what it stands for, and never changes; the second is stored in place. */
+/* State bits. The first group says how the item is laid out, or what it stands
+ * for, and never changes; the second is stored in place. */
 #define ITEM_COUNTER 0x0001u /* a 64-bit counter before the key stands for the value */
 #define ITEM_EXTENTS 0x0002u /* the value's whole segments are listed, its rest follows */
 #define ITEM_FLAGS   0x0004u /* a word with the client's flags stands before the key */
 #define ITEM_KEY_B64 0x0008u /* was stored with an encoded key; meta replies show it so */
-#define ITEM_ORIGIN  0x0010u /* came from an origin: lives no longer than the lease of its group */
-#define ITEM_ABSENT  0x0020u /* the origin has no such key */
-#define ITEM_TAGS    0x0040u /* a word with the numbers of up to four tags stands before the key */
+/* came from an origin: lives no longer than the lease of its group */
+#define ITEM_ORIGIN 0x0010u
+#define ITEM_ABSENT 0x0020u /* the origin has no such key */
+/* a word with the numbers of up to four tags stands before the key */
+#define ITEM_TAGS              0x0040u
 #define ITEM_STATE_LAYOUT_BITS 0x007fu
-#define ITEM_STALE   0x0100u /* marked by an invalidation */
-#define ITEM_WON     0x0200u /* somebody was told to fill it anew */
-#define ITEM_FETCHED 0x0400u /* was read through the socket since it was stored */
-#define ITEM_GROUP   0xf800u /* of an item from an origin: the index of its word in header.origin */
+#define ITEM_STALE             0x0100u /* marked by an invalidation */
+#define ITEM_WON               0x0200u /* somebody was told to fill it anew */
+#define ITEM_FETCHED           0x0400u /* was read through the socket since it was stored */
+/* of an item from an origin: the index of its word in header.origin */
+#define ITEM_GROUP       0xf800u
 #define ITEM_GROUP_SHIFT 11
 
-/* What the forms of a read that know header, flags, key and value leave to the form that knows everything. */
+/* What the forms of a read that know header, flags, key and value leave to the
+ * form that knows everything. */
 #define ITEM_UNUSUAL (ITEM_COUNTER | ITEM_EXTENTS | ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)
 
 /* ---- what grows, and the tag table --------------------------------------- */
@@ -240,9 +272,13 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 static inline uint64_t
 layout_grown_bytes(uint64_t n, uint64_t n_max)
 {
-	uint64_t n_used = n == 0 ? 1 : n < n_max ? n : n_max, bytes = n_used * sizeof(struct bucket);
+	uint64_t n_used = n == 0 ? 1
+	    : n < n_max          ? n
+				 : n_max,
+		 bytes = n_used * sizeof(struct bucket);
 	uint64_t step = (UINT64_C(1) << (63 - __builtin_clzll(bytes))) / LAYOUT_STEP_PARTS;
-	uint64_t all = (n_max * sizeof(struct bucket) + LAYOUT_PAGE_BYTES - 1) & ~(uint64_t)(LAYOUT_PAGE_BYTES - 1);
+	uint64_t all = (n_max * sizeof(struct bucket) + LAYOUT_PAGE_BYTES - 1) &
+	    ~(uint64_t)(LAYOUT_PAGE_BYTES - 1);
 
 	step = step < LAYOUT_STEP_MIN_BYTES ? LAYOUT_STEP_MIN_BYTES : step;
 	bytes = (bytes + step - 1) & ~(step - 1);

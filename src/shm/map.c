@@ -26,7 +26,8 @@ map_name_ok(const char *name)
 
 	if (len == 0 || len > MAP_NAME_MAX || name[0] == '.')
 		return false;
-	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+	    len;
 }
 
 bool
@@ -35,7 +36,8 @@ map_name_is_beside(const char *name)
 	size_t len = strlen(name);
 	const char *fresh = len > 21 ? name + len - 21 : ""; /* .new-, 16 digits */
 
-	return strstr(name, ".aside-") != NULL || (len >= 4 && strcmp(name + len - 4, ".new") == 0) ||
+	return strstr(name, ".aside-") != NULL ||
+	    (len >= 4 && strcmp(name + len - 4, ".new") == 0) ||
 	    (len >= 5 && strcmp(name + len - 5, ".lock") == 0) ||
 	    (strncmp(fresh, ".new-", 5) == 0 && strspn(fresh + 5, "0123456789abcdef") == 16);
 }
@@ -52,9 +54,16 @@ static int
 error_of(int saved_errno)
 {
 	switch (saved_errno) {
-	case ENOENT: case EACCES: case EEXIST: case ENOSPC: case ENOMEM: case EINVAL:
+	case ENOENT:
+	case EACCES:
+	case EEXIST:
+	case ENOSPC:
+	case ENOMEM:
+	case EINVAL:
 		return -saved_errno;
-	case ELOOP: case EPERM: case EMLINK:
+	case ELOOP:
+	case EPERM:
+	case EMLINK:
 		return -EPERM;
 	case EFBIG:
 		return -ENOSPC;
@@ -63,7 +72,7 @@ error_of(int saved_errno)
 	}
 }
 
-/* ---- geometry ------------------------------------------------------------------------------------------------------ */
+/* ---- geometry ------------------------------------------------------------ */
 
 static uint64_t
 round_up(uint64_t v, uint64_t to)
@@ -96,42 +105,54 @@ choose_tag_slots(uint64_t arena_bytes)
 int
 map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret)
 {
-	struct geometry g = {.block_shift = block_shift != 0 ? block_shift : choose_block_shift(arena_bytes)};
+	struct geometry g = {
+	    .block_shift = block_shift != 0 ? block_shift : choose_block_shift(arena_bytes)};
 
-	/* Below 2^42 no product or sum here leaves 64 bits, and every item's unit fits its slot. */
-	if (arena_bytes >= UINT64_C(1) << 42 || g.block_shift < LAYOUT_SEG_SHIFT_LEAST || g.block_shift > BLOCK_SHIFT_MAX)
+	/* Below 2^42 no product or sum here leaves 64 bits, and every item's
+	 * unit fits its slot. */
+	if (arena_bytes >= UINT64_C(1) << 42 || g.block_shift < LAYOUT_SEG_SHIFT_LEAST ||
+	    g.block_shift > BLOCK_SHIFT_MAX)
 		return -EINVAL;
 	g.n_blocks = arena_bytes >> g.block_shift;
 	if (g.n_blocks < (block_shift != 0 ? LAYOUT_SEGMENTS_LEAST : 64) || g.n_blocks > UINT32_MAX)
 		return -EINVAL;
 	uint64_t arena = g.n_blocks << g.block_shift;
-	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of them to a bucket. */
-	g.n_buckets_max = round_up(arena / 60 < LAYOUT_BUCKETS_MIN ? LAYOUT_BUCKETS_MIN : arena / 60, 64);
+	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of
+	 * them to a bucket. */
+	g.n_buckets_max =
+	    round_up(arena / 60 < LAYOUT_BUCKETS_MIN ? LAYOUT_BUCKETS_MIN : arena / 60, 64);
 	g.n_overflow_max = g.n_buckets_max / 2 + 64;
 	if (g.n_overflow_max >= UINT64_C(1) << LINK_IDX_BITS)
-		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1; /* as many as links can tell apart */
+		/* as many as links can tell apart */
+		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1;
 	g.n_tag_slots = block_shift != 0 ? 64 : choose_tag_slots(arena);
-	g.buckets_off = round_up(layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word), LAYOUT_HUGE_BYTES);
-	g.overflow_off = round_up(g.buckets_off + g.n_buckets_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
-	g.arena_off = round_up(g.overflow_off + g.n_overflow_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
+	g.buckets_off = round_up(
+	    layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word), LAYOUT_HUGE_BYTES);
+	g.overflow_off =
+	    round_up(g.buckets_off + g.n_buckets_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
+	g.arena_off =
+	    round_up(g.overflow_off + g.n_overflow_max * sizeof(struct bucket), LAYOUT_HUGE_BYTES);
 	g.total_bytes = round_up(g.arena_off + arena, LAYOUT_HUGE_BYTES);
 	*ret = g;
 	return 0;
 }
 
-/* ---- mapping ------------------------------------------------------------------------------------------------------- */
+/* ---- mapping ------------------------------------------------------------- */
 
 void *
 map_aligned(int fd, size_t bytes, bool writable)
 {
 	size_t pages = (bytes + LAYOUT_PAGE_BYTES - 1) / LAYOUT_PAGE_BYTES * LAYOUT_PAGE_BYTES;
-	char *area = mmap(NULL, pages + LAYOUT_HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *area = mmap(NULL, pages + LAYOUT_HUGE_BYTES, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (area == MAP_FAILED)
 		return NULL;
-	size_t before = (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
+	size_t before =
+	    (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
 	char *at = area + before;
-	if (mmap(at, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+	if (mmap(at, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED,
+		fd, 0) == MAP_FAILED) {
 		int saved = errno;
 		munmap(area, pages + LAYOUT_HUGE_BYTES);
 		errno = saved;
@@ -199,11 +220,13 @@ map_allocate(int fd, uint64_t off, uint64_t n_bytes)
 	return 0;
 }
 
-/* Allocates the step that bucket n is in; those before it were when the buckets in them came. */
+/* Allocates the step that bucket n is in; those before it were when the buckets
+ * in them came. */
 static int
 allocate_buckets(int fd, uint64_t region_off, uint64_t n, uint64_t n_max)
 {
-	uint64_t from = n > 1 ? layout_grown_bytes(n - 1, n_max) : 0, to = layout_grown_bytes(n, n_max);
+	uint64_t from = n > 1 ? layout_grown_bytes(n - 1, n_max) : 0,
+		 to = layout_grown_bytes(n, n_max);
 
 	return from == to ? 0 : map_allocate(fd, region_off + from, to - from);
 }
@@ -211,21 +234,27 @@ allocate_buckets(int fd, uint64_t region_off, uint64_t n, uint64_t n_max)
 int
 map_allocate_buckets(const struct map *m, uint64_t n)
 {
-	return n > m->n_buckets_max ? -ENOSPC : allocate_buckets(m->fd, m->buckets_off, n, m->n_buckets_max);
+	return n > m->n_buckets_max ? -ENOSPC
+				    : allocate_buckets(m->fd, m->buckets_off, n, m->n_buckets_max);
 }
 
 int
 map_allocate_overflow(const struct map *m, uint64_t n)
 {
-	return n > m->n_overflow_max ? -ENOSPC : allocate_buckets(m->fd, m->overflow_off, n, m->n_overflow_max);
+	return n > m->n_overflow_max
+	    ? -ENOSPC
+	    : allocate_buckets(m->fd, m->overflow_off, n, m->n_overflow_max);
 }
 
 int
 map_allocate_table(const struct map *m, uint64_t n_buckets, uint64_t n_overflow)
 {
-	int r = map_allocate(m->fd, m->buckets_off, layout_grown_bytes(n_buckets, m->n_buckets_max));
+	int r =
+	    map_allocate(m->fd, m->buckets_off, layout_grown_bytes(n_buckets, m->n_buckets_max));
 
-	return r != 0 ? r : map_allocate(m->fd, m->overflow_off, layout_grown_bytes(n_overflow, m->n_overflow_max));
+	return r != 0 ? r
+		      : map_allocate(m->fd, m->overflow_off,
+			    layout_grown_bytes(n_overflow, m->n_overflow_max));
 }
 
 #ifndef MADV_COLLAPSE
@@ -238,14 +267,15 @@ map_collapse(const void *page)
 	return madvise((void *)(uintptr_t)page, LAYOUT_HUGE_BYTES, MADV_COLLAPSE) == 0 ? 0 : -errno;
 }
 
-/* ---- create ---------------------------------------------------------------------------------------------------------- */
+/* ---- create -------------------------------------------------------------- */
 
 static void
 write_header(struct map *m, const struct geometry *g, uint64_t seed, uint64_t generation)
 {
 	struct header *h = m->header;
 
-	word_store_rlx(&h->version, LAYOUT_VERSION); /* relaxed, all of them: the magic is released after */
+	/* relaxed, all of them: the magic is released after */
+	word_store_rlx(&h->version, LAYOUT_VERSION);
 	word_store_rlx(&h->fingerprint, LAYOUT_FINGERPRINT);
 	word_store_rlx(&h->total_bytes, g->total_bytes);
 	word_store_rlx(&h->hash_seed, seed);
@@ -266,8 +296,8 @@ write_header(struct map *m, const struct geometry *g, uint64_t seed, uint64_t ge
 }
 
 int
-map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid, uint64_t seed, uint64_t generation,
-    const char *socket_path, struct map *ret)
+map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid, uint64_t seed,
+    uint64_t generation, const char *socket_path, struct map *ret)
 {
 	struct map m = {.fd = -1};
 	char path[256];
@@ -277,7 +307,8 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		return r;
 	if (strlen(socket_path) >= LAYOUT_SOCKET_WORDS * 8)
 		return -EINVAL;
-	m.fd = descriptor_above(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+	m.fd =
+	    descriptor_above(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((gid != (gid_t)-1 && fchown(m.fd, (uid_t)-1, gid) != 0) || fchmod(m.fd, mode) != 0 ||
@@ -285,9 +316,12 @@ map_create(const char *object, const struct geometry *g, mode_t mode, gid_t gid,
 		r = error_of(errno);
 		goto fail;
 	}
-	if ((r = map_allocate(m.fd, 0, layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word))) != 0 ||
-	    (r = map_allocate(m.fd, g->buckets_off, layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
-	    (r = map_allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) != 0 ||
+	if ((r = map_allocate(m.fd, 0,
+		 layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word))) != 0 ||
+	    (r = map_allocate(m.fd, g->buckets_off,
+		 layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max))) != 0 ||
+	    (r = map_allocate(m.fd, g->overflow_off, layout_grown_bytes(0, g->n_overflow_max))) !=
+		0 ||
 	    (r = map_allocate(m.fd, g->arena_off, g->n_blocks << g->block_shift)) != 0 ||
 	    (r = map_object(m.fd, g->total_bytes, true, &m)) != 0)
 		goto fail;
@@ -308,9 +342,10 @@ map_publish(struct map *m)
 	seq_publish_magic(&m->header->magic, LAYOUT_MAGIC);
 }
 
-/* ---- open ------------------------------------------------------------------------------------------------------------ */
+/* ---- open ---------------------------------------------------------------- */
 
-/* Refuses an object that somebody else made, or could have put in place of the right one. */
+/* Refuses an object that somebody else made, or could have put in place of the
+ * right one. */
 static int
 check_object(int fd, uid_t owner_uid, struct stat *st)
 {
@@ -318,7 +353,8 @@ check_object(int fd, uid_t owner_uid, struct stat *st)
 		return -EIO;
 	if (!S_ISREG(st->st_mode) || st->st_nlink > 1)
 		return -EPERM;
-	if (st->st_uid != 0 && (owner_uid == (uid_t)-1 || st->st_uid != owner_uid) && !own_file(fd, st))
+	if (st->st_uid != 0 && (owner_uid == (uid_t)-1 || st->st_uid != owner_uid) &&
+	    !own_file(fd, st))
 		return -EPERM;
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return -EPERM;
@@ -332,11 +368,12 @@ region_ok(uint64_t off, uint64_t n, uint64_t each, uint64_t total)
 {
 	uint64_t bytes;
 
-	return off % LAYOUT_HUGE_BYTES == 0 && n > 0 && !__builtin_mul_overflow(n, each, &bytes) && off <= total &&
-	    bytes <= total - off;
+	return off % LAYOUT_HUGE_BYTES == 0 && n > 0 && !__builtin_mul_overflow(n, each, &bytes) &&
+	    off <= total && bytes <= total - off;
 }
 
-/* Reads each word of the header once, and believes none of it before it is checked. */
+/* Reads each word of the header once, and believes none of it before it is
+ * checked. */
 static int
 check_header(struct map *m, uint64_t object_bytes)
 {
@@ -344,22 +381,24 @@ check_header(struct map *m, uint64_t object_bytes)
 
 	if (seq_load_magic(&h->magic) != LAYOUT_MAGIC)
 		return -EBADMSG;
-	if (word_load_rlx(&h->version) != LAYOUT_VERSION || word_load_rlx(&h->fingerprint) != LAYOUT_FINGERPRINT)
+	if (word_load_rlx(&h->version) != LAYOUT_VERSION ||
+	    word_load_rlx(&h->fingerprint) != LAYOUT_FINGERPRINT)
 		return -EPROTO;
 	struct geometry g = {
-		.n_blocks = word_load_rlx(&h->n_blocks), /* relaxed, all of them: seq_load_magic acquired */
-		.n_buckets_max = word_load_rlx(&h->n_buckets_max),
-		.n_overflow_max = word_load_rlx(&h->n_overflow_max),
-		.buckets_off = word_load_rlx(&h->buckets_off),
-		.overflow_off = word_load_rlx(&h->overflow_off),
-		.arena_off = word_load_rlx(&h->arena_off),
-		.total_bytes = word_load_rlx(&h->total_bytes),
-		.n_tag_slots = word_load_rlx(&h->n_tag_slots),
+	    /* relaxed, all of them: seq_load_magic acquired */
+	    .n_blocks = word_load_rlx(&h->n_blocks),
+	    .n_buckets_max = word_load_rlx(&h->n_buckets_max),
+	    .n_overflow_max = word_load_rlx(&h->n_overflow_max),
+	    .buckets_off = word_load_rlx(&h->buckets_off),
+	    .overflow_off = word_load_rlx(&h->overflow_off),
+	    .arena_off = word_load_rlx(&h->arena_off),
+	    .total_bytes = word_load_rlx(&h->total_bytes),
+	    .n_tag_slots = word_load_rlx(&h->n_tag_slots),
 	};
 	uint64_t shift = word_load_rlx(&h->block_shift);
-	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST || shift > BLOCK_SHIFT_MAX ||
-	    g.n_blocks < LAYOUT_SEGMENTS_LEAST || g.n_blocks > UINT32_MAX ||
-	    g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
+	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST ||
+	    shift > BLOCK_SHIFT_MAX || g.n_blocks < LAYOUT_SEGMENTS_LEAST ||
+	    g.n_blocks > UINT32_MAX || g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
 	    g.buckets_off < layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
 	    !region_ok(g.overflow_off, g.n_overflow_max, sizeof(struct bucket), g.arena_off) ||
@@ -385,13 +424,15 @@ map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret)
 
 	if (r != 0)
 		return r;
-	m.fd = descriptor_above(open(path,
-	    (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+	m.fd = descriptor_above(
+	    open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (m.fd < 0)
 		return error_of(errno);
 	if ((r = check_object(m.fd, owner_uid, &st)) != 0 ||
-	    (r = writable ? map_object(m.fd, (size_t)st.st_size, true, &m) : map_reader_reserve(m.fd, (size_t)st.st_size, &m)) != 0 ||
-	    (r = check_header(&m, (uint64_t)st.st_size)) != 0 || (!writable && (r = map_reader_fill(m.fd, &m)) != 0)) {
+	    (r = writable ? map_object(m.fd, (size_t)st.st_size, true, &m)
+			  : map_reader_reserve(m.fd, (size_t)st.st_size, &m)) != 0 ||
+	    (r = check_header(&m, (uint64_t)st.st_size)) != 0 ||
+	    (!writable && (r = map_reader_fill(m.fd, &m)) != 0)) {
 		map_close(&m);
 		return r;
 	}
@@ -418,8 +459,10 @@ map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
 	m.fd = descriptor_above(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (m.fd < 0)
 		return error_of(errno);
-	if ((r = check_object(m.fd, owner_uid, &st)) == 0 && (r = map_object(m.fd, LAYOUT_BLOCKTAB_OFF, false, &m)) == 0) {
-		/* The magic and the socket's path have stood where they are in every layout. */
+	if ((r = check_object(m.fd, owner_uid, &st)) == 0 &&
+	    (r = map_object(m.fd, LAYOUT_BLOCKTAB_OFF, false, &m)) == 0) {
+		/* The magic and the socket's path have stood where they are in
+		 * every layout. */
 		if (seq_load_magic(&m.header->magic) != LAYOUT_MAGIC)
 			r = -EBADMSG;
 		else
@@ -429,7 +472,7 @@ map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
 	return r;
 }
 
-/* ---- the control socket's path ------------------------------------------------------------------------------------------ */
+/* ---- the control socket's path ------------------------------------------- */
 
 void
 map_socket_path(const struct map *m, char *buf)
@@ -455,13 +498,14 @@ map_set_socket_path(const struct map *m, const char *path)
 	}
 }
 
-/* ---- other words of the header ---------------------------------------------- */
+/* ---- other words of the header ------------------------------------------- */
 
 void
 map_set_tcp(const struct map *m, const uint64_t *words, size_t n)
 {
 	for (size_t i = 0; i < LAYOUT_TCP_WORDS; i++)
-		word_store_rlx(&m->header->tcp[i], i < n ? words[i] : 0); /* relaxed: each stands for itself */
+		/* relaxed: each stands for itself */
+		word_store_rlx(&m->header->tcp[i], i < n ? words[i] : 0);
 }
 
 void

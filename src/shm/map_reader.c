@@ -24,7 +24,8 @@ map_part(int fd, const struct map *m, uint64_t off, uint64_t bytes)
 {
 	char *at = (char *)m->header + off;
 
-	if (mmap(at, whole_pages(bytes), PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)off) == MAP_FAILED)
+	if (mmap(at, whole_pages(bytes), PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)off) ==
+	    MAP_FAILED)
 		return error_of_mmap(errno);
 	return 0;
 }
@@ -33,11 +34,13 @@ int
 map_reader_reserve(int fd, size_t total_bytes, struct map *m)
 {
 	uint64_t bytes = whole_pages(total_bytes);
-	char *area = mmap(NULL, bytes + LAYOUT_HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *area = mmap(NULL, bytes + LAYOUT_HUGE_BYTES, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (area == MAP_FAILED)
 		return error_of_mmap(errno);
-	size_t before = (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
+	size_t before =
+	    (LAYOUT_HUGE_BYTES - (uintptr_t)area % LAYOUT_HUGE_BYTES) % LAYOUT_HUGE_BYTES;
 	char *at = area + before;
 
 	if (before > 0)
@@ -75,12 +78,15 @@ map_reader_grown(const struct map *m, uint64_t *ret_buckets, uint64_t *ret_overf
 int
 map_reader_fill(int fd, struct map *m)
 {
-	uint64_t head = layout_tags_off(m->n_blocks) + m->n_tag_slots * sizeof(struct word), buckets, overflow;
+	uint64_t head = layout_tags_off(m->n_blocks) + m->n_tag_slots * sizeof(struct word),
+		 buckets, overflow;
 	int r;
 
 	map_reader_grown(m, &buckets, &overflow);
-	if ((r = map_part(fd, m, 0, head)) != 0 || (r = map_part(fd, m, m->buckets_off, buckets)) != 0 ||
-	    (r = map_part(fd, m, m->overflow_off, overflow)) != 0 || (r = map_part(fd, m, m->arena_off, m->arena_bytes)) != 0)
+	if ((r = map_part(fd, m, 0, head)) != 0 ||
+	    (r = map_part(fd, m, m->buckets_off, buckets)) != 0 ||
+	    (r = map_part(fd, m, m->overflow_off, overflow)) != 0 ||
+	    (r = map_part(fd, m, m->arena_off, m->arena_bytes)) != 0)
 		return r;
 	m->n_buckets_mapped = buckets_in(buckets, m->n_buckets_max);
 	m->n_overflow_mapped = buckets_in(overflow, m->n_overflow_max);
@@ -103,7 +109,8 @@ map_more(void *region, uint64_t mapped, uint64_t wanted)
 
 	if (aside == MAP_FAILED)
 		return error_of_mmap(errno);
-	if (mremap(aside + LAYOUT_PAGE_BYTES, more, more, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
+	if (mremap(aside + LAYOUT_PAGE_BYTES, more, more, MREMAP_MAYMOVE | MREMAP_FIXED, at) ==
+	    MAP_FAILED) {
 		int saved = errno;
 		munmap(aside, LAYOUT_PAGE_BYTES + more);
 		return error_of_mmap(saved);
@@ -127,7 +134,8 @@ map_extend(const struct map *m, struct map *ret)
 		return -EALREADY;
 	if (buckets > had_buckets && (r = map_more(m->buckets, had_buckets, buckets)) == 0)
 		more.n_buckets_mapped = buckets_in(buckets, m->n_buckets_max);
-	if (r == 0 && overflow > had_overflow && (r = map_more(m->overflow, had_overflow, overflow)) == 0)
+	if (r == 0 && overflow > had_overflow &&
+	    (r = map_more(m->overflow, had_overflow, overflow)) == 0)
 		more.n_overflow_mapped = buckets_in(overflow, m->n_overflow_max);
 	if (r == 0)
 		*ret = more;

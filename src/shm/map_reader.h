@@ -18,10 +18,12 @@
 
 #include "shm/map.h"
 
-/* Reserves total_bytes and maps the header and the counters, readable. -ENOMEM; -EIO. */
+/* Reserves total_bytes and maps the header and the counters, readable. -ENOMEM;
+ * -EIO. */
 int map_reader_reserve(int fd, size_t total_bytes, struct map *m);
 
-/* Maps the rest, once header and geometry were found right and *m has the geometry. -ENOMEM; -EIO. */
+/* Maps the rest, once header and geometry were found right and *m has the
+ * geometry. -ENOMEM; -EIO. */
 int map_reader_fill(int fd, struct map *m);
 
 #endif

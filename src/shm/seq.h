@@ -1,21 +1,41 @@
 /*
- * seq.h: every fence and every order stronger than relaxed that peekd and libpeek use.
+ * seq.h: every fence and every order stronger than relaxed that peekd and
+ * libpeek use.
  *
- * Each carries a tag. A tag stands at two or more sites, which are each other's partners; what breaks without it is
- * written beside it, and tests/model has a scenario that fails when the line is weakened.
+ * Each carries a tag. A tag stands at two or more sites, which are each other's
+ * partners; what breaks without it is written beside it, and tests/model has a
+ * scenario that fails when the line is weakened.
  *
- *   [S1] enter fence      <-> [S1] validate fence     a reader that saw one of the writer's words sees the odd sequence
- *   [S2] exit release     <-> [S2] begin acquire      a reader that begins at an even sequence sees the whole update
- *   [S3] retire fence     <-> [S3] standing fence     a reader that saw reused memory sees the new incarnation
- *   [S4] counter release  <-> [S4] counter acquire    a CAS id is never seen before the value it belongs to
- *   [S5] attach release   <-> [S5] attach acquire     a reader that sees the magic sees the header
- *   [S6] hand-over release<-> [S6] follow fence       a reader that sees the retired bit finds the new segment
- *   [S7] recover fence    <-> [S1] validate fence     a successor's repairs are covered as the dead writer's stores were
- *   [S8] repaired release <-> [S2] begin acquire      as S2, for a bucket that a successor repaired
- *   [S9] publish release  <-> [S9] follow acquire     a pointer inside one process
- *   [C1] crash order      <-> recovery                program order of two stores, for a successor only
+ *   [S1] enter fence      <-> [S1] validate fence     a reader that saw one of
+ *                                                     the writer's words sees
+ *                                                     the odd sequence
+ *   [S2] exit release     <-> [S2] begin acquire      a reader that begins at
+ *                                                     an even sequence sees the
+ *                                                     whole update
+ *   [S3] retire fence     <-> [S3] standing fence     a reader that saw reused
+ *                                                     memory sees the new
+ *                                                     incarnation
+ *   [S4] counter release  <-> [S4] counter acquire    a CAS id is never seen
+ *                                                     before the value it
+ *                                                     belongs to
+ *   [S5] attach release   <-> [S5] attach acquire     a reader that sees the
+ *                                                     magic sees the header
+ *   [S6] hand-over release<-> [S6] follow fence       a reader that sees the
+ *                                                     retired bit finds the new
+ *                                                     segment
+ *   [S7] recover fence    <-> [S1] validate fence     a successor's repairs are
+ *                                                     covered as the dead
+ *                                                     writer's stores were
+ *   [S8] repaired release <-> [S2] begin acquire      as S2, for a bucket that
+ *                                                     a successor repaired
+ *   [S9] publish release  <-> [S9] follow acquire     a pointer inside one
+ *                                                     process
+ *   [C1] crash order      <-> recovery                program order of two
+ *                                                     stores, for a successor
+ *                                                     only
  *
- * The sequence is 64 bits wide and does not wrap in the life of a host. Odd: the bucket is being rewritten.
+ * The sequence is 64 bits wide and does not wrap in the life of a host. Odd:
+ * the bucket is being rewritten.
  */
 #ifndef PEEK_SHM_SEQ_H
 #define PEEK_SHM_SEQ_H
@@ -24,16 +44,18 @@
 
 #include "shm/atomic.h"
 
-/* ---- the writer's side of a bucket ---------------------------------------------------------------------------- */
+/* ---- the writer's side of a bucket --------------------------------------- */
 
 /*
- * Makes the sequence odd. The store needs no release: the fence that must follow is what orders it before the data.
- * Several buckets may be marked and share one fence.
+ * Makes the sequence odd. The store needs no release: the fence that must
+ * follow is what orders it before the data. Several buckets may be marked and
+ * share one fence.
  */
 static inline void
 seq_mark(struct word *seq)
 {
-	word_store_rlx(seq, word_load_rlx(seq) + 1); /* relaxed: the only writer reads its own store */
+	/* relaxed: the only writer reads its own store */
+	word_store_rlx(seq, word_load_rlx(seq) + 1);
 }
 
 /*
@@ -46,15 +68,17 @@ seq_mark_unborn(struct word *seq)
 	word_store_rlx(seq, word_load_rlx(seq) | 1); /* relaxed: as above */
 }
 
-/* [S1] After the marks, before the first data store. Pairs with seq_validate: without it a reader takes a new word and
- * the old even sequence, and a torn bucket validates. */
+/* [S1] After the marks, before the first data store. Pairs with seq_validate:
+ *      without it a reader takes a new word and the old even sequence, and a
+ *      torn bucket validates. */
 static inline void
 seq_marked(void)
 {
 	fence_rel();
 }
 
-/* Marks one bucket and fences: what every mutation of a single bucket begins with. */
+/* Marks one bucket and fences: what every mutation of a single bucket begins
+ * with. */
 static inline void
 seq_enter(struct word *seq)
 {
@@ -62,7 +86,8 @@ seq_enter(struct word *seq)
 	seq_marked();
 }
 
-/* [S2] Pairs with seq_begin: without it a reader begins at the new even sequence, reads an old word, and validates. */
+/* [S2] Pairs with seq_begin: without it a reader begins at the new even
+ *      sequence, reads an old word, and validates. */
 static inline void
 seq_exit(struct word *seq)
 {
@@ -71,17 +96,19 @@ seq_exit(struct word *seq)
 	word_store_rel(seq, odd + 1);
 }
 
-/* ---- the reader's side of a bucket ---------------------------------------------------------------------------- */
+/* ---- the reader's side of a bucket --------------------------------------- */
 
-/* [S2] Returns the sequence; odd means that the bucket is being rewritten, and the caller owns the budget of tries. */
+/* [S2] Returns the sequence; odd means that the bucket is being rewritten, and
+ *      the caller owns the budget of tries. */
 static inline uint64_t
 seq_begin(const struct word *seq)
 {
 	return word_load_acq(seq);
 }
 
-/* [S1] True when every word read since seq_begin returned `begun` belongs to that sequence. Also the check in the
- * middle of a pinned read. Without the fence the re-load may come before the data loads. */
+/* [S1] True when every word read since seq_begin returned `begun` belongs to
+ *      that sequence. Also the check in the middle of a pinned read. Without
+ *      the fence the re-load may come before the data loads. */
 static inline bool
 seq_validate(const struct word *seq, uint64_t begun)
 {
@@ -89,14 +116,16 @@ seq_validate(const struct word *seq, uint64_t begun)
 	return word_load_rlx(seq) == begun; /* relaxed: the fence above orders it after the data */
 }
 
-/* ---- incarnations of arena segments ---------------------------------------------------------------------------- */
+/* ---- incarnations of arena segments -------------------------------------- */
 
-/* [S3] Called when every item of the segment is unlinked and before its first byte is rewritten. Pairs with
- * seq_standing: without the fence a reader that copied new bytes may still see the old incarnation. */
+/* [S3] Called when every item of the segment is unlinked and before its first
+ *      byte is rewritten. Pairs with seq_standing: without the fence a reader
+ *      that copied new bytes may still see the old incarnation. */
 static inline void
 seq_retire(struct word *incarnation)
 {
-	word_store_rlx(incarnation, word_load_rlx(incarnation) + 1); /* relaxed: the fence below orders it */
+	/* relaxed: the fence below orders it */
+	word_store_rlx(incarnation, word_load_rlx(incarnation) + 1);
 	fence_rel();
 }
 
@@ -107,26 +136,29 @@ seq_standing(void)
 	fence_acq();
 }
 
-/* ---- a counter's value and its CAS id ---------------------------------------------------------------------------- */
+/* ---- a counter's value and its CAS id ------------------------------------ */
 
 /* [S4] The value first, its CAS id after it. */
 static inline void
-seq_counter_store(struct word *value, uint64_t new_value, struct word *cas_state, uint64_t new_cas_state)
+seq_counter_store(
+    struct word *value, uint64_t new_value, struct word *cas_state, uint64_t new_cas_state)
 {
 	word_store_rlx(value, new_value); /* relaxed: the release below orders it */
 	word_store_rel(cas_state, new_cas_state);
 }
 
-/* [S4] The CAS id first: an old id with a new value fails a later cas, as it should; never the reverse. */
+/* [S4] The CAS id first: an old id with a new value fails a later cas, as it
+ *      should; never the reverse. */
 static inline uint64_t
 seq_counter_cas_state(const struct word *cas_state)
 {
 	return word_load_acq(cas_state);
 }
 
-/* ---- attach, hand-over, recovery --------------------------------------------------------------------------------- */
+/* ---- attach, hand-over, recovery ----------------------------------------- */
 
-/* [S5] The last store of creation. Without it a reader sees the magic over an unwritten header. */
+/* [S5] The last store of creation. Without it a reader sees the magic over an
+ *      unwritten header. */
 static inline void
 seq_publish_magic(struct word *magic, uint64_t value)
 {
@@ -140,23 +172,26 @@ seq_load_magic(const struct word *magic)
 	return word_load_acq(magic);
 }
 
-/* [S6] Retires a segment after its successor was renamed into place. Pairs with seq_follow. */
+/* [S6] Retires a segment after its successor was renamed into place. Pairs with
+ *      seq_follow. */
 static inline void
 seq_hand_over(struct word *count, uint64_t retired_count)
 {
 	word_store_rel(count, retired_count);
 }
 
-/* [S6] A reader that saw the retired bit, before it attaches anew. Without it the new segment's first words, or the
- * name it now has, may be seen as they were before the hand-over. */
+/* [S6] A reader that saw the retired bit, before it attaches anew. Without it
+ *      the new segment's first words, or the name it now has, may be seen as
+ *      they were before the hand-over. */
 static inline void
 seq_follow(void)
 {
 	fence_acq();
 }
 
-/* [S7] Once, right after the lock was taken, before a successor's first store. Pairs with the fence in seq_validate: the
- * dead writer's fences do not cover this process's stores, even where every sequence is even. */
+/* [S7] Once, right after the lock was taken, before a successor's first store.
+ *      Pairs with the fence in seq_validate: the dead writer's fences do not
+ *      cover this process's stores, even where every sequence is even. */
 static inline void
 seq_recover(void)
 {
@@ -170,14 +205,15 @@ seq_repaired(struct word *seq)
 	word_store_rel(seq, word_load_rlx(seq) + 1); /* relaxed load: the only writer */
 }
 
-/* [C1] Between two stores of which a successor must never find the second without the first. */
+/* [C1] Between two stores of which a successor must never find the second
+ *      without the first. */
 static inline void
 seq_crash_order(void)
 {
 	fence_crash();
 }
 
-/* ---- pointers inside one process ---------------------------------------------------------------------------------- */
+/* ---- pointers inside one process ----------------------------------------- */
 
 /* [S9] */
 static inline void
@@ -186,7 +222,8 @@ seq_publish_ptr(struct shared_ptr *p, void *value)
 	ptr_store_rel(p, value);
 }
 
-/* [S9] Without the acquire a thread follows the pointer to fields that are not there yet. */
+/* [S9] Without the acquire a thread follows the pointer to fields that are not
+ *      there yet. */
 static inline void *
 seq_load_ptr(const struct shared_ptr *p)
 {

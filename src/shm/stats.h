@@ -1,6 +1,7 @@
 /*
- * stats.h: names of the counters that a segment publishes (layout.h, struct shm_stats): value[SHM_STAT_x]. Written
- * by the daemon ten times a second, word by word and relaxed: each is exact for its moment, a set of them is not one
+ * stats.h: names of the counters that a segment publishes (layout.h, struct
+ * shm_stats): value[SHM_STAT_x]. Written by the daemon ten times a second, word
+ * by word and relaxed: each is exact for its moment, a set of them is not one
  * snapshot.
  */
 #ifndef PEEK_SHM_STATS_H

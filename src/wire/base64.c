@@ -1,5 +1,6 @@
 /*
- * base64.c: keys in a form that a line can carry: base64 (meta b) and percent escapes (peek_dump).
+ * base64.c: keys in a form that a line can carry: base64 (meta b) and percent
+ * escapes (peek_dump).
  */
 #include "wire/wire.h"
 

@@ -12,7 +12,9 @@ wire_key_plain(const void *key, size_t key_len)
 	const unsigned char *p = key;
 	size_t i = 0;
 
-	for (; i + 8 <= key_len; i += 8) { /* eight at a time: a byte below 0x21, or one that is 0 when 0x7f is taken away */
+	/* eight at a time: a byte below 0x21, or one that is 0 when 0x7f is
+	 * taken away */
+	for (; i + 8 <= key_len; i += 8) {
 		uint64_t v, del;
 		memcpy(&v, p + i, 8);
 		del = v ^ each * 0x7f;
@@ -26,8 +28,8 @@ wire_key_plain(const void *key, size_t key_len)
 }
 
 void
-wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len, int64_t data_bytes,
-    const char *flags)
+wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len,
+    int64_t data_bytes, const char *flags)
 {
 	size_t flags_len = flags != NULL ? strlen(flags) : 0;
 	bool plain = wire_key_plain(key, key_len);
@@ -69,17 +71,37 @@ struct code_name {
 	enum wire_code code;
 };
 
-#define CODE(text, code) {text, sizeof(text) - 1, code}
+#define CODE(text, code) \
+	{ \
+		text, sizeof(text) - 1, code \
+	}
 
 static const struct code_name code_names[] = {
-    CODE("HD", WIRE_RE_HD), CODE("VA", WIRE_RE_VA), CODE("EN", WIRE_RE_EN), CODE("NS", WIRE_RE_NS),
-    CODE("EX", WIRE_RE_EX), CODE("NF", WIRE_RE_NF), CODE("MN", WIRE_RE_MN), CODE("ME", WIRE_RE_ME), CODE("STORED", WIRE_RE_STORED),
-    CODE("NOT_STORED", WIRE_RE_NOT_STORED), CODE("EXISTS", WIRE_RE_EXISTS), CODE("NOT_FOUND", WIRE_RE_NOT_FOUND),
-    CODE("DELETED", WIRE_RE_DELETED), CODE("TOUCHED", WIRE_RE_TOUCHED), CODE("OK", WIRE_RE_OK),
-    CODE("END", WIRE_RE_END), CODE("VALUE", WIRE_RE_VALUE), CODE("STAT", WIRE_RE_STAT), CODE("RESET", WIRE_RE_RESET),
+    CODE("HD", WIRE_RE_HD),
+    CODE("VA", WIRE_RE_VA),
+    CODE("EN", WIRE_RE_EN),
+    CODE("NS", WIRE_RE_NS),
+    CODE("EX", WIRE_RE_EX),
+    CODE("NF", WIRE_RE_NF),
+    CODE("MN", WIRE_RE_MN),
+    CODE("ME", WIRE_RE_ME),
+    CODE("STORED", WIRE_RE_STORED),
+    CODE("NOT_STORED", WIRE_RE_NOT_STORED),
+    CODE("EXISTS", WIRE_RE_EXISTS),
+    CODE("NOT_FOUND", WIRE_RE_NOT_FOUND),
+    CODE("DELETED", WIRE_RE_DELETED),
+    CODE("TOUCHED", WIRE_RE_TOUCHED),
+    CODE("OK", WIRE_RE_OK),
+    CODE("END", WIRE_RE_END),
+    CODE("VALUE", WIRE_RE_VALUE),
+    CODE("STAT", WIRE_RE_STAT),
+    CODE("RESET", WIRE_RE_RESET),
     CODE("VERSION", WIRE_RE_VERSION),
-    CODE("ATTACHED", WIRE_RE_ATTACHED), CODE("ITEM", WIRE_RE_ITEM), CODE("ERROR", WIRE_RE_ERROR),
-    CODE("ERROR:", WIRE_RE_ERROR), CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR),
+    CODE("ATTACHED", WIRE_RE_ATTACHED),
+    CODE("ITEM", WIRE_RE_ITEM),
+    CODE("ERROR", WIRE_RE_ERROR),
+    CODE("ERROR:", WIRE_RE_ERROR),
+    CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR),
     CODE("SERVER_ERROR", WIRE_RE_SERVER_ERROR),
 };
 
@@ -104,7 +126,9 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 {
 	struct wire_str word;
 
-	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) { /* what pipelined sets are answered with: as below, in a few instructions */
+	/* what pipelined sets are answered with: as below, in a few
+	 * instructions */
+	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) {
 		ret->code = WIRE_RE_HD;
 		ret->total_bytes = 4;
 		ret->rest = (struct wire_str){buf + 2, 0};

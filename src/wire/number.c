@@ -1,5 +1,6 @@
 /*
- * number.c: decimal numbers in and out. Nothing is cut to a width: what doesn't fit is refused.
+ * number.c: decimal numbers in and out. Nothing is cut to a width: what doesn't
+ * fit is refused.
  */
 #include "wire/parse.h"
 
@@ -18,7 +19,8 @@ wire_u64(const char *p, size_t len, uint64_t *ret)
 		unsigned digit = (unsigned)(unsigned char)p[i] - '0';
 		if (digit > 9)
 			return false;
-		if (i >= 19 && (v > UINT64_MAX / 10 || (v == UINT64_MAX / 10 && digit > UINT64_MAX % 10)))
+		if (i >= 19 &&
+		    (v > UINT64_MAX / 10 || (v == UINT64_MAX / 10 && digit > UINT64_MAX % 10)))
 			return false;
 		v = v * 10 + digit;
 	}
@@ -51,8 +53,12 @@ wire_exptime(const char *p, size_t len, int64_t *ret)
 		*ret = -(int64_t)v;
 	else if (n.sign == '+')
 		*ret = (int64_t)v | WIRE_FROM_NOW;
-	else if (n.magnitude >> 63 != 0 || (n.magnitude >= WIRE_EXPTIME_NEGATIVE && n.magnitude <= UINT32_MAX))
-		*ret = -1; /* a client's signed number that was printed as an unsigned one of 64 or 32 bits */
+	else if (n.magnitude >> 63 != 0 ||
+	    (n.magnitude >= WIRE_EXPTIME_NEGATIVE && n.magnitude <= UINT32_MAX))
+		*ret =
+		    /* a client's signed number that was printed as an unsigned
+		     * one of 64 or 32 bits */
+		    -1;
 	else
 		*ret = (int64_t)v;
 	return true;

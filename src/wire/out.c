@@ -12,7 +12,8 @@ wire_out_grow(struct wire_out *out, size_t n)
 {
 	if (out->failed)
 		return NULL;
-	if (n > SIZE_MAX - out->len || out->grow == NULL || out->grow(out, out->len + n) < 0 || out->cap - out->len < n) {
+	if (n > SIZE_MAX - out->len || out->grow == NULL || out->grow(out, out->len + n) < 0 ||
+	    out->cap - out->len < n) {
 		out->failed = true;
 		return NULL;
 	}
@@ -79,9 +80,10 @@ wire_put_stat_word(struct wire_out *out, const char *name, const char *value)
 }
 
 void
-wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
-    uint64_t epoch)
+wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes,
+    uint64_t n_clients_max, uint64_t epoch)
 {
-	wire_put_linef(out, "ATTACHED %llu %llu %llu %llu", (unsigned long long)client_idx, (unsigned long long)total_bytes,
-	    (unsigned long long)n_clients_max, (unsigned long long)epoch);
+	wire_put_linef(out, "ATTACHED %llu %llu %llu %llu", (unsigned long long)client_idx,
+	    (unsigned long long)total_bytes, (unsigned long long)n_clients_max,
+	    (unsigned long long)epoch);
 }

@@ -1,7 +1,9 @@
 /*
- * parse.c: bytes to a request: framing, and the classic commands. Meta lines are read in parse_meta.c.
+ * parse.c: bytes to a request: framing, and the classic commands. Meta lines
+ * are read in parse_meta.c.
  *
- * One pass over the line for its end (memchr), one for its words. Nothing is copied; a word is where it stands.
+ * One pass over the line for its end (memchr), one for its words. Nothing is
+ * copied; a word is where it stands.
  */
 #include "wire/parse.h"
 
@@ -13,7 +15,8 @@ static const char bad_format[] = "CLIENT_ERROR bad command line format";
 static const char bad_line[] = "CLIENT_ERROR bad command line";
 static const char bad_exptime[] = "CLIENT_ERROR invalid exptime argument";
 static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument";
-static const char bad_delete[] = "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
+static const char bad_delete[] =
+    "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
 static const char bad_chunk[] = "CLIENT_ERROR bad data chunk";
 
 /* No LF in len bytes: may one still come? */
@@ -42,8 +45,8 @@ is_number(const struct wire_str *word)
 }
 
 /*
- * Whether a value may follow an unknown verb's line: it is a storage verb in capitals, or has numbers where those have
- * them. word[0] is the verb.
+ * Whether a value may follow an unknown verb's line: it is a storage verb in
+ * capitals, or has numbers where those have them. word[0] is the verb.
  */
 static bool
 seems_store(const struct wire_str *word, unsigned n)
@@ -59,12 +62,14 @@ seems_store(const struct wire_str *word, unsigned n)
 		lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 	}
 	enum wire_verb verb = wire_verb_find(lower, word[0].len, sizeof(lower));
-	return verb != WIRE_N_VERBS && (wire_verbs[verb].shape == WIRE_SHAPE_STORE || verb == WIRE_MS);
+	return verb != WIRE_N_VERBS &&
+	    (wire_verbs[verb].shape == WIRE_SHAPE_STORE || verb == WIRE_MS);
 }
 
 /*
- * The line of an unknown verb. A web browser, or a page in one that posts to us, is hung up on; so is a client of Redis,
- * whose keys and values would each be a line.
+ * The line of an unknown verb. A web browser, or a page in one that posts to
+ * us, is hung up on; so is a client of Redis, whose keys and values would each
+ * be a line.
  */
 static enum wire_status
 unknown_verb(const char *p, const char *end, struct wire_request *ret)
@@ -123,7 +128,8 @@ parse_keys(const char *p, const char *end, struct wire_request *ret)
 	return keys_fit(p, end) ? NULL : bad_format;
 }
 
-/* A data block of this length follows. False: it can't be said how long it is. */
+/* A data block of this length follows. False: it can't be said how long it
+ * is. */
 static bool
 take_length(const struct wire_str *word, struct wire_request *ret)
 {
@@ -139,9 +145,11 @@ take_length(const struct wire_str *word, struct wire_request *ret)
 }
 
 /*
- * Words behind the verb: word[0 .. n), n at least 4. A value must never be taken for commands. So the length is read
- * first, and the block is swallowed whatever else is wrong. A key with blanks, or none, moves the other words: then the
- * length stands elsewhere, which shows by too many words, or by a number or `noreply` where there should be none.
+ * Words behind the verb: word[0 .. n), n at least 4. A value must never be
+ * taken for commands. So the length is read first, and the block is swallowed
+ * whatever else is wrong. A key with blanks, or none, moves the other words:
+ * then the length stands elsewhere, which shows by too many words, or by a
+ * number or `noreply` where there should be none.
  */
 static const char *
 parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
@@ -158,7 +166,8 @@ parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
 		ret->lost = true;
 		return bad_words;
 	}
-	if (!has_length || word[0].len > WIRE_KEY_MAX || !wire_u32_word(&word[1], &ret->client_flags) ||
+	if (!has_length || word[0].len > WIRE_KEY_MAX ||
+	    !wire_u32_word(&word[1], &ret->client_flags) ||
 	    !wire_exptime(word[2].p, word[2].len, &ret->exptime))
 		return bad_format;
 	if (ret->verb == WIRE_CAS && !number_u64(word[4].p, word[4].len, &ret->number))
@@ -201,7 +210,9 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 			return NULL;
 		return wire_exptime(word[0].p, word[0].len, &ret->exptime) ? NULL : bad_exptime;
 	case WIRE_SHAPE_VERB:
-		return number_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX ? NULL : bad_format;
+		return number_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX
+		    ? NULL
+		    : bad_format;
 	case WIRE_SHAPE_NUMS:
 		if (!wire_u64(word[0].p, word[0].len, &ret->number) ||
 		    (n > 1 && !wire_u64(word[1].p, word[1].len, &ret->number2)))
@@ -232,8 +243,8 @@ parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wir
 		ret->access = WIRE_ACCESS_ADMIN;
 	if (ret->verb == WIRE_LRU_CRAWLER) {
 		ret->number = wire_word_is(&ret->word, "metadump", 8) ? WIRE_CRAWL_META
-		    : wire_word_is(&ret->word, "mgdump", 6)       ? WIRE_CRAWL_MG
-		                                                  : WIRE_CRAWL_NONE;
+		    : wire_word_is(&ret->word, "mgdump", 6)           ? WIRE_CRAWL_MG
+								      : WIRE_CRAWL_NONE;
 		ret->access = ret->number != WIRE_CRAWL_NONE ? WIRE_ACCESS_ADMIN : WIRE_ACCESS_READ;
 	}
 	return NULL;
@@ -270,7 +281,8 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 {
 	ret->noreply = false;
 	ret->error = NULL;
-	/* The binary protocol, or TLS, whose first record can be made to hold lines: none of theirs is meant for us. */
+	/* The binary protocol, or TLS, whose first record can be made to hold
+	 * lines: none of theirs is meant for us. */
 	if (len > 0 && ((unsigned char)buf[0] == 0x80 || buf[0] == 0x16))
 		return WIRE_CLOSE;
 	const char *lf = scanned < len ? memchr(buf + scanned, '\n', len - scanned) : NULL;
@@ -288,7 +300,8 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 	ret->base64 = false;
 	ret->lost = false;
 	if (!wire_next_word(&p, end, &verb) ||
-	    (ret->verb = wire_verb_find(verb.p, verb.len, len - (size_t)(verb.p - buf))) == WIRE_N_VERBS)
+	    (ret->verb = wire_verb_find(verb.p, verb.len, len - (size_t)(verb.p - buf))) ==
+		WIRE_N_VERBS)
 		return unknown_verb(verb.p, end, ret);
 	ret->access = wire_verbs[ret->verb].access;
 

@@ -8,14 +8,17 @@
 #include "wire/wire.h"
 
 /*
- * An exptime as struct wire_request holds it. The last 30 days below 2^32, and all from 2^63 on, are what a negative
- * number becomes in a client that prints it without its sign. False: no number; *ret is untouched.
+ * An exptime as struct wire_request holds it. The last 30 days below 2^32, and
+ * all from 2^63 on, are what a negative number becomes in a client that prints
+ * it without its sign. False: no number; *ret is untouched.
  */
 #define WIRE_EXPTIME_NEGATIVE UINT64_C(4292375296)
-#define WIRE_EXPTIME_FAR      (UINT64_C(1) << 39) /* later is cut to it, beyond what an item can say */
+/* later is cut to it, beyond what an item can say */
+#define WIRE_EXPTIME_FAR (UINT64_C(1) << 39)
 bool wire_exptime(const char *p, size_t len, int64_t *ret);
 
-/* The row of a verb's name, or WIRE_N_VERBS. readable: so many bytes may be read at p, at least len. */
+/* The row of a verb's name, or WIRE_N_VERBS. readable: so many bytes may be
+ * read at p, at least len. */
 enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 
 /* A word of a request as an unsigned 32-bit number. */
@@ -31,13 +34,14 @@ wire_u32_word(const struct wire_str *word, uint32_t *ret)
 }
 
 /*
- * The rest of a meta request: everything between the verb and end. Fills key, data_bytes and flags. Returns NULL, or
- * the error line; total_bytes and lost then say what is to be swallowed.
+ * The rest of a meta request: everything between the verb and end. Fills key,
+ * data_bytes and flags. Returns NULL, or the error line; total_bytes and lost
+ * then say what is to be swallowed.
  */
 const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret);
 
-/* The first blank of [p, end), or end: eight bytes at a time, since keys are long. Little-endian, as everything
- * here. */
+/* The first blank of [p, end), or end: eight bytes at a time, since keys are
+ * long. Little-endian, as everything here. */
 static inline const char *
 wire_find_blank(const char *p, const char *end)
 {
@@ -47,7 +51,8 @@ wire_find_blank(const char *p, const char *end)
 		uint64_t w;
 		memcpy(&w, p, 8);
 		w ^= ones * ' ';
-		w = (w - ones) & ~w & (ones << 7); /* the lowest set bit is exact: a borrow only goes up */
+		/* the lowest set bit is exact: a borrow only goes up */
+		w = (w - ones) & ~w & (ones << 7);
 		if (w != 0)
 			return p + (__builtin_ctzll(w) >> 3);
 	}
@@ -56,7 +61,8 @@ wire_find_blank(const char *p, const char *end)
 	return p;
 }
 
-/* Moves *p behind blanks and then behind a word; false: there is none before end. */
+/* Moves *p behind blanks and then behind a word; false: there is none before
+ * end. */
 static inline bool
 wire_next_word(const char **p, const char *end, struct wire_str *ret)
 {

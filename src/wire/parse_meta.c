@@ -22,15 +22,42 @@ static const char bad_mode_ms[] = "CLIENT_ERROR invalid mode for ms M token";
 static const char bad_mode_ma[] = "CLIENT_ERROR invalid mode for ma M token";
 
 /* What may follow a flag's letter. */
-enum token { TOKEN_UNKNOWN, TOKEN_ANY, TOKEN_TIME, TOKEN_NUMBER, TOKEN_FLAGS, TOKEN_MODE, TOKEN_OPAQUE };
+enum token {
+	TOKEN_UNKNOWN,
+	TOKEN_ANY,
+	TOKEN_TIME,
+	TOKEN_NUMBER,
+	TOKEN_FLAGS,
+	TOKEN_MODE,
+	TOKEN_OPAQUE
+};
 
 static const uint8_t tokens[128] = {
-	['b'] = TOKEN_ANY, ['c'] = TOKEN_ANY, ['f'] = TOKEN_ANY, ['h'] = TOKEN_ANY, ['k'] = TOKEN_ANY, ['l'] = TOKEN_ANY,
-	['q'] = TOKEN_ANY, ['s'] = TOKEN_ANY, ['t'] = TOKEN_ANY, ['u'] = TOKEN_ANY, ['v'] = TOKEN_ANY, ['x'] = TOKEN_ANY,
-	['I'] = TOKEN_ANY, ['P'] = TOKEN_ANY, ['L'] = TOKEN_ANY, ['O'] = TOKEN_OPAQUE,
-	['T'] = TOKEN_TIME, ['N'] = TOKEN_TIME, ['R'] = TOKEN_TIME,
-	['C'] = TOKEN_NUMBER, ['D'] = TOKEN_NUMBER, ['E'] = TOKEN_NUMBER, ['J'] = TOKEN_NUMBER,
-	['F'] = TOKEN_FLAGS, ['M'] = TOKEN_MODE,
+    ['b'] = TOKEN_ANY,
+    ['c'] = TOKEN_ANY,
+    ['f'] = TOKEN_ANY,
+    ['h'] = TOKEN_ANY,
+    ['k'] = TOKEN_ANY,
+    ['l'] = TOKEN_ANY,
+    ['q'] = TOKEN_ANY,
+    ['s'] = TOKEN_ANY,
+    ['t'] = TOKEN_ANY,
+    ['u'] = TOKEN_ANY,
+    ['v'] = TOKEN_ANY,
+    ['x'] = TOKEN_ANY,
+    ['I'] = TOKEN_ANY,
+    ['P'] = TOKEN_ANY,
+    ['L'] = TOKEN_ANY,
+    ['O'] = TOKEN_OPAQUE,
+    ['T'] = TOKEN_TIME,
+    ['N'] = TOKEN_TIME,
+    ['R'] = TOKEN_TIME,
+    ['C'] = TOKEN_NUMBER,
+    ['D'] = TOKEN_NUMBER,
+    ['E'] = TOKEN_NUMBER,
+    ['J'] = TOKEN_NUMBER,
+    ['F'] = TOKEN_FLAGS,
+    ['M'] = TOKEN_MODE,
 };
 
 static const char *
@@ -39,7 +66,7 @@ parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
 	uint64_t *to = letter == 'C' ? &ret->compare_cas
 	    : letter == 'E'          ? &ret->explicit_cas
 	    : letter == 'D'          ? &ret->number
-	                             : &ret->initial;
+				     : &ret->initial;
 
 	if (number_u64(p, len, to))
 		return NULL;
@@ -56,7 +83,10 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 
 	switch (tokens[(unsigned char)letter]) {
 	case TOKEN_TIME:
-		if (!wire_exptime(p, len, letter == 'T' ? &ret->exptime : letter == 'N' ? &ret->vivify : &ret->recache))
+		if (!wire_exptime(p, len,
+			letter == 'T'       ? &ret->exptime
+			    : letter == 'N' ? &ret->vivify
+					    : &ret->recache))
 			return bad_token;
 		break;
 	case TOKEN_NUMBER:
@@ -96,8 +126,9 @@ parse_flags(const char *p, const char *end, struct wire_request *ret)
 		if (ret->n_flags == WIRE_FLAGS_MAX)
 			return bad_many;
 		ret->given |= WIRE_HAS(letter);
-		ret->flag[ret->n_flags++] = (struct wire_flag){
-		    .letter = (char)letter, .len = (uint8_t)(w.len > 256 ? 255 : w.len - 1), .token = w.p + 1};
+		ret->flag[ret->n_flags++] = (struct wire_flag){.letter = (char)letter,
+		    .len = (uint8_t)(w.len > 256 ? 255 : w.len - 1),
+		    .token = w.p + 1};
 		const char *error = parse_flag(&w, ret);
 		if (error != NULL)
 			return error;
@@ -116,7 +147,8 @@ count_words(const char *p, const char *end)
 	return n;
 }
 
-/* A longer key stands on the line only in its encoded form, and only if it says so: the flag `bl`. */
+/* A longer key stands on the line only in its encoded form, and only if it says
+ * so: the flag `bl`. */
 static bool
 key_sent_fits(const struct wire_str *key, const char *p, const char *end)
 {
@@ -137,7 +169,8 @@ decode_key(struct wire_request *ret)
 {
 	size_t n;
 
-	if (!wire_unbase64(ret->key_sent.p, ret->key_sent.len, ret->key_decoded, &n) || n > WIRE_KEY_MAX)
+	if (!wire_unbase64(ret->key_sent.p, ret->key_sent.len, ret->key_decoded, &n) ||
+	    n > WIRE_KEY_MAX)
 		return bad_key;
 	ret->base64 = true;
 	ret->key = (struct wire_str){(const char *)ret->key_decoded, (uint32_t)n};
@@ -196,7 +229,8 @@ check_flags(struct wire_request *ret)
 	return check_opaque(ret);
 }
 
-/* A key with blanks moves the length of ms among the flags, none of which begins with a digit. */
+/* A key with blanks moves the length of ms among the flags, none of which
+ * begins with a digit. */
 static bool
 flag_is_number(const char *p, const char *end)
 {
@@ -220,7 +254,8 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 	if (ret->verb == WIRE_MS) {
 		uint64_t data_bytes;
 		bool has_word = wire_next_word(&p, end, &w);
-		ret->lost = has_word || number_u64(ret->key.p, ret->key.len, &data_bytes); /* a length, the key empty */
+		/* a length, the key empty */
+		ret->lost = has_word || number_u64(ret->key.p, ret->key.len, &data_bytes);
 		if (!has_word || !number_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
 			return bad_format;
 		ret->data_bytes = (uint32_t)data_bytes;
@@ -237,9 +272,10 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 	if ((error != NULL || ret->n_flags + 2u > META_WORDS_MAX - (ret->verb == WIRE_MS)) &&
 	    count_words(line, end) + 1 > META_WORDS_MAX)
 		return ret->verb == WIRE_MG ? bad_many_mg : bad_many;
-	/* md and ma have one text for everything that is wrong with their flags, but for a mode and an opaque token. */
-	if (error != NULL && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) && error != bad_mode_ma && error != bad_opaque &&
-	    error != bad_many)
+	/* md and ma have one text for everything that is wrong with their
+	 * flags, but for a mode and an opaque token. */
+	if (error != NULL && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) &&
+	    error != bad_mode_ma && error != bad_opaque && error != bad_many)
 		return bad_either;
 	return error;
 }

@@ -1,11 +1,13 @@
 /*
- * verbs.c: the rows of verbs.def as a table, and the way from a word to its row.
+ * verbs.c: the rows of verbs.def as a table, and the way from a word to its
+ * row.
  */
 #include "wire/parse.h"
 
 const struct wire_verb_info wire_verbs[WIRE_N_VERBS] = {
-#define VERB(id, name, shape, access, words_min, words_max, noreply, args, help)                                       \
-	[WIRE_##id] = {name, WIRE_SHAPE_##shape, WIRE_ACCESS_##access, words_min, words_max, noreply, args, help},
+#define VERB(id, name, shape, access, words_min, words_max, noreply, args, help) \
+	[WIRE_##id] = {name, WIRE_SHAPE_##shape, WIRE_ACCESS_##access, words_min, words_max, \
+	    noreply, args, help},
 #include "wire/verbs.def"
 #undef VERB
 };

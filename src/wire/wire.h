@@ -1,12 +1,14 @@
 /*
- * wire.h: the socket contract: memcached's text protocol, classic and meta, as bytes to structs and back.
+ * wire.h: the socket contract: memcached's text protocol, classic and meta, as
+ * bytes to structs and back.
  *
- * A pure codec: no I/O, no clock, no allocation. Everything that a struct points to lies in the caller's buffer and
- * is valid as long as the buffer is. Any number of threads may use it at once on buffers of their own. Bounded:
+ * A pure codec: no I/O, no clock, no allocation. Everything that a struct
+ * points to lies in the caller's buffer and is valid as long as the buffer is.
+ * Any number of threads may use it at once on buffers of their own. Bounded:
  * linear in the bytes given.
  *
- * Server side: wire_parse, wire_next_key, and the encoders of replies. Client side: the encoders of requests, and
- * wire_parse_reply.
+ * Server side: wire_parse, wire_next_key, and the encoders of replies. Client
+ * side: the encoders of requests, and wire_parse_reply.
  */
 #ifndef PEEK_WIRE_H
 #define PEEK_WIRE_H
@@ -16,15 +18,18 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WIRE_KEY_MAX        250u              /* bytes of a key, raw or (meta b) as encoded */
-#define WIRE_KEY_B64_MAX    336u              /* encoded form of any key of WIRE_KEY_MAX bytes: meta `bl` */
-#define WIRE_LINE_MAX       2048u             /* a line that has no LF in so many bytes is hung up on ... */
-#define WIRE_GET_LINE_MAX   (8u << 20)        /* ... unless it begins "get " or "gets " */
-#define WIRE_LEAD_MAX       100u              /* leading spaces of such a line */
-#define WIRE_DATA_MAX       UINT32_C(2147483645)
-#define WIRE_FLAGS_MAX      17u               /* meta flags of a request */
-#define WIRE_OPAQUE_MAX     32u               /* bytes, the O included */
-#define WIRE_REPLY_LINE_MAX 1024u             /* no reply line without data is longer (ITEM: three times the key) */
+#define WIRE_KEY_MAX 250u /* bytes of a key, raw or (meta b) as encoded */
+/* encoded form of any key of WIRE_KEY_MAX bytes: meta `bl` */
+#define WIRE_KEY_B64_MAX 336u
+/* a line that has no LF in so many bytes is hung up on ... */
+#define WIRE_LINE_MAX     2048u
+#define WIRE_GET_LINE_MAX (8u << 20) /* ... unless it begins "get " or "gets " */
+#define WIRE_LEAD_MAX     100u       /* leading spaces of such a line */
+#define WIRE_DATA_MAX     UINT32_C(2147483645)
+#define WIRE_FLAGS_MAX    17u /* meta flags of a request */
+#define WIRE_OPAQUE_MAX   32u /* bytes, the O included */
+/* no reply line without data is longer (ITEM: three times the key) */
+#define WIRE_REPLY_LINE_MAX 1024u
 
 struct wire_str {
 	const char *p;
@@ -52,7 +57,8 @@ enum wire_shape {
 	WIRE_SHAPE_PLAIN, /* a word to tell apart, at most */
 };
 
-/* A snapshot's first bytes: whoever saves one replaces nothing that begins otherwise. */
+/* A snapshot's first bytes: whoever saves one replaces nothing that begins
+ * otherwise. */
 #define WIRE_SNAPSHOT_MAGIC "\x89peeks\r\n"
 
 enum wire_access { WIRE_ACCESS_READ, WIRE_ACCESS_WRITE, WIRE_ACCESS_ADMIN };
@@ -72,20 +78,22 @@ extern const struct wire_verb_info wire_verbs[WIRE_N_VERBS];
 /* "read", "write", "admin" */
 const char *wire_access_name(enum wire_access access);
 
-/* ---- requests, as a server reads them
- * ----------------------------------------------------------------------------- */
+/* ---- requests, as a server reads them ---- */
 
 struct wire_flag {
 	char letter;
-	uint8_t len;       /* of the token behind the letter, cut at 255 (only P and L may be longer, and are ignored) */
+	/* of the token behind the letter, cut at 255 (only P and L may be
+	 * longer, and are ignored) */
+	uint8_t len;
 	const char *token; /* valid with len > 0 */
 };
 
 /* Bits of wire_request.given: which numbers of a meta request were sent. */
-#define WIRE_HAS(letter) (UINT64_C(1) << ((letter) & 63))
+#define WIRE_HAS(letter) (UINT64_C(1) << ((letter)&63))
 
-/* exptime holds what was sent: 0 never; negative: has passed; up to 2592000: seconds from now; above: Unix time, to
- * 2106 and beyond. Written with a plus sign it counts from now whatever its size, up to 2^32 - 1: WIRE_FROM_NOW is
+/* exptime holds what was sent: 0 never; negative: has passed; up to 2592000:
+ * seconds from now; above: Unix time, to 2106 and beyond. Written with a plus
+ * sign it counts from now whatever its size, up to 2^32 - 1: WIRE_FROM_NOW is
  * then set. */
 #define WIRE_FROM_NOW (INT64_C(1) << 40)
 
@@ -102,7 +110,9 @@ struct wire_request {
 	uint64_t total_bytes;    /* of the whole request: line, data and CR LF */
 	const char *line;        /* where it begins */
 	const char *error;       /* WIRE_BAD: the error line, without CR LF. Static storage */
-	bool lost;               /* WIRE_BAD: a data block of unknown length may follow: the next lines may be a value */
+	/* WIRE_BAD: a data block of unknown length may follow: the next lines
+	 * may be a value */
+	bool lost;
 
 	struct wire_str key;      /* 1 .. WIRE_KEY_MAX; what is stored and hashed */
 	struct wire_str key_sent; /* as it stood on the line */
@@ -111,12 +121,15 @@ struct wire_request {
 
 	const char *data; /* WIRE_OK only */
 	uint32_t client_flags;
-	int64_t exptime;  /* STORE, TOUCH, GAT, FLUSH; meta T */
-	uint64_t number;  /* cas: the CAS id; incr, decr, ma: the delta; verbosity: the level; NUMS: the first;
-	                  * lru_crawler: which list it asks for, WIRE_CRAWL_* */
-	uint64_t number2; /* NUMS: the second */
+	int64_t exptime; /* STORE, TOUCH, GAT, FLUSH; meta T */
+	/* cas: the CAS id; incr, decr, ma: the delta; verbosity: the level;
+	 * NUMS: the first; lru_crawler: which list it asks for, WIRE_CRAWL_* */
+	uint64_t number;
+	uint64_t number2;     /* NUMS: the second */
 	struct wire_str word; /* stats, shutdown, lru_crawler: the first argument; len 0: none */
-	struct wire_str word2; /* ... and the second. stats cachedump: class and count are number and number2 */
+	/* ... and the second. stats cachedump: class and count are number and
+	 * number2 */
+	struct wire_str word2;
 
 	/* meta: the numbers of its flags; which were given is in `given` */
 	uint64_t given;        /* WIRE_HAS(letter) of every flag that was sent */
@@ -132,25 +145,33 @@ struct wire_request {
 };
 
 enum wire_status {
-	WIRE_OK,    /* a whole request; consume total_bytes once it is carried out */
-	WIRE_MORE,  /* no LF yet: call again with more bytes, and scanned = len */
-	WIRE_DATA,  /* the line is whole and well formed, its data block isn't here yet: everything but data is filled in. Ask
-	             * cmd_admit whether it is wanted; if so call again once total_bytes are here, else swallow total_bytes */
-	WIRE_BAD,   /* answer `error` unless noreply, and drop total_bytes: they may reach beyond what is here. A data
-	             * block that is dropped (data is NULL) should end in CR LF: else it was none of that length */
+	WIRE_OK,   /* a whole request; consume total_bytes once it is carried out */
+	WIRE_MORE, /* no LF yet: call again with more bytes, and scanned = len */
+	/* the line is whole and well formed, its data block isn't here yet:
+	 * everything but data is filled in. Ask cmd_admit whether it is wanted;
+	 * if so call again once total_bytes are here, else swallow
+	 * total_bytes */
+	WIRE_DATA,
+	/* answer `error` unless noreply, and drop total_bytes: they may reach
+	 * beyond what is here. A data block that is dropped (data is NULL)
+	 * should end in CR LF: else it was none of that length */
+	WIRE_BAD,
 	WIRE_CLOSE, /* hang up, not a byte is answered */
 };
 
 /*
- * Reads one request from the start of buf. scanned: so many bytes of buf are known to hold no LF (0 when in doubt).
- * *ret is meaningful as the status says; it is not cleared between calls. Its pointers point into buf (but key, with
- * base64: into *ret itself). Keys of GET and GAT lines have all been checked when it returns WIRE_OK.
+ * Reads one request from the start of buf. scanned: so many bytes of buf are
+ * known to hold no LF (0 when in doubt). *ret is meaningful as the status says;
+ * it is not cleared between calls. Its pointers point into buf (but key, with
+ * base64: into *ret itself). Keys of GET and GAT lines have all been checked
+ * when it returns WIRE_OK.
  */
 enum wire_status wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret);
 
 /*
- * Iterates over the keys of a GET or GAT request. *cursor begins at 0 and is an offset in the line, so that an
- * iteration may stop, the buffer move and the line be parsed again, and then go on. False: no more.
+ * Iterates over the keys of a GET or GAT request. *cursor begins at 0 and is an
+ * offset in the line, so that an iteration may stop, the buffer move and the
+ * line be parsed again, and then go on. False: no more.
  */
 static inline bool
 wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str *ret_key)
@@ -170,18 +191,19 @@ wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str 
 	return true;
 }
 
-/* Decimal, digits only, the whole of [p, p + len): at most 20 digits. False: not a number or too large; *ret is
- * untouched. */
+/* Decimal, digits only, the whole of [p, p + len): at most 20 digits. False:
+ * not a number or too large; *ret is untouched. */
 bool wire_u64(const char *p, size_t len, uint64_t *ret);
 bool wire_u32(const char *p, size_t len, uint32_t *ret);
 
-/* ---- bytes out
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- bytes out ---- */
 
 /*
- * An output buffer that belongs to the caller. Encoders append at len. When there is no room, grow (if not NULL) is
- * asked to make cap at least `cap_min`; it may move buf. It returns 0, or a negative errno: then `failed` is set,
- * nothing is appended from then on, and the connection can't be kept. Nothing is cleared by the encoders.
+ * An output buffer that belongs to the caller. Encoders append at len. When
+ * there is no room, grow (if not NULL) is asked to make cap at least `cap_min`;
+ * it may move buf. It returns 0, or a negative errno: then `failed` is set,
+ * nothing is appended from then on, and the connection can't be kept. Nothing
+ * is cleared by the encoders.
  */
 struct wire_out {
 	char *buf;
@@ -220,7 +242,8 @@ wire_put(struct wire_out *out, const void *bytes, size_t n)
 void wire_put_line(struct wire_out *out, const char *text);
 
 /* A line as printf makes it; CR LF is added. Not for the hot path. */
-void wire_put_linef(struct wire_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void wire_put_linef(struct wire_out *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Decimal digits of v at p (room for 20); returns the end. */
 char *wire_digits(char *p, uint64_t v);
@@ -228,10 +251,12 @@ char *wire_digits(char *p, uint64_t v);
 /* base64 of n bytes at p (room for (n + 2) / 3 * 4); returns the end. */
 char *wire_base64(char *p, const void *bytes, size_t n);
 
-/* Decodes; *ret_n is at most len / 4 * 3. False: not base64, or empty. out may not overlap p. */
+/* Decodes; *ret_n is at most len / 4 * 3. False: not base64, or empty. out may
+ * not overlap p. */
 bool wire_unbase64(const char *p, size_t len, unsigned char *out, size_t *ret_n);
 
-/* A key as ITEM lines carry it: bytes outside [A-Za-z0-9._~-] and /:@ as %XX. p has room for 3 * n. Returns the end. */
+/* A key as ITEM lines carry it: bytes outside [A-Za-z0-9._~-] and /:@ as %XX. p
+ * has room for 3 * n. Returns the end. */
 char *wire_urlencode(char *p, const void *bytes, size_t n);
 /* The reverse; out has room for len. False: a bad escape. */
 bool wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n);
@@ -239,67 +264,92 @@ bool wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n
 /* "STAT name value" */
 void wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value);
 void wire_put_stat_str(struct wire_out *out, const char *name, const char *value);
-/* A value of any bytes as one word, since tools count the words of a line: blanks and percent signs are escaped as %XX;
- * an empty one is NULL. */
+/* A value of any bytes as one word, since tools count the words of a line:
+ * blanks and percent signs are escaped as %XX; an empty one is NULL. */
 void wire_put_stat_word(struct wire_out *out, const char *name, const char *value);
 
-/* "ATTACHED ..." : what the server answers to peek_attach; the descriptor goes with its first byte (SCM_RIGHTS). */
-void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes, uint64_t n_clients_max,
-    uint64_t epoch);
+/* "ATTACHED ..." : what the server answers to peek_attach; the descriptor goes
+ * with its first byte (SCM_RIGHTS). */
+void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes,
+    uint64_t n_clients_max, uint64_t epoch);
 #define WIRE_NO_HINT_PAGE "SERVER_ERROR no hint page"
 
-/* ---- requests, as a client writes them
- * -------------------------------------------------------------------------------- */
+/* ---- requests, as a client writes them ---- */
 
 /*
- * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". Any key of 1 .. WIRE_KEY_MAX bytes: it is
- * sent encoded where it holds a byte that a line can't carry. data_bytes -1: no such word (mg md ma me); with one,
- * the data and CR LF are to follow. flags: "v c T60", without leading or trailing blank, "" or NULL: none; no b
- * among them. Takes at most WIRE_KEY_B64_MAX + 32 + strlen(flags) bytes.
+ * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". Any
+ * key of 1 .. WIRE_KEY_MAX bytes: it is sent encoded where it holds a byte that
+ * a line can't carry. data_bytes -1: no such word (mg md ma me); with one, the
+ * data and CR LF are to follow. flags: "v c T60", without leading or trailing
+ * blank, "" or NULL: none; no b among them. Takes at most WIRE_KEY_B64_MAX + 32
+ * + strlen(flags) bytes.
  */
-void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len, int64_t data_bytes,
-    const char *flags);
+void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len,
+    int64_t data_bytes, const char *flags);
 
 /* Whether a key can stand on a line as it is: no byte up to space. */
 bool wire_key_plain(const void *key, size_t key_len);
 
-/* ---- replies, as a client reads them
- * ------------------------------------------------------------------------------------ */
+/* ---- replies, as a client reads them ---- */
 
 enum wire_code {
 	/* meta */
-	WIRE_RE_HD, WIRE_RE_VA, WIRE_RE_EN, WIRE_RE_NS, WIRE_RE_EX, WIRE_RE_NF, WIRE_RE_MN, WIRE_RE_ME,
+	WIRE_RE_HD,
+	WIRE_RE_VA,
+	WIRE_RE_EN,
+	WIRE_RE_NS,
+	WIRE_RE_EX,
+	WIRE_RE_NF,
+	WIRE_RE_MN,
+	WIRE_RE_ME,
 	/* classic */
-	WIRE_RE_STORED, WIRE_RE_NOT_STORED, WIRE_RE_EXISTS, WIRE_RE_NOT_FOUND, WIRE_RE_DELETED, WIRE_RE_TOUCHED, WIRE_RE_OK,
-	WIRE_RE_END, WIRE_RE_VALUE, WIRE_RE_STAT, WIRE_RE_RESET, WIRE_RE_VERSION, WIRE_RE_NUMBER,
+	WIRE_RE_STORED,
+	WIRE_RE_NOT_STORED,
+	WIRE_RE_EXISTS,
+	WIRE_RE_NOT_FOUND,
+	WIRE_RE_DELETED,
+	WIRE_RE_TOUCHED,
+	WIRE_RE_OK,
+	WIRE_RE_END,
+	WIRE_RE_VALUE,
+	WIRE_RE_STAT,
+	WIRE_RE_RESET,
+	WIRE_RE_VERSION,
+	WIRE_RE_NUMBER,
 	/* private */
-	WIRE_RE_ATTACHED, WIRE_RE_ITEM,
+	WIRE_RE_ATTACHED,
+	WIRE_RE_ITEM,
 	/* errors */
-	WIRE_RE_ERROR, WIRE_RE_CLIENT_ERROR, WIRE_RE_SERVER_ERROR,
+	WIRE_RE_ERROR,
+	WIRE_RE_CLIENT_ERROR,
+	WIRE_RE_SERVER_ERROR,
 };
 
 #define WIRE_REPLY_ARGS_MAX 8
 
 struct wire_reply {
 	enum wire_code code;
-	uint64_t total_bytes;  /* line, data and CR LF */
-	struct wire_str rest;  /* the line behind the code word, without CR LF: message, version text, STAT's name and value */
-	uint32_t n_args;       /* the first words of rest */
+	uint64_t total_bytes; /* line, data and CR LF */
+	/* the line behind the code word, without CR LF: message, version text,
+	 * STAT's name and value */
+	struct wire_str rest;
+	uint32_t n_args; /* the first words of rest */
 	struct wire_str arg[WIRE_REPLY_ARGS_MAX];
-	const char *data;      /* VA, VALUE */
+	const char *data; /* VA, VALUE */
 	uint32_t data_bytes;
-	uint64_t number;       /* NUMBER */
+	uint64_t number; /* NUMBER */
 };
 
 /*
- * Reads one reply (one line, with its data block) from the start of buf. 1: it is in *ret; consume total_bytes. 0:
- * more bytes are needed (*ret_need, if not NULL: at least so many in all; 0 unknown). -EBADMSG: not in the protocol,
- * or a line without end.
+ * Reads one reply (one line, with its data block) from the start of buf. 1: it
+ * is in *ret; consume total_bytes. 0: more bytes are needed (*ret_need, if not
+ * NULL: at least so many in all; 0 unknown). -EBADMSG: not in the protocol, or
+ * a line without end.
  */
 int wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need);
 
-/* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it is not there. 'W', 'X', 'Z' have
- * empty ones. */
+/* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it
+ * is not there. 'W', 'X', 'Z' have empty ones. */
 bool wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_token);
 
 #endif

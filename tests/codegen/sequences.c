@@ -1,8 +1,11 @@
 /*
- * sequences.c: the four sequences that everything rests on, as a compiler sees them; run.sh looks at what it made of them.
+ * sequences.c: the four sequences that everything rests on, as a compiler sees
+ * them; run.sh looks at what it made of them.
  *
- * Each function's second argument is the sequence, its third the data: the first is where it returns what it read. -DWEAK takes every order away;
- * -DSWAPPED puts the data on the wrong side: what must be told from the right code.
+ * Each function's second argument is the sequence, its third the data: the
+ * first is where it returns what it read. -DWEAK takes every order away;
+ * -DSWAPPED puts the data on the wrong side: what must be told from the right
+ * code.
  */
 #include "shm/atomic.h"
 

@@ -1,12 +1,13 @@
 /*
- * fuzz_reader.c: a reader on a segment whose bytes are changed while it reads (libFuzzer, ASan, UBSan). `make fuzz-reader` runs it.
+ * fuzz_reader.c: a reader on a segment whose bytes are changed while it reads
+ * (libFuzzer, ASan, UBSan). `make fuzz-reader` runs it.
  *
  * The input is a byte that chooses a segment, one of several geometries, and a
  * list of changes, seven bytes each: region, place, how, value. They are made
  * before a reader attaches, and then over and over by a second thread while
  * every read call of libpeek runs, into buffers that are exactly as large as
- * they say. What may come out: a value, a miss, an error. What may not: a fault,
- * a byte outside of a buffer or the mapping, a loop (-timeout).
+ * they say. What may come out: a value, a miss, an error. What may not: a
+ * fault, a byte outside of a buffer or the mapping, a loop (-timeout).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,16 +25,26 @@
 #include "shm/item.h"
 #include "shm/table.h"
 
-#define N_KEYS      160
-#define N_READS     24
-#define N_MORE      16 /* readers that attach while the header changes */
-#define N_FEW       3  /* reads of each of these */
+#define N_KEYS       160
+#define N_READS      24
+#define N_MORE       16 /* readers that attach while the header changes */
+#define N_FEW        3  /* reads of each of these */
 #define CHANGE_BYTES 7
-#define CHANGES_MAX 64
-#define N_BASES     6
+#define CHANGES_MAX  64
+#define N_BASES      6
 
-enum region { REGION_HEADER, REGION_BLOCKS, REGION_BUCKETS, REGION_OVERFLOW, REGION_ARENA, REGION_OF_KEY, REGION_SLOT_OF_KEY, REGION_CHAIN,
-    REGION_GEOMETRY, N_REGIONS };
+enum region {
+	REGION_HEADER,
+	REGION_BLOCKS,
+	REGION_BUCKETS,
+	REGION_OVERFLOW,
+	REGION_ARENA,
+	REGION_OF_KEY,
+	REGION_SLOT_OF_KEY,
+	REGION_CHAIN,
+	REGION_GEOMETRY,
+	N_REGIONS
+};
 
 struct change {
 	struct word *at;
@@ -70,7 +81,8 @@ at_end(void)
 	for (unsigned i = 0; i < N_BASES; i++)
 		if (base[i].path[0] != '\0')
 			unlink(base[i].path);
-	fprintf(stderr, "%lu readers attached to damaged segments, %lu were refused\n", n_attached, n_refused);
+	fprintf(stderr, "%lu readers attached to damaged segments, %lu were refused\n", n_attached,
+	    n_refused);
 }
 
 static void *
@@ -87,9 +99,12 @@ change_while_read(void *arg)
 		}
 		for (unsigned round = 0; turn == at_turn; round++)
 			for (unsigned i = 0; i < n_changes; i++) {
-				/* Right, wrong, and another's wrong: what was checked a moment ago is so no more. */
-				uint64_t v = round % 8 == 7 ? change[(i + round) % n_changes].value : change[i].value;
-				word_store_rlx(change[i].at, (round + i) % 2 == 0 ? change[i].was : v);
+				/* Right, wrong, and another's wrong: what was
+				 * checked a moment ago is so no more. */
+				uint64_t v = round % 8 == 7 ? change[(i + round) % n_changes].value
+							    : change[i].value;
+				word_store_rlx(
+				    change[i].at, (round + i) % 2 == 0 ? change[i].was : v);
 			}
 	}
 	return arg;
@@ -106,15 +121,20 @@ fill(struct store *s)
 		uint32_t len = key_text(k, text), n = k % 16 == 0 ? 3000 + k : k % 5 * 37;
 		n = n <= now->map.arena_bytes / 64 ? n : n % 16;
 		struct store_key key = {text, len, store_hash(s, text, len)};
-		struct store_put put = {.key = key, .mode = STORE_SET, .value = k % 7 == 0 ? "41" : value, .value_bytes = k % 7 == 0 ? 2 : n,
-		    .flags = k % 3 == 0 ? k : 0, .expiry_s = k % 4 == 0 ? UINT32_MAX : 0};
+		struct store_put put = {.key = key,
+		    .mode = STORE_SET,
+		    .value = k % 7 == 0 ? "41" : value,
+		    .value_bytes = k % 7 == 0 ? 2 : n,
+		    .flags = k % 3 == 0 ? k : 0,
+		    .expiry_s = k % 4 == 0 ? UINT32_MAX : 0};
 		struct store_item item;
 		memset(value, (int)k, n);
 		enum store_result r = store_put(s, &put, 100, &cas);
 		if (now->map.block_shift < 9 && r != STORE_OK)
 			continue;
 		if (r != STORE_OK || !store_find(s, &key, 100, &item, NULL) ||
-		    (k % 7 == 0 && store_arith(s, &key, &item, false, 1, 0, 100, &counter, &cas) != STORE_OK))
+		    (k % 7 == 0 &&
+			store_arith(s, &key, &item, false, 1, 0, 100, &counter, &cas) != STORE_OK))
 			abort();
 	}
 	for (uint32_t k = 0; k < N_KEYS; k++) {
@@ -137,7 +157,8 @@ make_base(unsigned i)
 	static const struct {
 		uint64_t arena_bytes;
 		unsigned block_shift;
-	} want[N_BASES] = {{256 << 10, 9}, {16 << 7, 7}, {128 << 10, 11}, {512 << 10, 12}, {1 << 20, 0}, {24 << 8, 8}};
+	} want[N_BASES] = {{256 << 10, 9}, {16 << 7, 7}, {128 << 10, 11}, {512 << 10, 12},
+	    {1 << 20, 0}, {24 << 8, 8}};
 	const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
 	struct geometry g;
@@ -187,37 +208,47 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return pthread_create(&thread, NULL, change_while_read, NULL);
 }
 
-/* ---- the changes ------------------------------------------------------------------------------------------------------ */
+/* ---- the changes --------------------------------------------------------- */
 
 static struct change
 parse(const uint8_t *b)
 {
 	unsigned r = b[0] % N_REGIONS;
-	uint64_t place = b[1] | (uint64_t)b[2] << 8, value = b[4] | (uint64_t)b[5] << 8 | (uint64_t)b[6] << 16;
+	uint64_t place = b[1] | (uint64_t)b[2] << 8,
+		 value = b[4] | (uint64_t)b[5] << 8 | (uint64_t)b[6] << 16;
 	struct change c = {0};
 
-	if (r == REGION_CHAIN) { /* a link to one of a few overflow lines: chains that meet, cycles */
-		c.at = b[1] % 8 < 4 ? &now->map.overflow[b[1] % 4].slot[LINK_SLOT] : &now->map.buckets[b[3] % (now->n_words[REGION_BUCKETS] / 8)].slot[LINK_SLOT];
+	/* a link to one of a few overflow lines: chains that meet, cycles */
+	if (r == REGION_CHAIN) {
+		c.at = b[1] % 8 < 4
+		    ? &now->map.overflow[b[1] % 4].slot[LINK_SLOT]
+		    : &now->map.buckets[b[3] % (now->n_words[REGION_BUCKETS] / 8)].slot[LINK_SLOT];
 		c.was = word_load_rlx(c.at);
-		c.value = slot_make_link(b[2] % 4, (b[6] % 4 == 0 ? value & 0xffff : 0xffff) << LINK_IDX_BITS);
+		c.value = slot_make_link(
+		    b[2] % 4, (b[6] % 4 == 0 ? value & 0xffff : 0xffff) << LINK_IDX_BITS);
 		return c;
 	}
 	if (r == REGION_GEOMETRY) { /* a bit more or less, or what another geometry has there */
 		uint64_t at = place % now->n_words[REGION_HEADER];
 		c.at = &now->region[REGION_HEADER][at];
 		c.was = word_load_rlx(c.at);
-		c.value = b[3] % 4 == 0   ? base[b[4] % N_BASES].pristine[REGION_HEADER][at]
-		          : b[3] % 4 == 1 ? c.was + b[4] % 9 - 4
-		          : b[3] % 4 == 2 ? c.was << b[4] % 64 >> b[5] % 64
-		                          : c.was ^ UINT64_C(1) << b[4] % 64;
+		c.value = b[3] % 4 == 0 ? base[b[4] % N_BASES].pristine[REGION_HEADER][at]
+		    : b[3] % 4 == 1     ? c.was + b[4] % 9 - 4
+		    : b[3] % 4 == 2     ? c.was << b[4] % 64 >> b[5] % 64
+					: c.was ^ UINT64_C(1) << b[4] % 64;
 		return c;
 	}
-	if (r == REGION_OF_KEY || r == REGION_SLOT_OF_KEY) { /* where a read looks: a key's slot, or its item's first words */
+	/* where a read looks: a key's slot, or its item's first words */
+	if (r == REGION_OF_KEY || r == REGION_SLOT_OF_KEY) {
 		const uint64_t *at = now->slot_of[b[1] % N_KEYS];
-		struct bucket *line = at[0] < now->map.n_buckets_max ? &now->map.buckets[at[0]] : &now->map.overflow[at[0] - now->map.n_buckets_max];
-		uint64_t unit = word_load_rlx(&line->slot[at[1]]) & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
-		c.at = r == REGION_SLOT_OF_KEY ? &line->slot[b[2] % 16 == 0 ? LINK_SLOT : at[1]]
-		                               : &now->map.arena[(unit + b[2] % 12) % (now->map.arena_bytes / 8)];
+		struct bucket *line = at[0] < now->map.n_buckets_max
+		    ? &now->map.buckets[at[0]]
+		    : &now->map.overflow[at[0] - now->map.n_buckets_max];
+		uint64_t unit =
+		    word_load_rlx(&line->slot[at[1]]) & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1);
+		c.at = r == REGION_SLOT_OF_KEY
+		    ? &line->slot[b[2] % 16 == 0 ? LINK_SLOT : at[1]]
+		    : &now->map.arena[(unit + b[2] % 12) % (now->map.arena_bytes / 8)];
 	} else {
 		c.at = &now->region[r][place % now->n_words[r]];
 	}
@@ -244,7 +275,8 @@ parse(const uint8_t *b)
 		c.value = (was & ~UINT64_C(0xffff)) | (value & 0xffff);
 		break;
 	case 6: /* around the regions' ends */
-		c.value = (b[4] % 2 == 0 ? now->map.arena_bytes / 8 : now->map.n_overflow_max) + value % 16 - 8;
+		c.value = (b[4] % 2 == 0 ? now->map.arena_bytes / 8 : now->map.n_overflow_max) +
+		    value % 16 - 8;
 		break;
 	default:
 		c.value = value * UINT64_C(0x9e3779b97f4a7c15);
@@ -261,7 +293,7 @@ restore(void)
 				word_store_rlx(&now->region[r][i], now->pristine[r][i]);
 }
 
-/* ---- the reads ---------------------------------------------------------------------------------------------------------- */
+/* ---- the reads ----------------------------------------------------------- */
 
 static volatile unsigned sink;
 
@@ -336,15 +368,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	now = &base[data[0] / 4 % N_BASES];
 	restore();
 	n_changes = 0;
-	/* Opened before it is damaged, and after: header and geometry are checked at open. */
-	if (data[0] % 2 == 0 && peek_open(now->name, PEEK_READ_ONLY | (data[0] % 4 == 0 ? PEEK_NO_FOLLOW : 0), &p) != 0)
+	/* Opened before it is damaged, and after: header and geometry are
+	 * checked at open. */
+	if (data[0] % 2 == 0 &&
+	    peek_open(now->name, PEEK_READ_ONLY | (data[0] % 4 == 0 ? PEEK_NO_FOLLOW : 0), &p) != 0)
 		abort();
-	for (size_t at = 1; at + CHANGE_BYTES <= size && n_changes < CHANGES_MAX; at += CHANGE_BYTES)
+	for (size_t at = 1; at + CHANGE_BYTES <= size && n_changes < CHANGES_MAX;
+	     at += CHANGE_BYTES)
 		change[n_changes++] = parse(data + at);
-	if (data[0] / 4 / N_BASES % 4 == 3) { /* all of another's header: the object isn't as long as it says */
+	/* all of another's header: the object isn't as long as it says */
+	if (data[0] / 4 / N_BASES % 4 == 3) {
 		const struct base *other = &base[data[1] % N_BASES];
 		for (uint64_t i = 0; i < now->n_words[REGION_HEADER]; i++)
-			word_store_rlx(&now->region[REGION_HEADER][i], other->pristine[REGION_HEADER][i]);
+			word_store_rlx(
+			    &now->region[REGION_HEADER][i], other->pristine[REGION_HEADER][i]);
 	}
 	for (unsigned i = 0; i < n_changes; i++)
 		word_store_rlx(change[i].at, change[i].value);

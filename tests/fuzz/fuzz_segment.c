@@ -1,12 +1,15 @@
 /*
- * fuzz_segment.c: starts on damaged segments (ASan, UBSan). `make fuzz-segment` runs it: fuzz_segment STARTS [SEED].
+ * fuzz_segment.c: starts on damaged segments (ASan, UBSan). `make fuzz-segment`
+ * runs it: fuzz_segment STARTS [SEED].
  *
- * Segments of several geometries are filled with what an engine makes: large values, counters, flags, life times, chains, tables in the middle of
- * their growth. Then over and over: a few bytes of any region are changed, and a start takes the segment over. What may come out: the segment is
- * refused, or there is a table whose sums are right, in which each key that is
- * met is found under its own name, and which goes on working: items are set and
- * deleted, and what the segment had is evicted for them. What may not come out:
- * a fault, or memory that two items have.
+ * Segments of several geometries are filled with what an engine makes: large
+ * values, counters, flags, life times, chains, tables in the middle of their
+ * growth. Then over and over: a few bytes of any region are changed, and a
+ * start takes the segment over. What may come out: the segment is refused, or
+ * there is a table whose sums are right, in which each key that is met is found
+ * under its own name, and which goes on working: items are set and deleted, and
+ * what the segment had is evicted for them. What may not come out: a fault, or
+ * memory that two items have.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +24,10 @@
 
 #define N_BASES 6
 #define NOW_S   100
-#define REQUIRE(x) ((x) ? (void)0 : (fprintf(stderr, "start %lu of seed %lu: %s\n", n_starts, first_seed, #x), abort()))
+#define REQUIRE(x) \
+	((x) ? (void)0 \
+	     : (fprintf(stderr, "start %lu of seed %lu: %s\n", n_starts, first_seed, #x), \
+		   abort()))
 
 struct part {
 	char *at, *good;
@@ -61,13 +67,19 @@ put_some(struct store *s, unsigned n, unsigned value_max)
 	char text[64];
 
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t len = (uint32_t)snprintf(text, sizeof(text), "key:%lu:%.*s", (unsigned long)pick(n), (int)pick(20), "0123456789abcdefghij");
+		uint32_t len = (uint32_t)snprintf(text, sizeof(text), "key:%lu:%.*s",
+		    (unsigned long)pick(n), (int)pick(20), "0123456789abcdefghij");
 		struct store_key key = {text, len, store_hash(s, text, len)};
-		struct store_put put = {.key = key, .mode = STORE_SET, .value = i % 7 == 0 ? "41" : value, .value_bytes = i % 7 == 0 ? 2 : (uint32_t)pick(value_max),
-		    .flags = (uint32_t)pick(3), .expiry_s = pick(3) == 0 ? NOW_S + 1 + (uint32_t)pick(100000) : 0};
+		struct store_put put = {.key = key,
+		    .mode = STORE_SET,
+		    .value = i % 7 == 0 ? "41" : value,
+		    .value_bytes = i % 7 == 0 ? 2 : (uint32_t)pick(value_max),
+		    .flags = (uint32_t)pick(3),
+		    .expiry_s = pick(3) == 0 ? NOW_S + 1 + (uint32_t)pick(100000) : 0};
 		struct store_item item;
 		uint64_t cas, number;
-		if (store_put(s, &put, NOW_S, &cas) == STORE_OK && i % 7 == 0 && store_find(s, &key, NOW_S, &item, NULL))
+		if (store_put(s, &put, NOW_S, &cas) == STORE_OK && i % 7 == 0 &&
+		    store_find(s, &key, NOW_S, &item, NULL))
 			store_arith(s, &key, &item, false, 1, 0, NOW_S, &number, &cas);
 		if (pick(5) == 0 && store_find(s, &key, NOW_S, &item, NULL))
 			store_delete(s, &item);
@@ -87,15 +99,17 @@ make_base(unsigned i)
 	static const struct {
 		uint64_t arena_bytes;
 		unsigned block_shift, n, value_max;
-	} want[N_BASES] = {{64 << 10, 9, 300, 400}, {256 << 10, 10, 4000, 40}, {512 << 10, 12, 400, 20000}, {1 << 20, 0, 3000, 300},
-	    {16 << 7, 7, 30, 2000}, {128 << 10, 11, 900, 3000}};
+	} want[N_BASES] = {{64 << 10, 9, 300, 400}, {256 << 10, 10, 4000, 40},
+	    {512 << 10, 12, 400, 20000}, {1 << 20, 0, 3000, 300}, {16 << 7, 7, 30, 2000},
+	    {128 << 10, 11, 900, 3000}};
 	struct base *b = &base[i];
 	struct store_recovery rec;
 	struct geometry g;
 	struct store *s;
 
 	snprintf(b->object, sizeof(b->object), "peekd.fuzz-segment-%d-%u", (int)getpid(), i);
-	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 || map_plan_geometry(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
+	if (map_object_path(b->object, b->path, sizeof(b->path)) != 0 ||
+	    map_plan_geometry(want[i].arena_bytes, want[i].block_shift, &g) != 0 ||
 	    map_create(b->object, &g, 0600, (gid_t)-1, 7 + i, 1, "/nowhere", &b->map) != 0 ||
 	    store_open(&b->map, &conf, NOW_S, &s, &rec) != 0)
 		abort();
@@ -106,9 +120,12 @@ make_base(unsigned i)
 	map_publish(&b->map);
 	struct map *m = &b->map;
 	set_part(&b->part[0], m->header, LAYOUT_PAGE_BYTES);
-	set_part(&b->part[1], m->blocks, m->n_blocks * sizeof(struct block_record) + 8 * m->n_tag_slots);
-	set_part(&b->part[2], m->buckets, layout_grown_bytes(word_load_rlx(&m->header->count), m->n_buckets_max));
-	set_part(&b->part[3], m->overflow, layout_grown_bytes(word_load_rlx(&m->header->n_overflow), m->n_overflow_max));
+	set_part(
+	    &b->part[1], m->blocks, m->n_blocks * sizeof(struct block_record) + 8 * m->n_tag_slots);
+	set_part(&b->part[2], m->buckets,
+	    layout_grown_bytes(word_load_rlx(&m->header->count), m->n_buckets_max));
+	set_part(&b->part[3], m->overflow,
+	    layout_grown_bytes(word_load_rlx(&m->header->n_overflow), m->n_overflow_max));
 	set_part(&b->part[4], m->arena, m->arena_bytes);
 }
 
@@ -117,7 +134,8 @@ static void
 change(struct base *b)
 {
 	struct part *p = &b->part[pick(5)];
-	uint64_t used = p == &b->part[0] && pick(4) != 0 ? sizeof(struct header) : p->n_bytes, at = pick(used), v = next_random(&state) >> pick(64);
+	uint64_t used = p == &b->part[0] && pick(4) != 0 ? sizeof(struct header) : p->n_bytes,
+		 at = pick(used), v = next_random(&state) >> pick(64);
 
 	switch (pick(5)) {
 	case 0:
@@ -159,7 +177,8 @@ sound(struct store *s, const char *when)
 	const char *wrong = engine_check(s);
 
 	if (wrong != NULL)
-		fprintf(stderr, "start %lu of seed %lu, %s: %s\n", n_starts, first_seed, when, wrong);
+		fprintf(
+		    stderr, "start %lu of seed %lu, %s: %s\n", n_starts, first_seed, when, wrong);
 	REQUIRE(wrong == NULL);
 }
 
@@ -190,7 +209,8 @@ start(struct base *b)
 		struct met met = {s, 0};
 		n_damaged += rec.dropped_damaged > 0;
 		sound(s, "after recovery");
-		for (uint64_t cursor = 0; (cursor = store_walk(s, cursor, NOW_S, visit, &met)) != 0;)
+		for (uint64_t cursor = 0;
+		     (cursor = store_walk(s, cursor, NOW_S, visit, &met)) != 0;)
 			;
 		put_some(s, 50, b->value_max);
 		store_tick(s, (uint64_t)(NOW_S + 50000) << 32);
@@ -222,7 +242,8 @@ main(int argc, char **argv)
 		make_base(i);
 	while (n_starts < n)
 		one_start(&base[n_starts % N_BASES]);
-	printf("%lu starts: %lu refused, %lu with damaged items dropped, the rest whole\n", n_starts, n_refused, n_damaged);
+	printf("%lu starts: %lu refused, %lu with damaged items dropped, the rest whole\n",
+	    n_starts, n_refused, n_damaged);
 	return 0;
 }
 #endif

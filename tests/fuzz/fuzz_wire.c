@@ -1,14 +1,17 @@
 /*
- * fuzz_wire.c: any bytes through the codec, as a server and as a client reads them.
+ * fuzz_wire.c: any bytes through the codec, as a server and as a client reads
+ * them.
  *
- * What must hold, besides that no byte outside the input is touched (each input is copied to a block of its exact
- * size):
+ * What must hold, besides that no byte outside the input is touched (each input
+ * is copied to a block of its exact size):
  *  - a request is consumed from the front, so that a stream always moves on;
  *  - everything in a request points into the input, and keeps its limits;
- *  - a prefix of a request is never taken for another one, nor refused: it waits;
+ *  - a prefix of a request is never taken for another one, nor refused: it
+ *  waits;
  *  - what a client writes is read back by the server as it was meant.
  *
- * LLVMFuzzerTestOneInput is libFuzzer's entry. tests/unit/test_wire_corpus.c replays the corpus through it.
+ * LLVMFuzzerTestOneInput is libFuzzer's entry. tests/unit/test_wire_corpus.c
+ * replays the corpus through it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +21,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(cond)                                                                                                  \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                                     \
-			abort();                                                                                       \
-		}                                                                                                      \
+#define REQUIRE(cond) \
+	do { \
+		if (!(cond)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+			abort(); \
+		} \
 	} while (0)
 
 static void
@@ -41,7 +44,8 @@ check_keys(const struct wire_request *req, const char *buf)
 	while (wire_next_key(req, &cursor, &key)) {
 		inside(&key, buf, req->line_bytes);
 		REQUIRE(key.len >= 1 && key.len <= WIRE_KEY_MAX);
-		REQUIRE(memchr(key.p, ' ', key.len) == NULL && memchr(key.p, '\n', key.len) == NULL);
+		REQUIRE(
+		    memchr(key.p, ' ', key.len) == NULL && memchr(key.p, '\n', key.len) == NULL);
 		n++;
 	}
 	REQUIRE(n > 0);
@@ -78,8 +82,8 @@ check_request(const struct wire_request *req, const char *buf, size_t len)
 		check_keys(req, buf);
 	if (shape == WIRE_SHAPE_META && req->verb != WIRE_MN)
 		check_meta(req, buf);
-	if (shape == WIRE_SHAPE_STORE || shape == WIRE_SHAPE_META || shape == WIRE_SHAPE_DEL || shape == WIRE_SHAPE_ARITH ||
-	    shape == WIRE_SHAPE_TOUCH)
+	if (shape == WIRE_SHAPE_STORE || shape == WIRE_SHAPE_META || shape == WIRE_SHAPE_DEL ||
+	    shape == WIRE_SHAPE_ARITH || shape == WIRE_SHAPE_TOUCH)
 		REQUIRE(req->key.len >= 1 && req->key.len <= WIRE_KEY_MAX);
 	if (req->total_bytes > req->line_bytes) {
 		REQUIRE(req->total_bytes == (uint64_t)req->line_bytes + req->data_bytes + 2);
@@ -87,7 +91,8 @@ check_request(const struct wire_request *req, const char *buf, size_t len)
 	}
 }
 
-/* Cut anywhere, the request waits for its rest, and says rightly how long it is. */
+/* Cut anywhere, the request waits for its rest, and says rightly how long it
+ * is. */
 static void
 check_prefix(const struct wire_request *whole, const char *buf, size_t at)
 {
@@ -101,7 +106,8 @@ check_prefix(const struct wire_request *whole, const char *buf, size_t at)
 		REQUIRE(status == WIRE_MORE || (status == WIRE_CLOSE && at > WIRE_LINE_MAX));
 		REQUIRE(status == WIRE_CLOSE || wire_parse(cut, at, at, &part) == WIRE_MORE);
 	} else {
-		REQUIRE(status == WIRE_DATA && part.total_bytes == whole->total_bytes && part.verb == whole->verb);
+		REQUIRE(status == WIRE_DATA && part.total_bytes == whole->total_bytes &&
+		    part.verb == whole->verb);
 	}
 	free(cut);
 }
@@ -119,11 +125,13 @@ as_server(const char *data, size_t len)
 		enum wire_status status = wire_parse(buf, len - at, 0, &req);
 		if (status == WIRE_OK) {
 			check_request(&req, buf, len - at);
-			check_prefix(&req, buf, (size_t)(req.total_bytes * (n + 1) % (req.total_bytes)));
+			check_prefix(
+			    &req, buf, (size_t)(req.total_bytes * (n + 1) % (req.total_bytes)));
 			check_prefix(&req, buf, (size_t)req.total_bytes - 1);
 		}
 		if (status == WIRE_BAD)
-			REQUIRE(req.error != NULL && strlen(req.error) < 128 && req.total_bytes >= req.line_bytes);
+			REQUIRE(req.error != NULL && strlen(req.error) < 128 &&
+			    req.total_bytes >= req.line_bytes);
 		if (status == WIRE_DATA)
 			REQUIRE(req.total_bytes > len - at);
 		free(buf);
@@ -152,7 +160,8 @@ as_client(const char *data, size_t len)
 			inside(&re.arg[i], buf, len);
 		if (wire_reply_flag(&re, 'c', &token))
 			inside(&token, buf, len);
-		REQUIRE(re.data == NULL || (re.data >= buf && re.data + re.data_bytes + 2 <= buf + len));
+		REQUIRE(re.data == NULL ||
+		    (re.data >= buf && re.data + re.data_bytes + 2 <= buf + len));
 	} else if (r == 0) {
 		REQUIRE(need == 0 || need > len);
 	}
@@ -173,13 +182,16 @@ round_trip(const uint8_t *data, size_t len)
 	if (key_len == 0)
 		return;
 	wire_put_meta(&out, WIRE_MG, data, key_len, -1, "v c T+100000000");
-	REQUIRE(!out.failed && wire_parse(line, out.len, 0, &req) == WIRE_OK && req.total_bytes == out.len);
+	REQUIRE(!out.failed && wire_parse(line, out.len, 0, &req) == WIRE_OK &&
+	    req.total_bytes == out.len);
 	REQUIRE(req.key.len == key_len && memcmp(req.key.p, data, key_len) == 0);
 	REQUIRE(req.exptime == (100000000 | WIRE_FROM_NOW));
 	char *end = wire_base64(text, data, key_len);
-	REQUIRE(wire_unbase64(text, (size_t)(end - text), back, &n) && n == key_len && memcmp(back, data, n) == 0);
+	REQUIRE(wire_unbase64(text, (size_t)(end - text), back, &n) && n == key_len &&
+	    memcmp(back, data, n) == 0);
 	end = wire_urlencode(text, data, key_len);
-	REQUIRE(wire_urldecode(text, (size_t)(end - text), (unsigned char *)line, &n) && n == key_len);
+	REQUIRE(
+	    wire_urldecode(text, (size_t)(end - text), (unsigned char *)line, &n) && n == key_len);
 	REQUIRE(memcmp(line, data, n) == 0);
 	(void)wire_urldecode((const char *)data, key_len, back, &n);
 	(void)wire_unbase64((const char *)data, key_len, back, &n);

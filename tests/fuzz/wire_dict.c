@@ -1,5 +1,6 @@
 /*
- * wire_dict.c: prints a fuzzer's dictionary: every verb of verbs.def, and what stands in its lines.
+ * wire_dict.c: prints a fuzzer's dictionary: every verb of verbs.def, and what
+ * stands in its lines.
  */
 #include <stdio.h>
 
@@ -10,10 +11,42 @@ static const char *const verbs[] = {
 };
 
 static const char *const words[] = {
-    " noreply", "\\x0d\\x0a", "\\x0a", " k", " 0 0 1\\x0d\\x0ax\\x0d\\x0a", " 0 0 0\\x0d\\x0a\\x0d\\x0a", " -1",
-    " 4294967296", " 2147483645", " 18446744073709551616", " +1", " b", " bl", " Zm9v b", " T30", " N30", " R30", " C1", " E1", " D1",
-    " J1", " F1", " MA", " ME", " MX", " Oabc", " q", " I", " x", " HTTP/1.1", " graceful", " reset", "VA 1 ", "VALUE k 0 1",
-    "HD c1", "\\x80",
+    " noreply",
+    "\\x0d\\x0a",
+    "\\x0a",
+    " k",
+    " 0 0 1\\x0d\\x0ax\\x0d\\x0a",
+    " 0 0 0\\x0d\\x0a\\x0d\\x0a",
+    " -1",
+    " 4294967296",
+    " 2147483645",
+    " 18446744073709551616",
+    " +1",
+    " b",
+    " bl",
+    " Zm9v b",
+    " T30",
+    " N30",
+    " R30",
+    " C1",
+    " E1",
+    " D1",
+    " J1",
+    " F1",
+    " MA",
+    " ME",
+    " MX",
+    " Oabc",
+    " q",
+    " I",
+    " x",
+    " HTTP/1.1",
+    " graceful",
+    " reset",
+    "VA 1 ",
+    "VALUE k 0 1",
+    "HD c1",
+    "\\x80",
 };
 
 int

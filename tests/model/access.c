@@ -1,5 +1,6 @@
 /*
- * access.c: what src/shm/atomic.h and the scenarios call: an access becomes a step of the exploration.
+ * access.c: what src/shm/atomic.h and the scenarios call: an access becomes a
+ * step of the exploration.
  */
 #include "model/core.h"
 
@@ -22,13 +23,18 @@ model_load(const void *addr, unsigned size, enum model_order order, const char *
 		return raw_load(addr, size);
 	if (explore_phase() == PHASE_CHECKING)
 		return mem_final(addr, size);
-	struct op op = {.kind = OP_LOAD, .order = site_order(OP_LOAD, order, file, line), .addr = addr, .size = size,
-	    .file = file, .line = line};
+	struct op op = {.kind = OP_LOAD,
+	    .order = site_order(OP_LOAD, order, file, line),
+	    .addr = addr,
+	    .size = size,
+	    .file = file,
+	    .line = line};
 	return explore_access(&op);
 }
 
 void
-model_store(void *addr, unsigned size, uint64_t value, enum model_order order, const char *file, int line)
+model_store(
+    void *addr, unsigned size, uint64_t value, enum model_order order, const char *file, int line)
 {
 	if (explore_phase() == PHASE_CHECKING)
 		model_fail(file, line, "a store in a final check");
@@ -39,21 +45,32 @@ model_store(void *addr, unsigned size, uint64_t value, enum model_order order, c
 			*(uint64_t *)addr = value;
 		return;
 	}
-	struct op op = {.kind = OP_STORE, .order = site_order(OP_STORE, order, file, line), .addr = addr, .size = size,
-	    .value = value, .file = file, .line = line};
+	struct op op = {.kind = OP_STORE,
+	    .order = site_order(OP_STORE, order, file, line),
+	    .addr = addr,
+	    .size = size,
+	    .value = value,
+	    .file = file,
+	    .line = line};
 	explore_access(&op);
 }
 
 uint64_t
-model_add(void *addr, unsigned size, uint64_t addend, enum model_order order, const char *file, int line)
+model_add(
+    void *addr, unsigned size, uint64_t addend, enum model_order order, const char *file, int line)
 {
 	if (is_direct()) {
 		uint64_t old = model_load(addr, size, order, file, line);
 		model_store(addr, size, old + addend, order, file, line);
 		return old;
 	}
-	struct op op = {.kind = OP_ADD, .order = site_order(OP_ADD, order, file, line), .addr = addr, .size = size,
-	    .value = addend, .file = file, .line = line};
+	struct op op = {.kind = OP_ADD,
+	    .order = site_order(OP_ADD, order, file, line),
+	    .addr = addr,
+	    .size = size,
+	    .value = addend,
+	    .file = file,
+	    .line = line};
 	return explore_access(&op);
 }
 
@@ -62,7 +79,10 @@ model_fence(enum model_order order, const char *file, int line)
 {
 	if (is_direct())
 		return;
-	struct op op = {.kind = OP_FENCE, .order = site_order(OP_FENCE, order, file, line), .file = file, .line = line};
+	struct op op = {.kind = OP_FENCE,
+	    .order = site_order(OP_FENCE, order, file, line),
+	    .file = file,
+	    .line = line};
 	if (op.order != MODEL_RLX)
 		explore_access(&op);
 }

@@ -1,9 +1,12 @@
 /*
- * axiom.c: what a litmus program may do, from RC11's axioms: every choice of reads-from and modification order is tried
- * and judged. Slow and simple, and has nothing in common with memory.c and explore.c, which it checks.
+ * axiom.c: what a litmus program may do, from RC11's axioms: every choice of
+ * reads-from and modification order is tried and judged. Slow and simple, and
+ * has nothing in common with memory.c and explore.c, which it checks.
  *
- *   hb  = (sb | sw)+        sw = release side ; (rf of read-modify-writes)* ; rf ; acquire side, fences included
- *   eco = (rf | mo | fr)+   hb irreflexive, hb;eco irreflexive, no store between a read-modify-write and its source,
+ *   hb  = (sb | sw)+        sw = release side ; (rf of read-modify-writes)* ;
+ *                           rf ; acquire side, fences included
+ *   eco = (rf | mo | fr)+   hb irreflexive, hb;eco irreflexive, no store
+ *                           between a read-modify-write and its source,
  *   sb | rf acyclic
  */
 #include <string.h>
@@ -50,7 +53,8 @@ acquires(const struct event *e)
 	return !e->initial && (e->op.order == MODEL_ACQ || e->op.order == MODEL_ACQ_REL);
 }
 
-/* Runs the program with rf given. False: it can't be run in any order, or something reads what never ran. */
+/* Runs the program with rf given. False: it can't be run in any order, or
+ * something reads what never ran. */
 static bool
 evaluate(void)
 {
@@ -82,7 +86,9 @@ evaluate(void)
 			return false;
 	for (unsigned e = 0; e < n_events; e++)
 		if (reads(&ev[e]) && !ev[e].ran && rf[e] != ev[e].op.loc)
-			return false; /* what never ran has one rf, its location's initial event: no doubles */
+			/* what never ran has one rf, its location's initial
+			 * event: no doubles */
+			return false;
 	return true;
 }
 
@@ -98,7 +104,8 @@ close_relation(relation r)
 static bool
 before_in_thread(unsigned a, unsigned b)
 {
-	return ev[a].ran && ev[b].ran && !ev[b].initial && (ev[a].initial || (ev[a].thread == ev[b].thread && ev[a].at < ev[b].at));
+	return ev[a].ran && ev[b].ran && !ev[b].initial &&
+	    (ev[a].initial || (ev[a].thread == ev[b].thread && ev[a].at < ev[b].at));
 }
 
 static void
@@ -109,7 +116,8 @@ synchronizes(relation hb)
 			continue;
 		/* w: each store whose release sequence r reads. */
 		for (unsigned w = rf[r];; w = rf[w]) {
-			uint64_t from = releases(&ev[w]) ? UINT64_C(1) << w : 0, to = acquires(&ev[r]) ? UINT64_C(1) << r : 0;
+			uint64_t from = releases(&ev[w]) ? UINT64_C(1) << w : 0,
+				 to = acquires(&ev[r]) ? UINT64_C(1) << r : 0;
 			for (unsigned f = 0; f < n_events; f++) {
 				if (ev[f].op.kind != 'F' || ev[f].initial)
 					continue;
@@ -145,7 +153,8 @@ judge(void)
 	for (unsigned r = 0; r < n_events; r++) {
 		if (!reads(&ev[r]) || !ev[r].ran)
 			continue;
-		uint64_t later = eco[rf[r]] & ~(UINT64_C(1) << r); /* fr; of mo alone, as rf is added below */
+		/* fr; of mo alone, as rf is added below */
+		uint64_t later = eco[rf[r]] & ~(UINT64_C(1) << r);
 		for (unsigned l = 0; l < LIT_LOCS_MAX; l++)
 			for (unsigned i = 0; i + 1 < mo_n[l]; i++)
 				if (mo[l][i] == rf[r] && ev[r].op.kind == 'A' && mo[l][i + 1] != r)

@@ -1,6 +1,7 @@
 /*
- * calls.h: read before every source of the model's build: each call of seq.h tells where it stands, so that an order can be
- * taken away at one place alone (main -u).
+ * calls.h: read before every source of the model's build: each call of seq.h
+ * tells where it stands, so that an order can be taken away at one place alone
+ * (main -u).
  */
 #ifndef PEEK_MODEL_CALLS_H
 #define PEEK_MODEL_CALLS_H

@@ -1,5 +1,6 @@
 /*
- * coro.h: coroutines. On x86-64 a switch is ten instructions; elsewhere ucontext, which enters the kernel.
+ * coro.h: coroutines. On x86-64 a switch is ten instructions; elsewhere
+ * ucontext, which enters the kernel.
  */
 #ifndef PEEK_MODEL_CORO_H
 #define PEEK_MODEL_CORO_H
@@ -19,7 +20,10 @@ coro_make(struct coro *c, unsigned char *stack, size_t stack_bytes, void (*entry
 {
 	void **sp = (void **)(void *)(stack + stack_bytes - 64); /* 16-byte aligned */
 
-	*--sp = NULL; /* where entry would return to: it must not; also aligns the stack as a call does */
+	*--sp =
+	    /* where entry would return to: it must not; also aligns the stack
+	     * as a call does */
+	    NULL;
 	*--sp = (void *)(size_t)entry;
 	for (int i = 0; i < 6; i++)
 		*--sp = NULL; /* rbp, rbx, r12 - r15 */

@@ -1,9 +1,12 @@
 /*
- * explore.c: the threads of a scenario and the search over everything they may do (runtime.h says how).
+ * explore.c: the threads of a scenario and the search over everything they may
+ * do (runtime.h says how).
  *
- * A node is a state on the path from the start: which thread goes on, by which of its choices, what is left to try. An event is what a node's
- * choice did in the execution at hand. A thread that comes to an access parks with the access pending; whoever runs picks
- * the next event, performs it, and goes to its thread if that is another.
+ * A node is a state on the path from the start: which thread goes on, by which
+ * of its choices, what is left to try. An event is what a node's choice did in
+ * the execution at hand. A thread that comes to an access parks with the access
+ * pending; whoever runs picks the next event, performs it, and goes to its
+ * thread if that is another.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,8 +35,10 @@ struct node {
 struct event {
 	struct op op;
 	uint8_t thread;
-	uint16_t idx;                       /* in its thread, from 1 */
-	uint16_t cause[MODEL_THREADS_MAX];  /* how many events of each thread precede it by program order and reads-from */
+	uint16_t idx; /* in its thread, from 1 */
+	/* how many events of each thread precede it by program order and
+	 * reads-from */
+	uint16_t cause[MODEL_THREADS_MAX];
 	int prev_same_loc;
 	unsigned key, msg;
 	uint64_t value;
@@ -86,13 +91,14 @@ model_fail(const char *file, int line, const char *what)
 		exit(2);
 	}
 	if (!result->failed)
-		snprintf(result->why, sizeof(result->why), "%s:%d: %s", base != NULL ? base + 1 : file, line, what);
+		snprintf(result->why, sizeof(result->why), "%s:%d: %s",
+		    base != NULL ? base + 1 : file, line, what);
 	result->failed = true;
 	outcome = FAILED;
 	to_main();
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------ */
 
 static bool
 is_enabled(const struct thread *t)
@@ -100,7 +106,8 @@ is_enabled(const struct thread *t)
 	return t->exists && !t->ended && (t->op.kind != OP_AWAIT || threads[t->op.n].ended);
 }
 
-/* Makes t the thread of this node, with those of its choices that do not sleep. False: all do. */
+/* Makes t the thread of this node, with those of its choices that do not sleep.
+ * False: all do. */
 static bool
 node_take(struct node *n, unsigned t)
 {
@@ -145,8 +152,10 @@ node_new(struct node *n, const struct node *before)
 }
 
 /*
- * Event i loaded (or added to) the location that event j stored to, and need not precede it: some execution in which the
- * store comes first must be tried from i's node. What j needs of the events between them, and does not depend on i, leads there.
+ * Event i loaded (or added to) the location that event j stored to, and need
+ * not precede it: some execution in which the store comes first must be tried
+ * from i's node. What j needs of the events between them, and does not depend
+ * on i, leads there.
  */
 static void
 turn_round(unsigned i, unsigned j)
@@ -200,11 +209,13 @@ perform(unsigned tid, unsigned key)
 		ev->prev_same_loc = *last;
 		*last = (int)n_events;
 	}
-	/* Before the cause of what an add has read is joined: two adds are turned round too. */
+	/* Before the cause of what an add has read is joined: two adds are
+	 * turned round too. */
 	memcpy(ev->cause, t->cause, sizeof(ev->cause));
 	if (t->op.kind == OP_STORE || t->op.kind == OP_ADD)
 		for (int i = ev->prev_same_loc; i >= 0; i = events[i].prev_same_loc)
-			if (events[i].thread != tid && events[i].op.kind != OP_STORE && ev->cause[events[i].thread] < events[i].idx)
+			if (events[i].thread != tid && events[i].op.kind != OP_STORE &&
+			    ev->cause[events[i].thread] < events[i].idx)
 				turn_round((unsigned)i, n_events);
 	const uint16_t *from = NULL;
 	if (t->op.kind == OP_AWAIT)
@@ -219,7 +230,8 @@ perform(unsigned tid, unsigned key)
 	n_events++;
 }
 
-/* Performs the next event. Returns its thread, or goes back to the explorer when there is none. */
+/* Performs the next event. Returns its thread, or goes back to the explorer
+ * when there is none. */
 static unsigned
 step(void)
 {
@@ -228,7 +240,8 @@ step(void)
 		struct node *n = &nodes[i];
 
 		if (i == EVENTS_MAX)
-			model_fail(__FILE__, __LINE__, "the execution is too long: a loop without a bound?");
+			model_fail(__FILE__, __LINE__,
+			    "the execution is too long: a loop without a bound?");
 		if (i >= n_replay) {
 			unsigned t, alive = 0, enabled = 0;
 			node_new(n, i > 0 ? &nodes[i - 1] : NULL);
@@ -311,7 +324,10 @@ thread_entry(void)
 	int me = self;
 
 	if (scenario->after[me] != 0) {
-		struct op op = {.kind = OP_AWAIT, .n = (unsigned)scenario->after[me] - 1, .file = "", .line = 0};
+		struct op op = {.kind = OP_AWAIT,
+		    .n = (unsigned)scenario->after[me] - 1,
+		    .file = "",
+		    .line = 0};
 		explore_access(&op);
 	}
 	scenario->thread[me]();
@@ -333,7 +349,7 @@ check_entry(void)
 	to_main();
 }
 
-/* ---- one execution after another -------------------------------------------------------------------------------------- */
+/* ---- one execution after another ----------------------------------------- */
 
 static void
 print_trace(void)
@@ -347,10 +363,12 @@ print_trace(void)
 		base = base != NULL ? base + 1 : e->op.file;
 		printf("#   T%u %-6s %-5s", e->thread, kinds[e->op.kind], orders[e->op.order]);
 		if (e->op.loc != NULL)
-			printf(" %p %s 0x%" PRIx64 " (from event %d)", e->op.addr, e->op.kind == OP_LOAD ? "=" : "<-",
+			printf(" %p %s 0x%" PRIx64 " (from event %d)", e->op.addr,
+			    e->op.kind == OP_LOAD ? "=" : "<-",
 			    e->op.kind == OP_LOAD ? e->value : e->op.value, mem_msg_event(e->msg));
 		else
-			printf(" %s", e->op.kind == OP_FENCE && e->key == FENCE_KILLED ? "KILLED" : "");
+			printf(" %s",
+			    e->op.kind == OP_FENCE && e->key == FENCE_KILLED ? "KILLED" : "");
 		printf("  [%u] %s:%d\n", i, base, e->op.line);
 	}
 }
@@ -452,7 +470,8 @@ model_explore(const struct model_scenario *s, bool trace, uint64_t limit, struct
 		else
 			ret->blocked++;
 		if (limit != 0 && ret->executions + ret->blocked >= limit) {
-			snprintf(ret->why, sizeof(ret->why), "more than %" PRIu64 " executions", limit);
+			snprintf(
+			    ret->why, sizeof(ret->why), "more than %" PRIu64 " executions", limit);
 			ret->failed = true;
 			break;
 		}
@@ -463,7 +482,8 @@ model_explore(const struct model_scenario *s, bool trace, uint64_t limit, struct
 	self = -1;
 	if (!ret->failed && (ret->goals & s->goals) != s->goals) {
 		ret->failed = true;
-		snprintf(ret->why, sizeof(ret->why), "never came up: goals 0x%" PRIx64, s->goals & ~ret->goals);
+		snprintf(ret->why, sizeof(ret->why), "never came up: goals 0x%" PRIx64,
+		    s->goals & ~ret->goals);
 	}
 	site_begin(NULL);
 	heap_end();

@@ -1,6 +1,7 @@
 /*
- * heap.c: malloc for code under exploration: a region that grows and is put back before each execution. Linked with
- * --wrap, so that the engine's own calls come here; outside an exploration they go to the C library.
+ * heap.c: malloc for code under exploration: a region that grows and is put
+ * back before each execution. Linked with --wrap, so that the engine's own
+ * calls come here; outside an exploration they go to the C library.
  */
 #include <errno.h>
 #include <stddef.h>

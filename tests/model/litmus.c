@@ -1,6 +1,7 @@
 /*
- * litmus.c: the checker checks itself: known litmus tests with the outcomes that RC11 requires and forbids, each compared
- * with the axioms outcome by outcome and graph by graph, and random programs compared likewise.
+ * litmus.c: the checker checks itself: known litmus tests with the outcomes
+ * that RC11 requires and forbids, each compared with the axioms outcome by
+ * outcome and graph by graph, and random programs compared likewise.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -14,99 +15,102 @@
 
 struct litmus {
 	const char *name, *text, *finals;
-	/* "=" first: these outcomes and no other. Else each is required, and forbidden with "!". "race", "norace": plain ones. */
+	/* "=" first: these outcomes and no other. Else each is required, and
+	 * forbidden with "!". "race", "norace": plain ones. */
 	const char *expect;
 };
 
 static const struct litmus tests[] = {
-	{"SB", "Wx1;Ry | Wy1;Rx", "", "= 00 01 10 11"},
-	{"SB+rel+acq", "Wx1.rel;Ry.acq | Wy1.rel;Rx.acq", "", "= 00 01 10 11"},
-	{"SB+fences", "Wx1;Frel;Facq;Ry | Wy1;Frel;Facq;Rx", "", "= 00 01 10 11"},
-	{"MP+rlx+rlx", "Wx1;Wy1 | Ry;Rx", "", "= 00 01 10 11"},
-	{"MP+rlx+acq", "Wx1;Wy1 | Ry.acq;Rx", "", "= 00 01 10 11"},
-	{"MP+rlx+facq", "Wx1;Wy1 | Ry;Facq;Rx", "", "= 00 01 10 11"},
-	{"MP+rel+rlx", "Wx1;Wy1.rel | Ry;Rx", "", "= 00 01 10 11"},
-	{"MP+rel+acq", "Wx1;Wy1.rel | Ry.acq;Rx", "", "= 00 01 11"},
-	{"MP+rel+facq", "Wx1;Wy1.rel | Ry;Facq;Rx", "", "= 00 01 11"},
-	{"MP+frel+rlx", "Wx1;Frel;Wy1 | Ry;Rx", "", "= 00 01 10 11"},
-	{"MP+frel+acq", "Wx1;Frel;Wy1 | Ry.acq;Rx", "", "= 00 01 11"},
-	{"MP+frel+facq", "Wx1;Frel;Wy1 | Ry;Facq;Rx", "", "= 00 01 11"},
-	{"MP+frel-late+facq", "Wx1;Wy1;Frel | Ry;Facq;Rx", "", "= 00 01 10 11"},
-	{"MP+frel-early+facq", "Frel;Wx1;Wy1 | Ry;Facq;Rx", "", "= 00 01 10 11"},
-	{"MP+frel+facq-late", "Wx1;Frel;Wy1 | Ry;Rx;Facq", "", "= 00 01 10 11"},
-	{"MP+frel+facq-early", "Wx1;Frel;Wy1 | Facq;Ry;Rx", "", "= 00 01 10 11"},
-	{"MP+facq-for-frel", "Wx1;Facq;Wy1 | Ry;Frel;Rx", "", "= 00 01 10 11"},
-	{"MP+one-fence-two-flags", "Wx1;Frel;Wy1;Wz1 | Rz;Facq;Ry;Rx", "", "!110 !100 101 111 000"},
-	{"LB (excluded: the model's limit)", "Rx;Wy1 | Ry;Wx1", "", "= 00 01 10"},
-	{"CoRR", "Wx1 | Rx;Rx", "", "= 00 01 11"},
-	{"CoRR+2W", "Wx1 | Wx2 | Rx;Rx", "", "= 00 01 02 11 12 21 22"},
-	{"CoRR2", "Wx1 | Wx2 | Rx;Rx | Rx;Rx", "", "1212 2121 !1221 !2112"},
-	{"CoWW", "Wx1;Wx2", "x", "= 2"},
-	{"CoWR", "Wx1;Rx | Wx2", "x", "= 11 12 22"},
-	{"CoRW", "Rx;Wx1 | Wx2", "x", "= 01 02 21"},
-	{"CoRW2", "Rx;Wx1 | Wx2", "x", "!22"},
-	{"IRIW", "Wx1 | Wy1 | Rx;Ry | Ry;Rx", "", "1010 1011 0000 1111"},
-	{"IRIW+rel+acq", "Wx1.rel | Wy1.rel | Rx.acq;Ry.acq | Ry.acq;Rx.acq", "", "1010 1111"},
-	{"2+2W", "Wx1;Wy2 | Wy1;Wx2", "xy", "= 11 12 21 22"},
-	{"2+2W+rel", "Wx1;Wy2.rel | Wy1;Wx2.rel", "xy", "= 11 12 21 22"},
-	{"3.2W", "Wx1;Wy2 | Wy1;Wz2 | Wz1;Wx2", "xyz", "111 222 121 !011"},
-	{"RS+own-store (not continued)", "Wx1;Wy1.rel;Wy2 | Ry.acq;Rx", "", "= 00 01 11 20 21"},
-	{"RS+add", "Wx1;Wy1.rel | Ay2 | Ry.acq;Rx", "", "!130 131 020 021"},
-	{"RS+add+add", "Wx1;Wy1.rel | Ay2;Ay2 | Ry;Facq;Rx", "", "!1350 1351 0200"},
-	{"RS+frel+add", "Wx1;Frel;Wy1 | Ay2 | Ry;Facq;Rx", "", "!130 131"},
-	{"add-acq", "Wx1;Wy1.rel | Ay2.acq;Rx", "", "= 00 01 11"},
-	{"add-rel", "Wx1;Ay1.rel | Ry.acq;Rx", "", "= 000 001 011"},
-	{"WRC", "Wx1 | Rx;Wy1 | Ry;Rx", "", "110 111"},
-	{"WRC+rel+acq", "Wx1 | Rx;Wy1.rel | Ry.acq;Rx", "", "!110 111"},
-	{"WRC+frel+facq", "Wx1 | Rx;Frel;Wy1 | Ry;Facq;Rx", "", "!110 111"},
-	{"ISA2", "Wx1;Wy1 | Ry;Wz1 | Rz;Rx", "", "110"},
-	{"ISA2+rel+acq", "Wx1;Wy1.rel | Ry.acq;Wz1.rel | Rz.acq;Rx", "", "!110 111"},
-	{"ISA2+one-rlx", "Wx1;Wy1.rel | Ry;Wz1.rel | Rz.acq;Rx", "", "110"},
-	{"add+add", "Ax1 | Ax1", "x", "= 012 102"},
-	{"add+add+add", "Ax1 | Ax1 | Ax1", "x", "= 0123 0213 1023 1203 2013 2103"},
-	{"add+store", "Ax1 | Wx5", "x", "= 05 56"},
-	{"S", "Wx2;Wy1 | Ry;Wx1", "x", "= 01 02 11 12"},
-	{"S+rel+acq", "Wx2;Wy1.rel | Ry.acq;Wx1", "x", "= 01 02 11"},
-	{"R", "Wx1;Wy1 | Wy2;Rx", "y", "= 01 02 11 12"},
-	{"R+rel", "Wx1;Wy1.rel | Wy2;Rx.acq", "y", "= 01 02 11 12"},
-	{"Z6.3+rel+acq", "Wx1;Wy1.rel | Wy2;Wz1.rel | Rz.acq;Rx", "y", "102 112 001"},
-	{"W+RWC", "Wx1;Wy1.rel | Ry.acq;Rz | Wz1;Rx", "", "100 111"},
-	{"RWC", "Wx1 | Rx.acq;Ry | Wy1;Rx", "", "100"},
-	{"seqlock+fences", "Wx1;Frel;Wy1;Wx2.rel | Rx.acq;Ry;Facq;Rx", "", "= 000 001 002 011 012 101 102 111 112 212"},
-	{"seqlock-frel", "Wx1;Wy1;Wx2.rel | Rx.acq;Ry;Facq;Rx", "", "010"},
-	{"seqlock-facq", "Wx1;Frel;Wy1;Wx2.rel | Rx.acq;Ry;Rx", "", "010"},
-	{"seqlock-acq", "Wx1;Frel;Wy1;Wx2.rel | Rx;Ry;Facq;Rx", "", "202"},
-	/* Thread 0 is killed anywhere, 1 is its successor, 2 a reader beside both. */
-	{"kill", "Wx1;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
-	{"kill+crash-fence", "Wx1;Fcra;Wy1 | Rx;Ry", "", "= 00 10 11"},
-	{"kill+frel", "Wx1;Frel;Wy1 | Rx;Ry", "", "= 00 10 11"},
-	{"kill+facq", "Wx1;Facq;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
-	{"kill+rel-second", "Wx1;Wy1.rel | Rx;Ry", "", "= 00 10 11"},
-	{"kill+rel-first", "Wx1.rel;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
-	{"kill+one-place", "Wx1;Wx2 | Rx;Rx", "", "= 00 11 22"},
-	{"kill+own-load", "Wx1;Rx;Wy1 | Rx;Ry", "", "= 100 101 110 111"},
-	{"kill+three", "Wx1;Wy1;Fcra;Wz1 | Rz;Rx;Ry", "", "= 000 001 010 011 111"},
-	{"kill+rel-between", "Wx1;Wy1.rel;Wz1 | Rz;Rx;Ry", "", "= 000 010 011 100 110 111"},
-	{"kill+seen-by-reader", "Wx1;Wy1 | Rx | Rx", "", "= 00 10 11"},
-	{"kill+release-seen", "Wx1;Wy1.rel | Rx | Ry", "", "= 00 10 11"},
-	{"kill+release-seen, fence", "Wx1;Fcra;Wy1 | Rx | Ry", "", "00 10 11 !01"},
-	{"kill+crash-fence is no fence", "Wx1;Fcra;Wy1 | | Ry;Facq;Rx", "", "= 00 01 10 11"},
-	{"kill+successor-stores", "Wx1 | Wx2 | Rx;Rx", "", "= 00 01 02 11 12 22"},
-	{"kill+successor-releases", "Wx1 | Rx;Wy1.rel | Ry.acq;Rx", "", "= 000 010 100 101 111"},
-	{"kill+successor-unlooked", "Wx1 | Wy1.rel;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
-	{"kill+successor-frel", "Wx1 | Frel;Wy1;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
-	{"kill+successor-rlx", "Wx1 | Rx;Wy1 | Ry.acq;Rx", "", "= 000 010 100 101 110 111"},
-	{"plain+rel+acq", "Px1;Wy1.rel | Ry.acq;Q1;px", "", "norace"},
-	{"plain+frel+facq", "Px1;Frel;Wy1 | Ry;Facq;Q1;px", "", "norace"},
-	{"plain+rlx+acq", "Px1;Wy1 | Ry.acq;Q1;px", "", "race"},
-	{"plain+rel+rlx", "Px1;Wy1.rel | Ry;Q1;px", "", "race"},
-	{"plain+no-wait", "Px1;Wy1.rel | Ry.acq;px", "", "race"},
-	{"plain+store-back", "Px1;Wy1.rel;Px2 | Ry.acq;Q1;px", "", "race"},
-	{"plain+two-stores", "Px1 | Px2", "", "race"},
-	{"plain+read-then-store", "px;Wy1.rel | Ry.acq;Q1;Px1", "", "norace"},
+    {"SB", "Wx1;Ry | Wy1;Rx", "", "= 00 01 10 11"},
+    {"SB+rel+acq", "Wx1.rel;Ry.acq | Wy1.rel;Rx.acq", "", "= 00 01 10 11"},
+    {"SB+fences", "Wx1;Frel;Facq;Ry | Wy1;Frel;Facq;Rx", "", "= 00 01 10 11"},
+    {"MP+rlx+rlx", "Wx1;Wy1 | Ry;Rx", "", "= 00 01 10 11"},
+    {"MP+rlx+acq", "Wx1;Wy1 | Ry.acq;Rx", "", "= 00 01 10 11"},
+    {"MP+rlx+facq", "Wx1;Wy1 | Ry;Facq;Rx", "", "= 00 01 10 11"},
+    {"MP+rel+rlx", "Wx1;Wy1.rel | Ry;Rx", "", "= 00 01 10 11"},
+    {"MP+rel+acq", "Wx1;Wy1.rel | Ry.acq;Rx", "", "= 00 01 11"},
+    {"MP+rel+facq", "Wx1;Wy1.rel | Ry;Facq;Rx", "", "= 00 01 11"},
+    {"MP+frel+rlx", "Wx1;Frel;Wy1 | Ry;Rx", "", "= 00 01 10 11"},
+    {"MP+frel+acq", "Wx1;Frel;Wy1 | Ry.acq;Rx", "", "= 00 01 11"},
+    {"MP+frel+facq", "Wx1;Frel;Wy1 | Ry;Facq;Rx", "", "= 00 01 11"},
+    {"MP+frel-late+facq", "Wx1;Wy1;Frel | Ry;Facq;Rx", "", "= 00 01 10 11"},
+    {"MP+frel-early+facq", "Frel;Wx1;Wy1 | Ry;Facq;Rx", "", "= 00 01 10 11"},
+    {"MP+frel+facq-late", "Wx1;Frel;Wy1 | Ry;Rx;Facq", "", "= 00 01 10 11"},
+    {"MP+frel+facq-early", "Wx1;Frel;Wy1 | Facq;Ry;Rx", "", "= 00 01 10 11"},
+    {"MP+facq-for-frel", "Wx1;Facq;Wy1 | Ry;Frel;Rx", "", "= 00 01 10 11"},
+    {"MP+one-fence-two-flags", "Wx1;Frel;Wy1;Wz1 | Rz;Facq;Ry;Rx", "", "!110 !100 101 111 000"},
+    {"LB (excluded: the model's limit)", "Rx;Wy1 | Ry;Wx1", "", "= 00 01 10"},
+    {"CoRR", "Wx1 | Rx;Rx", "", "= 00 01 11"},
+    {"CoRR+2W", "Wx1 | Wx2 | Rx;Rx", "", "= 00 01 02 11 12 21 22"},
+    {"CoRR2", "Wx1 | Wx2 | Rx;Rx | Rx;Rx", "", "1212 2121 !1221 !2112"},
+    {"CoWW", "Wx1;Wx2", "x", "= 2"},
+    {"CoWR", "Wx1;Rx | Wx2", "x", "= 11 12 22"},
+    {"CoRW", "Rx;Wx1 | Wx2", "x", "= 01 02 21"},
+    {"CoRW2", "Rx;Wx1 | Wx2", "x", "!22"},
+    {"IRIW", "Wx1 | Wy1 | Rx;Ry | Ry;Rx", "", "1010 1011 0000 1111"},
+    {"IRIW+rel+acq", "Wx1.rel | Wy1.rel | Rx.acq;Ry.acq | Ry.acq;Rx.acq", "", "1010 1111"},
+    {"2+2W", "Wx1;Wy2 | Wy1;Wx2", "xy", "= 11 12 21 22"},
+    {"2+2W+rel", "Wx1;Wy2.rel | Wy1;Wx2.rel", "xy", "= 11 12 21 22"},
+    {"3.2W", "Wx1;Wy2 | Wy1;Wz2 | Wz1;Wx2", "xyz", "111 222 121 !011"},
+    {"RS+own-store (not continued)", "Wx1;Wy1.rel;Wy2 | Ry.acq;Rx", "", "= 00 01 11 20 21"},
+    {"RS+add", "Wx1;Wy1.rel | Ay2 | Ry.acq;Rx", "", "!130 131 020 021"},
+    {"RS+add+add", "Wx1;Wy1.rel | Ay2;Ay2 | Ry;Facq;Rx", "", "!1350 1351 0200"},
+    {"RS+frel+add", "Wx1;Frel;Wy1 | Ay2 | Ry;Facq;Rx", "", "!130 131"},
+    {"add-acq", "Wx1;Wy1.rel | Ay2.acq;Rx", "", "= 00 01 11"},
+    {"add-rel", "Wx1;Ay1.rel | Ry.acq;Rx", "", "= 000 001 011"},
+    {"WRC", "Wx1 | Rx;Wy1 | Ry;Rx", "", "110 111"},
+    {"WRC+rel+acq", "Wx1 | Rx;Wy1.rel | Ry.acq;Rx", "", "!110 111"},
+    {"WRC+frel+facq", "Wx1 | Rx;Frel;Wy1 | Ry;Facq;Rx", "", "!110 111"},
+    {"ISA2", "Wx1;Wy1 | Ry;Wz1 | Rz;Rx", "", "110"},
+    {"ISA2+rel+acq", "Wx1;Wy1.rel | Ry.acq;Wz1.rel | Rz.acq;Rx", "", "!110 111"},
+    {"ISA2+one-rlx", "Wx1;Wy1.rel | Ry;Wz1.rel | Rz.acq;Rx", "", "110"},
+    {"add+add", "Ax1 | Ax1", "x", "= 012 102"},
+    {"add+add+add", "Ax1 | Ax1 | Ax1", "x", "= 0123 0213 1023 1203 2013 2103"},
+    {"add+store", "Ax1 | Wx5", "x", "= 05 56"},
+    {"S", "Wx2;Wy1 | Ry;Wx1", "x", "= 01 02 11 12"},
+    {"S+rel+acq", "Wx2;Wy1.rel | Ry.acq;Wx1", "x", "= 01 02 11"},
+    {"R", "Wx1;Wy1 | Wy2;Rx", "y", "= 01 02 11 12"},
+    {"R+rel", "Wx1;Wy1.rel | Wy2;Rx.acq", "y", "= 01 02 11 12"},
+    {"Z6.3+rel+acq", "Wx1;Wy1.rel | Wy2;Wz1.rel | Rz.acq;Rx", "y", "102 112 001"},
+    {"W+RWC", "Wx1;Wy1.rel | Ry.acq;Rz | Wz1;Rx", "", "100 111"},
+    {"RWC", "Wx1 | Rx.acq;Ry | Wy1;Rx", "", "100"},
+    {"seqlock+fences", "Wx1;Frel;Wy1;Wx2.rel | Rx.acq;Ry;Facq;Rx", "",
+	"= 000 001 002 011 012 101 102 111 112 212"},
+    {"seqlock-frel", "Wx1;Wy1;Wx2.rel | Rx.acq;Ry;Facq;Rx", "", "010"},
+    {"seqlock-facq", "Wx1;Frel;Wy1;Wx2.rel | Rx.acq;Ry;Rx", "", "010"},
+    {"seqlock-acq", "Wx1;Frel;Wy1;Wx2.rel | Rx;Ry;Facq;Rx", "", "202"},
+    /* Thread 0 is killed anywhere, 1 is its successor, 2 a reader beside
+	 * both. */
+    {"kill", "Wx1;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+    {"kill+crash-fence", "Wx1;Fcra;Wy1 | Rx;Ry", "", "= 00 10 11"},
+    {"kill+frel", "Wx1;Frel;Wy1 | Rx;Ry", "", "= 00 10 11"},
+    {"kill+facq", "Wx1;Facq;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+    {"kill+rel-second", "Wx1;Wy1.rel | Rx;Ry", "", "= 00 10 11"},
+    {"kill+rel-first", "Wx1.rel;Wy1 | Rx;Ry", "", "= 00 01 10 11"},
+    {"kill+one-place", "Wx1;Wx2 | Rx;Rx", "", "= 00 11 22"},
+    {"kill+own-load", "Wx1;Rx;Wy1 | Rx;Ry", "", "= 100 101 110 111"},
+    {"kill+three", "Wx1;Wy1;Fcra;Wz1 | Rz;Rx;Ry", "", "= 000 001 010 011 111"},
+    {"kill+rel-between", "Wx1;Wy1.rel;Wz1 | Rz;Rx;Ry", "", "= 000 010 011 100 110 111"},
+    {"kill+seen-by-reader", "Wx1;Wy1 | Rx | Rx", "", "= 00 10 11"},
+    {"kill+release-seen", "Wx1;Wy1.rel | Rx | Ry", "", "= 00 10 11"},
+    {"kill+release-seen, fence", "Wx1;Fcra;Wy1 | Rx | Ry", "", "00 10 11 !01"},
+    {"kill+crash-fence is no fence", "Wx1;Fcra;Wy1 | | Ry;Facq;Rx", "", "= 00 01 10 11"},
+    {"kill+successor-stores", "Wx1 | Wx2 | Rx;Rx", "", "= 00 01 02 11 12 22"},
+    {"kill+successor-releases", "Wx1 | Rx;Wy1.rel | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+    {"kill+successor-unlooked", "Wx1 | Wy1.rel;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+    {"kill+successor-frel", "Wx1 | Frel;Wy1;Rx | Ry.acq;Rx", "", "= 000 010 100 101 111"},
+    {"kill+successor-rlx", "Wx1 | Rx;Wy1 | Ry.acq;Rx", "", "= 000 010 100 101 110 111"},
+    {"plain+rel+acq", "Px1;Wy1.rel | Ry.acq;Q1;px", "", "norace"},
+    {"plain+frel+facq", "Px1;Frel;Wy1 | Ry;Facq;Q1;px", "", "norace"},
+    {"plain+rlx+acq", "Px1;Wy1 | Ry.acq;Q1;px", "", "race"},
+    {"plain+rel+rlx", "Px1;Wy1.rel | Ry;Q1;px", "", "race"},
+    {"plain+no-wait", "Px1;Wy1.rel | Ry.acq;px", "", "race"},
+    {"plain+store-back", "Px1;Wy1.rel;Px2 | Ry.acq;Q1;px", "", "race"},
+    {"plain+two-stores", "Px1 | Px2", "", "race"},
+    {"plain+read-then-store", "px;Wy1.rel | Ry.acq;Q1;Px1", "", "norace"},
 };
 
-/* ---- a program as threads of the checker ---------------------------------------------------------------------------- */
+/* ---- a program as threads of the checker --------------------------------- */
 
 static struct lit_prog prog;
 static uint64_t shared[LIT_LOCS_MAX];
@@ -145,10 +149,12 @@ thread(void)
 			model_store(at, 8, o->value, o->order, __FILE__, __LINE__);
 			break;
 		case 'R':
-			reg[t][i] = last = (unsigned)model_load(at, 8, o->order, __FILE__, __LINE__);
+			reg[t][i] = last =
+			    (unsigned)model_load(at, 8, o->order, __FILE__, __LINE__);
 			break;
 		case 'A':
-			reg[t][i] = last = (unsigned)model_add(at, 8, o->value, o->order, __FILE__, __LINE__);
+			reg[t][i] = last =
+			    (unsigned)model_add(at, 8, o->value, o->order, __FILE__, __LINE__);
 			break;
 		case 'F':
 			model_fence(o->order, __FILE__, __LINE__);
@@ -177,7 +183,8 @@ record(void)
 				outcome = outcome << 4 | reg[t][i];
 	for (unsigned l = 0; l < LIT_LOCS_MAX; l++)
 		if (prog.finals >> l & 1)
-			outcome = outcome << 4 | model_load(&shared[l], 8, MODEL_RLX, __FILE__, __LINE__);
+			outcome =
+			    outcome << 4 | model_load(&shared[l], 8, MODEL_RLX, __FILE__, __LINE__);
 	lit_set_add(&found, outcome);
 }
 
@@ -192,7 +199,7 @@ explore(bool kill, struct model_result *ret)
 	model_explore(&s, false, 0, ret);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------- */
 
 static void
 parse(const char *s, const char *finals)
@@ -209,7 +216,9 @@ parse(const char *s, const char *finals)
 			o = &prog.op[t][prog.n_ops[t]++];
 			o->kind = *s;
 			if (*s == 'F') {
-				o->order = s[1] == 'r' ? MODEL_REL : s[1] == 'c' ? MODEL_CRASH : MODEL_ACQ;
+				o->order = s[1] == 'r' ? MODEL_REL
+				    : s[1] == 'c'      ? MODEL_CRASH
+						       : MODEL_ACQ;
 				s += 3;
 			} else if (*s != 'Q') {
 				o->loc = (uint8_t)(*++s - 'x');
@@ -217,7 +226,9 @@ parse(const char *s, const char *finals)
 		} else if (isdigit((unsigned char)*s) && o != NULL) {
 			o->value = (uint8_t)(*s - '0');
 		} else if (*s == '.' && o != NULL) {
-			o->order = s[1] == 'r' ? MODEL_REL : s[2] == 'r' ? MODEL_ACQ_REL : MODEL_ACQ;
+			o->order = s[1] == 'r' ? MODEL_REL
+			    : s[2] == 'r'      ? MODEL_ACQ_REL
+					       : MODEL_ACQ;
 			s += s[2] == 'r' ? 2 : 3;
 		}
 	}
@@ -265,7 +276,8 @@ as_expected(const char *expect, const char *name)
 		p += forbidden;
 		len = strcspn(p, " ");
 		if (has(&found, p, len) == forbidden) {
-			printf("# %s: %.*s is %s\n", name, (int)len, p, forbidden ? "forbidden and was found" : "required and is missing");
+			printf("# %s: %.*s is %s\n", name, (int)len, p,
+			    forbidden ? "forbidden and was found" : "required and is missing");
 			good = false;
 		}
 		n += !forbidden;
@@ -287,12 +299,12 @@ as_axioms(const char *name)
 	if (axioms.n == found.n && axioms.graphs == found.graphs &&
 	    memcmp(axioms.outcome, found.outcome, found.n * sizeof(found.outcome[0])) == 0)
 		return true;
-	printf("# %s: %u outcomes in %" PRIu64 " executions; by the axioms %u in %" PRIu64 "\n", name, found.n, found.graphs,
-	    axioms.n, axioms.graphs);
+	printf("# %s: %u outcomes in %" PRIu64 " executions; by the axioms %u in %" PRIu64 "\n",
+	    name, found.n, found.graphs, axioms.n, axioms.graphs);
 	return false;
 }
 
-/* ---- random programs ------------------------------------------------------------------------------------------------ */
+/* ---- random programs ----------------------------------------------------- */
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
@@ -377,11 +389,14 @@ litmus_run(bool verbose)
 		bool kill = strncmp(l->name, "kill", 4) == 0;
 		explore(kill, &r);
 		if (strstr(l->expect, "race") != NULL)
-			good = r.failed == (l->expect[0] == 'r') && (!r.failed || strstr(r.why, "data race") != NULL);
+			good = r.failed == (l->expect[0] == 'r') &&
+			    (!r.failed || strstr(r.why, "data race") != NULL);
 		else
-			good = !r.failed && as_expected(l->expect, l->name) && (kill || as_axioms(l->name));
+			good = !r.failed && as_expected(l->expect, l->name) &&
+			    (kill || as_axioms(l->name));
 		if (verbose || !good)
-			printf("# litmus %-34s %s  %" PRIu64 " executions\n", l->name, good ? "ok" : "FAILED", r.executions);
+			printf("# litmus %-34s %s  %" PRIu64 " executions\n", l->name,
+			    good ? "ok" : "FAILED", r.executions);
 		failures += !good;
 	}
 	printf("# litmus: %u tests, %u failed\n", n, failures);
@@ -397,7 +412,8 @@ litmus_run(bool verbose)
 				break;
 		}
 	}
-	printf("# litmus: %u random programs against the axioms: %" PRIu64 " executions, %" PRIu64 " given up, %u programs differ\n",
+	printf("# litmus: %u random programs against the axioms: %" PRIu64 " executions, %" PRIu64
+	       " given up, %u programs differ\n",
 	    RANDOM_PROGRAMS, graphs, blocked, random_failures);
 	return failures + random_failures;
 }

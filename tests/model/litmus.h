@@ -1,8 +1,10 @@
 /*
- * litmus.h: small programs as data, so that the checker and the axioms can both be asked what they may do.
+ * litmus.h: small programs as data, so that the checker and the axioms can both
+ * be asked what they may do.
  *
- * Text: threads apart by '|', operations by ';'. Wx1 store, Rx load, Ax1 add, with .rel .acq .ar or relaxed; Frel Facq
- * fences; Q1: the thread ends here unless its last load gave 1; Px1, px plain store and load.
+ * Text: threads apart by '|', operations by ';'. Wx1 store, Rx load, Ax1 add,
+ * with .rel .acq .ar or relaxed; Frel Facq fences; Q1: the thread ends here
+ * unless its last load gave 1; Px1, px plain store and load.
  */
 #ifndef PEEK_MODEL_LITMUS_H
 #define PEEK_MODEL_LITMUS_H
@@ -26,7 +28,8 @@ struct lit_prog {
 	unsigned finals; /* mask of locations whose last value belongs to the outcome */
 };
 
-/* Outcomes: a nibble for each load in order of the text (15: not run), then the finals. Sorted, no doubles. */
+/* Outcomes: a nibble for each load in order of the text (15: not run), then the
+ * finals. Sorted, no doubles. */
 struct lit_set {
 	unsigned n;
 	uint64_t outcome[LIT_SET_MAX];

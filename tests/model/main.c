@@ -1,12 +1,15 @@
 /*
- * main.c: `make model`: the litmus suite, every scenario, the designs that must fail, and each ordered line of the sources
- * weakened in turn. Two processes share the work. Exit status 0: all held, and every mutation was caught.
+ * main.c: `make model`: the litmus suite, every scenario, the designs that must
+ * fail, and each ordered line of the sources weakened in turn. Two processes
+ * share the work. Exit status 0: all held, and every mutation was caught.
  *
  * main [-v] [-s PART] [-w SITE] [-u] [-j N]
  *   -v       names each litmus test
- *   -s PART  only scenarios whose name has PART, with the trace of the execution that fails; no mutations
+ *   -s PART  only scenarios whose name has PART, with the trace of the
+ *            execution that fails; no mutations
  *   -w SITE  "file:line" weakened meanwhile
- *   -u       instead: weakens each line at each place that calls it alone, and tells which scenarios show that
+ *   -u       instead: weakens each line at each place that calls it alone, and
+ *            tells which scenarios show that
  *   -j N     processes
  */
 #include <inttypes.h>
@@ -23,8 +26,8 @@
 #include "model/scan.h"
 #include "model/scenarios.h"
 
-#define SCENARIOS_MAX   128
-#define EXECUTIONS_MAX  UINT64_C(20000000)
+#define SCENARIOS_MAX  128
+#define EXECUTIONS_MAX UINT64_C(20000000)
 
 void *__real_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t off);
 
@@ -41,7 +44,7 @@ static struct shared {
 		int scenario; /* that caught it; -1: none */
 		struct model_result result;
 	} mutation[MODEL_SITES_MAX];
-} *shared;
+} * shared;
 
 static double
 now_s(void)
@@ -61,7 +64,8 @@ run_scenario(unsigned i)
 	shared->run_s[i] = now_s() - from;
 }
 
-/* Scenarios in their order, until one fails for another reason than that something never came up. */
+/* Scenarios in their order, until one fails for another reason than that
+ * something never came up. */
 static void
 run_mutation(unsigned site)
 {
@@ -118,11 +122,13 @@ report_scenarios(void)
 		wrong += all[i]->must_fail;
 		executions += r->executions;
 		failures += !good;
-		printf("%s %3u - %-40s %8" PRIu64 " executions %7" PRIu64 " given up %6.2f s%s%s\n", good ? "ok" : "not ok", i + 1,
-		    all[i]->name, r->executions, r->blocked, shared->run_s[i], r->failed ? "  found: " : "", r->why);
+		printf("%s %3u - %-40s %8" PRIu64 " executions %7" PRIu64 " given up %6.2f s%s%s\n",
+		    good ? "ok" : "not ok", i + 1, all[i]->name, r->executions, r->blocked,
+		    shared->run_s[i], r->failed ? "  found: " : "", r->why);
 	}
-	printf("# scenarios: %u (of these %u designs that must fail), %" PRIu64 " executions, %u failed\n\n", n_all, wrong, executions,
-	    failures);
+	printf("# scenarios: %u (of these %u designs that must fail), %" PRIu64
+	       " executions, %u failed\n\n",
+	    n_all, wrong, executions, failures);
 	return failures;
 }
 
@@ -149,7 +155,8 @@ report_mutations(unsigned n_found)
 			printf("SURVIVES\n");
 			survivors++;
 		} else {
-			printf("%s, after %" PRIu64 " (%.60s)\n", all[by]->name, r->executions, r->why);
+			printf("%s, after %" PRIu64 " (%.60s)\n", all[by]->name, r->executions,
+			    r->why);
 		}
 	}
 	printf("# mutations: %u, survivors: %u\n", n_found, survivors);
@@ -159,7 +166,8 @@ report_mutations(unsigned n_found)
 static void
 collect(const char *part)
 {
-	const struct scenario_table *tables[] = {&scen_read, &scen_table, &scen_kill, &scen_attach, &scen_handover, &scen_wrong};
+	const struct scenario_table *tables[] = {
+	    &scen_read, &scen_table, &scen_kill, &scen_attach, &scen_handover, &scen_wrong};
 
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (unsigned i = 0; i < tables[t]->n && n_all < SCENARIOS_MAX; i++)
@@ -182,13 +190,14 @@ run_some(const char *weaken)
 	for (unsigned i = 0; i < n_all; i++) {
 		model_explore(all[i], true, EXECUTIONS_MAX, &r);
 		failures += r.failed != all[i]->must_fail;
-		printf("%s: %" PRIu64 " executions, goals 0x%" PRIx64 " %s%s\n", all[i]->name, r.executions, r.goals,
-		    r.failed ? "found: " : "held", r.why);
+		printf("%s: %" PRIu64 " executions, goals 0x%" PRIx64 " %s%s\n", all[i]->name,
+		    r.executions, r.goals, r.failed ? "found: " : "held", r.why);
 	}
 	return failures != 0;
 }
 
-/* An order that no scenario needs at one place may still be needed there: this finds what to look at, and judges nothing. */
+/* An order that no scenario needs at one place may still be needed there: this
+ * finds what to look at, and judges nothing. */
 static int
 run_uses(void)
 {
@@ -214,11 +223,13 @@ run_uses(void)
 		}
 		model_weaken_use(-1);
 		survivors += n_caught == 0;
-		printf("%s:%d: %s of line %d: %s\n", uses[u].file, uses[u].line, sites[uses[u].site].kind, sites[uses[u].site].line,
+		printf("%s:%d: %s of line %d: %s\n", uses[u].file, uses[u].line,
+		    sites[uses[u].site].kind, sites[uses[u].site].line,
 		    n_caught > 0 ? all[first]->name : "no scenario needs it here");
 		fflush(stdout);
 	}
-	printf("# %u places, %u without a scenario that needs the order there\n", n_places, survivors);
+	printf(
+	    "# %u places, %u without a scenario that needs the order there\n", n_places, survivors);
 	return 0;
 }
 
@@ -251,7 +262,8 @@ main(int argc, char **argv)
 		return run_uses();
 	if (part != NULL || weaken != NULL)
 		return run_some(weaken);
-	shared = __real_mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = __real_mmap(
+	    NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED) {
 		perror("mmap");
 		return 2;

@@ -1,8 +1,10 @@
 /*
- * memory.c: the memory of one execution: histories, views, and what of a killed thread's stores has happened.
+ * memory.c: the memory of one execution: histories, views, and what of a killed
+ * thread's stores has happened.
  *
- * Stores ("messages") are numbered as they are made; 0 is every location's initial value. A view is by location slot, given to a
- * location at its first store; a slot beyond a view's n is at the initial value.
+ * Stores ("messages") are numbered as they are made; 0 is every location's
+ * initial value. A view is by location slot, given to a location at its first
+ * store; a slot beyond a view's n is at the initial value.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 #define LOCS_MAX  2048
 #define HASH_SIZE 8192 /* a power of two above LOCS_MAX */
 #define MSGS_MAX  2048
-#define SLOTS_MAX 256  /* locations that are stored to */
+#define SLOTS_MAX 256 /* locations that are stored to */
 #define MO_MAX    (CHOICES_MAX - 2)
 
 struct view {
@@ -58,9 +60,9 @@ static struct {
 static uint32_t stamp;
 
 static struct mem_thread {
-	struct view cur; /* what a load must not be older than */
-	struct view acq; /* what an acquire fence would add */
-	struct view rel; /* cur at the last release fence */
+	struct view cur;               /* what a load must not be older than */
+	struct view acq;               /* what an acquire fence would add */
+	struct view rel;               /* cur at the last release fence */
 	uint16_t last_msg, fenced_msg; /* its newest; its newest at the last fence */
 	bool killable, dead;
 } threads[MODEL_THREADS_MAX];
@@ -94,7 +96,8 @@ mem_reset(unsigned killed)
 struct loc *
 mem_loc(const void *addr, unsigned size)
 {
-	uint32_t h = (uint32_t)(((uintptr_t)addr * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (HASH_SIZE - 1);
+	uint32_t h =
+	    (uint32_t)(((uintptr_t)addr * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (HASH_SIZE - 1);
 
 	while (hash[h].stamp == stamp) {
 		struct loc *l = &locs[hash[h].loc];
@@ -167,9 +170,10 @@ view_set(struct view *v, unsigned slot, unsigned msg)
 	v->msg[slot] = (uint16_t)msg;
 }
 
-/* ---- what of a killed thread's stores has happened ------------------------------------------------------------------ */
+/* ---- what of a killed thread's stores has happened ----------------------- */
 
-/* It happened: so did what precedes it in its location, and before a release everything. */
+/* It happened: so did what precedes it in its location, and before a release
+ * everything. */
 static void
 confirm(unsigned m)
 {
@@ -211,7 +215,7 @@ mem_thread_died(unsigned tid)
 	threads[tid].dead = true;
 }
 
-/* ---- choices -------------------------------------------------------------------------------------------------------- */
+/* ---- choices ------------------------------------------------------------- */
 
 /* The position in mo that the thread's view of the location has reached. */
 static unsigned
@@ -242,7 +246,8 @@ is_taken(const struct loc *loc, unsigned pos)
 {
 	unsigned next = next_pos(loc, pos);
 
-	return next < loc->n && msgs[loc->mo[next]].is_add && msgs[loc->mo[next]].read == loc->mo[pos];
+	return next < loc->n && msgs[loc->mo[next]].is_add &&
+	    msgs[loc->mo[next]].read == loc->mo[pos];
 }
 
 unsigned
@@ -258,7 +263,8 @@ mem_choices(unsigned tid, const struct op *op, uint16_t keys[CHOICES_MAX])
 	}
 	if (op->kind == OP_FENCE || op->kind == OP_AWAIT) {
 		keys[n++] = FENCE_PASSED;
-		if (op->kind == OP_FENCE && threads[tid].killable && (op->order == MODEL_REL || op->order == MODEL_CRASH))
+		if (op->kind == OP_FENCE && threads[tid].killable &&
+		    (op->order == MODEL_REL || op->order == MODEL_CRASH))
 			keys[n++] = FENCE_KILLED;
 		return n;
 	}
@@ -268,7 +274,8 @@ mem_choices(unsigned tid, const struct op *op, uint16_t keys[CHOICES_MAX])
 			keys[n++] = loc->mo[pos];
 	if (op->kind != OP_LOAD)
 		return n;
-	for (unsigned pos = base; pos > 0 && msgs[loc->mo[pos]].tentative && threads[msgs[loc->mo[pos]].tid].dead;) {
+	for (unsigned pos = base;
+	     pos > 0 && msgs[loc->mo[pos]].tentative && threads[msgs[loc->mo[pos]].tid].dead;) {
 		do
 			pos--;
 		while (pos > 0 && msgs[loc->mo[pos]].dropped);
@@ -277,7 +284,7 @@ mem_choices(unsigned tid, const struct op *op, uint16_t keys[CHOICES_MAX])
 	return n;
 }
 
-/* ---- effects -------------------------------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------- */
 
 static uint64_t
 read_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned m)
@@ -288,7 +295,9 @@ read_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned m)
 		for (unsigned pos = base_pos(tid, loc); pos > msgs[m].pos; pos--)
 			if (op->kind == OP_LOAD)
 				drop(loc->mo[pos]);
-		if (m != 0 && msgs[m].tid != tid) /* that a thread sees its own store tells nobody that it happened */
+		/* that a thread sees its own store tells nobody that it
+		 * happened */
+		if (m != 0 && msgs[m].tid != tid)
 			confirm(m);
 		view_set(&th->cur, (unsigned)loc->slot, m);
 	}
@@ -302,7 +311,8 @@ read_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned m)
 }
 
 static unsigned
-make_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned behind, uint64_t value, int event)
+make_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned behind, uint64_t value,
+    int event)
 {
 	struct loc *loc = op->loc;
 
@@ -341,7 +351,8 @@ make_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned behi
 }
 
 uint64_t
-mem_perform(unsigned tid, const struct op *op, unsigned key, int event, unsigned *ret_msg, unsigned *ret_read)
+mem_perform(unsigned tid, const struct op *op, unsigned key, int event, unsigned *ret_msg,
+    unsigned *ret_read)
 {
 	struct mem_thread *th = &threads[tid];
 	uint64_t value = 0;
@@ -385,7 +396,8 @@ mem_plain(unsigned tid, uint64_t *addr, bool store, uint64_t *value)
 	const uint16_t *clock = threads[tid].cur.clock;
 
 	if (l->plain_writer != 0 && clock[l->plain_writer - 1] < l->plain_write_at)
-		return store ? "data race: two plain stores" : "data race: a plain load beside a plain store";
+		return store ? "data race: two plain stores"
+			     : "data race: a plain load beside a plain store";
 	if (store) {
 		for (unsigned t = 0; t < MODEL_THREADS_MAX; t++)
 			if (clock[t] < l->plain_read_at[t])

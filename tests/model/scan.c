@@ -1,6 +1,7 @@
 /*
- * scan.c: finds the ordered lines of the sources by itself, so that a new one can't be forgotten: what calls an accessor of
- * atomic.h that ends in _acq or _rel, or a fence. An order that does not go through these is an error.
+ * scan.c: finds the ordered lines of the sources by itself, so that a new one
+ * can't be forgotten: what calls an accessor of atomic.h that ends in _acq or
+ * _rel, or a fence. An order that does not go through these is an error.
  */
 #include "model/scan.h"
 
@@ -13,7 +14,8 @@
 
 #include "model/core.h"
 
-/* Blanks out comments and strings; `inside` carries an open comment to the next line. */
+/* Blanks out comments and strings; `inside` carries an open comment to the next
+ * line. */
 static void
 strip(char *s, bool *inside)
 {
@@ -50,12 +52,16 @@ ordered_call(const char *s)
 			s++;
 			continue;
 		}
-		size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+		size_t n =
+		    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 		const char *end = s + n;
 		if (*end == '(') {
-			bool load = n > 4 && memcmp(end - 4, "_acq", 4) == 0, store = n > 4 && memcmp(end - 4, "_rel", 4) == 0;
+			bool load = n > 4 && memcmp(end - 4, "_acq", 4) == 0,
+			     store = n > 4 && memcmp(end - 4, "_rel", 4) == 0;
 			if (n > 6 && memcmp(s, "fence_", 6) == 0)
-				return load ? "acquire fence" : store ? "release fence" : "crash fence";
+				return load ? "acquire fence"
+				    : store ? "release fence"
+					    : "crash fence";
 			if (load)
 				return "acquire load";
 			if (store)
@@ -113,7 +119,9 @@ scan_sources(const char *dir)
 		if (name[0] != '.' && stat(path, &st) == 0) {
 			if (S_ISDIR(st.st_mode))
 				errors += scan_sources(path);
-			else if (dot != NULL && (strcmp(dot, ".h") == 0 || strcmp(dot, ".c") == 0) && strcmp(path, "src/shm/atomic.h") != 0)
+			else if (dot != NULL &&
+			    (strcmp(dot, ".h") == 0 || strcmp(dot, ".c") == 0) &&
+			    strcmp(path, "src/shm/atomic.h") != 0)
 				errors += scan_file(path);
 		}
 		free(names[i]);

@@ -1,6 +1,7 @@
 /*
- * scen_attach.c: a segment that comes to be, and a pointer inside one process. map.c is compiled into this file, so that what
- * the kernel's calls surround can be called without them.
+ * scen_attach.c: a segment that comes to be, and a pointer inside one process.
+ * map.c is compiled into this file, so that what the kernel's calls surround
+ * can be called without them.
  */
 #include "shm/map.c"
 
@@ -33,17 +34,20 @@ attach(void)
 {
 	int r = check_header(&attachers, geometry.total_bytes);
 
-	if (r == -EBADMSG) { /* no magic yet: else its geometry would have been refused, which the sound one is not */
+	/* no magic yet: else its geometry would have been refused, which the
+	 * sound one is not */
+	if (r == -EBADMSG) {
 		model_reached(0);
 		return;
 	}
 	model_check(r == 0);
-	model_check(attachers.seed == 7 && attachers.generation == 1 && attachers.n_blocks == geometry.n_blocks &&
-	    attachers.arena_off == geometry.arena_off && attachers.n_overflow_max == geometry.n_overflow_max);
+	model_check(attachers.seed == 7 && attachers.generation == 1 &&
+	    attachers.n_blocks == geometry.n_blocks && attachers.arena_off == geometry.arena_off &&
+	    attachers.n_overflow_max == geometry.n_overflow_max);
 	model_reached(1);
 }
 
-/* ---- a thread that attaches anew, and another of the same process that reads -------------------------------------------------- */
+/* a thread that attaches anew, and another of the same process that reads */
 
 static struct shared_ptr now;
 static uint64_t fields[2][2]; /* two attachments, plain memory */
@@ -68,15 +72,22 @@ static void
 use(void)
 {
 	uint64_t *at = seq_load_ptr(&now);
-	uint64_t a = model_plain_load(&at[0], __FILE__, __LINE__), b = model_plain_load(&at[1], __FILE__, __LINE__);
+	uint64_t a = model_plain_load(&at[0], __FILE__, __LINE__),
+		 b = model_plain_load(&at[1], __FILE__, __LINE__);
 
 	model_check(a == b && a != 0);
 	model_reached((unsigned)a);
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "attach to a header being written", .setup = setup_attach, .thread = {create, attach}, .goals = 3},
-	{.name = "pointer inside a process", .setup = setup_pointer, .thread = {publish, use}, .goals = 6},
+    {.name = "attach to a header being written",
+	.setup = setup_attach,
+	.thread = {create, attach},
+	.goals = 3},
+    {.name = "pointer inside a process",
+	.setup = setup_pointer,
+	.thread = {publish, use},
+	.goals = 6},
 };
 
 SCENARIO_TABLE(scen_attach, scenarios);

@@ -1,6 +1,7 @@
 /*
- * scen_handover.c: a segment that is replaced under its readers, and whose memory is given back (I5, I7). aside.c is compiled
- * into this file, since its steps are private to it.
+ * scen_handover.c: a segment that is replaced under its readers, and whose
+ * memory is given back (I5, I7). aside.c is compiled into this file, since its
+ * steps are private to it.
  */
 #include "daemon/segment/retired.c"
 
@@ -103,11 +104,23 @@ read_old(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "hand-over", .setup = setup, .thread = {hand_over, read_across}, .goals = 7},
-	{.name = "hand-over, two reads", .setup = setup, .thread = {hand_over, read_across_twice}, .goals = 7},
-	{.name = "hand-over, old memory given back", .setup = setup, .thread = {hand_over_and_give_back, read_across}, .goals = 7},
-	{.name = "memory given back under a reader", .setup = setup_stay, .thread = {give_back, read_old}, .goals = 3},
-	{.name = "memory given back, pinned", .setup = setup_stay_pinned, .thread = {give_back, read_old}, .goals = 3},
+    {.name = "hand-over", .setup = setup, .thread = {hand_over, read_across}, .goals = 7},
+    {.name = "hand-over, two reads",
+	.setup = setup,
+	.thread = {hand_over, read_across_twice},
+	.goals = 7},
+    {.name = "hand-over, old memory given back",
+	.setup = setup,
+	.thread = {hand_over_and_give_back, read_across},
+	.goals = 7},
+    {.name = "memory given back under a reader",
+	.setup = setup_stay,
+	.thread = {give_back, read_old},
+	.goals = 3},
+    {.name = "memory given back, pinned",
+	.setup = setup_stay_pinned,
+	.thread = {give_back, read_old},
+	.goals = 3},
 };
 
 SCENARIO_TABLE(scen_handover, scenarios);

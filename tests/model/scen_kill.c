@@ -1,9 +1,11 @@
 /*
- * scen_kill.c: the writer is killed anywhere, with any of its stores done that the program's order permits; a successor takes
- * over; readers go on (I6).
+ * scen_kill.c: the writer is killed anywhere, with any of its stores done that
+ * the program's order permits; a successor takes over; readers go on (I6).
  *
- * Thread 0 is the writer (killed), 1 the successor (begins when it is dead), 2 a reader, which runs beside both. What was acknowledged
- * is there; what was not is there whole or not at all; nothing is there twice; nothing that nobody touched is missed.
+ * Thread 0 is the writer (killed), 1 the successor (begins when it is dead), 2
+ * a reader, which runs beside both. What was acknowledged is there; what was
+ * not is there whole or not at all; nothing is there twice; nothing that nobody
+ * touched is missed.
  */
 #include "engine/store_private.h"
 #include "model/scenarios.h"
@@ -18,7 +20,7 @@ setup_one(void)
 	word_store_rlx(&ack_successor, 0);
 }
 
-/* ---- link ------------------------------------------------------------------------------------------------------------- */
+/* ---- link ---------------------------------------------------------------- */
 
 static void
 link_new(void)
@@ -49,7 +51,7 @@ read_linked(void)
 	expect(world_get(key_b), "????~0X");
 }
 
-/* ---- switch ------------------------------------------------------------------------------------------------------------ */
+/* ---- switch -------------------------------------------------------------- */
 
 static void
 switch_twice(void)
@@ -108,7 +110,7 @@ read_beside_successor(void)
 	expect(world_get(key_a), "????~AB");
 }
 
-/* ---- unlink --------------------------------------------------------------------------------------------------------------- */
+/* ---- unlink -------------------------------------------------------------- */
 
 static void
 unlink_one(void)
@@ -133,7 +135,7 @@ read_unlinked(void)
 	expect(world_get(key_a), "????~A0");
 }
 
-/* ---- chains ----------------------------------------------------------------------------------------------------------------- */
+/* ---- chains -------------------------------------------------------------- */
 
 static void
 link_fourth(void)
@@ -155,7 +157,8 @@ recover_linked_chain(void)
 	struct store *s = world_open(&world);
 
 	expect(world_find(s, key_d), ack_look(&ack) != 0 ? "?D" : "0D");
-	model_check(world_find(s, key_a) == 'A' && world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C');
+	model_check(world_find(s, key_a) == 'A' && world_find(s, key_b) == 'B' &&
+	    world_find(s, key_c) == 'C');
 	model_check(world_count(s, key_c) == 1 && world_count(s, key_d) <= 1);
 }
 
@@ -165,8 +168,10 @@ recover_chain(void)
 	struct store *s = world_open(&world);
 
 	expect(world_find(s, key_a), ack_look(&ack) != 0 ? "?0" : "A0");
-	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' && world_find(s, key_d) == 'D');
-	model_check(world_count(s, key_b) == 1 && world_count(s, key_c) == 1 && world_count(s, key_d) == 1);
+	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' &&
+	    world_find(s, key_d) == 'D');
+	model_check(
+	    world_count(s, key_b) == 1 && world_count(s, key_c) == 1 && world_count(s, key_d) == 1);
 }
 
 static void
@@ -184,7 +189,7 @@ read_moved_out(void)
 	expect(world_get(key_c), "????~C");
 }
 
-/* ---- split ------------------------------------------------------------------------------------------------------------------- */
+/* ---- split --------------------------------------------------------------- */
 
 static void
 recover_split(void)
@@ -195,7 +200,8 @@ recover_split(void)
 	model_check(world_find(s, stays[0]) == 'A' && world_find(s, moves[0]) == 'M');
 	model_check(world_count(s, stays[0]) == 1 && world_count(s, moves[0]) == 1);
 	if (s->table.n_buckets == 1) /* what was left of the cut split is no hindrance */
-		model_check(table_split(&s->table) && world_find(s, moves[0]) == 'M' && world_count(s, moves[0]) == 1);
+		model_check(table_split(&s->table) && world_find(s, moves[0]) == 'M' &&
+		    world_count(s, moves[0]) == 1);
 }
 
 static void
@@ -205,7 +211,8 @@ recover_split_chain(void)
 
 	model_reached((unsigned)s->table.n_buckets - 1);
 	for (unsigned i = 0; i < 2; i++) {
-		model_check(world_find(s, stays[i]) == (char)('A' + i) && world_find(s, moves[i]) == (char)('M' + i));
+		model_check(world_find(s, stays[i]) == (char)('A' + i) &&
+		    world_find(s, moves[i]) == (char)('M' + i));
 		model_check(world_count(s, stays[i]) == 1 && world_count(s, moves[i]) == 1);
 	}
 }
@@ -219,7 +226,7 @@ read_split(void)
 		expect(world_get(moves[0]), "????~?M");
 }
 
-/* ---- counter, CAS ids, flush ---------------------------------------------------------------------------------------------------- */
+/* ---- counter, CAS ids, flush --------------------------------------------- */
 
 static uint64_t first_cas;
 
@@ -250,7 +257,8 @@ recover_counter(void)
 	model_check(store_find(s, &key, WORLD_NOW_S, &item, NULL));
 	model_check(item.counter == 9 || (item.counter == 8 && acked == 0));
 	model_reached((unsigned)item.counter - 8);
-	/* A client that holds the id of the old value must not overwrite the new one; nor may an id come twice. */
+	/* A client that holds the id of the old value must not overwrite the
+	 * new one; nor may an id come twice. */
 	model_check(item.cas != first_cas && item.cas > acked && store_next_cas(s, 0) > item.cas);
 }
 
@@ -266,7 +274,8 @@ read_counter(void)
 		model_reached(buf[0] == '8' ? 4 : 5);
 }
 
-/* Each id that was handed out is below what the successor gives, and what it was given to is not taken for damaged. */
+/* Each id that was handed out is below what the successor gives, and what it
+ * was given to is not taken for damaged. */
 static void
 setup_cas(void)
 {
@@ -321,7 +330,8 @@ read_flushed(void)
 	expect(world_get(key_a), acked != 0 ? "????~0C" : "????~0CA");
 }
 
-/* What a successor drops from a bucket that the dead writer had left in order. */
+/* What a successor drops from a bucket that the dead writer had left in
+ * order. */
 /*
  * As of a writer that was killed once it had stored the cut-off, before it took
  * the memory back.
@@ -353,11 +363,12 @@ recover_dropping(void)
 	struct store *s = world_open(&world);
 
 	model_check(world_count(s, key_a) == 0);
-	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' && world_find(s, key_d) == 'D');
+	model_check(world_find(s, key_b) == 'B' && world_find(s, key_c) == 'C' &&
+	    world_find(s, key_d) == 'D');
 	model_reached(0);
 }
 
-/* ---- a successor that is killed too ------------------------------------------------------------------------------------------------ */
+/* ---- a successor that is killed too -------------------------------------- */
 
 static void
 recover_only(void)
@@ -366,40 +377,108 @@ recover_only(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "kill: link, untouched key", .setup = setup_one, .thread = {link_new, recover_linked, read_untouched},
-	    .killed = 1, .after = {0, 1}, .goals = 0x33},
-	{.name = "kill: link, new key", .setup = setup_one, .thread = {link_new, recover_linked, read_linked},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: switch", .setup = setup_one, .thread = {switch_twice, recover_switched, read_switched},
-	    .killed = 1, .after = {0, 1}, .goals = 0xf7},
-	{.name = "kill: switch, successor stores", .setup = setup_one, .thread = {switch_once, recover_and_store, read_beside_successor},
-	    .killed = 1, .after = {0, 1}, .goals = 0x70},
-	{.name = "kill: unlink, place reused", .setup = setup_one, .thread = {unlink_one, recover_unlinked, read_unlinked},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: overflow linked", .setup = scene_full, .thread = {link_fourth, recover_linked_chain, read_moved_out},
-	    .killed = 1, .after = {0, 1}, .goals = 0x33},
-	{.name = "kill: overflow unlinked", .setup = scene_chain, .thread = {unlink_first, recover_chain, read_chain},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: overflow closed up", .setup = scene_chain_five, .thread = {unlink_first, recover_chain, read_chain},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: split", .setup = scene_split_one, .thread = {split, recover_split, read_split},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: split of a chain", .setup = scene_split_chain, .thread = {split, recover_split_chain, read_split},
-	    .killed = 1, .after = {0, 1}, .goals = 0x73},
-	{.name = "kill: counter", .setup = setup_counter, .thread = {count_up, recover_counter, read_counter},
-	    .killed = 1, .after = {0, 1}, .goals = 0x33},
-	{.name = "kill: CAS ids beyond the mark", .setup = setup_cas, .thread = {put_beyond_mark, recover_cas},
-	    .killed = 1, .after = {0, 1}, .goals = 7},
-	{.name = "kill: flush", .setup = setup_one, .thread = {flush_and_store, recover_flushed, read_flushed},
-	    .killed = 1, .after = {0, 1}, .goals = 0xf7},
-	{.name = "kill: flushed item dropped from a chain", .setup = setup_flushed_chain, .thread = {reply_only, recover_dropping, read_chain},
-	    .killed = 1, .after = {0, 1}, .goals = 0x71},
-	{.name = "kill: the successor too, counter", .setup = setup_counter, .thread = {count_up, recover_only, recover_counter},
-	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
-	{.name = "kill: the successor too, closed up", .setup = scene_chain_five, .thread = {unlink_first, recover_only, recover_chain},
-	    .killed = 3, .after = {0, 1, 2}, .goals = 3},
-	{.name = "kill: the successor too, split", .setup = scene_split_one, .thread = {split, recover_only, recover_split, read_split},
-	    .killed = 3, .after = {0, 1, 2}, .goals = 0x73},
+    {.name = "kill: link, untouched key",
+	.setup = setup_one,
+	.thread = {link_new, recover_linked, read_untouched},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x33},
+    {.name = "kill: link, new key",
+	.setup = setup_one,
+	.thread = {link_new, recover_linked, read_linked},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: switch",
+	.setup = setup_one,
+	.thread = {switch_twice, recover_switched, read_switched},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0xf7},
+    {.name = "kill: switch, successor stores",
+	.setup = setup_one,
+	.thread = {switch_once, recover_and_store, read_beside_successor},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x70},
+    {.name = "kill: unlink, place reused",
+	.setup = setup_one,
+	.thread = {unlink_one, recover_unlinked, read_unlinked},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: overflow linked",
+	.setup = scene_full,
+	.thread = {link_fourth, recover_linked_chain, read_moved_out},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x33},
+    {.name = "kill: overflow unlinked",
+	.setup = scene_chain,
+	.thread = {unlink_first, recover_chain, read_chain},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: overflow closed up",
+	.setup = scene_chain_five,
+	.thread = {unlink_first, recover_chain, read_chain},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: split",
+	.setup = scene_split_one,
+	.thread = {split, recover_split, read_split},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: split of a chain",
+	.setup = scene_split_chain,
+	.thread = {split, recover_split_chain, read_split},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x73},
+    {.name = "kill: counter",
+	.setup = setup_counter,
+	.thread = {count_up, recover_counter, read_counter},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x33},
+    {.name = "kill: CAS ids beyond the mark",
+	.setup = setup_cas,
+	.thread = {put_beyond_mark, recover_cas},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 7},
+    {.name = "kill: flush",
+	.setup = setup_one,
+	.thread = {flush_and_store, recover_flushed, read_flushed},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0xf7},
+    {.name = "kill: flushed item dropped from a chain",
+	.setup = setup_flushed_chain,
+	.thread = {reply_only, recover_dropping, read_chain},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x71},
+    {.name = "kill: the successor too, counter",
+	.setup = setup_counter,
+	.thread = {count_up, recover_only, recover_counter},
+	.killed = 3,
+	.after = {0, 1, 2},
+	.goals = 3},
+    {.name = "kill: the successor too, closed up",
+	.setup = scene_chain_five,
+	.thread = {unlink_first, recover_only, recover_chain},
+	.killed = 3,
+	.after = {0, 1, 2},
+	.goals = 3},
+    {.name = "kill: the successor too, split",
+	.setup = scene_split_one,
+	.thread = {split, recover_only, recover_split, read_split},
+	.killed = 3,
+	.after = {0, 1, 2},
+	.goals = 0x73},
 };
 
 SCENARIO_TABLE(scen_kill, scenarios);

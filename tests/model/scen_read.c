@@ -1,7 +1,9 @@
 /*
- * scen_read.c: values under readers: whole, of the key that was asked for, never going backwards (I2, I7).
+ * scen_read.c: values under readers: whole, of the key that was asked for,
+ * never going backwards (I2, I7).
  *
- * Thread 0 is the writer (store_put, store_delete ...), the others are reader processes (peek_get).
+ * Thread 0 is the writer (store_put, store_delete ...), the others are reader
+ * processes (peek_get).
  */
 #include <errno.h>
 
@@ -47,7 +49,7 @@ read_twice(void)
 		model_reached(3);
 }
 
-/* ---- I7: acknowledged, then read by another process -------------------------------------------------------------------- */
+/* ---- I7: acknowledged, then read by another process ---------------------- */
 
 static void
 update_acknowledged(void)
@@ -67,7 +69,7 @@ read_acknowledged(void)
 	expect(v, seen == 0 ? "~ABC" : seen == 1 ? "~?BC" : "~??C");
 }
 
-/* ---- delete and insert again --------------------------------------------------------------------------------------------- */
+/* ---- delete and insert again --------------------------------------------- */
 
 static void
 delete_insert(void)
@@ -82,9 +84,10 @@ read_deleted(void)
 	expect(world_get(key_a), "~A0B");
 }
 
-/* ---- a place that another key takes over ----------------------------------------------------------------------------------- */
+/* ---- a place that another key takes over --------------------------------- */
 
-/* key_a lies alone in a segment that is sealed: what unlinks it frees that, and the next that is opened is the same one. */
+/* key_a lies alone in a segment that is sealed: what unlinks it frees that, and
+ * the next that is opened is the same one. */
 static void
 setup_reuse(void)
 {
@@ -148,7 +151,7 @@ read_switched(void)
 	expect(world_get(key_a), "~AB");
 }
 
-/* ---- a copy that stands though its bucket was rewritten meanwhile --------------------------------------------------------- */
+/* ---- a copy that stands though its bucket was rewritten meanwhile -------- */
 
 static void
 setup_neighbour(void)
@@ -175,7 +178,7 @@ read_beside(void)
 		model_reached(2);
 }
 
-/* ---- a large value in extents ------------------------------------------------------------------------------------------------ */
+/* ---- a large value in extents -------------------------------------------- */
 
 #define LONG_BYTES 32 /* one extent of 32 bytes */
 
@@ -190,15 +193,17 @@ setup_extents(void)
 static void
 replace_extents(void)
 {
-	world_put_long(store, key_a, 'B', LONG_BYTES); /* frees the old extent and the record's segment */
+	/* frees the old extent and the record's segment */
+	world_put_long(store, key_a, 'B', LONG_BYTES);
 	world_put_long(store, key_b, 'W', 8);
 }
 
 /*
- * The extent of key_a is taken first, then the record that lists it; what then stands where the list stood names a segment of the same
- * incarnation as the extent had.
+ * The extent of key_a is taken first, then the record that lists it; what then
+ * stands where the list stood names a segment of the same incarnation as the
+ * extent had.
  */
-#define WHOLE_BLOCK 64
+#define WHOLE_BLOCK   64
 #define NAMES_ANOTHER '\x02'
 
 static void
@@ -206,8 +211,8 @@ setup_extent_list(void)
 {
 	scene_empty(WORLD_BLOCK_SHIFT);
 	world_put_long(store, key_a, 'A', WHOLE_BLOCK); /* record in segment 0, extent in 1 */
-	world_put(store, key_b, 'X');                    /* beside the record */
-	world_put(store, key_c, 'Y');                 /* segment 2 */
+	world_put(store, key_b, 'X');                   /* beside the record */
+	world_put(store, key_c, 'Y');                   /* segment 2 */
 	world_readers(&world);
 }
 
@@ -223,7 +228,7 @@ take_extent_then_list(void)
 		model_reached(3);
 }
 
-/* ---- a counter in place, beside an update of the same bucket --------------------------------------------------------------- */
+/* ---- a counter in place, beside an update of the same bucket ------------- */
 
 static uint64_t counter_cas[3];
 
@@ -232,7 +237,8 @@ setup_counter(void)
 {
 	scene_counter(&counter_cas[0]);
 	for (unsigned i = 1; i < 3; i++)
-		counter_cas[i] = counter_cas[i - 1] + i; /* the second comes after a set, which takes one too */
+		/* the second comes after a set, which takes one too */
+		counter_cas[i] = counter_cas[i - 1] + i;
 }
 
 static void
@@ -248,19 +254,22 @@ count_up(void)
 	}
 }
 
-/* An id that is older than the value only fails a later cas; the reverse would let it overwrite what it has not seen. */
+/* An id that is older than the value only fails a later cas; the reverse would
+ * let it overwrite what it has not seen. */
 static void
 read_counter(void)
 {
 	char buf[24];
 	struct peek_info info;
-	ssize_t n = peek_get_info(world_peek((unsigned)model_self()), &key_b, 1, buf, sizeof(buf), &info);
+	ssize_t n =
+	    peek_get_info(world_peek((unsigned)model_self()), &key_b, 1, buf, sizeof(buf), &info);
 
 	if (n < 0) {
 		model_check(n == -EAGAIN);
 		return;
 	}
-	unsigned value = n == 1 ? (unsigned)(buf[0] - '0') : (unsigned)(10 + buf[1] - '0'), i = value - 8;
+	unsigned value = n == 1 ? (unsigned)(buf[0] - '0') : (unsigned)(10 + buf[1] - '0'),
+		 i = value - 8;
 	model_check(i < 3);
 	model_reached(i);
 	for (unsigned j = i + 1; j < 3; j++)
@@ -269,7 +278,8 @@ read_counter(void)
 		model_reached(3);
 }
 
-/* Nine becomes ten: one digit more. The walk loads id and value within one window. */
+/* Nine becomes ten: one digit more. The walk loads id and value within one
+ * window. */
 static void
 setup_scan_counter(void)
 {
@@ -293,7 +303,8 @@ visit_counter(void *arg, const struct peek_entry *entry)
 	(void)arg;
 	if (*(const char *)entry->key != key_b)
 		return 0;
-	model_check(entry->info.cas == counter_cas[0] || (entry->info.cas == counter_cas[1] && entry->info.value_len == 2));
+	model_check(entry->info.cas == counter_cas[0] ||
+	    (entry->info.cas == counter_cas[1] && entry->info.value_len == 2));
 	model_reached((unsigned)entry->info.value_len - 1);
 	return 0;
 }
@@ -306,9 +317,10 @@ scan_counter(void)
 	model_check(r == 0 || r == -EAGAIN);
 }
 
-/* ---- a view and a batch ----------------------------------------------------------------------------------------------------- */
+/* ---- a view and a batch -------------------------------------------------- */
 
-/* What the caller reads through the view counts if the view is valid afterwards. */
+/* What the caller reads through the view counts if the view is valid
+ * afterwards. */
 static void
 read_view(void)
 {
@@ -322,7 +334,8 @@ read_view(void)
 		return;
 	}
 	model_check(view.len == sizeof(value));
-	copy_out(value, world.arena, (size_t)((const char *)view.data - (const char *)world.arena), sizeof(value));
+	copy_out(value, world.arena, (size_t)((const char *)view.data - (const char *)world.arena),
+	    sizeof(value));
 	if (!peek_view_valid(p, &view)) {
 		model_reached(0);
 		return;
@@ -336,23 +349,26 @@ static void
 read_batch(void)
 {
 	char buf[2][WORLD_VALUE];
-	struct peek_op op[2] = {{.key = &key_a, .key_len = 1, .buf = buf[0], .buf_cap = sizeof(buf[0])},
+	struct peek_op op[2] = {
+	    {.key = &key_a, .key_len = 1, .buf = buf[0], .buf_cap = sizeof(buf[0])},
 	    {.key = &key_b, .key_len = 1, .buf = buf[1], .buf_cap = sizeof(buf[1])}};
 
 	model_check(peek_mget(world_peek((unsigned)model_self()), op, 2) >= 0);
-	model_check(op[0].result == -ENOENT || op[0].result == -EAGAIN || op[0].result == WORLD_VALUE);
+	model_check(
+	    op[0].result == -ENOENT || op[0].result == -EAGAIN || op[0].result == WORLD_VALUE);
 	for (unsigned i = 1; op[0].result == WORLD_VALUE && i < WORLD_VALUE; i++)
 		model_check(buf[0][i] == buf[0][0]);
 	if (op[0].result == WORLD_VALUE)
 		expect(buf[0][0], "~AB");
-	model_check(op[1].result == -ENOENT || op[1].result == -EAGAIN || op[1].result == WORLD_VALUE);
+	model_check(
+	    op[1].result == -ENOENT || op[1].result == -EAGAIN || op[1].result == WORLD_VALUE);
 	for (unsigned i = 1; op[1].result == WORLD_VALUE && i < WORLD_VALUE; i++)
 		model_check(buf[1][i] == buf[1][0]);
 	if (op[1].result == WORLD_VALUE)
 		expect(buf[1][0], "~???XVW");
 }
 
-/* ---- flush --------------------------------------------------------------------------------------------------------------------- */
+/* ---- flush --------------------------------------------------------------- */
 
 static void
 flush_and_store(void)
@@ -374,7 +390,7 @@ read_flushed(void)
 	model_check(!(v == WORLD_MISS && w == 'A'));
 }
 
-/* ---- hints ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- hints --------------------------------------------------------------- */
 
 static struct byte hints[(WORLD_BUCKETS + WORLD_OVERFLOW) * HINT_BYTES_PER_BUCKET];
 
@@ -405,27 +421,87 @@ check_hints(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "torn value, 1 reader, 2 updates", .setup = scene_one, .thread = {update_twice, read_once}, .goals = 15},
-	{.name = "torn value, pinned, 2 updates", .setup = setup_pinned, .thread = {update_twice, read_once}, .goals = 15},
-	{.name = "torn value, 2 readers", .setup = scene_one, .thread = {update_once, read_once, read_once}, .goals = 7},
-	{.name = "two reads never go backwards", .setup = scene_one, .thread = {update_once, read_twice}, .goals = 15},
-	{.name = "acknowledged is visible (I7)", .setup = scene_one, .thread = {update_acknowledged, read_acknowledged}, .goals = 15},
-	{.name = "delete and insert again", .setup = scene_one, .thread = {delete_insert, read_deleted}, .goals = 15},
-	{.name = "old place taken by another key", .setup = setup_reuse, .thread = {delete_and_reuse, read_reused}, .goals = 15},
-	{.name = "old place taken, pinned", .setup = setup_reuse_pinned, .thread = {delete_and_reuse, read_reused}, .goals = 15},
-	{.name = "old place taken, the newcomer", .setup = setup_reuse, .thread = {delete_and_reuse, read_newcomer}, .goals = 15},
-	{.name = "switched, old place taken, pinned", .setup = setup_reuse_pinned, .thread = {switch_and_reuse, read_switched}, .goals = 15},
-	{.name = "a copy stands beside a rewrite", .setup = setup_neighbour, .thread = {update_neighbour, read_beside}, .goals = 7},
-	{.name = "extents replaced and reused", .setup = setup_extents, .thread = {replace_extents, read_switched}, .goals = 7},
-	{.name = "extent and list taken in turn", .setup = setup_extent_list, .thread = {take_extent_then_list, read_reused}, .goals = 15},
-	{.name = "counter in place, slot update", .setup = setup_counter, .thread = {count_up, read_counter}, .goals = 15},
-	{.name = "counter under a walk", .setup = setup_scan_counter, .thread = {count_to_ten, scan_counter}, .goals = 3},
-	{.name = "a view whose place is taken", .setup = setup_reuse, .thread = {delete_and_reuse, read_view}, .goals = 11},
-	{.name = "a batch beside an update", .setup = setup_neighbour, .thread = {update_once, read_batch}, .goals = 0x16},
-	{.name = "a batch whose place is taken", .setup = setup_reuse_pinned, .thread = {switch_and_reuse, read_batch}, .goals = 6},
-	{.name = "flush cut-off", .setup = scene_one, .thread = {flush_and_store, read_flushed}, .goals = 15},
-	{.name = "hints beside a clear", .setup = setup_hints, .thread = {delete_beside_hints, read_reused, read_reused},
-	    .check = check_hints, .goals = 0x77},
+    {.name = "torn value, 1 reader, 2 updates",
+	.setup = scene_one,
+	.thread = {update_twice, read_once},
+	.goals = 15},
+    {.name = "torn value, pinned, 2 updates",
+	.setup = setup_pinned,
+	.thread = {update_twice, read_once},
+	.goals = 15},
+    {.name = "torn value, 2 readers",
+	.setup = scene_one,
+	.thread = {update_once, read_once, read_once},
+	.goals = 7},
+    {.name = "two reads never go backwards",
+	.setup = scene_one,
+	.thread = {update_once, read_twice},
+	.goals = 15},
+    {.name = "acknowledged is visible (I7)",
+	.setup = scene_one,
+	.thread = {update_acknowledged, read_acknowledged},
+	.goals = 15},
+    {.name = "delete and insert again",
+	.setup = scene_one,
+	.thread = {delete_insert, read_deleted},
+	.goals = 15},
+    {.name = "old place taken by another key",
+	.setup = setup_reuse,
+	.thread = {delete_and_reuse, read_reused},
+	.goals = 15},
+    {.name = "old place taken, pinned",
+	.setup = setup_reuse_pinned,
+	.thread = {delete_and_reuse, read_reused},
+	.goals = 15},
+    {.name = "old place taken, the newcomer",
+	.setup = setup_reuse,
+	.thread = {delete_and_reuse, read_newcomer},
+	.goals = 15},
+    {.name = "switched, old place taken, pinned",
+	.setup = setup_reuse_pinned,
+	.thread = {switch_and_reuse, read_switched},
+	.goals = 15},
+    {.name = "a copy stands beside a rewrite",
+	.setup = setup_neighbour,
+	.thread = {update_neighbour, read_beside},
+	.goals = 7},
+    {.name = "extents replaced and reused",
+	.setup = setup_extents,
+	.thread = {replace_extents, read_switched},
+	.goals = 7},
+    {.name = "extent and list taken in turn",
+	.setup = setup_extent_list,
+	.thread = {take_extent_then_list, read_reused},
+	.goals = 15},
+    {.name = "counter in place, slot update",
+	.setup = setup_counter,
+	.thread = {count_up, read_counter},
+	.goals = 15},
+    {.name = "counter under a walk",
+	.setup = setup_scan_counter,
+	.thread = {count_to_ten, scan_counter},
+	.goals = 3},
+    {.name = "a view whose place is taken",
+	.setup = setup_reuse,
+	.thread = {delete_and_reuse, read_view},
+	.goals = 11},
+    {.name = "a batch beside an update",
+	.setup = setup_neighbour,
+	.thread = {update_once, read_batch},
+	.goals = 0x16},
+    {.name = "a batch whose place is taken",
+	.setup = setup_reuse_pinned,
+	.thread = {switch_and_reuse, read_batch},
+	.goals = 6},
+    {.name = "flush cut-off",
+	.setup = scene_one,
+	.thread = {flush_and_store, read_flushed},
+	.goals = 15},
+    {.name = "hints beside a clear",
+	.setup = setup_hints,
+	.thread = {delete_beside_hints, read_reused, read_reused},
+	.check = check_hints,
+	.goals = 0x77},
 };
 
 SCENARIO_TABLE(scen_read, scenarios);

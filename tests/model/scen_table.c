@@ -1,6 +1,7 @@
 /*
- * scen_table.c: buckets that change their shape under readers: split, overflow bucket linked and unlinked (I5). A key that is there
- * throughout is never missed.
+ * scen_table.c: buckets that change their shape under readers: split, overflow
+ * bucket linked and unlinked (I5). A key that is there throughout is never
+ * missed.
  *
  * With BUCKET_SLOTS at 3, four keys of one bucket make a chain of two lines.
  */
@@ -13,7 +14,7 @@
 
 static char absent;
 
-/* ---- split ------------------------------------------------------------------------------------------------------------ */
+/* ---- split --------------------------------------------------------------- */
 
 static void
 setup_split_absent(void)
@@ -91,7 +92,7 @@ read_any_of_four(void)
 	}
 }
 
-/* ---- a walk -------------------------------------------------------------------------------------------------------- */
+/* ---- a walk -------------------------------------------------------------- */
 
 static int
 visit(void *arg, const struct peek_entry *entry)
@@ -115,7 +116,7 @@ walk(void)
 	model_reached(r == 0);
 }
 
-/* ---- overflow ------------------------------------------------------------------------------------------------------------ */
+/* ---- overflow ------------------------------------------------------------ */
 
 static void
 link_fourth(void)
@@ -211,7 +212,7 @@ setup_two_chains(void)
 	world_readers(&world);
 }
 
-/* ---- eviction: what is hot moves, what is not goes ------------------------------------------------------------------------ */
+/* ---- eviction: what is hot moves, what is not goes ----------------------- */
 
 static char hot, cold;
 
@@ -265,24 +266,73 @@ read_hot(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "split, a key that stays", .setup = scene_split_one, .thread = {split, read_stays}, .goals = 3},
-	{.name = "split, a key that moves", .setup = scene_split_one, .thread = {split, read_moves}, .goals = 3},
-	{.name = "split, a key that moves, pinned", .setup = setup_split_pinned, .thread = {split, read_moves}, .goals = 3},
-	{.name = "split, no such key", .setup = setup_split_absent, .thread = {split, read_absent}, .goals = 3},
-	{.name = "split, then the moved one updated", .setup = scene_split_one, .thread = {split_update, read_moves_updated}, .goals = 7},
-	{.name = "split, then the other deleted", .setup = scene_split_one, .thread = {split_update, read_stays_deleted}, .goals = 7},
-	{.name = "split under a walk", .setup = scene_split_one, .thread = {split, walk}, .goals = 3},
-	{.name = "split of a chain", .setup = scene_split_chain, .thread = {split, read_any_of_four}, .goals = 31},
-	{.name = "overflow linked, the item moved out", .setup = scene_full, .thread = {link_fourth, read_moved_out}, .goals = 3},
-	{.name = "overflow linked, the new item", .setup = scene_full, .thread = {link_fourth, read_fourth}, .goals = 7},
-	{.name = "overflow linked under a walk", .setup = scene_full, .thread = {link_fourth, walk_chain}, .goals = 7},
-	{.name = "overflow unlinked", .setup = scene_chain, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
-	{.name = "overflow closed up", .setup = scene_chain_five, .thread = {unlink_first, read_any_that_stays}, .goals = 15},
-	{.name = "overflow unlinked and linked again", .setup = scene_chain, .thread = {unlink_and_link, read_any_that_stays}, .goals = 15},
-	{.name = "overflow given to another chain", .setup = setup_two_chains, .thread = {unlink_and_link, read_last_of_chain}, .goals = 3},
-	{.name = "eviction moves a hot item", .setup = setup_evict, .thread = {evict, read_hot}, .goals = 0x303},
-	{.name = "kill: eviction moves a hot item", .setup = setup_evict, .thread = {evict, recover_hot, read_hot},
-	    .killed = 1, .after = {0, 1}, .goals = 0x303},
+    {.name = "split, a key that stays",
+	.setup = scene_split_one,
+	.thread = {split, read_stays},
+	.goals = 3},
+    {.name = "split, a key that moves",
+	.setup = scene_split_one,
+	.thread = {split, read_moves},
+	.goals = 3},
+    {.name = "split, a key that moves, pinned",
+	.setup = setup_split_pinned,
+	.thread = {split, read_moves},
+	.goals = 3},
+    {.name = "split, no such key",
+	.setup = setup_split_absent,
+	.thread = {split, read_absent},
+	.goals = 3},
+    {.name = "split, then the moved one updated",
+	.setup = scene_split_one,
+	.thread = {split_update, read_moves_updated},
+	.goals = 7},
+    {.name = "split, then the other deleted",
+	.setup = scene_split_one,
+	.thread = {split_update, read_stays_deleted},
+	.goals = 7},
+    {.name = "split under a walk", .setup = scene_split_one, .thread = {split, walk}, .goals = 3},
+    {.name = "split of a chain",
+	.setup = scene_split_chain,
+	.thread = {split, read_any_of_four},
+	.goals = 31},
+    {.name = "overflow linked, the item moved out",
+	.setup = scene_full,
+	.thread = {link_fourth, read_moved_out},
+	.goals = 3},
+    {.name = "overflow linked, the new item",
+	.setup = scene_full,
+	.thread = {link_fourth, read_fourth},
+	.goals = 7},
+    {.name = "overflow linked under a walk",
+	.setup = scene_full,
+	.thread = {link_fourth, walk_chain},
+	.goals = 7},
+    {.name = "overflow unlinked",
+	.setup = scene_chain,
+	.thread = {unlink_first, read_any_that_stays},
+	.goals = 15},
+    {.name = "overflow closed up",
+	.setup = scene_chain_five,
+	.thread = {unlink_first, read_any_that_stays},
+	.goals = 15},
+    {.name = "overflow unlinked and linked again",
+	.setup = scene_chain,
+	.thread = {unlink_and_link, read_any_that_stays},
+	.goals = 15},
+    {.name = "overflow given to another chain",
+	.setup = setup_two_chains,
+	.thread = {unlink_and_link, read_last_of_chain},
+	.goals = 3},
+    {.name = "eviction moves a hot item",
+	.setup = setup_evict,
+	.thread = {evict, read_hot},
+	.goals = 0x303},
+    {.name = "kill: eviction moves a hot item",
+	.setup = setup_evict,
+	.thread = {evict, recover_hot, read_hot},
+	.killed = 1,
+	.after = {0, 1},
+	.goals = 0x303},
 };
 
 SCENARIO_TABLE(scen_table, scenarios);

@@ -1,8 +1,10 @@
 /*
- * scen_wrong.c: designs that must fail. They show that the checker sees what the shipped order prevents: each differs from it
- * in one step, which its name tells.
+ * scen_wrong.c: designs that must fail. They show that the checker sees what
+ * the shipped order prevents: each differs from it in one step, which its name
+ * tells.
  *
- * One item: a slot that holds the number of its place (0: none), and places of two words, which an honest item has equal.
+ * One item: a slot that holds the number of its place (0: none), and places of
+ * two words, which an honest item has equal.
  */
 #include "model/scenarios.h"
 #include "model/world.h"
@@ -58,7 +60,7 @@ read_slot(void)
 		whole(a, b, true);
 }
 
-/* ---- one by one ---------------------------------------------------------------------------------------------------------- */
+/* ---- one by one ---------------------------------------------------------- */
 
 static void
 plain_write(void)
@@ -81,7 +83,8 @@ plain_read(void)
 	seq_validate(&seq, begun);
 }
 
-/* Honest: B is written at 2, the slot switched, the place of A rewritten for a key X. */
+/* Honest: B is written at 2, the slot switched, the place of A rewritten for a
+ * key X. */
 static void
 switch_and_reuse(void)
 {
@@ -138,7 +141,8 @@ write_in_place(void)
 	write_place(1, 'B');
 }
 
-/* Pins without the check in the middle: incarnations alone, taken after the slot was read. */
+/* Pins without the check in the middle: incarnations alone, taken after the
+ * slot was read. */
 static void
 unlink_and_retire(void)
 {
@@ -207,7 +211,7 @@ read_compare_slot(void)
 		whole(a, b, true);
 }
 
-/* ---- split: bucket 0 gives its only key to bucket 1 ------------------------------------------------------------------------- */
+/* ---- split: bucket 0 gives its only key to bucket 1 ---------------------- */
 
 static struct word count, bucket_seq[2], bucket_slot[2];
 
@@ -302,7 +306,7 @@ read_split_once(void)
 		model_check(found);
 }
 
-/* ---- recovery: an odd bucket is made even without a fence of the successor's own ---------------------------------------------- */
+/* recovery: an odd bucket is made even without the successor's own fence */
 
 static void
 write_two(void)
@@ -342,25 +346,72 @@ read_repaired(void)
 }
 
 static const struct model_scenario scenarios[] = {
-	{.name = "payload as plain memory", .setup = setup, .thread = {plain_write, plain_read}, .must_fail = true},
-	{.name = "validate before copying", .setup = setup, .thread = {switch_and_reuse, read_validate_first}, .must_fail = true},
-	{.name = "switch without a sequence change", .setup = setup, .thread = {switch_without_change, read_slot}, .must_fail = true},
-	{.name = "unlink without a bump", .setup = setup, .thread = {unlink_without_bump, read_slot}, .must_fail = true},
-	{.name = "enter after the store", .setup = setup, .thread = {enter_after_store, read_slot}, .must_fail = true},
-	{.name = "link before the item is written", .setup = setup, .thread = {link_then_write, read_slot}, .must_fail = true},
-	{.name = "value rewritten in place", .setup = setup, .thread = {write_in_place, read_slot}, .must_fail = true},
-	{.name = "pin without the check in the middle", .setup = setup, .thread = {unlink_and_retire, read_pin_unchecked}, .must_fail = true},
-	{.name = "retire after the rewrite", .setup = setup, .thread = {retire_after_rewrite, read_pin}, .must_fail = true},
-	{.name = "slot's word compared at the end", .setup = setup, .thread = {unlink_rewrite_link, read_compare_slot}, .must_fail = true},
-	{.name = "split published after the exits", .setup = setup_split, .thread = {split_count_after, read_split}, .must_fail = true},
-	{.name = "split published before enter", .setup = setup_split, .thread = {split_count_before, read_split}, .must_fail = true},
-	{.name = "no second look at a miss", .setup = setup_split, .thread = {split_right, read_split_once}, .must_fail = true},
-	{.name = "repair without the recover fence", .setup = setup, .thread = {write_two, repair_unfenced, read_repaired},
-	    .killed = 1, .after = {0, 1}, .must_fail = true},
-	/* And what they differ from, in the same words. */
-	{.name = "switched and reused as it should be", .setup = setup, .thread = {switch_and_reuse, read_slot}},
-	{.name = "pinned and retired as it should be", .setup = setup, .thread = {unlink_and_retire, read_pin}},
-	{.name = "split as it should be", .setup = setup_split, .thread = {split_right, read_split}},
+    {.name = "payload as plain memory",
+	.setup = setup,
+	.thread = {plain_write, plain_read},
+	.must_fail = true},
+    {.name = "validate before copying",
+	.setup = setup,
+	.thread = {switch_and_reuse, read_validate_first},
+	.must_fail = true},
+    {.name = "switch without a sequence change",
+	.setup = setup,
+	.thread = {switch_without_change, read_slot},
+	.must_fail = true},
+    {.name = "unlink without a bump",
+	.setup = setup,
+	.thread = {unlink_without_bump, read_slot},
+	.must_fail = true},
+    {.name = "enter after the store",
+	.setup = setup,
+	.thread = {enter_after_store, read_slot},
+	.must_fail = true},
+    {.name = "link before the item is written",
+	.setup = setup,
+	.thread = {link_then_write, read_slot},
+	.must_fail = true},
+    {.name = "value rewritten in place",
+	.setup = setup,
+	.thread = {write_in_place, read_slot},
+	.must_fail = true},
+    {.name = "pin without the check in the middle",
+	.setup = setup,
+	.thread = {unlink_and_retire, read_pin_unchecked},
+	.must_fail = true},
+    {.name = "retire after the rewrite",
+	.setup = setup,
+	.thread = {retire_after_rewrite, read_pin},
+	.must_fail = true},
+    {.name = "slot's word compared at the end",
+	.setup = setup,
+	.thread = {unlink_rewrite_link, read_compare_slot},
+	.must_fail = true},
+    {.name = "split published after the exits",
+	.setup = setup_split,
+	.thread = {split_count_after, read_split},
+	.must_fail = true},
+    {.name = "split published before enter",
+	.setup = setup_split,
+	.thread = {split_count_before, read_split},
+	.must_fail = true},
+    {.name = "no second look at a miss",
+	.setup = setup_split,
+	.thread = {split_right, read_split_once},
+	.must_fail = true},
+    {.name = "repair without the recover fence",
+	.setup = setup,
+	.thread = {write_two, repair_unfenced, read_repaired},
+	.killed = 1,
+	.after = {0, 1},
+	.must_fail = true},
+    /* And what they differ from, in the same words. */
+    {.name = "switched and reused as it should be",
+	.setup = setup,
+	.thread = {switch_and_reuse, read_slot}},
+    {.name = "pinned and retired as it should be",
+	.setup = setup,
+	.thread = {unlink_and_retire, read_pin}},
+    {.name = "split as it should be", .setup = setup_split, .thread = {split_right, read_split}},
 };
 
 SCENARIO_TABLE(scen_wrong, scenarios);

@@ -1,5 +1,6 @@
 /*
- * scenarios.h: the tables that the runner goes through, one for each file of scenarios.
+ * scenarios.h: the tables that the runner goes through, one for each file of
+ * scenarios.
  */
 #ifndef PEEK_MODEL_SCENARIOS_H
 #define PEEK_MODEL_SCENARIOS_H
@@ -11,8 +12,10 @@ struct scenario_table {
 	unsigned n;
 };
 
-extern const struct scenario_table scen_read, scen_table, scen_kill, scen_attach, scen_handover, scen_wrong;
+extern const struct scenario_table scen_read, scen_table, scen_kill, scen_attach, scen_handover,
+    scen_wrong;
 
-#define SCENARIO_TABLE(name, array) const struct scenario_table name = {array, sizeof(array) / sizeof((array)[0])}
+#define SCENARIO_TABLE(name, array) \
+	const struct scenario_table name = {array, sizeof(array) / sizeof((array)[0])}
 
 #endif

@@ -12,7 +12,8 @@ static unsigned n_sites;
 static int weakened = -1;
 static uint64_t *seen;
 
-/* Where seq.h was called last, by thread; and each pair of such a place and a site. */
+/* Where seq.h was called last, by thread; and each pair of such a place and a
+ * site. */
 static struct place {
 	const char *file;
 	int line;
@@ -25,7 +26,9 @@ static const char *
 kind_name(enum op_kind kind, enum model_order order)
 {
 	if (kind == OP_FENCE)
-		return order == MODEL_ACQ ? "acquire fence" : order == MODEL_REL ? "release fence" : "crash fence";
+		return order == MODEL_ACQ ? "acquire fence"
+		    : order == MODEL_REL  ? "release fence"
+					  : "crash fence";
 	if (kind == OP_LOAD)
 		return "acquire load";
 	return kind == OP_STORE ? "release store" : "ordered add";
@@ -50,7 +53,9 @@ note_use(unsigned site)
 
 	if (at->file == NULL)
 		return false;
-	while (i < n_uses && !(uses[i].site == site && uses[i].line == at->line && strcmp(uses[i].file, at->file) == 0))
+	while (i < n_uses &&
+	    !(uses[i].site == site && uses[i].line == at->line &&
+		strcmp(uses[i].file, at->file) == 0))
 		i++;
 	if (i == n_uses && n_uses < MODEL_USES_MAX)
 		uses[n_uses++] = (struct model_use){at->file, at->line, site};
@@ -65,7 +70,8 @@ site_order(enum op_kind kind, enum model_order order, const char *file, int line
 	if (order == MODEL_RLX)
 		return order;
 	for (i = 0; i < n_sites; i++)
-		if (sites[i].line == line && (sites[i].file == file || strcmp(sites[i].file, file) == 0))
+		if (sites[i].line == line &&
+		    (sites[i].file == file || strcmp(sites[i].file, file) == 0))
 			break;
 	if (i == n_sites)
 		site_add(file, line, kind_name(kind, order));

@@ -29,22 +29,22 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 
 	memset(w, 0, sizeof(*w));
 	w->map = (struct map){
-		.header = &w->header,
-		.stats = &w->stats,
-		.blocks = w->blocks,
-		.buckets = w->buckets,
-		.overflow = w->overflow,
-		.arena = w->arena,
-		.tags = w->tags,
-		.n_tag_slots = 1,
-		.n_buckets_max = n_buckets_max,
-		.n_overflow_max = WORLD_OVERFLOW,
-		.n_buckets_mapped = n_buckets_max,
-		.n_overflow_mapped = WORLD_OVERFLOW,
-		.n_blocks = WORLD_BLOCKS,
-		.arena_bytes = WORLD_BLOCKS * block_bytes,
-		.block_shift = block_shift,
-		.fd = -1,
+	    .header = &w->header,
+	    .stats = &w->stats,
+	    .blocks = w->blocks,
+	    .buckets = w->buckets,
+	    .overflow = w->overflow,
+	    .arena = w->arena,
+	    .tags = w->tags,
+	    .n_tag_slots = 1,
+	    .n_buckets_max = n_buckets_max,
+	    .n_overflow_max = WORLD_OVERFLOW,
+	    .n_buckets_mapped = n_buckets_max,
+	    .n_overflow_mapped = WORLD_OVERFLOW,
+	    .n_blocks = WORLD_BLOCKS,
+	    .arena_bytes = WORLD_BLOCKS * block_bytes,
+	    .block_shift = block_shift,
+	    .fd = -1,
 	};
 	word_store_rlx(&w->header.count, n_buckets);
 	word_store_rlx(&w->header.clock, (uint64_t)WORLD_NOW_S << 32);
@@ -76,7 +76,7 @@ world_key(unsigned n_buckets, unsigned bucket, unsigned nth)
 	abort();
 }
 
-/* ---- the writer ------------------------------------------------------------------------------------------------------- */
+/* ---- the writer ---------------------------------------------------------- */
 
 struct store_key
 world_key_of(const struct store *s, const char *key)
@@ -89,7 +89,10 @@ world_put_long(struct store *s, char key, char version, unsigned n_bytes)
 {
 	char value[256];
 	uint64_t cas;
-	struct store_put put = {.key = world_key_of(s, &key), .mode = STORE_SET, .value = value, .value_bytes = n_bytes};
+	struct store_put put = {.key = world_key_of(s, &key),
+	    .mode = STORE_SET,
+	    .value = value,
+	    .value_bytes = n_bytes};
 
 	memset(value, version, n_bytes);
 	enum store_result r = store_put(s, &put, WORLD_NOW_S, &cas);
@@ -121,7 +124,8 @@ world_count_up(struct store *s, char key, uint64_t *ret_cas)
 	uint64_t value;
 
 	model_check(store_find(s, &k, WORLD_NOW_S, &item, NULL));
-	model_check(store_arith(s, &k, &item, false, 1, 0, WORLD_NOW_S, &value, ret_cas) == STORE_OK);
+	model_check(
+	    store_arith(s, &k, &item, false, 1, 0, WORLD_NOW_S, &value, ret_cas) == STORE_OK);
 	return value;
 }
 
@@ -173,12 +177,13 @@ world_count(struct store *s, char key)
 	return c.n;
 }
 
-/* ---- readers ------------------------------------------------------------------------------------------------------------ */
+/* ---- readers ------------------------------------------------------------- */
 
 void
 world_readers(struct world *w)
 {
-	lane_mine = (struct lane){.cell_at = 0, .n_left = INT_MAX}; /* no read is due: none looks after a daemon that isn't there */
+	/* no read is due: none looks after a daemon that isn't there */
+	lane_mine = (struct lane){.cell_at = 0, .n_left = INT_MAX};
 	for (unsigned t = 0; t < MODEL_THREADS_MAX; t++) {
 		struct reader *r = &readers[t];
 		memset(&r->peek.own, 0, sizeof(r->peek.own));
@@ -240,7 +245,7 @@ world_expect(char v, const char *allowed, const char *file, int line)
 	model_fail(file, line, why);
 }
 
-/* ---- acknowledgements ----------------------------------------------------------------------------------------------------- */
+/* ---- acknowledgements ---------------------------------------------------- */
 
 void
 ack_write(struct word *ack, uint64_t value)
@@ -260,7 +265,7 @@ ack_look(const struct word *ack)
 	return model_load(&ack->atomic_u64, 8, MODEL_RLX, "reply", 3);
 }
 
-/* ---- what the kernel does elsewhere ----------------------------------------------------------------------------------------- */
+/* ---- what the kernel does elsewhere -------------------------------------- */
 
 int __wrap_fallocate(int fd, int mode, off_t off, off_t n);
 void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t off);
@@ -317,8 +322,6 @@ __wrap_clock_word_now(const struct clock_shift *shift)
 	(void)shift;
 	return (uint64_t)WORLD_NOW_S << 32;
 }
-
-
 
 /* What the name leads to now. The kernel's own order is not counted on. */
 int

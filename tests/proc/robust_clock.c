@@ -1,6 +1,8 @@
 /*
- * robust_clock.c: a library to preload that shifts the wall clock by the seconds that stand in the file PEEK_TEST_CLOCK (a 64-bit number), at
- * any moment. The monotonic clocks are left alone. Empty unless it is built as that library.
+ * robust_clock.c: a library to preload that shifts the wall clock by the
+ * seconds that stand in the file PEEK_TEST_CLOCK (a 64-bit number), at any
+ * moment. The monotonic clocks are left alone. Empty unless it is built as that
+ * library.
  */
 #ifdef ROBUST_CLOCK_SO
 #include <fcntl.h>

@@ -18,7 +18,7 @@ model_init(struct model *m, struct peer_shared *sh, unsigned seed)
 	*m = (struct model){.sh = sh, .next = 1000, .seed = seed};
 }
 
-/* ---- operations ----------------------------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------- */
 
 static void
 pend(struct model *m, uint32_t key, uint64_t state)
@@ -49,20 +49,23 @@ expect(struct model *m, struct peer_client *c, const char *want)
 		return false;
 	if (strcmp(line, want) != 0) {
 		m->n_refused++;
-		snprintf(m->why_refused, sizeof(m->why_refused), "\"%.60s\" where \"%s\" was due", line, want);
+		snprintf(m->why_refused, sizeof(m->why_refused), "\"%.60s\" where \"%s\" was due",
+		    line, want);
 	}
 	commit(m);
 	return true;
 }
 
 static bool
-send_store(struct peer_client *c, const char *verb, uint32_t key, unsigned exptime, const void *value, uint32_t n, bool noreply)
+send_store(struct peer_client *c, const char *verb, uint32_t key, unsigned exptime,
+    const void *value, uint32_t n, bool noreply)
 {
 	static char line[PEER_VALUE_MAX + 256];
 	char text[64];
 
 	peer_key(key, text);
-	int at = snprintf(line, sizeof(line), "%s %s %u %u %u%s\r\n", verb, text, key, exptime, n, noreply ? " noreply" : "");
+	int at = snprintf(line, sizeof(line), "%s %s %u %u %u%s\r\n", verb, text, key, exptime, n,
+	    noreply ? " noreply" : "");
 	memcpy(line + at, value, n);
 	memcpy(line + (uint32_t)at + n, "\r\n", 2);
 	return peer_send(c, line, (uint32_t)at + n + 2);
@@ -160,43 +163,58 @@ bool
 model_step(struct model *m, struct peer_client *c)
 {
 	uint32_t r = (uint32_t)rand_r(&m->seed), reach = 100 + ++m->n_ops % 8000 / 2;
-	uint32_t other = PEER_FLEETING + r % (reach < PEER_KEYS - PEER_FLEETING ? reach : PEER_KEYS - PEER_FLEETING);
+	uint32_t other = PEER_FLEETING +
+	    r % (reach < PEER_KEYS - PEER_FLEETING ? reach : PEER_KEYS - PEER_FLEETING);
 
 	if (!m->shared && m->n_ops % MODEL_FLUSH_EVERY == MODEL_FLUSH_EVERY - 1)
 		return flush(m, c);
 	switch (rand_r(&m->seed) % 32) {
-	case 0: case 1: case 2: case 3: case 4: case 5: case 6:
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+	case 6:
 		return set(m, c, r % PEER_STABLE, 0);
-	case 7: case 8: case 9:
+	case 7:
+	case 8:
+	case 9:
 		if (gone(m, other))
 			return set(m, c, other, 0);
 		pend(m, other, 0);
 		return ask(m, c, "delete %s\r\n", other, "DELETED");
-	case 10: case 11:
+	case 10:
+	case 11:
 		r = PEER_STABLE + r % (PEER_COUNTER - PEER_STABLE);
 		return m->sh->evicting ? set(m, c, r, 0) : count(m, c, r);
-	case 12: case 13:
+	case 12:
+	case 13:
 		r = PEER_COUNTER + r % (PEER_GROWING - PEER_COUNTER);
 		return m->sh->evicting ? set(m, c, r, 0) : grow(m, c, r);
-	case 14: case 15:
+	case 14:
+	case 15:
 		return set(m, c, PEER_GROWING + r % (PEER_FLEETING - PEER_GROWING), 1 + r % 3);
 	case 16:
-		return gone(m, other) ? set(m, c, other, 0) : ask(m, c, "touch %s 10000\r\n", other, "TOUCHED");
+		return gone(m, other) ? set(m, c, other, 0)
+				      : ask(m, c, "touch %s 10000\r\n", other, "TOUCHED");
 	case 17:
-		return gone(m, other) ? set(m, c, other, 0) : ask(m, c, "md %s I T10000\r\n", other, "HD");
+		return gone(m, other) ? set(m, c, other, 0)
+				      : ask(m, c, "md %s I T10000\r\n", other, "HD");
 	default:
 		return set(m, c, other, r % 5 == 0 ? 10000 : 0);
 	}
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------------------- */
+/* ---- comparison ---------------------------------------------------------- */
 
 static bool
 allowed(const struct model *m, uint32_t key, uint64_t found)
 {
 	if (found == PEER_DAMAGED)
 		return false;
-	if (found == m->acked[key] || m->flushing || (found == 0 && (m->sh->evicting || (key >= PEER_GROWING && key < PEER_FLEETING))))
+	if (found == m->acked[key] || m->flushing ||
+	    (found == 0 && (m->sh->evicting || (key >= PEER_GROWING && key < PEER_FLEETING))))
 		return true;
 	for (unsigned i = 0; i < m->n_pending; i++)
 		if (m->pending[i].key == key && m->pending[i].state == found)
@@ -240,8 +258,8 @@ miss_the_mark(struct model *m, uint32_t key, uint64_t found, const char *where)
 		m->n_lost++;
 	else
 		m->n_wrong++;
-	snprintf(m->why, sizeof(m->why), "key %u is %lld, acknowledged was %llu, %u pending (%s)", key, (long long)found,
-	    (unsigned long long)m->acked[key], m->n_pending, where);
+	snprintf(m->why, sizeof(m->why), "key %u is %lld, acknowledged was %llu, %u pending (%s)",
+	    key, (long long)found, (unsigned long long)m->acked[key], m->n_pending, where);
 }
 
 /* What is found of a key from now on is what it is. */
@@ -282,13 +300,16 @@ model_compare(struct model *m, struct peer_client *c, const char *name)
 {
 	static uint64_t found[PEER_KEYS];
 	static char value[PEER_VALUE_MAX];
-	uint64_t bad = m->n_lost + m->n_wrong, n_items = 0, n_fleeting = PEER_FLEETING - PEER_GROWING;
+	uint64_t bad = m->n_lost + m->n_wrong, n_items = 0,
+		 n_fleeting = PEER_FLEETING - PEER_GROWING;
 	struct peek *p;
 	char text[64];
 
 	for (uint32_t key = 0; key < PEER_KEYS; key += ASK_GROUP)
-		if (!ask_group(c, key, key + ASK_GROUP < PEER_KEYS ? key + ASK_GROUP : PEER_KEYS, found)) {
-			snprintf(m->why, sizeof(m->why), "a reply that is none, or with another's flags, at key %u", key);
+		if (!ask_group(
+			c, key, key + ASK_GROUP < PEER_KEYS ? key + ASK_GROUP : PEER_KEYS, found)) {
+			snprintf(m->why, sizeof(m->why),
+			    "a reply that is none, or with another's flags, at key %u", key);
 			m->n_wrong++;
 			return false;
 		}
@@ -299,7 +320,9 @@ model_compare(struct model *m, struct peer_client *c, const char *name)
 	}
 	for (uint32_t key = 0; key < PEER_KEYS; key++) {
 		ssize_t n = peek_get(p, text, peer_key(key, text), value, sizeof(value));
-		uint64_t read = n == -ENOENT ? 0 : n < 0 ? PEER_DAMAGED : peer_state(key, value, (size_t)n);
+		uint64_t read = n == -ENOENT ? 0
+		    : n < 0                  ? PEER_DAMAGED
+					     : peer_state(key, value, (size_t)n);
 		bool fleeting = key >= PEER_GROWING && key < PEER_FLEETING;
 		if (read != found[key] && !(fleeting && read == 0))
 			miss_the_mark(m, key, read, "shared memory differs from the socket");
@@ -311,8 +334,8 @@ model_compare(struct model *m, struct peer_client *c, const char *name)
 	peek_close(p);
 	uint64_t counted = peer_stat(c, "curr_items");
 	if (!m->shared && (counted < n_items || counted > n_items + n_fleeting)) {
-		snprintf(m->why, sizeof(m->why), "%llu items are there, curr_items is %llu", (unsigned long long)n_items,
-		    (unsigned long long)counted);
+		snprintf(m->why, sizeof(m->why), "%llu items are there, curr_items is %llu",
+		    (unsigned long long)n_items, (unsigned long long)counted);
 		m->n_wrong++;
 	}
 	m->n_pending = 0;

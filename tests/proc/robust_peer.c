@@ -1,5 +1,6 @@
 /*
- * robust_peer.c: values, daemons and raw clients. robust_reader.c has the reading process.
+ * robust_peer.c: values, daemons and raw clients. robust_reader.c has the
+ * reading process.
  */
 #include "proc/robust_peer.h"
 
@@ -37,7 +38,7 @@ peer_now_ns(void)
 
 unsigned peer_space;
 
-/* ---- values ----------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 uint32_t
 peer_key(uint32_t key, char *buf)
@@ -100,10 +101,11 @@ peer_state(uint32_t key, const char *value, size_t n)
 		if (state == 0 || pattern_len(key, state) != n)
 			return PEER_DAMAGED;
 	}
-	return peer_value(key, state, want) == n && memcmp(want, value, n) == 0 ? state : PEER_DAMAGED;
+	return peer_value(key, state, want) == n && memcmp(want, value, n) == 0 ? state
+										: PEER_DAMAGED;
 }
 
-/* ---- a daemon --------------------------------------------------------------------------------------------------------- */
+/* ---- a daemon ------------------------------------------------------------ */
 
 void
 peer_daemon_init(struct peer_daemon *d, const char *what)
@@ -111,7 +113,8 @@ peer_daemon_init(struct peer_daemon *d, const char *what)
 	const char *prefix = getenv("PEEK_TEST_NAME"), *tmp = getenv("TMPDIR");
 
 	*d = (struct peer_daemon){0};
-	snprintf(d->name, sizeof(d->name), "%.24s%.16s-%d", prefix != NULL ? prefix : "test-", what, (int)getpid());
+	snprintf(d->name, sizeof(d->name), "%.24s%.16s-%d", prefix != NULL ? prefix : "test-", what,
+	    (int)getpid());
 	if (tmp == NULL || strlen(tmp) > 40)
 		tmp = "/tmp";
 	snprintf(d->socket, sizeof(d->socket), "%.40s/%.50s.s", tmp, d->name);
@@ -123,7 +126,8 @@ bool
 peer_start(struct peer_daemon *d, const char *const *args, const char *env)
 {
 	const char *program = getenv("PEEKD");
-	const char *argv[24] = {program != NULL ? program : "build/release/peekd", "-n", d->name, "-s", d->socket};
+	const char *argv[24] = {
+	    program != NULL ? program : "build/release/peekd", "-n", d->name, "-s", d->socket};
 	static struct peer_client c;
 	int n = 5;
 
@@ -194,7 +198,7 @@ peer_daemon_fini(struct peer_daemon *d)
 	unlink(d->log);
 }
 
-/* ---- a client --------------------------------------------------------------------------------------------------------- */
+/* ---- a client ------------------------------------------------------------ */
 
 bool
 peer_connect(struct peer_client *c, const struct peer_daemon *d)
@@ -290,7 +294,8 @@ peer_stat(struct peer_client *c, const char *name)
 	if (!peer_send(c, "stats\r\n", 7))
 		return value;
 	while ((line = peer_line(c)) != NULL && strcmp(line, "END") != 0)
-		if (strncmp(line, "STAT ", 5) == 0 && strncmp(line + 5, name, len) == 0 && line[5 + len] == ' ')
+		if (strncmp(line, "STAT ", 5) == 0 && strncmp(line + 5, name, len) == 0 &&
+		    line[5 + len] == ' ')
 			value = strtoull(line + 6 + len, NULL, 10);
 	return value;
 }

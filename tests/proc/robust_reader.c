@@ -1,5 +1,6 @@
 /*
- * robust_reader.c: a process that reads through shared memory with every call there is, and believes nothing.
+ * robust_reader.c: a process that reads through shared memory with every call
+ * there is, and believes nothing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include "peek.h"
 #include "proc/robust_peer.h"
 
-#define GROUP 8
+#define GROUP        8
 #define LOOK_FROM_NS 20000u /* a read that slept took longer, and one that is over its budget */
 
 static char buf[GROUP][PEER_VALUE_MAX];
@@ -51,10 +52,13 @@ struct begun {
 static uint64_t
 retries(const struct attached *a)
 {
-	return a != NULL && lane_is_own(lane_mine.cell_at) ? word_load_rlx(&lane_cell(a->cells, lane_mine.cell_at)->retries) : 0;
+	return a != NULL && lane_is_own(lane_mine.cell_at)
+	    ? word_load_rlx(&lane_cell(a->cells, lane_mine.cell_at)->retries)
+	    : 0;
 }
 
-/* Since then. A daemon that ends in good order clears its clients' counters on the way. */
+/* Since then. A daemon that ends in good order clears its clients' counters on
+ * the way. */
 static uint64_t
 retries_since(const struct begun *b)
 {
@@ -85,7 +89,8 @@ judge_time(struct peer_waits *w, const struct peek *p, const struct begun *b, un
 		return;
 	uint64_t cpu = (cpu_ns() - b->cpu_ns) / n_reads;
 	getrusage(RUSAGE_THREAD, &now);
-	long slept = now.ru_nvcsw - b->usage.ru_nvcsw, faults = now.ru_minflt + now.ru_majflt - b->usage.ru_minflt - b->usage.ru_majflt;
+	long slept = now.ru_nvcsw - b->usage.ru_nvcsw,
+	     faults = now.ru_minflt + now.ru_majflt - b->usage.ru_minflt - b->usage.ru_majflt;
 	raise_to(&w->longest_ns, took / n_reads);
 	if (seq_load_ptr(&p->own.now) != b->attached) {
 		w->attached++;
@@ -126,27 +131,35 @@ peer_waits_hold(const struct peer_waits *w, uint64_t n_reads)
 void
 peer_waits_print(const struct peer_waits *w, const char *before)
 {
-	printf("%s%-34s %12.3f ms of processor time (%.1f ms with waits for a core)\n", before, "longest read", (double)w->longest_cpu_ns / 1e6,
-	    (double)w->longest_ns / 1e6);
-	printf("%s%-34s %12llu\n", before, "reads over 2 ms of it", (unsigned long long)w->over_2ms);
-	printf("%s%-34s %12llu\n", before, "reads over their budget of tries", (unsigned long long)w->over_budget);
+	printf("%s%-34s %12.3f ms of processor time (%.1f ms with waits for a core)\n", before,
+	    "longest read", (double)w->longest_cpu_ns / 1e6, (double)w->longest_ns / 1e6);
+	printf(
+	    "%s%-34s %12llu\n", before, "reads over 2 ms of it", (unsigned long long)w->over_2ms);
+	printf("%s%-34s %12llu\n", before, "reads over their budget of tries",
+	    (unsigned long long)w->over_budget);
 	printf("%s%-34s %12llu\n", before, "reads that slept", (unsigned long long)w->slept);
-	printf("%s%-34s %12llu (longest %.1f ms)\n", before, "reads that waited for a page", (unsigned long long)w->page_waits,
-	    (double)w->longest_page_wait_ns / 1e6);
-	printf("%s%-34s %12llu (longest %.3f ms of processor time)\n", before, "reads that attached anew", (unsigned long long)w->attached,
+	printf("%s%-34s %12llu (longest %.1f ms)\n", before, "reads that waited for a page",
+	    (unsigned long long)w->page_waits, (double)w->longest_page_wait_ns / 1e6);
+	printf("%s%-34s %12llu (longest %.3f ms of processor time)\n", before,
+	    "reads that attached anew", (unsigned long long)w->attached,
 	    (double)w->longest_attach_cpu_ns / 1e6);
 }
 
 static void
-tell(struct peer_shared *sh, const char *what, uint32_t key, long long n, uint64_t state, uint64_t floor, unsigned form)
+tell(struct peer_shared *sh, const char *what, uint32_t key, long long n, uint64_t state,
+    uint64_t floor, unsigned form)
 {
-	snprintf(sh->why, sizeof(sh->why), "%s: key %u answer %lld state %llu, acknowledged %llu, read before %llu, call %u", what, key, n,
-	    (unsigned long long)state, (unsigned long long)floor, (unsigned long long)last[key], form);
+	snprintf(sh->why, sizeof(sh->why),
+	    "%s: key %u answer %lld state %llu, acknowledged %llu, read before %llu, call %u", what,
+	    key, n, (unsigned long long)state, (unsigned long long)floor,
+	    (unsigned long long)last[key], form);
 }
 
-/* floor: what had been acknowledged before the read began; 0 if it was taken back since. */
+/* floor: what had been acknowledged before the read began; 0 if it was taken
+ * back since. */
 static void
-judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64_t floor, unsigned form)
+judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64_t floor,
+    unsigned form)
 {
 	sh->reads++;
 	if (n == -EAGAIN) {
@@ -166,7 +179,8 @@ judge(struct peer_shared *sh, uint32_t key, const char *value, ssize_t n, uint64
 			tell(sh, "wrong", key, n, 0, floor, form);
 			return;
 		}
-		if (state < floor || ((key < PEER_STABLE || key >= PEER_GROWING) && state < last[key])) {
+		if (state < floor ||
+		    ((key < PEER_STABLE || key >= PEER_GROWING) && state < last[key])) {
 			sh->stale++;
 			tell(sh, "stale", key, n, state, floor, form);
 		}
@@ -213,20 +227,24 @@ peer_read_forever(struct peer_shared *sh, const char *name, unsigned open_flags,
 			key[k] = r % 4 == 0 ? (r >> 3) % PEER_KEYS : (r >> 3) % PEER_FLEETING;
 			anew[k] = sh->begun_anew[key[k]]; /* before the floor */
 			floor[k] = sh->floor[key[k]];
-			op[k] = (struct peek_op){text[k], peer_key(key[k], text[k]), buf[k], PEER_VALUE_MAX, 0};
+			op[k] = (struct peek_op){
+			    text[k], peer_key(key[k], text[k]), buf[k], PEER_VALUE_MAX, 0};
 		}
 		struct begun begun = begin(p);
 		if (form == 3)
 			peek_mget(p, op, n);
 		else if (form == 5)
-			op[0].result = peek_get_info(p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX, &info);
+			op[0].result = peek_get_info(
+			    p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX, &info);
 		else if (form == 7)
 			op[0].result = read_view(p, op[0].key, op[0].key_len, buf[0]);
 		else
-			op[0].result = peek_get(p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX);
+			op[0].result =
+			    peek_get(p, op[0].key, op[0].key_len, buf[0], PEER_VALUE_MAX);
 		judge_time(&sh->waits, p, &begun, n);
 		for (unsigned k = 0; k < n; k++)
-			judge(sh, key[k], buf[k], op[k].result, sh->begun_anew[key[k]] == anew[k] ? floor[k] : 0, form);
+			judge(sh, key[k], buf[k], op[k].result,
+			    sh->begun_anew[key[k]] == anew[k] ? floor[k] : 0, form);
 	}
 	peek_close(p);
 	_exit(0);

@@ -1,6 +1,8 @@
 /*
- * robust_recovery.c: how long a successor takes to read a dead writer's table: `robust_recovery [items [value bytes [arena MiB]]]`.
- * Fills a segment, then opens the store on it again, which recovers, and prints the items a second. `make robust` runs it.
+ * robust_recovery.c: how long a successor takes to read a dead writer's table:
+ * `robust_recovery [items [value bytes [arena MiB]]]`. Fills a segment, then
+ * opens the store on it again, which recovers, and prints the items a second.
+ * `make robust` runs it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +39,8 @@ main(int argc, char **argv)
 {
 	uint64_t n_items = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000000;
 	uint32_t value_bytes = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 32;
-	uint64_t arena_mib = argc > 3 ? strtoull(argv[3], NULL, 10) : (n_items * (value_bytes + 60) >> 20) + 8;
+	uint64_t arena_mib =
+	    argc > 3 ? strtoull(argv[3], NULL, 10) : (n_items * (value_bytes + 60) >> 20) + 8;
 	struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
 	struct geometry g;
@@ -56,8 +59,12 @@ main(int argc, char **argv)
 	if (store_open(&map, &conf, 100, &s, &rec) != 0)
 		return 1;
 	for (uint64_t i = 0; i < n_items; i++) {
-		uint32_t len = (uint32_t)snprintf(key, sizeof(key), "key:%012" PRIu64, i * 2654435761 % 1000000000000);
-		struct store_put put = {.key = {key, len, store_hash(s, key, len)}, .mode = STORE_SET, .value = value, .value_bytes = value_bytes,
+		uint32_t len = (uint32_t)snprintf(
+		    key, sizeof(key), "key:%012" PRIu64, i * 2654435761 % 1000000000000);
+		struct store_put put = {.key = {key, len, store_hash(s, key, len)},
+		    .mode = STORE_SET,
+		    .value = value,
+		    .value_bytes = value_bytes,
 		    .expiry_s = i % 4 == 0 ? 1000000 : 0};
 		if (store_put(s, &put, 100, &cas) != STORE_OK)
 			return 1;
@@ -77,8 +84,8 @@ main(int argc, char **argv)
 		if (store_open(&map, &conf, 100, &s, &rec) != 0)
 			return 1;
 		double took = now_s() - begun;
-		printf("%-26s %10" PRIu64 " %8.3f %12.0f %10" PRIu64 "\n", fresh ? "mapped anew, as at a start" : "mapped and touched", rec.items,
-		    took,
+		printf("%-26s %10" PRIu64 " %8.3f %12.0f %10" PRIu64 "\n",
+		    fresh ? "mapped anew, as at a start" : "mapped and touched", rec.items, took,
 		    (double)rec.items / took, arena_mib);
 		store_close(s);
 	}

@@ -1,11 +1,15 @@
 /*
- * soak.c: `soak [minutes]`: clients that write and readers of shared memory, while everything happens to them and to the daemon at random:
- * SIGKILL, SIGSTOP, hand-over to another size, clean restarts, flushes, killed readers;
- * beside them an instance with -M whose snapshot loads are killed and whose hand-overs are refused. `make soak MINUTES=n` runs it.
+ * soak.c: `soak [minutes]`: clients that write and readers of shared memory,
+ * while everything happens to them and to the daemon at random: SIGKILL,
+ * SIGSTOP, hand-over to another size, clean restarts, flushes, killed readers;
+ * beside them an instance with -M whose snapshot loads are killed and whose
+ * hand-overs are refused. `make soak MINUTES=n` runs it.
  *
- * Each client has keys of its own and a model of them (robust_model.h), compared in full now and then and at the end; each reader judges
- * what it reads by what was acknowledged. In the last quarter the daemon is not killed any more, so that its memory can be compared.
- * Exit status 0: nothing wrong, lost or leaked.
+ * Each client has keys of its own and a model of them (robust_model.h),
+ * compared in full now and then and at the end; each reader judges what it
+ * reads by what was acknowledged. In the last quarter the daemon is not killed
+ * any more, so that its memory can be compared. Exit status 0: nothing wrong,
+ * lost or leaked.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +25,7 @@
 #include "proc/robust_model.h"
 #include "proc/soak_strict.h"
 
-#define N_CLIENTS 3u
+#define N_CLIENTS  3u
 #define LEAK_BYTES (512u << 10) /* what the heap's measure may differ by with all clients at work */
 
 enum fault {
@@ -36,8 +40,9 @@ enum fault {
 	N_FAULTS
 };
 
-static const char *const fault_name[N_FAULTS] = {"daemon killed", "daemon killed, other size", "daemon restarted", "daemon stopped a while",
-    "reader killed", "flush", "-M: loads of a snapshot killed", "-M: hand-over refused"};
+static const char *const fault_name[N_FAULTS] = {"daemon killed", "daemon killed, other size",
+    "daemon restarted", "daemon stopped a while", "reader killed", "flush",
+    "-M: loads of a snapshot killed", "-M: hand-over refused"};
 
 struct room {
 	struct peer_shared sh;
@@ -83,7 +88,7 @@ start_daemon(void)
 	}
 }
 
-/* ---- a client ----------------------------------------------------------------------------------------------------------- */
+/* ---- a client ------------------------------------------------------------ */
 
 static void
 publish(struct room *room, const struct model *m)
@@ -138,9 +143,11 @@ be_client(unsigned i)
 		}
 		connected = model_step(&m, &c);
 		if (connected && m.n_ops % 20000 == 0) {
-			/* With a kill in between, the comparison ends early and counts a wrong answer: then it doesn't count. */
+			/* With a kill in between, the comparison ends early and
+			 * counts a wrong answer: then it doesn't count. */
 			struct model before = m;
-			if (!model_compare(&m, &c, daemon_.name) && !(peer_send(&c, "version\r\n", 9) && peer_line(&c) != NULL)) {
+			if (!model_compare(&m, &c, daemon_.name) &&
+			    !(peer_send(&c, "version\r\n", 9) && peer_line(&c) != NULL)) {
 				m = before;
 				connected = false;
 			} else {
@@ -169,12 +176,13 @@ fork_reader(unsigned i)
 
 	if (pid == 0) {
 		peer_space = i + 1;
-		peer_read_forever(&all->room[i].sh, daemon_.name, seed % 3 == 0 ? PEEK_READ_ONLY : 0, seed);
+		peer_read_forever(
+		    &all->room[i].sh, daemon_.name, seed % 3 == 0 ? PEEK_READ_ONLY : 0, seed);
 	}
 	return pid;
 }
 
-/* ---- what happens to them ------------------------------------------------------------------------------------------------- */
+/* ---- what happens to them ------------------------------------------------ */
 
 static void
 flush_all(void)
@@ -188,7 +196,8 @@ flush_all(void)
 			usleep(200);
 	if (!peer_connect(&c, &daemon_))
 		give_up("flush_all: no connection", errno);
-	if (!peer_send(&c, "flush_all\r\n", 11) || (line = peer_line(&c)) == NULL || strcmp(line, "OK") != 0)
+	if (!peer_send(&c, "flush_all\r\n", 11) || (line = peer_line(&c)) == NULL ||
+	    strcmp(line, "OK") != 0)
 		give_up("flush_all isn't answered OK", errno);
 	peer_close(&c);
 	all->resumed = all->pause;
@@ -239,7 +248,7 @@ happen(enum fault f)
 	}
 }
 
-/* ---- accounts --------------------------------------------------------------------------------------------------------------- */
+/* ---- accounts ------------------------------------------------------------ */
 
 struct account {
 	uint64_t heap_bytes, anon_kib, n_fds;
@@ -288,20 +297,23 @@ n_objects_left(void)
 	return n;
 }
 
-/* After a flush and a start nothing may hold memory of the segment. Returns the segments that are not free. */
+/* After a flush and a start nothing may hold memory of the segment. Returns the
+ * segments that are not free. */
 static uint64_t
 segments_held(void)
 {
 	static struct peer_client c = {.fd = -1};
 	uint64_t held = UINT64_MAX;
 
-	if (!peer_connect(&c, &daemon_) || !peer_send(&c, "flush_all\r\n", 11) || peer_line(&c) == NULL)
+	if (!peer_connect(&c, &daemon_) || !peer_send(&c, "flush_all\r\n", 11) ||
+	    peer_line(&c) == NULL)
 		return held;
 	peer_close(&c);
 	peer_kill(&daemon_);
 	start_daemon();
 	if (peer_connect(&c, &daemon_))
-		held = peer_stat(&c, "n_segments") - peer_stat(&c, "n_segments_free") + peer_stat(&c, "curr_items");
+		held = peer_stat(&c, "n_segments") - peer_stat(&c, "n_segments_free") +
+		    peer_stat(&c, "curr_items");
 	peer_close(&c);
 	return held;
 }
@@ -376,19 +388,23 @@ judge(double minutes, const struct account *first, const struct account *last)
 	printf("  %-34s %12llu\n", "wrong replies and values", (unsigned long long)t.wrong);
 	printf("  %-34s %12llu\n", "comparisons of all keys", (unsigned long long)t.compared);
 	printf("  %-34s %12llu\n", "reads through shared memory", (unsigned long long)t.reads);
-	printf("  %-34s %12llu\n", "wrong, missed, stale or failed", (unsigned long long)t.read_wrong);
+	printf(
+	    "  %-34s %12llu\n", "wrong, missed, stale or failed", (unsigned long long)t.read_wrong);
 	printf("  %-34s %12llu\n", "refused (writer dead or stopped)", (unsigned long long)t.again);
 	peer_waits_print(&t.waits, "  ");
-	printf("  %-34s %12lld bytes (%llu, then %llu; RssAnon %llu, then %llu KiB)\n", "heap grown in the last life", (long long)leaked,
-	    (unsigned long long)first->heap_bytes, (unsigned long long)last->heap_bytes, (unsigned long long)first->anon_kib,
+	printf("  %-34s %12lld bytes (%llu, then %llu; RssAnon %llu, then %llu KiB)\n",
+	    "heap grown in the last life", (long long)leaked, (unsigned long long)first->heap_bytes,
+	    (unsigned long long)last->heap_bytes, (unsigned long long)first->anon_kib,
 	    (unsigned long long)last->anon_kib);
-	printf("  %-34s %12lld (%llu, then %llu)\n", "descriptors leaked", (long long)(last->n_fds - first->n_fds), (unsigned long long)first->n_fds,
+	printf("  %-34s %12lld (%llu, then %llu)\n", "descriptors leaked",
+	    (long long)(last->n_fds - first->n_fds), (unsigned long long)first->n_fds,
 	    (unsigned long long)last->n_fds);
-	printf("  %-34s %12llu (%llu checked) %s\n", "-M: lost or wrong", (unsigned long long)strict.wrong,
-	    (unsigned long long)strict.checked, strict.why);
+	printf("  %-34s %12llu (%llu checked) %s\n", "-M: lost or wrong",
+	    (unsigned long long)strict.wrong, (unsigned long long)strict.checked, strict.why);
 	printf("  %-34s %12llu\n", "segments held after a flush", (unsigned long long)held);
 	printf("  %-34s %12u\n", "objects left in /dev/shm", left);
-	bool ok = t.lost + t.wrong + t.read_wrong == 0 && t.reads > 1000 && t.acked > 1000 && leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 && strict.wrong == 0 &&
+	bool ok = t.lost + t.wrong + t.read_wrong == 0 && t.reads > 1000 && t.acked > 1000 &&
+	    leaked < (int64_t)LEAK_BYTES && held == 0 && left == 0 && strict.wrong == 0 &&
 	    peer_waits_hold(&t.waits, t.reads) && last->n_fds <= first->n_fds + 2;
 	printf("%s\n", ok ? "nothing wrong, lost or leaked" : "FAILED");
 	return ok;
@@ -398,7 +414,8 @@ int
 main(int argc, char **argv)
 {
 	double minutes = argc > 1 ? strtod(argv[1], NULL) : 1;
-	uint64_t begun = peer_now_ns(), total_ns = (uint64_t)(minutes * 60e9), quiet_at = begun + total_ns / 4 * 3;
+	uint64_t begun = peer_now_ns(), total_ns = (uint64_t)(minutes * 60e9),
+		 quiet_at = begun + total_ns / 4 * 3;
 	struct account first = {0}, last;
 	bool quiet = false;
 
@@ -417,9 +434,11 @@ main(int argc, char **argv)
 	}
 	atexit(clean_up);
 	while (peer_now_ns() < begun + total_ns) {
-		static const enum fault loud[] = {KILLED, KILLED, KILLED, KILLED_AND_RESIZED, RESTARTED, STOPPED, READER_KILLED, READER_KILLED,
-		    FLUSHED, LOAD_KILLED, HAND_OVER_REFUSED};
-		static const enum fault calm[] = {STOPPED, READER_KILLED, READER_KILLED, READER_KILLED, FLUSHED};
+		static const enum fault loud[] = {KILLED, KILLED, KILLED, KILLED_AND_RESIZED,
+		    RESTARTED, STOPPED, READER_KILLED, READER_KILLED, FLUSHED, LOAD_KILLED,
+		    HAND_OVER_REFUSED};
+		static const enum fault calm[] = {
+		    STOPPED, READER_KILLED, READER_KILLED, READER_KILLED, FLUSHED};
 		usleep(50000 + (unsigned)rand() % 400000);
 		happen(quiet ? calm[rand() % 5] : loud[rand() % 11]);
 		if (!quiet && peer_now_ns() > quiet_at) {

@@ -66,7 +66,8 @@ strict_write(struct strict *s, uint32_t n)
 
 		strict_value(i, s->turn[i] + 1, request + len);
 		memcpy(request + len + STRICT_VALUE_BYTES, "\r\n", 2);
-		if (!peer_send(&c, request, (size_t)len + STRICT_VALUE_BYTES + 2) || (line = peer_line(&c)) == NULL)
+		if (!peer_send(&c, request, (size_t)len + STRICT_VALUE_BYTES + 2) ||
+		    (line = peer_line(&c)) == NULL)
 			break;
 		if (strcmp(line, "STORED") == 0)
 			s->turn[i]++;
@@ -93,7 +94,9 @@ strict_check(struct strict *s)
 		ssize_t n = peek_get(p, key, (size_t)len, value, sizeof(value));
 
 		strict_value(i, s->turn[i], want);
-		if (s->turn[i] == 0 ? n >= 0 : n != STRICT_VALUE_BYTES || memcmp(value, want, sizeof(want)) != 0)
+		if (s->turn[i] == 0
+			? n >= 0
+			: n != STRICT_VALUE_BYTES || memcmp(value, want, sizeof(want)) != 0)
 			strict_failed(s, "an acknowledged value is lost or wrong", i);
 		s->checked++;
 	}
@@ -140,13 +143,15 @@ strict_load_killed(struct strict *s)
 	for (int i = 0; i < 3; i++) {
 		pid_t killer;
 
-		/* peer_start waits for an answer: the killer knows no pid before */
+		/* peer_start waits for an answer: the killer knows no pid
+		 * before */
 		s->d.pid = fork();
 		if (s->d.pid == 0) {
 			const char *program = getenv("PEEKD");
 
-			execl(program != NULL ? program : "build/release/peekd", "peekd", "-n", s->d.name, "-s", s->d.socket,
-			    args[0], args[1], args[2], args[3], "--log-level=error", (char *)NULL);
+			execl(program != NULL ? program : "build/release/peekd", "peekd", "-n",
+			    s->d.name, "-s", s->d.socket, args[0], args[1], args[2], args[3],
+			    "--log-level=error", (char *)NULL);
 			_exit(127);
 		}
 		killer = s->d.pid;

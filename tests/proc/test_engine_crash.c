@@ -1,13 +1,18 @@
 /*
- * test_engine_crash.c: the writer is killed (SIGKILL) at every labelled point of every mutation, and at random instants, while a
- * reader reads; a successor takes the same segment over, and the whole table is compared with what was acknowledged.
+ * test_engine_crash.c: the writer is killed (SIGKILL) at every labelled point
+ * of every mutation, and at random instants, while a reader reads; a successor
+ * takes the same segment over, and the whole table is compared with what was
+ * acknowledged.
  *
- * The writer notes each operation in shared memory before it begins (intent) and after it returned (acknowledged). After a
- * kill every key must have its acknowledged state, but for the one in flight, which may have either, whole. Keys whose
- * item was evicted may be absent in the run with eviction, never wrong. The reader's keys are never deleted: it must never miss one, never see
+ * The writer notes each operation in shared memory before it begins (intent)
+ * and after it returned (acknowledged). After a kill every key must have its
+ * acknowledged state, but for the one in flight, which may have either, whole.
+ * Keys whose item was evicted may be absent in the run with eviction, never
+ * wrong. The reader's keys are never deleted: it must never miss one, never see
  * a wrong value, and never see a version go backwards.
  *
- * Short: each label at its first and at a later occurrence, and 50 random kills. PEEK_TEST_LONG=1: more occurrences, and 500.
+ * Short: each label at its first and at a later occurrence, and 50 random
+ * kills. PEEK_TEST_LONG=1: more occurrences, and 500.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,16 +39,16 @@ main(void)
 }
 #else
 
-#define N_KEYS      400
-#define N_STABLE    40 /* of them, rewritten but never deleted: the reader's */
+#define N_KEYS       400
+#define N_STABLE     40 /* of them, rewritten but never deleted: the reader's */
 #define SURE_TO_COME 8u /* times that a life passed a label, so that the next will too */
-#define N_LABELS    96
-#define VALUE_MAX   20000
-#define NOW_S       100
-#define OPS_PER_RUN 4000
+#define N_LABELS     96
+#define VALUE_MAX    20000
+#define NOW_S        100
+#define OPS_PER_RUN  4000
 
 struct key_state {
-	uint32_t version;  /* 0: absent */
+	uint32_t version;   /* 0: absent */
 	uint32_t flushable; /* stored before the last flush */
 };
 
@@ -79,7 +84,7 @@ report(bool ok, const char *what)
 	*(ok ? &n_ok : &n_failed) += 1;
 }
 
-/* ---- values: a version and a key, repeated, so that any mixture of two shows ------------------------------------------- */
+/* values: a version and a key, repeated, so that any mixture of two shows */
 
 static uint32_t
 value_len(uint32_t key, uint32_t version)
@@ -97,7 +102,9 @@ value_fill(uint32_t key, uint32_t version, char *buf)
 	uint32_t n = value_len(key, version);
 
 	for (uint32_t i = 0; i < n; i++)
-		buf[i] = (char)(i < 4 ? version >> (8 * i) : i < 8 ? key >> (8 * (i - 4)) : (version * 31 + key + i) & 0xff);
+		buf[i] = (char)(i < 4 ? version >> (8 * i)
+			: i < 8       ? key >> (8 * (i - 4))
+				      : (version * 31 + key + i) & 0xff);
 }
 
 /* The version that a value says it has; 0: it isn't whole, or not the key's. */
@@ -122,7 +129,7 @@ key_text(uint32_t key, char *buf)
 	return (uint32_t)snprintf(buf, 64, "crash-%u-%.*s", key, (int)(key % 9), "123456789");
 }
 
-/* ---- the writer --------------------------------------------------------------------------------------------------------- */
+/* ---- the writer ---------------------------------------------------------- */
 
 static void
 on_crash_point(const char *label)
@@ -163,7 +170,10 @@ write_key(struct store *s, uint32_t key, uint32_t op)
 	} else {
 		uint32_t version = ++sh->next_version;
 		value_fill(key, version, value);
-		struct store_put put = {.key = k, .mode = STORE_SET, .value = value, .value_bytes = value_len(key, version),
+		struct store_put put = {.key = k,
+		    .mode = STORE_SET,
+		    .value = value,
+		    .value_bytes = value_len(key, version),
 		    .flags = version % 5 == 0 ? version : 0};
 		sh->intent = (struct key_state){.version = version};
 		sh->key_in_flight = key;
@@ -174,14 +184,20 @@ write_key(struct store *s, uint32_t key, uint32_t op)
 	sh->key_in_flight = N_KEYS;
 }
 
-/* Numbers of their own: counters, keys that make the table grow, items that expire. Their state is checked by the successor's sums. */
+/* Numbers of their own: counters, keys that make the table grow, items that
+ * expire. Their state is checked by the successor's sums. */
 static void
 write_other(struct store *s, uint32_t i)
 {
 	char text[64];
-	uint32_t len = (uint32_t)snprintf(text, sizeof(text), i % 4 == 0 ? "count-%u" : "fill-%u", i % 4 == 0 ? i % 8 : i);
+	uint32_t len = (uint32_t)snprintf(
+	    text, sizeof(text), i % 4 == 0 ? "count-%u" : "fill-%u", i % 4 == 0 ? i % 8 : i);
 	struct store_key k = {text, len, store_hash(s, text, len)};
-	struct store_put put = {.key = k, .mode = STORE_SET, .value = "1", .value_bytes = 1, .expiry_s = i % 3 == 0 ? now_s + 1 + i % 9 : 0};
+	struct store_put put = {.key = k,
+	    .mode = STORE_SET,
+	    .value = "1",
+	    .value_bytes = 1,
+	    .expiry_s = i % 3 == 0 ? now_s + 1 + i % 9 : 0};
 	struct store_item item;
 	uint64_t cas, value;
 
@@ -191,7 +207,8 @@ write_other(struct store *s, uint32_t i)
 		store_put(s, &put, now_s, &cas);
 }
 
-/* What was in flight when the writer before was killed has one outcome or the other from now on. */
+/* What was in flight when the writer before was killed has one outcome or the
+ * other from now on. */
 static void
 settle(struct store *s)
 {
@@ -232,9 +249,13 @@ write_forever(bool until_killed)
 		if (!evicting && i % 64 == 0) { /* what filled the table goes again */
 			char text[64];
 			for (uint32_t k = 0; k < 8; k++) {
-				uint32_t len = (uint32_t)snprintf(text, sizeof(text), "chain-%u-%u", i / 512, k * 7919 % 4096);
+				uint32_t len = (uint32_t)snprintf(
+				    text, sizeof(text), "chain-%u-%u", i / 512, k * 7919 % 4096);
 				struct store_key key = {text, len, store_hash(s, text, len)};
-				struct store_put put = {.key = key, .mode = STORE_SET, .value = text, .value_bytes = len};
+				struct store_put put = {.key = key,
+				    .mode = STORE_SET,
+				    .value = text,
+				    .value_bytes = len};
 				struct store_item item;
 				uint64_t cas;
 				if (store_find(s, &key, now_s, &item, NULL))
@@ -255,7 +276,7 @@ write_forever(bool until_killed)
 	_exit(0);
 }
 
-/* ---- the reader ----------------------------------------------------------------------------------------------------------- */
+/* ---- the reader ---------------------------------------------------------- */
 
 static uint64_t
 now_ns(void)
@@ -300,7 +321,7 @@ read_forever(void)
 	_exit(0);
 }
 
-/* ---- the judge -------------------------------------------------------------------------------------------------------------- */
+/* ---- the judge ----------------------------------------------------------- */
 
 static char why[200];
 
@@ -315,7 +336,8 @@ judge(void)
 
 	crash_hook = NULL;
 	if (store_open(&map, &conf, NOW_S, &s, &rec) != 0 || rec.dropped_damaged != 0) {
-		snprintf(why, sizeof(why), "recovery failed or dropped %llu", (unsigned long long)rec.dropped_damaged);
+		snprintf(why, sizeof(why), "recovery failed or dropped %llu",
+		    (unsigned long long)rec.dropped_damaged);
 		return false;
 	}
 	const char *sums = engine_check(s);
@@ -334,10 +356,12 @@ judge(void)
 				sums = why;
 			}
 		}
-		bool ok = found == sh->acked[key].version || (in_flight && found == sh->intent.version) ||
-		    (evicting && found == 0) || sh->key_in_flight == N_KEYS + 1;
+		bool ok = found == sh->acked[key].version ||
+		    (in_flight && found == sh->intent.version) || (evicting && found == 0) ||
+		    sh->key_in_flight == N_KEYS + 1;
 		if (!ok) {
-			snprintf(why, sizeof(why), "%s has version %u, acknowledged %u, in flight %u", text, found,
+			snprintf(why, sizeof(why),
+			    "%s has version %u, acknowledged %u, in flight %u", text, found,
 			    sh->acked[key].version, in_flight ? sh->intent.version : 0);
 			sums = why;
 		}
@@ -348,7 +372,8 @@ judge(void)
 	return sums == NULL;
 }
 
-/* One life of a writer. True: it was killed. Each writes other keys than those before: where none is new the table has no more cause to grow. */
+/* One life of a writer. True: it was killed. Each writes other keys than those
+ * before: where none is new the table has no more cause to grow. */
 static bool
 one_life(const char *label, uint64_t countdown, unsigned usec)
 {
@@ -381,7 +406,8 @@ make_segment(void)
 	struct store *s;
 
 	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
-	snprintf(name, sizeof(name), "%.24scrash-%d-%d", prefix != NULL ? prefix : "test-", (int)getpid(), evicting);
+	snprintf(name, sizeof(name), "%.24scrash-%d-%d", prefix != NULL ? prefix : "test-",
+	    (int)getpid(), evicting);
 	snprintf(object, sizeof(object), "peekd.%s", name);
 	if (map_plan_geometry(evicting ? 2 << 20 : 128 << 20, evicting ? 0 : 14, &g) != 0 ||
 	    map_create(object, &g, 0600, (gid_t)-1, 4711, 1, "/nowhere", &map) != 0)
@@ -420,7 +446,8 @@ kills(unsigned n_occurrences, unsigned n_random)
 		read_forever();
 	/* A life without a kill shows which labels there are. */
 	one_life("", 0, 0);
-	snprintf(what, sizeof(what), "%s: a life without a kill", evicting ? "evicting" : "keeping");
+	snprintf(
+	    what, sizeof(what), "%s: a life without a kill", evicting ? "evicting" : "keeping");
 	report(judge(), what);
 	memcpy(base, sh->reached, sizeof(base));
 	for (uint32_t i = 0; i < sh->n_labels; i++) {
@@ -429,19 +456,23 @@ kills(unsigned n_occurrences, unsigned n_random)
 		snprintf(label, sizeof(label), "%s", sh->label[i]);
 		for (unsigned o = 0; o < n_occurrences; o++) {
 			uint64_t countdown = o == 0 ? 1 : 1 + (uint64_t)rand() % (base[i] / 2 + 1);
-			/* A repair needs something to repair, and may be cut short itself. */
+			/* A repair needs something to repair, and may be cut
+			 * short itself. */
 			if (strncmp(label, "repair", 6) == 0 || strncmp(label, "close", 5) == 0)
-				n_kills += one_life(o % 2 == 0 ? "split:count stored" : "split:old cleared", 1, 0);
+				n_kills += one_life(
+				    o % 2 == 0 ? "split:count stored" : "split:old cleared", 1, 0);
 			bool killed = one_life(label, countdown, 0);
 			n_kills += killed;
 			all = judge() && all;
-			/* A table that evicts stops growing; and what one life comes by a few times, the next may not. */
+			/* A table that evicts stops growing; and what one life
+			 * comes by a few times, the next may not. */
 			if (!killed && o == 0 && base[i] >= SURE_TO_COME && !evicting) {
 				snprintf(why, sizeof(why), "never reached");
 				all = false;
 			}
 		}
-		snprintf(what, sizeof(what), "%s: killed at %s%s%s", evicting ? "evicting" : "keeping", label, all ? "" : ": ", all ? "" : why);
+		snprintf(what, sizeof(what), "%s: killed at %s%s%s",
+		    evicting ? "evicting" : "keeping", label, all ? "" : ": ", all ? "" : why);
 		report(all, what);
 	}
 	for (unsigned i = 0; i < n_random; i++) {
@@ -451,16 +482,20 @@ kills(unsigned n_occurrences, unsigned n_random)
 			n_bad++;
 		}
 	}
-	snprintf(what, sizeof(what), "%s: %u kills at random instants", evicting ? "evicting" : "keeping", n_random);
+	snprintf(what, sizeof(what), "%s: %u kills at random instants",
+	    evicting ? "evicting" : "keeping", n_random);
 	report(n_bad == 0, what);
 	sh->stop = 1;
 	waitpid(reader, NULL, 0);
-	snprintf(what, sizeof(what), "%s: reads %llu wrong %llu missed %llu backwards %llu", evicting ? "evicting" : "keeping",
-	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong, (unsigned long long)sh->missed,
+	snprintf(what, sizeof(what), "%s: reads %llu wrong %llu missed %llu backwards %llu",
+	    evicting ? "evicting" : "keeping", (unsigned long long)sh->reads,
+	    (unsigned long long)sh->wrong, (unsigned long long)sh->missed,
 	    (unsigned long long)sh->backwards);
 	report(sh->reads > 1000 && sh->wrong == 0 && sh->missed == 0 && sh->backwards == 0, what);
-	printf("# kills %u, labels %u, reads %llu, of them refused inside a dead writer's window %llu, longest read %llu us\n", n_kills,
-	    sh->n_labels, (unsigned long long)sh->reads, (unsigned long long)sh->again, (unsigned long long)sh->longest_ns / 1000);
+	printf("# kills %u, labels %u, reads %llu, of them refused inside a dead writer's window "
+	       "%llu, longest read %llu us\n",
+	    n_kills, sh->n_labels, (unsigned long long)sh->reads, (unsigned long long)sh->again,
+	    (unsigned long long)sh->longest_ns / 1000);
 	remove_segment();
 	map_close(&map);
 }

@@ -1,6 +1,7 @@
 /*
- * test_lib_bounds.c: I3 and I4. A writer that is stopped inside an odd window costs a bounded wait for its one bucket; reads enter the kernel
- * not once; children of a fork and threads count for themselves.
+ * test_lib_bounds.c: I3 and I4. A writer that is stopped inside an odd window
+ * costs a bounded wait for its one bucket; reads enter the kernel not once;
+ * children of a fork and threads count for themselves.
  */
 #include "proc/test_lib_harness.h"
 
@@ -36,7 +37,9 @@ open_filled(struct harness *h, const char *what)
 	for (uint64_t i = 0; i < N_KEYS; i++) {
 		size_t n = key_of(i, key);
 		uint32_t expiry_s = i % 10 == 0 ? harness_now_s() + 1000 : 0;
-		assert_int_equal(harness_set_expiring(h, key, n, key, n, i % 7 == 0 ? 5 : 0, expiry_s), STORE_OK);
+		assert_int_equal(
+		    harness_set_expiring(h, key, n, key, n, i % 7 == 0 ? 5 : 0, expiry_s),
+		    STORE_OK);
 	}
 }
 
@@ -57,7 +60,7 @@ visit_none(void *arg, const struct peek_entry *e)
 	return 0;
 }
 
-/* ---- a writer that was stopped in the middle ------------------------------------------------------------------------------ */
+/* ---- a writer that was stopped in the middle ----------------------------- */
 
 static void
 a_stopped_writer_costs_a_bounded_wait(void **state)
@@ -91,7 +94,8 @@ a_stopped_writer_costs_a_bounded_wait(void **state)
 	double one = seconds() - begin;
 	assert_int_equal(peek_status(p, &after), 0);
 	assert_in_range(after.retries - before.retries, 1, LOOKUP_TRIES);
-	assert_true(after.gets == before.gets && after.hits == before.hits && after.misses == before.misses);
+	assert_true(after.gets == before.gets && after.hits == before.hits &&
+	    after.misses == before.misses);
 	assert_int_equal(peek_view(p, "key7", 4, &view), -EAGAIN);
 	assert_int_equal(peek_scan(p, visit_none, NULL), -EAGAIN);
 	int absent = 0; /* a key that is not there: nobody knows */
@@ -119,21 +123,22 @@ a_stopped_writer_costs_a_bounded_wait(void **state)
 	harness_close(&h);
 }
 
-/* ---- no system call ------------------------------------------------------------------------------------------------------- */
+/* ---- no system call ------------------------------------------------------ */
 
 /* From here every system call kills this process, but the one that ends it. */
 static void
 forbid_system_calls(void)
 {
 	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
 	struct sock_fprog prog = {sizeof(filter) / sizeof(filter[0]), filter};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
 		_exit(8);
 }
 
@@ -159,7 +164,8 @@ reads_without_kernel(const struct harness *h)
 	}
 	for (uint64_t i = 0; i < 1000; i++) {
 		for (int j = 0; j < 32; j++)
-			op[j] = (struct peek_op){key[j], key_of(i + (uint64_t)j, key[j]), buf[j], 64, 0};
+			op[j] = (struct peek_op){
+			    key[j], key_of(i + (uint64_t)j, key[j]), buf[j], 64, 0};
 		peek_mget(p, op, 32);
 		peek_get_info(p, key[0], op[0].key_len, buf[0], 64, &info);
 		if (peek_view(p, key[0], op[0].key_len, &view) == 0)
@@ -190,7 +196,7 @@ a_million_reads_enter_the_kernel_not_once(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* ---- fork and threads ------------------------------------------------------------------------------------------------------- */
+/* ---- fork and threads ---------------------------------------------------- */
 
 static void
 read_keys(struct peek *p, uint64_t n_reads, uint64_t *ret_bad)
@@ -199,7 +205,8 @@ read_keys(struct peek *p, uint64_t n_reads, uint64_t *ret_bad)
 
 	for (uint64_t i = 0; i < n_reads; i++) {
 		size_t n = key_of(i % N_KEYS, key);
-		*ret_bad += peek_get(p, key, n, buf, sizeof(buf)) != (ssize_t)n || memcmp(buf, key, n) != 0;
+		*ret_bad +=
+		    peek_get(p, key, n, buf, sizeof(buf)) != (ssize_t)n || memcmp(buf, key, n) != 0;
 	}
 }
 
@@ -228,7 +235,10 @@ children_go_on_with_the_parents_handle(void **state)
 			else
 				exited = 0;
 			peek_close(p);
-			_exit(bad == 0 && r == 0 && status.gets == 1000 && status.hits == 1000 && exited == 0 ? 0 : 1);
+			_exit(bad == 0 && r == 0 && status.gets == 1000 && status.hits == 1000 &&
+				    exited == 0
+				? 0
+				: 1);
 		}
 		assert_int_equal(waitpid(child, &exited, 0), child);
 		assert_int_equal(exited, 0);
@@ -261,7 +271,8 @@ member_main(void *arg)
 	return NULL;
 }
 
-/* More threads than lanes, and again, so that lanes change hands. Every read is counted, none twice. */
+/* More threads than lanes, and again, so that lanes change hands. Every read is
+ * counted, none twice. */
 static void
 threads_share_a_handle(void **state)
 {
@@ -277,7 +288,8 @@ threads_share_a_handle(void **state)
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 40; i++) {
 			member[i] = (struct member){&team, i};
-			assert_int_equal(pthread_create(&thread[i], NULL, member_main, &member[i]), 0);
+			assert_int_equal(
+			    pthread_create(&thread[i], NULL, member_main, &member[i]), 0);
 		}
 		for (int i = 0; i < 40; i++)
 			assert_int_equal(pthread_join(thread[i], NULL), 0);
@@ -304,7 +316,8 @@ follower_main(void *arg)
 	return NULL;
 }
 
-/* The segment is replaced again and again under threads that read, and that fork: a lock that another thread holds at a fork binds no child. */
+/* The segment is replaced again and again under threads that read, and that
+ * fork: a lock that another thread holds at a fork binds no child. */
 static void
 threads_follow_and_fork(void **state)
 {
@@ -325,13 +338,17 @@ threads_follow_and_fork(void **state)
 	}
 	for (int round = 0; round < 30; round++) {
 		struct harness *old = &h[round % 2], *new = &h[(round + 1) % 2];
-		harness_open_generation(new, "refollow-new", UINT64_C(4) << 20, false, ++generation);
+		harness_open_generation(
+		    new, "refollow-new", UINT64_C(4) << 20, false, ++generation);
 		assert_int_equal(harness_set(new, "key5", 4, "key5", 4), STORE_OK);
-		/* As the daemon does it: the new one takes the old one's name in one step; then the old one is retired. */
-		assert_int_equal(renameat2(AT_FDCWD, new->path, AT_FDCWD, old->path, RENAME_EXCHANGE), 0);
+		/* As the daemon does it: the new one takes the old one's name
+		 * in one step; then the old one is retired. */
+		assert_int_equal(
+		    renameat2(AT_FDCWD, new->path, AT_FDCWD, old->path, RENAME_EXCHANGE), 0);
 		unlink(new->path);
 		memcpy(new->path, old->path, sizeof(new->path));
-		seq_hand_over(&old->map.header->count, word_load_rlx(&old->map.header->count) | COUNT_RETIRED);
+		seq_hand_over(&old->map.header->count,
+		    word_load_rlx(&old->map.header->count) | COUNT_RETIRED);
 		pid_t child = fork();
 		if (child == 0) {
 			char buf[64];
@@ -363,11 +380,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_stopped_writer_costs_a_bounded_wait),
-		cmocka_unit_test(a_million_reads_enter_the_kernel_not_once),
-		cmocka_unit_test(children_go_on_with_the_parents_handle),
-		cmocka_unit_test(threads_share_a_handle),
-		cmocka_unit_test(threads_follow_and_fork),
+	    cmocka_unit_test(a_stopped_writer_costs_a_bounded_wait),
+	    cmocka_unit_test(a_million_reads_enter_the_kernel_not_once),
+	    cmocka_unit_test(children_go_on_with_the_parents_handle),
+	    cmocka_unit_test(threads_share_a_handle),
+	    cmocka_unit_test(threads_follow_and_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
 /*
- * test_lib_broken.c: libpeek where the daemon is not what it should be: stopped, gone in the middle of a reply, of a foreign layout.
+ * test_lib_broken.c: libpeek where the daemon is not what it should be:
+ * stopped, gone in the middle of a reply, of a foreign layout.
  */
 #include "proc/test_lib_live.h"
 
-/* ---- time and broken connections --------------------------------------------------------------------------------------------- */
+/* ---- time and broken connections ----------------------------------------- */
 
 static void
 a_stopped_daemon_costs_the_timeout(void **state)
@@ -17,17 +18,20 @@ a_stopped_daemon_costs_the_timeout(void **state)
 	assert_int_equal(peek_set_timeout(p, 0), -EINVAL);
 	assert_int_equal(peek_set_timeout(p, 200), 0);
 	kill(daemon_pid, SIGSTOP);
-	assert_int_equal(peek_set(p, "large", 5, large, n, 0), -ETIMEDOUT); /* it did not all fit the socket */
+	/* it did not all fit the socket */
+	assert_int_equal(peek_set(p, "large", 5, large, n, 0), -ETIMEDOUT);
 	assert_int_equal(peek_incr(p, "k", 1, 1, NULL), -EINPROGRESS);
 	assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
 	kill(daemon_pid, SIGCONT);
 	assert_int_equal(peek_set_timeout(p, 5000), 0);
 	assert_int_equal(peek_set(p, "k2", 2, "v", 1, 0), 0);
-	assert_int_equal(peek_get(p, "large", 5, buf, sizeof(buf)), -ENOENT); /* nothing of it was carried out */
+	/* nothing of it was carried out */
+	assert_int_equal(peek_get(p, "large", 5, buf, sizeof(buf)), -ENOENT);
 	free(large);
 }
 
-/* A server that takes n_drop requests and hangs up without a word, then answers HD to all. Counts the requests. */
+/* A server that takes n_drop requests and hangs up without a word, then answers
+ * HD to all. Counts the requests. */
 static pid_t
 fake_server(const char *path, int n_drop, uint32_t *counted)
 {
@@ -62,7 +66,8 @@ fake_server(const char *path, int n_drop, uint32_t *counted)
 static void
 a_lost_reply_is_told_or_asked_again(void **state)
 {
-	uint32_t *counted = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t *counted =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct peek *q;
 	char path[128];
 	int status;
@@ -75,7 +80,8 @@ a_lost_reply_is_told_or_asked_again(void **state)
 		*counted = 0;
 		pid_t server = fake_server(path, what == 9 ? 2 : 1, counted);
 		assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
-		assert_int_equal(peek_set_timeout(q, 20000), 0); /* what is lost is told by the hang-up, not by the time */
+		/* what is lost is told by the hang-up, not by the time */
+		assert_int_equal(peek_set_timeout(q, 20000), 0);
 		int r = what == 0 ? peek_set(q, "k", 1, "v", 1, 0)
 		    : what == 1   ? peek_delete(q, "k", 1)
 		    : what == 2   ? peek_touch(q, "k", 1, 5)
@@ -85,7 +91,7 @@ a_lost_reply_is_told_or_asked_again(void **state)
 		    : what == 6   ? peek_cas(q, "k", 1, "v", 1, 0, 9)
 		    : what == 7   ? peek_prepend(q, "k", 1, "v", 1)
 		    : what == 8   ? peek_replace(q, "k", 1, "v", 1, 0)
-		                  : peek_set(q, "k", 1, "v", 1, 0);
+				  : peek_set(q, "k", 1, "v", 1, 0);
 		assert_int_equal(r, what < 3 ? 0 : -EINPROGRESS);
 		assert_int_equal(*counted, what < 3 || what == 9 ? 2 : 1);
 		peek_close(q);
@@ -96,7 +102,7 @@ a_lost_reply_is_told_or_asked_again(void **state)
 	munmap(counted, 4096);
 }
 
-/* ---- a foreign layout ---------------------------------------------------------------------------------------------------------- */
+/* ---- a foreign layout ---------------------------------------------------- */
 
 static void
 a_foreign_layout_is_read_through_the_socket(void **state)
@@ -156,7 +162,8 @@ a_foreign_layout_is_read_through_the_socket(void **state)
 	free(got);
 }
 
-/* Through the socket a batch's operations are asked one by one: one that gets no answer ends the asking. */
+/* Through the socket a batch's operations are asked one by one: one that gets
+ * no answer ends the asking. */
 static void
 a_batch_waits_once(void **state)
 {
@@ -185,7 +192,8 @@ a_batch_waits_once(void **state)
 	assert_int_equal(n_hits, 0);
 	for (int i = 0; i < N_OPS; i++)
 		assert_int_equal(op[i].result, i == 5 ? -EINVAL : -EPROTO);
-	/* Each that is not answered costs its connection. One is this count's own. */
+	/* Each that is not answered costs its connection. One is this count's
+	 * own. */
 	assert_true(stat_of("total_connections") - before <= 3);
 	assert_int_equal(peek_set_timeout(q, 60000), 0);
 	assert_int_equal(peek_mget(q, op, N_OPS), N_OPS - 1);
@@ -198,10 +206,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_stopped_daemon_costs_the_timeout, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_lost_reply_is_told_or_asked_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_foreign_layout_is_read_through_the_socket, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_batch_waits_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stopped_daemon_costs_the_timeout, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_lost_reply_is_told_or_asked_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_foreign_layout_is_read_through_the_socket, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_batch_waits_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,13 +1,14 @@
 /*
- * test_lib_daemon.c: libpeek and a live daemon: writes and their verdicts, pipelined sets, hints and counts, a daemon that is killed and
- * started anew, children.
+ * test_lib_daemon.c: libpeek and a live daemon: writes and their verdicts,
+ * pipelined sets, hints and counts, a daemon that is killed and started anew,
+ * children.
  */
 #include <sys/resource.h>
 
 #include "lib/handle.h"
 #include "proc/test_lib_live.h"
 
-/* ---- writes ----------------------------------------------------------------------------------------------------------- */
+/* ---- writes -------------------------------------------------------------- */
 
 static void
 writes_and_their_verdicts(void **state)
@@ -92,7 +93,8 @@ keys_and_values_of_any_bytes(void **state)
 	assert_int_equal(peek_get(p, "large", 5, got, n_max), n_max);
 	assert_memory_equal(got, value, n_max);
 	assert_int_equal(peek_set(p, "large", 5, value, n_max + 10000, 0), -EMSGSIZE);
-	assert_int_equal(peek_set(p, "large", 5, value, (size_t)PEEK_VALUE_MAX_BYTES + 1, 0), -EMSGSIZE);
+	assert_int_equal(
+	    peek_set(p, "large", 5, value, (size_t)PEEK_VALUE_MAX_BYTES + 1, 0), -EMSGSIZE);
 	assert_int_equal(peek_set(p, "k", 1, "still in step", 13, 0), 0);
 	check_value("k", "still in step");
 	free(value);
@@ -125,13 +127,20 @@ pipelined_sets(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 20000; i++) {
 			int n = snprintf(key, sizeof(key), i % 10 == 0 ? "key %d\n" : "key-%d", i);
-			assert_int_equal(peek_set_async(p, key, (size_t)n, key, (size_t)n, 0, note_failure, &f), 0);
+			assert_int_equal(
+			    peek_set_async(p, key, (size_t)n, key, (size_t)n, 0, note_failure, &f),
+			    0);
 			if (i % 5000 == 77)
-				assert_int_equal(peek_set_async(p, "large", 5, large, 500000 + (size_t)i, 0, note_failure, &f), 0);
+				assert_int_equal(peek_set_async(p, "large", 5, large,
+						     500000 + (size_t)i, 0, note_failure, &f),
+				    0);
 			if (i % 5000 == 78)
-				assert_int_equal(peek_set_async(p, "too\x01large", 9, large, sizeof(large), 0, note_failure, &f), 0);
+				assert_int_equal(peek_set_async(p, "too\x01large", 9, large,
+						     sizeof(large), 0, note_failure, &f),
+				    0);
 			if (i % 5000 == 79)
-				assert_int_equal(peek_set_async(p, "mid", 3, large, 60000, 0, NULL, NULL), 0);
+				assert_int_equal(
+				    peek_set_async(p, "mid", 3, large, 60000, 0, NULL, NULL), 0);
 		}
 		assert_int_equal(peek_set_flush(p), 0);
 		assert_int_equal(f.n, 4 * (round + 1));
@@ -144,7 +153,8 @@ pipelined_sets(void **state)
 		assert_int_equal(peek_get(p, "large", 5, got, sizeof(got)), 515077);
 		assert_memory_equal(got, large, 515077);
 	}
-	/* A daemon that went away between two batches is not noticed; one that goes in the middle is. */
+	/* A daemon that went away between two batches is not noticed; one that
+	 * goes in the middle is. */
 	end_daemon(SIGTERM);
 	start_daemon();
 	assert_int_equal(peek_set_async(p, "a", 1, "b", 1, 0, NULL, NULL), 0);
@@ -156,7 +166,7 @@ pipelined_sets(void **state)
 	assert_int_equal(peek_set_flush(p), 0);
 }
 
-/* ---- hints and counts ------------------------------------------------------------------------------------------------------ */
+/* ---- hints and counts ---------------------------------------------------- */
 
 static void
 the_daemon_sees_what_is_read(void **state)
@@ -263,7 +273,8 @@ no_read_waits_for_a_stopped_successor(void **state)
 		for (int i = 0; i < 1000; i++)
 			assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
 		getrusage(RUSAGE_SELF, &after);
-		assert_true(after.ru_nvcsw - before.ru_nvcsw <= after.ru_minflt - before.ru_minflt); /* a page may be waited for */
+		/* a page may be waited for */
+		assert_true(after.ru_nvcsw - before.ru_nvcsw <= after.ru_minflt - before.ru_minflt);
 		usleep(10000);
 	}
 	assert_true(!attached_to_this_daemon());
@@ -273,7 +284,8 @@ no_read_waits_for_a_stopped_successor(void **state)
 			assert_int_equal(peek_get(p, "k", 1, buf, sizeof(buf)), 1);
 		usleep(10000);
 	}
-	assert_true(attached_to_this_daemon()); /* what was asked before the stop was answered after it */
+	/* what was asked before the stop was answered after it */
+	assert_true(attached_to_this_daemon());
 }
 
 static void
@@ -293,10 +305,12 @@ children_write_for_themselves(void **state)
 			int bad = peek_set_flush(p) != 0; /* nothing is queued here */
 			for (int i = 0; i < 300; i++) {
 				size_t n = (size_t)snprintf(key, sizeof(key), "child%d-%d", c, i);
-				bad += peek_set(p, key, n, key, n, 0) != 0 || peek_get(p, key, n, buf, sizeof(buf)) != (ssize_t)n;
+				bad += peek_set(p, key, n, key, n, 0) != 0 ||
+				    peek_get(p, key, n, buf, sizeof(buf)) != (ssize_t)n;
 				bad += peek_incr(p, "parent", 6, 1, NULL) != 0;
 			}
-			bad += peek_status(p, &status) != 0 || status.hinting != 1 || status.gets != 300;
+			bad += peek_status(p, &status) != 0 || status.hinting != 1 ||
+			    status.gets != 300;
 			peek_close(p);
 			_exit(bad == 0 ? 0 : 1);
 		}
@@ -317,14 +331,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(writes_and_their_verdicts, setup, teardown),
-		cmocka_unit_test_setup_teardown(keys_and_values_of_any_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(pipelined_sets, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_daemon_sees_what_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(read_only_handles_say_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_killed_daemon_is_survived, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_read_waits_for_a_stopped_successor, setup, teardown),
-		cmocka_unit_test_setup_teardown(children_write_for_themselves, setup, teardown),
+	    cmocka_unit_test_setup_teardown(writes_and_their_verdicts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(keys_and_values_of_any_bytes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pipelined_sets, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_daemon_sees_what_is_read, setup, teardown),
+	    cmocka_unit_test_setup_teardown(read_only_handles_say_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_killed_daemon_is_survived, setup, teardown),
+	    cmocka_unit_test_setup_teardown(no_read_waits_for_a_stopped_successor, setup, teardown),
+	    cmocka_unit_test_setup_teardown(children_write_for_themselves, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

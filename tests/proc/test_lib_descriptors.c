@@ -1,6 +1,7 @@
 /*
- * test_lib_descriptors.c: libpeek in an application that has closed its standard streams (issue 15.14): none of the library's
- * descriptors gets one of their numbers, and all are close-on-exec.
+ * test_lib_descriptors.c: libpeek in an application that has closed its
+ * standard streams (issue 15.14): none of the library's descriptors gets one of
+ * their numbers, and all are close-on-exec.
  */
 #include "proc/test_lib_live.h"
 
@@ -8,10 +9,10 @@
 
 enum { N_COMBINATIONS = 8, FAILED_AT = 100 };
 
-#define MUST(x)                                                                                                        \
-	do {                                                                                                           \
-		if (!(x))                                                                                              \
-			_exit(FAILED_AT + __COUNTER__);                                                                \
+#define MUST(x) \
+	do { \
+		if (!(x)) \
+			_exit(FAILED_AT + __COUNTER__); \
 	} while (0)
 
 static void
@@ -110,7 +111,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_combination, setup, teardown),
+	    cmocka_unit_test_setup_teardown(every_combination, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

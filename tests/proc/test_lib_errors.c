@@ -1,6 +1,7 @@
 /*
- * test_lib_errors.c: each function of peek.h returns the errors that its row in the header's table has, and no other, whatever the daemon
- * answers and whatever became of the segment (issue 15.30).
+ * test_lib_errors.c: each function of peek.h returns the errors that its row in
+ * the header's table has, and no other, whatever the daemon answers and
+ * whatever became of the segment (issue 15.30).
  */
 #include "shm/seq.h"
 
@@ -19,7 +20,7 @@ fill(struct peek *q)
 	assert_int_equal(peek_set(q, "large", 5, large, 1000000, 0), 0);
 }
 
-/* ---- a live daemon ---------------------------------------------------------------------------------------------------------- */
+/* ---- a live daemon ------------------------------------------------------- */
 
 static void
 with_a_daemon(void **state)
@@ -74,18 +75,23 @@ what_a_visitor_returns(void **state)
 		}
 }
 
-/* ---- whatever a server says -------------------------------------------------------------------------------------------------- */
+/* ---- whatever a server says ---------------------------------------------- */
 
-static const char *const replies[] = {"HD\r\n", "HD c5 s1\r\n", "VA 2 f0\r\nhi\r\n", "VA 1\r\n5\r\n", "VA 1 t5 c7 f9 X\r\n5\r\n", "EN\r\n", "NF\r\n", "NS\r\n",
-	"NS c5\r\n", "NS c0\r\n", "EX\r\n", "MN\r\n", "ME k a=b\r\n", "OK\r\n", "STORED\r\n", "NOT_STORED\r\n", "EXISTS\r\n", "NOT_FOUND\r\n", "DELETED\r\n",
-	"TOUCHED\r\n", "END\r\n", "VALUE k 0 1\r\nx\r\n", "STAT a b\r\n", "RESET\r\n", "VERSION 1\r\n", "12\r\n", "ERROR\r\n", "ERROR Too many open connections\r\n",
-	"CLIENT_ERROR permission denied: needs write\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "CLIENT_ERROR bad data chunk\r\n",
-	"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", "SERVER_ERROR object too large for cache\r\n",
-	"SERVER_ERROR out of memory storing object\r\n", "SERVER_ERROR this user may not connect\r\n", "SERVER_ERROR other\r\n", "what\r\n", "\r\n",
-	"VA 99999999999\r\n", "VA -1\r\n", "VA x\r\n", "VA 3\r\nabcdef", "no line", "", "silence"};
+static const char *const replies[] = {"HD\r\n", "HD c5 s1\r\n", "VA 2 f0\r\nhi\r\n",
+    "VA 1\r\n5\r\n", "VA 1 t5 c7 f9 X\r\n5\r\n", "EN\r\n", "NF\r\n", "NS\r\n", "NS c5\r\n",
+    "NS c0\r\n", "EX\r\n", "MN\r\n", "ME k a=b\r\n", "OK\r\n", "STORED\r\n", "NOT_STORED\r\n",
+    "EXISTS\r\n", "NOT_FOUND\r\n", "DELETED\r\n", "TOUCHED\r\n", "END\r\n", "VALUE k 0 1\r\nx\r\n",
+    "STAT a b\r\n", "RESET\r\n", "VERSION 1\r\n", "12\r\n", "ERROR\r\n",
+    "ERROR Too many open connections\r\n", "CLIENT_ERROR permission denied: needs write\r\n",
+    "CLIENT_ERROR flush_all not allowed\r\n", "CLIENT_ERROR bad data chunk\r\n",
+    "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
+    "SERVER_ERROR object too large for cache\r\n", "SERVER_ERROR out of memory storing object\r\n",
+    "SERVER_ERROR this user may not connect\r\n", "SERVER_ERROR other\r\n", "what\r\n", "\r\n",
+    "VA 99999999999\r\n", "VA -1\r\n", "VA x\r\n", "VA 3\r\nabcdef", "no line", "", "silence"};
 #define N_REPLIES (sizeof(replies) / sizeof(*replies))
 
-/* Answers each piece that it reads with the reply whose number stands in *which. */
+/* Answers each piece that it reads with the reply whose number stands in
+ * *which. */
 static pid_t
 talking_server(const char *path, unsigned *which)
 {
@@ -115,7 +121,8 @@ talking_server(const char *path, unsigned *which)
 			const char *reply = replies[*which];
 			if (strcmp(reply, "silence") == 0)
 				continue;
-			if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) <= 0 || strcmp(reply, "no line") == 0)
+			if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) <= 0 ||
+			    strcmp(reply, "no line") == 0)
 				break;
 		}
 		_exit(0);
@@ -128,14 +135,17 @@ store_version(uint64_t version)
 	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)), sizeof(version));
+	assert_int_equal(
+	    pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)),
+	    sizeof(version));
 	close(fd);
 }
 
 static void
 with_any_reply(void **state)
 {
-	unsigned *which = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned *which =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char path[128];
 	struct peek *q;
 	int status_of_server;
@@ -150,7 +160,9 @@ with_any_reply(void **state)
 		store_version(LAYOUT_VERSION + (uint64_t)foreign);
 		assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
 		for (*which = 0; *which < N_REPLIES; ++*which) {
-			assert_int_equal(peek_set_timeout(q, strcmp(replies[*which], "silence") == 0 ? 3 : 200), 0);
+			assert_int_equal(
+			    peek_set_timeout(q, strcmp(replies[*which], "silence") == 0 ? 3 : 200),
+			    0);
 			try_all(q, replies[*which], true);
 		}
 		peek_close(q);
@@ -195,7 +207,7 @@ without_descriptors(void **state)
 	assert_int_equal(n_wrong, 0);
 }
 
-/* ---- whatever becomes of the segment ------------------------------------------------------------------------------------------ */
+/* ---- whatever becomes of the segment ------------------------------------- */
 
 static void
 retire(struct harness *h)
@@ -261,7 +273,8 @@ a_bucket_whose_writer_is_dead(void **state)
 	assert_int_equal(harness_set(&h, "k", 1, "value", 5), STORE_OK);
 	assert_int_equal(peek_open(h.name, PEEK_READ_ONLY | PEEK_NO_FOLLOW, &q), 0);
 	leave_odd(&h);
-	assert_int_equal(peek_get(q, "k", 1, got, sizeof(got)), -EAGAIN); /* another daemon may mend it */
+	/* another daemon may mend it */
+	assert_int_equal(peek_get(q, "k", 1, got, sizeof(got)), -EAGAIN);
 	assert_int_equal(peek_scan(q, visit_nothing, NULL), -EAGAIN);
 	try_all(q, "odd buckets", true);
 	peek_close(q);
@@ -289,7 +302,8 @@ a_successor_that_is_none(void **state)
 		else if (what == 2)
 			assert_int_equal(chmod(new.path, 0666), 0);
 		else if (what == 3)
-			assert_int_equal(chmod(new.path, 0), 0); /* which root may read nevertheless */
+			/* which root may read nevertheless */
+			assert_int_equal(chmod(new.path, 0), 0);
 		else
 			assert_true(unlink(new.path) == 0 && symlink("/dev/null", new.path) == 0);
 		retire(&old);
@@ -330,15 +344,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_peek_open_says),
-		cmocka_unit_test_setup_teardown(with_a_daemon, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_sum_that_is_too_large, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_a_visitor_returns, setup, teardown),
-		cmocka_unit_test_setup_teardown(with_any_reply, setup, teardown),
-		cmocka_unit_test_setup_teardown(without_descriptors, setup, teardown),
-		cmocka_unit_test(a_segment_whose_memory_was_given_back),
-		cmocka_unit_test(a_bucket_whose_writer_is_dead),
-		cmocka_unit_test(a_successor_that_is_none),
+	    cmocka_unit_test(what_peek_open_says),
+	    cmocka_unit_test_setup_teardown(with_a_daemon, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_sum_that_is_too_large, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_a_visitor_returns, setup, teardown),
+	    cmocka_unit_test_setup_teardown(with_any_reply, setup, teardown),
+	    cmocka_unit_test_setup_teardown(without_descriptors, setup, teardown),
+	    cmocka_unit_test(a_segment_whose_memory_was_given_back),
+	    cmocka_unit_test(a_bucket_whose_writer_is_dead),
+	    cmocka_unit_test(a_successor_that_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, read_table, group_teardown);

@@ -1,5 +1,6 @@
 /*
- * test_lib_functions.h: every function of peek.h that returns an error, called by one shape, and the row that the header's table has for it.
+ * test_lib_functions.h: every function of peek.h that returns an error, called
+ * by one shape, and the row that the header's table has for it.
  */
 #ifndef PEEK_TESTS_LIB_FUNCTIONS_H
 #define PEEK_TESTS_LIB_FUNCTIONS_H
@@ -8,15 +9,34 @@
 
 #include <ctype.h>
 
-/* ---- the header's table ---------------------------------------------------------------------------------------------------- */
+/* ---- the header's table -------------------------------------------------- */
 
 static const struct {
 	const char *name;
 	int error;
 } errors[] = {
-#define E(x) {#x, x}
-	E(ENOENT), E(EAGAIN), E(ENOSPC), E(EINVAL), E(EMSGSIZE), E(EEXIST), E(EDOM), E(EACCES), E(EPERM), E(EPROTO), E(EBADMSG),
-	E(ECONNREFUSED), E(ETIMEDOUT), E(EINPROGRESS), E(ENOMEM), E(ENOTSUP), E(ESTALE), E(EIO),
+#define E(x) \
+	{ \
+#x, x \
+	}
+    E(ENOENT),
+    E(EAGAIN),
+    E(ENOSPC),
+    E(EINVAL),
+    E(EMSGSIZE),
+    E(EEXIST),
+    E(EDOM),
+    E(EACCES),
+    E(EPERM),
+    E(EPROTO),
+    E(EBADMSG),
+    E(ECONNREFUSED),
+    E(ETIMEDOUT),
+    E(EINPROGRESS),
+    E(ENOMEM),
+    E(ENOTSUP),
+    E(ESTALE),
+    E(EIO),
 #undef E
 };
 #define N_ERRORS (sizeof(errors) / sizeof(*errors))
@@ -45,7 +65,7 @@ in_list(const char *list, const char *word)
 	return false;
 }
 
-/* ---- the functions --------------------------------------------------------------------------------------------------------- */
+/* ---- the functions ------------------------------------------------------- */
 
 static char got[4096], *large;
 #define LARGE_BYTES 2000000
@@ -78,8 +98,10 @@ async(struct peek *q, const struct key *k)
 	int told = 0, r = peek_set_async(q, k->bytes, k->len, "v", 1, 0, on_failed, &told);
 	int flushed = peek_set_flush(q);
 
-	/* A refusal is what peek_set would have returned, or that a reply isn't in the protocol. */
-	assert_true(told == 0 || in_list("EMSGSIZE ENOSPC EACCES ECONNREFUSED EBADMSG EIO", name_of(-told)));
+	/* A refusal is what peek_set would have returned, or that a reply isn't
+	 * in the protocol. */
+	assert_true(told == 0 ||
+	    in_list("EMSGSIZE ENOSPC EACCES ECONNREFUSED EBADMSG EIO", name_of(-told)));
 	return r != 0 ? r : flushed;
 }
 
@@ -118,14 +140,14 @@ status(struct peek *q, const struct key *k)
 	return peek_status(q, &s);
 }
 
-#define FUNCTION(id, expression)                                                                                       \
-	static int id(struct peek *q, const struct key *k)                                                             \
-	{                                                                                                              \
-		const void *b = k->bytes;                                                                              \
-		size_t n = k->len;                                                                                     \
-		(void)b;                                                                                               \
-		(void)n;                                                                                               \
-		return (int)(expression);                                                                              \
+#define FUNCTION(id, expression) \
+	static int id(struct peek *q, const struct key *k) \
+	{ \
+		const void *b = k->bytes; \
+		size_t n = k->len; \
+		(void)b; \
+		(void)n; \
+		return (int)(expression); \
 	}
 static struct peek_view view;
 static struct peek_info info;
@@ -157,13 +179,32 @@ static const struct {
 	int (*fn)(struct peek *q, const struct key *k);
 	bool writes;
 } functions[] = {
-	{"peek_get", get, false}, {"peek_get", get_nothing, false}, {"peek_get_u64", get_u64, false}, {"peek_get_info", get_info, false},
-	{"peek_mget", mget, false}, {"peek_view", view_it, false}, {"peek_scan", scan, false}, {"peek_status", status, false},
-	{"peek_set_timeout", timeout, false}, {"peek_set", set, true}, {"peek_set", set_large, true}, {"peek_set_flags", set_flags, true},
-	{"peek_add", add, true}, {"peek_replace", replace, true}, {"peek_append", append, true}, {"peek_append", append_large, true},
-	{"peek_prepend", prepend, true}, {"peek_cas", cas, true}, {"peek_delete", delete_it, true}, {"peek_touch", touch, true},
-	{"peek_incr", incr, true}, {"peek_decr", decr, true}, {"peek_flush", flush_all, true}, {"peek_set_async", async, true},
-	{"peek_set_async", async_large, true}, {"peek_set_flush", flush_queue, true},
+    {"peek_get", get, false},
+    {"peek_get", get_nothing, false},
+    {"peek_get_u64", get_u64, false},
+    {"peek_get_info", get_info, false},
+    {"peek_mget", mget, false},
+    {"peek_view", view_it, false},
+    {"peek_scan", scan, false},
+    {"peek_status", status, false},
+    {"peek_set_timeout", timeout, false},
+    {"peek_set", set, true},
+    {"peek_set", set_large, true},
+    {"peek_set_flags", set_flags, true},
+    {"peek_add", add, true},
+    {"peek_replace", replace, true},
+    {"peek_append", append, true},
+    {"peek_append", append_large, true},
+    {"peek_prepend", prepend, true},
+    {"peek_cas", cas, true},
+    {"peek_delete", delete_it, true},
+    {"peek_touch", touch, true},
+    {"peek_incr", incr, true},
+    {"peek_decr", decr, true},
+    {"peek_flush", flush_all, true},
+    {"peek_set_async", async, true},
+    {"peek_set_async", async_large, true},
+    {"peek_set_flush", flush_queue, true},
 };
 #define N_FUNCTIONS (sizeof(functions) / sizeof(*functions))
 
@@ -173,7 +214,8 @@ read_row(const char *row)
 	char function[32];
 	int at;
 
-	if (sscanf(row, " * %31s%n", function, &at) != 1 || strncmp(function, "peek_", 5) != 0 || !isspace((unsigned char)row[at]) ||
+	if (sscanf(row, " * %31s%n", function, &at) != 1 || strncmp(function, "peek_", 5) != 0 ||
+	    !isspace((unsigned char)row[at]) ||
 	    strncmp(row + at + strspn(row + at, " "), "E", 1) != 0)
 		return;
 	char list[256];
@@ -205,7 +247,7 @@ read_table(void **state)
 	return large == NULL ? -1 : group_setup(state);
 }
 
-/* ---- all functions in one situation ----------------------------------------------------------------------------------------- */
+/* ---- all functions in one situation -------------------------------------- */
 
 static unsigned n_wrong;
 
@@ -214,7 +256,8 @@ try_all(struct peek *q, const char *situation, bool writes_too)
 {
 	char long_key[251];
 	memset(long_key, 'k', sizeof(long_key));
-	const struct key keys[] = {{"k", 1}, {"number", 6}, {"absent", 6}, {"large", 5}, {"\0 \n", 3}, {"", 0}, {long_key, 251}, {long_key, 250}};
+	const struct key keys[] = {{"k", 1}, {"number", 6}, {"absent", 6}, {"large", 5},
+	    {"\0 \n", 3}, {"", 0}, {long_key, 251}, {long_key, 250}};
 
 	for (size_t i = 0; i < N_FUNCTIONS; i++) {
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
@@ -223,7 +266,8 @@ try_all(struct peek *q, const char *situation, bool writes_too)
 			int r = functions[i].fn(q, &keys[k]);
 			if (r >= 0 || in_list(allowed[i], name_of(-r)))
 				continue;
-			print_error("# %s: %s (key %zu) is -%s\n", situation, functions[i].name, k, name_of(-r));
+			print_error("# %s: %s (key %zu) is -%s\n", situation, functions[i].name, k,
+			    name_of(-r));
 			n_wrong++;
 		}
 	}

@@ -1,5 +1,6 @@
 /*
- * test_lib_harness.h: a segment with its engine in this process, for tests of libpeek that need no daemon.
+ * test_lib_harness.h: a segment with its engine in this process, for tests of
+ * libpeek that need no daemon.
  */
 #ifndef PEEK_TESTS_LIB_HARNESS_H
 #define PEEK_TESTS_LIB_HARNESS_H
@@ -38,7 +39,8 @@ harness_now_s(void)
 }
 
 static inline void
-harness_open_generation(struct harness *h, const char *what, uint64_t arena_bytes, bool evict, uint64_t generation)
+harness_open_generation(
+    struct harness *h, const char *what, uint64_t arena_bytes, bool evict, uint64_t generation)
 {
 	const struct store_conf conf = {.evict = evict, .item_max_bytes = 17u << 20};
 	struct store_recovery recovery;
@@ -46,11 +48,14 @@ harness_open_generation(struct harness *h, const char *what, uint64_t arena_byte
 	char object[64];
 
 	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
-	snprintf(h->name, sizeof(h->name), "%.24s%s-%d", prefix != NULL ? prefix : "test-", what, (int)getpid());
+	snprintf(h->name, sizeof(h->name), "%.24s%s-%d", prefix != NULL ? prefix : "test-", what,
+	    (int)getpid());
 	snprintf(object, sizeof(object), "peekd.%s", h->name);
 	assert_int_equal(map_object_path(object, h->path, sizeof(h->path)), 0);
 	assert_int_equal(map_plan_geometry(arena_bytes, 0, &g), 0);
-	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, UINT64_C(0x5eed) + generation, generation, "", &h->map), 0);
+	assert_int_equal(map_create(object, &g, 0600, (gid_t)-1, UINT64_C(0x5eed) + generation,
+			     generation, "", &h->map),
+	    0);
 	assert_int_equal(store_open(&h->map, &conf, harness_now_s(), &h->store, &recovery), 0);
 	store_tick(h->store, harness_clock());
 	map_publish(&h->map);
@@ -77,16 +82,16 @@ harness_key(const struct harness *h, const void *key, size_t key_len)
 }
 
 static inline enum store_result
-harness_set_expiring(struct harness *h, const void *key, size_t key_len, const void *value, size_t value_len, uint32_t flags,
-    uint32_t expiry_s)
+harness_set_expiring(struct harness *h, const void *key, size_t key_len, const void *value,
+    size_t value_len, uint32_t flags, uint32_t expiry_s)
 {
 	struct store_put put = {
-		.key = harness_key(h, key, key_len),
-		.mode = STORE_SET,
-		.value = value,
-		.value_bytes = (uint32_t)value_len,
-		.flags = flags,
-		.expiry_s = expiry_s,
+	    .key = harness_key(h, key, key_len),
+	    .mode = STORE_SET,
+	    .value = value,
+	    .value_bytes = (uint32_t)value_len,
+	    .flags = flags,
+	    .expiry_s = expiry_s,
 	};
 	uint64_t cas;
 
@@ -111,7 +116,8 @@ harness_delete(struct harness *h, const void *key, size_t key_len)
 	return true;
 }
 
-/* qemu-user neither wipes a page on fork nor runs a filter of system calls: what needs them is skipped there. */
+/* qemu-user neither wipes a page on fork nor runs a filter of system calls:
+ * what needs them is skipped there. */
 static inline void
 skip_emulated(void)
 {

@@ -1,5 +1,6 @@
 /*
- * test_lib_live.h: a live daemon of the test's own, and a handle on its instance. PEEKD names the daemon's program.
+ * test_lib_live.h: a live daemon of the test's own, and a handle on its
+ * instance. PEEKD names the daemon's program.
  */
 #ifndef PEEK_TESTS_LIB_LIVE_H
 #define PEEK_TESTS_LIB_LIVE_H
@@ -67,7 +68,8 @@ start_daemon(void)
 		execl(program, "peekd", "-n", name, "-s", sock_path, "-m", "64", (char *)NULL);
 		_exit(127);
 	}
-	/* It listens before it has a segment: what says that it is ready is an answer. */
+	/* It listens before it has a segment: what says that it is ready is an
+	 * answer. */
 	char answer;
 	int fd = raw_connect(sock_path);
 	assert_true(fd >= 0 && write(fd, "version\r\n", 9) == 9 && read(fd, &answer, 1) == 1);
@@ -95,7 +97,8 @@ group_setup(void **state)
 	if (mkdtemp(dir) == NULL)
 		return -1;
 	const char *prefix = getenv("PEEK_TEST_NAME"); /* what tests/run removes, if this fails */
-	snprintf(name, sizeof(name), "%.24slibd-%d", prefix != NULL ? prefix : "test-", (int)getpid());
+	snprintf(
+	    name, sizeof(name), "%.24slibd-%d", prefix != NULL ? prefix : "test-", (int)getpid());
 	snprintf(object, sizeof(object), "peekd.%s", name);
 	map_object_path(object, segment_path, sizeof(segment_path));
 	snprintf(sock_path, sizeof(sock_path), "%s/sock", dir);
@@ -127,7 +130,8 @@ setup(void **state)
 	if (daemon_pid == 0)
 		start_daemon();
 	int r = peek_open(name, 0, &p);
-	for (int i = 0; i < 20 && r == 0 && (r = peek_flush(p, 0)) != 0; i++) /* a host under load answers late */
+	/* a host under load answers late */
+	for (int i = 0; i < 20 && r == 0 && (r = peek_flush(p, 0)) != 0; i++)
 		r = r == -ETIMEDOUT || r == -EINPROGRESS ? 0 : r;
 	if (r != 0)
 		print_error("# no handle, or no flush: %s\n", peek_strerror(r));

@@ -1,5 +1,6 @@
 /*
- * test_lib_mapped.c: what a reader has mapped of a segment, and that nothing it does with it gives the segment memory.
+ * test_lib_mapped.c: what a reader has mapped of a segment, and that nothing it
+ * does with it gives the segment memory.
  */
 #include "proc/test_lib_harness.h"
 
@@ -35,7 +36,8 @@ touch_all(const char *path)
 
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strstr(line, path) == NULL || sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3)
+		if (strstr(line, path) == NULL ||
+		    sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3)
 			continue;
 		assert_true(mode[0] == 'r' && mode[1] == '-');
 		for (unsigned long at = from; at < to; at++)
@@ -82,7 +84,8 @@ count_visit(void *arg, const struct peek_entry *e)
 	return 0;
 }
 
-/* In a process of its own: reads, touches and locks everything, before and after the table has grown under it. */
+/* In a process of its own: reads, touches and locks everything, before and
+ * after the table has grown under it. */
 static void
 a_reader(struct harness *h, bool locked, int to_parent, int from_parent)
 {
@@ -146,7 +149,8 @@ nothing_gets_memory(bool locked)
 	close(up[0]);
 	close(down[0]);
 	close(down[1]);
-	bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == 77; /* no right to lock so much */
+	/* no right to lock so much */
+	bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == 77;
 	if (!skipped) {
 		assert_int_equal(status, 0);
 		assert_int_equal(blocks_of(h.path), before);
@@ -189,7 +193,8 @@ race(void *arg)
 		unsigned there = r->n_there;
 		size_t n = key_of(i % there, key);
 		ssize_t got_n = peek_get(r->p, key, n, got, sizeof(got));
-		/* -EAGAIN: the writer, a thread of this process, was taken off its processor inside of a bucket */
+		/* -EAGAIN: the writer, a thread of this process, was taken off
+		 * its processor inside of a bucket */
 		if (got_n != -EAGAIN && (got_n != (ssize_t)n || memcmp(got, key, n) != 0))
 			r->n_wrong++;
 		r->n_read++;
@@ -197,7 +202,8 @@ race(void *arg)
 	return NULL;
 }
 
-/* Threads of one handle meet the same new buckets at once; a child goes on with what its parent had mapped, with every descriptor closed. */
+/* Threads of one handle meet the same new buckets at once; a child goes on with
+ * what its parent had mapped, with every descriptor closed. */
 static void
 threads_and_children_extend(void **state)
 {
@@ -242,7 +248,8 @@ threads_and_children_extend(void **state)
 	harness_close(&h);
 }
 
-/* A geometry that a read's reach would wrap in: 15.20. And counts that say more than is there, which must not fault. */
+/* A geometry that a read's reach would wrap in: 15.20. And counts that say more
+ * than is there, which must not fault. */
 static void
 what_a_header_may_say(void **state)
 {
@@ -292,8 +299,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(touching_gives_no_memory), cmocka_unit_test(locking_gives_no_memory),
-		cmocka_unit_test(threads_and_children_extend), cmocka_unit_test(what_a_header_may_say),
+	    cmocka_unit_test(touching_gives_no_memory),
+	    cmocka_unit_test(locking_gives_no_memory),
+	    cmocka_unit_test(threads_and_children_extend),
+	    cmocka_unit_test(what_a_header_may_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,10 +19,16 @@ marked_items(void **state)
 	(void)state;
 	harness_open(&h, "marked", UINT64_C(4) << 20, false);
 	assert_int_equal(peek_open(h.name, PEEK_READ_ONLY, &p), 0);
-	const uint32_t marks[] = {ITEM_TAGS, ITEM_ORIGIN | ITEM_TAGS, ITEM_ABSENT, ITEM_ORIGIN | 31u << ITEM_GROUP_SHIFT};
+	const uint32_t marks[] = {
+	    ITEM_TAGS, ITEM_ORIGIN | ITEM_TAGS, ITEM_ABSENT, ITEM_ORIGIN | 31u << ITEM_GROUP_SHIFT};
 	for (unsigned i = 0; i < 8; i++) {
-		struct store_put put = {.key = harness_key(&h, "k", 1), .mode = STORE_SET, .value = "tagged", .value_bytes = 6,
-		    .flags = i < 4 ? 0 : 9, .state = marks[i % 4], .tags = UINT64_C(0x0005000500060007)};
+		struct store_put put = {.key = harness_key(&h, "k", 1),
+		    .mode = STORE_SET,
+		    .value = "tagged",
+		    .value_bytes = 6,
+		    .flags = i < 4 ? 0 : 9,
+		    .state = marks[i % 4],
+		    .tags = UINT64_C(0x0005000500060007)};
 		struct peek_op op = {"k", 1, got, sizeof(got), 0};
 		struct peek_info info;
 		assert_int_equal(store_put(h.store, &put, harness_now_s(), &cas), STORE_OK);

@@ -1,7 +1,10 @@
 /*
- * test_lib_neighbour.c: I3 and I5 where one bucket is busy all the time. A key is rewritten flat out; a value of 1 MiB lies in the same bucket, and
- * another process reads both. The long copy must not fall to its neighbour: it is pinned by the incarnations of its segments, not by the bucket's
- * sequence. -EAGAIN is for the time that the writer spends off its processor inside a window, and for nothing else.
+ * test_lib_neighbour.c: I3 and I5 where one bucket is busy all the time. A key
+ * is rewritten flat out; a value of 1 MiB lies in the same bucket, and another
+ * process reads both. The long copy must not fall to its neighbour: it is
+ * pinned by the incarnations of its segments, not by the bucket's sequence.
+ * -EAGAIN is for the time that the writer spends off its processor inside a
+ * window, and for nothing else.
  */
 #include "proc/test_lib_harness.h"
 
@@ -13,9 +16,11 @@
 
 #include "shm/table.h"
 
-#define LARGE_BYTES  ((1u << 20) - 100) /* header and key within the item limit of the segment's owner */
-#define N_LARGE      300                /* reads of the large value, with HOT_READS of the other before each */
-#define HOT_READS    200
+/* header and key within the item limit of the segment's owner */
+#define LARGE_BYTES ((1u << 20) - 100)
+/* reads of the large value, with HOT_READS of the other before each */
+#define N_LARGE   300
+#define HOT_READS 200
 
 struct report {
 	volatile int done;
@@ -25,7 +30,8 @@ struct report {
 static uint64_t
 bucket_of(const struct harness *h, const char *key)
 {
-	return table_bucket_idx(store_hash(h->store, key, strlen(key)), word_load_rlx(&h->map.header->count) & COUNT_MASK);
+	return table_bucket_idx(store_hash(h->store, key, strlen(key)),
+	    word_load_rlx(&h->map.header->count) & COUNT_MASK);
 }
 
 /* All bytes are the same, whatever the version. */
@@ -76,7 +82,8 @@ reader(const char *name, const char *large_key, struct report *r)
 static void
 a_busy_neighbour_spoils_no_long_read(void **state)
 {
-	struct report *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct report *r =
+	    mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned char *large = malloc(LARGE_BYTES), hot[100];
 	char large_key[32] = "";
 	struct harness h;
@@ -86,11 +93,13 @@ a_busy_neighbour_spoils_no_long_read(void **state)
 	(void)state;
 	assert_true(r != MAP_FAILED && large != NULL);
 	harness_open(&h, "neighbour", 64u << 20, true);
-	for (unsigned i = 0; large_key[0] == '\0' || bucket_of(&h, large_key) != bucket_of(&h, "hot"); i++)
+	for (unsigned i = 0;
+	     large_key[0] == '\0' || bucket_of(&h, large_key) != bucket_of(&h, "hot"); i++)
 		snprintf(large_key, sizeof(large_key), "large-%u", i);
 	memset(large, 'L', LARGE_BYTES);
 	memset(hot, 0, sizeof(hot));
-	assert_int_equal(harness_set(&h, large_key, strlen(large_key), large, LARGE_BYTES), STORE_OK);
+	assert_int_equal(
+	    harness_set(&h, large_key, strlen(large_key), large, LARGE_BYTES), STORE_OK);
 	assert_int_equal(harness_set(&h, "hot", 3, hot, sizeof(hot)), STORE_OK);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
@@ -105,15 +114,18 @@ a_busy_neighbour_spoils_no_long_read(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(bucket_of(&h, large_key), bucket_of(&h, "hot"));
-	printf("# %llu sets; hot: %llu read, %llu -EAGAIN; large: %llu read, %llu -EAGAIN, %llu tries more\n", (unsigned long long)n_sets,
-	    (unsigned long long)r->hot, (unsigned long long)r->hot_again, (unsigned long long)r->large, (unsigned long long)r->large_again,
-	    (unsigned long long)r->large_retries);
+	printf("# %llu sets; hot: %llu read, %llu -EAGAIN; large: %llu read, %llu -EAGAIN, %llu "
+	       "tries more\n",
+	    (unsigned long long)n_sets, (unsigned long long)r->hot,
+	    (unsigned long long)r->hot_again, (unsigned long long)r->large,
+	    (unsigned long long)r->large_again, (unsigned long long)r->large_retries);
 	assert_int_equal(r->wrong, 0);
 	assert_int_equal(r->other, 0);
 	assert_int_equal(r->large, N_LARGE);
 	/*
-	 * A try that its neighbour spoils is one while the item is pinned, which takes no time; one that copies would be spoiled by hundreds
-	 * of sets.
+	 * A try that its neighbour spoils is one while the item is pinned,
+	 * which takes no time; one that copies would be spoiled by hundreds of
+	 * sets.
 	 */
 	assert_in_range(r->large_retries, 0, N_LARGE * 5);
 	/* Accidents of scheduling. */

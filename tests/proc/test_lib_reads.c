@@ -1,6 +1,7 @@
 /*
- * test_lib_reads.c: every kind of read, against what the engine stored: keys of 1 to 250 bytes, values of 0 to 1 MiB, caches of 2 MiB and
- * 1 GiB, counters, flags, life time, batches, views, walks, a replaced segment.
+ * test_lib_reads.c: every kind of read, against what the engine stored: keys of
+ * 1 to 250 bytes, values of 0 to 1 MiB, caches of 2 MiB and 1 GiB, counters,
+ * flags, life time, batches, views, walks, a replaced segment.
  */
 #include "proc/test_lib_harness.h"
 
@@ -55,11 +56,14 @@ values_of_all_lengths(void **state)
 			assert_int_equal(harness_set(&h, "k", 1, value, n), STORE_OK);
 			check_value(p, "k", 1, n);
 		}
-		/* Where a value goes from one form to another: half a segment, whole segments, the 1 KiB of the quick form. */
+		/* Where a value goes from one form to another: half a segment,
+		 * whole segments, the 1 KiB of the quick form. */
 		for (size_t around = 0; around < 5; around++) {
 			const size_t at[] = {1024, segment / 2, segment, 3 * segment, 1 << 20};
-			for (size_t n = at[around] - 60; n <= at[around] + 60 && n <= sizeof(value); n++) {
-				assert_int_equal(harness_set(&h, "key of some length", 18, value, n), STORE_OK);
+			for (size_t n = at[around] - 60; n <= at[around] + 60 && n <= sizeof(value);
+			     n++) {
+				assert_int_equal(
+				    harness_set(&h, "key of some length", 18, value, n), STORE_OK);
 				check_value(p, "key of some length", 18, n);
 			}
 		}
@@ -82,19 +86,26 @@ keys_of_all_lengths(void **state)
 	for (size_t n = 1; n <= 250; n++) {
 		for (int kind = 0; kind < 4; kind++) {
 			for (size_t i = 0; i < n; i++)
-				key[i] = (unsigned char)(kind == 0 ? 0 : kind == 1 ? 255 : i * 37 + n);
+				key[i] = (unsigned char)(kind == 0 ? 0
+					: kind == 1                ? 255
+								   : i * 37 + n);
 			if (kind == 3)
 				key[n - 1] ^= 2; /* differs in its last byte only */
-			assert_int_equal(harness_set(&h, key, n, value + kind, n + (size_t)kind * 300), STORE_OK);
+			assert_int_equal(
+			    harness_set(&h, key, n, value + kind, n + (size_t)kind * 300),
+			    STORE_OK);
 		}
 	}
 	for (size_t n = 1; n <= 250; n++) {
 		for (int kind = 0; kind < 4; kind++) {
 			for (size_t i = 0; i < n; i++)
-				key[i] = (unsigned char)(kind == 0 ? 0 : kind == 1 ? 255 : i * 37 + n);
+				key[i] = (unsigned char)(kind == 0 ? 0
+					: kind == 1                ? 255
+								   : i * 37 + n);
 			if (kind == 3)
 				key[n - 1] ^= 2;
-			assert_int_equal(peek_get(p, key, n, got, sizeof(got)), n + (size_t)kind * 300);
+			assert_int_equal(
+			    peek_get(p, key, n, got, sizeof(got)), n + (size_t)kind * 300);
 			assert_memory_equal(got, value + kind, n + (size_t)kind * 300);
 		}
 	}
@@ -119,7 +130,8 @@ what_an_item_tells(void **state)
 	(void)state;
 	harness_open(&h, "info", UINT64_C(4) << 20, false);
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
-	assert_int_equal(harness_set_expiring(&h, "a", 1, "hello", 5, 77, harness_now_s() + 1000), STORE_OK);
+	assert_int_equal(
+	    harness_set_expiring(&h, "a", 1, "hello", 5, 77, harness_now_s() + 1000), STORE_OK);
 	assert_int_equal(peek_get_info(p, "a", 1, got, 10, &info), 5);
 	assert_memory_equal(got, "hello", 5);
 	assert_int_equal(info.flags, 77);
@@ -153,8 +165,9 @@ numbers_are_read(void **state)
 	(void)state;
 	harness_open(&h, "numbers", UINT64_C(4) << 20, false);
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
-	const char *const texts[] = {"0", "18446744073709551615", "42  ", "5\n", " 1", "+7", "12 3", "\t\v8\r\n", "-0",
-	    "0000000000000000000000000000000000000009", "18446744073709551616", "", "-1", "4x", " ", "+", "- 1"};
+	const char *const texts[] = {"0", "18446744073709551615", "42  ", "5\n", " 1", "+7", "12 3",
+	    "\t\v8\r\n", "-0", "0000000000000000000000000000000000000009", "18446744073709551616",
+	    "", "-1", "4x", " ", "+", "- 1"};
 	const uint64_t want[] = {0, UINT64_MAX, 42, 5, 1, 7, 12, 8, 0, 9};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		assert_int_equal(harness_set(&h, "n", 1, texts[i], strlen(texts[i])), STORE_OK);
@@ -163,7 +176,8 @@ numbers_are_read(void **state)
 		assert_int_equal(r, i < 10 ? 0 : -EDOM);
 		assert_true(number == (i < 10 ? want[i] : 42));
 	}
-	for (size_t n = 30; n <= 700000; n = n * 3 + n % 2) { /* inline, in extents, with an inline tail or none */
+	/* inline, in extents, with an inline tail or none */
+	for (size_t n = 30; n <= 700000; n = n * 3 + n % 2) {
 		char *text = malloc(n);
 		assert_non_null(text);
 		memset(text, ' ', n);
@@ -194,7 +208,9 @@ numbers_are_read(void **state)
 		assert_true(info.cas == item.cas);
 		if (n > 1)
 			assert_int_equal(peek_get(p, "n", 1, got, n - 1), -ENOSPC);
-		assert_int_equal(store_arith(h.store, &key, &item, false, delta, 0, harness_now_s(), &number, &cas), STORE_OK);
+		assert_int_equal(store_arith(h.store, &key, &item, false, delta, 0, harness_now_s(),
+				     &number, &cas),
+		    STORE_OK);
 	}
 	assert_int_equal(peek_status(p, &status), 0);
 	assert_true(status.gets >= status.hits + status.misses && status.hits > 50);
@@ -223,7 +239,8 @@ nothing_outlives_its_time(void **state)
 	assert_int_equal(harness_set(&h, "ever", 4, "v", 1), STORE_OK);
 	assert_int_equal(peek_get(p, "soon", 4, got, 10), 1);
 	assert_int_equal(peek_get(p, "past", 4, got, 10), -ENOENT);
-	/* Nobody publishes the time, as after a kill: it passes all the same. */
+	/* Nobody publishes the time, as after a kill: it passes all the
+	 * same. */
 	for (int i = 0; i < 60 && peek_get(p, "soon", 4, got, 10) == 1; i++)
 		usleep(100000);
 	assert_int_equal(peek_get(p, "soon", 4, got, 10), -ENOENT);
@@ -255,7 +272,8 @@ batches(void **state)
 		int n = snprintf(key[i], sizeof(key[i]), "key%d", i);
 		op[i] = (struct peek_op){key[i], (size_t)n, buf[i], sizeof(buf[i]), 1234};
 		if (i % 3 != 0)
-			assert_int_equal(harness_set(&h, key[i], (size_t)n, key[i], (size_t)n), STORE_OK);
+			assert_int_equal(
+			    harness_set(&h, key[i], (size_t)n, key[i], (size_t)n), STORE_OK);
 	}
 	op[100].key_len = 0;
 	op[101].key_len = 300;
@@ -266,8 +284,11 @@ batches(void **state)
 			op[i].result = 1234;
 		ssize_t r = peek_mget(p, op, n);
 		for (size_t i = 0; i < N_BATCH; i++) {
-			ssize_t want = i >= n ? 1234 : i == 100 || i == 101 ? -EINVAL : i == 103 ? -ENOSPC
-			    : i % 3 == 0 ? -ENOENT : (ssize_t)strlen(key[i]);
+			ssize_t want = i >= n      ? 1234
+			    : i == 100 || i == 101 ? -EINVAL
+			    : i == 103             ? -ENOSPC
+			    : i % 3 == 0           ? -ENOENT
+						   : (ssize_t)strlen(key[i]);
 			assert_int_equal(op[i].result, want);
 			if (want > 0 && i < n) {
 				assert_memory_equal(buf[i], key[i], (size_t)want);
@@ -308,7 +329,8 @@ views(void **state)
 	assert_int_equal(harness_set(&h, "s", 1, "small", 5), STORE_OK);
 	assert_int_equal(peek_view(p, "s", 1, &small), 0);
 	assert_int_equal(peek_view_valid(p, &small), 1);
-	/* Memory is used anew sooner or later, and then a view says so before what it shows has changed. */
+	/* Memory is used anew sooner or later, and then a view says so before
+	 * what it shows has changed. */
 	struct peek_view many[50];
 	char key[32], text[32];
 	int n_gone = 0;
@@ -316,7 +338,8 @@ views(void **state)
 		int n = snprintf(key, sizeof(key), "many%d", i);
 		assert_int_equal(harness_set(&h, key, (size_t)n, key, (size_t)n), STORE_OK);
 		assert_int_equal(peek_view(p, key, (size_t)n, &many[i]), 0);
-		assert_int_equal(harness_set(&h, "large", 5, value, 10000), STORE_OK); /* they lie in many segments */
+		/* they lie in many segments */
+		assert_int_equal(harness_set(&h, "large", 5, value, 10000), STORE_OK);
 	}
 	for (int i = 0; i < 2000; i++) {
 		snprintf(key, sizeof(key), "large%d", i);
@@ -352,7 +375,8 @@ walk_visit(void *arg, const struct peek_entry *e)
 	if (text[0] == 'k') {
 		int id = atoi(text + 1);
 		w->seen[id] = 1;
-		w->bad += e->info.value_len != (size_t)(id % 100) || e->info.flags != (uint32_t)(id % 5) || e->info.cas == 0;
+		w->bad += e->info.value_len != (size_t)(id % 100) ||
+		    e->info.flags != (uint32_t)(id % 5) || e->info.cas == 0;
 	}
 	if (w->grow != NULL && w->n % 4 == 0) {
 		snprintf(text, sizeof(text), "grow%d", w->n);
@@ -374,8 +398,9 @@ walks(void **state)
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	for (int i = 0; i < 30000; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
-		assert_int_equal(harness_set_expiring(&h, key, strlen(key), value, (size_t)(i % 100), (uint32_t)(i % 5),
-		                     i == 29999 ? 1 : 0), STORE_OK);
+		assert_int_equal(harness_set_expiring(&h, key, strlen(key), value,
+				     (size_t)(i % 100), (uint32_t)(i % 5), i == 29999 ? 1 : 0),
+		    STORE_OK);
 	}
 	for (int round = 0; round < 2; round++) {
 		w = (struct walk){.grow = round == 1 ? &h : NULL, .n_stop = -1};
@@ -413,7 +438,8 @@ a_replaced_segment_is_followed(void **state)
 	harness_open_generation(&new, "follow", UINT64_C(8) << 20, false, 2);
 	assert_int_equal(harness_set(&new, "k", 1, "newer", 5), STORE_OK);
 	assert_int_equal(peek_get(p, "k", 1, got, 10), 3); /* it is not retired yet */
-	seq_hand_over(&old.map.header->count, word_load_rlx(&old.map.header->count) | COUNT_RETIRED);
+	seq_hand_over(
+	    &old.map.header->count, word_load_rlx(&old.map.header->count) | COUNT_RETIRED);
 	assert_int_equal(peek_get(p, "k", 1, got, 10), 5);
 	assert_memory_equal(got, "newer", 5);
 	assert_int_equal(peek_get(stay, "k", 1, got, 10), 3);
@@ -424,7 +450,8 @@ a_replaced_segment_is_followed(void **state)
 	assert_true(status.gets >= 4);
 	/* Taken out of use without a successor: misses, until there is one. */
 	unlink(new.path);
-	seq_hand_over(&new.map.header->count, word_load_rlx(&new.map.header->count) | COUNT_RETIRED);
+	seq_hand_over(
+	    &new.map.header->count, word_load_rlx(&new.map.header->count) | COUNT_RETIRED);
 	assert_int_equal(peek_get(p, "k", 1, got, 10), -ENOENT);
 	harness_close(&old);
 	harness_open_generation(&old, "follow", UINT64_C(4) << 20, false, 3);
@@ -483,15 +510,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_of_all_lengths),
-		cmocka_unit_test(keys_of_all_lengths),
-		cmocka_unit_test(what_an_item_tells), cmocka_unit_test(numbers_are_read),
-		cmocka_unit_test(nothing_outlives_its_time),
-		cmocka_unit_test(batches),
-		cmocka_unit_test(views),
-		cmocka_unit_test(walks),
-		cmocka_unit_test(a_replaced_segment_is_followed),
-		cmocka_unit_test(what_may_not_be_opened),
+	    cmocka_unit_test(values_of_all_lengths),
+	    cmocka_unit_test(keys_of_all_lengths),
+	    cmocka_unit_test(what_an_item_tells),
+	    cmocka_unit_test(numbers_are_read),
+	    cmocka_unit_test(nothing_outlives_its_time),
+	    cmocka_unit_test(batches),
+	    cmocka_unit_test(views),
+	    cmocka_unit_test(walks),
+	    cmocka_unit_test(a_replaced_segment_is_followed),
+	    cmocka_unit_test(what_may_not_be_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

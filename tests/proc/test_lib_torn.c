@@ -1,7 +1,9 @@
 /*
- * test_lib_torn.c: I2 and I5. Three reader processes against a writer that rewrites, deletes, re-inserts and grows the table from 64 to
- * over 100,000 buckets. Every value carries its key, its version and a checksum; keys that are never deleted must never be missed.
- * 3 seconds each; 30 with PEEK_TEST_LONG=1.
+ * test_lib_torn.c: I2 and I5. Three reader processes against a writer that
+ * rewrites, deletes, re-inserts and grows the table from 64 to over 100,000
+ * buckets. Every value carries its key, its version and a checksum; keys that
+ * are never deleted must never be missed. 3 seconds each; 30 with
+ * PEEK_TEST_LONG=1.
  */
 #include "proc/test_lib_harness.h"
 
@@ -40,7 +42,8 @@ mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
-/* A value: version, checksum of key, version and length, then bytes that follow from both. */
+/* A value: version, checksum of key, version and length, then bytes that follow
+ * from both. */
 static size_t
 make_value(uint64_t key_id, uint64_t version, size_t len, unsigned char *out)
 {
@@ -74,11 +77,13 @@ value_ok(uint64_t key_id, const unsigned char *got, size_t len)
 	return true;
 }
 
-/* Keys: stable [0, N_STABLE), of which 0 is the hot one, 1 to 3 are large and 4 to 7 are some KiB; volatile ones behind. */
+/* Keys: stable [0, N_STABLE), of which 0 is the hot one, 1 to 3 are large and 4
+ * to 7 are some KiB; volatile ones behind. */
 static size_t
 key_of(uint64_t id, char *buf)
 {
-	return (size_t)snprintf(buf, 64, "key-%llu-%.*s", (unsigned long long)id, (int)(id % 40), "########################################");
+	return (size_t)snprintf(buf, 64, "key-%llu-%.*s", (unsigned long long)id, (int)(id % 40),
+	    "########################################");
 }
 
 static size_t
@@ -93,7 +98,7 @@ length_of(uint64_t id, uint64_t version)
 	return 16 + mix(id + version * 11) % 400;
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers ------------------------------------------------------------- */
 
 static void
 check(struct report *r, uint64_t id, ssize_t n, const unsigned char *buf)
@@ -121,7 +126,10 @@ read_batch(struct peek *p, struct report *r, uint64_t *random, unsigned char *bu
 
 	for (int i = 0; i < 40; i++) {
 		id[i] = 8 + mix((*random)++) % (N_STABLE + N_VOLATILE - 8);
-		op[i] = (struct peek_op){.key = key[i], .key_len = key_of(id[i], key[i]), .buf = buf + i * 512, .buf_cap = 512};
+		op[i] = (struct peek_op){.key = key[i],
+		    .key_len = key_of(id[i], key[i]),
+		    .buf = buf + i * 512,
+		    .buf_cap = 512};
 	}
 	assert_true(peek_mget(p, op, 40) >= 0);
 	for (int i = 0; i < 40; i++)
@@ -145,7 +153,8 @@ read_view(struct peek *p, struct report *r, uint64_t id)
 	r->wrong += !whole;
 }
 
-/* A view that is kept until its memory is used anew: as long as it is valid it shows what it showed. */
+/* A view that is kept until its memory is used anew: as long as it is valid it
+ * shows what it showed. */
 static void
 keep_view(struct peek *p, struct report *r, struct peek_view *kept)
 {
@@ -230,7 +239,7 @@ reader(const struct harness *h, struct shared *sh, unsigned who)
 	_exit(0);
 }
 
-/* ---- the writer ------------------------------------------------------------------------------------------------------- */
+/* ---- the writer ---------------------------------------------------------- */
 
 struct writer {
 	uint64_t version[N_STABLE + N_VOLATILE], random, n_filled, n_sets, n_deletes;
@@ -270,7 +279,8 @@ step(struct harness *h, struct writer *w, bool grow)
 		rewrite(h, w, id);
 	}
 	for (int i = 0; grow && i < 8 && !grown(h); i++) {
-		size_t n = (size_t)snprintf(key, sizeof(key), "f%llu", (unsigned long long)w->n_filled++);
+		size_t n =
+		    (size_t)snprintf(key, sizeof(key), "f%llu", (unsigned long long)w->n_filled++);
 		assert_int_equal(harness_set(h, key, n, key, n), STORE_OK);
 	}
 }
@@ -288,7 +298,8 @@ seconds(void)
 static struct report
 read_beside_writer(uint64_t arena_bytes, bool grow, double seconds_min, uint64_t *ret_sets)
 {
-	struct shared *sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *sh =
+	    mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct writer *w = calloc(1, sizeof(*w));
 	pid_t child[N_READERS];
 	struct harness h;
@@ -304,8 +315,10 @@ read_beside_writer(uint64_t arena_bytes, bool grow, double seconds_min, uint64_t
 		assert_true(child[i] > 0);
 	}
 	double begin = seconds(), tick = 0;
-	double seconds_max = getenv("RUNNER") != NULL ? 240 : 60; /* a busy host takes longer, an emulated one still more */
-	while (seconds() - begin < seconds_min || (grow && !grown(&h) && seconds() - begin < seconds_max)) {
+	/* a busy host takes longer, an emulated one still more */
+	double seconds_max = getenv("RUNNER") != NULL ? 240 : 60;
+	while (seconds() - begin < seconds_min ||
+	    (grow && !grown(&h) && seconds() - begin < seconds_max)) {
 		for (int i = 0; i < 200; i++)
 			step(&h, w, grow);
 		if (seconds() - tick > 0.05) {
@@ -325,10 +338,14 @@ read_beside_writer(uint64_t arena_bytes, bool grow, double seconds_min, uint64_t
 			((uint64_t *)&sum)[j] += from[j];
 	}
 	uint64_t n_buckets = word_load_rlx(&h.map.header->count) & COUNT_MASK;
-	print_message("# %llu sets, %llu deletes, %llu buckets; %llu gets, %llu hits, %llu misses, %llu again, %llu views, %llu torn views, "
-	              "%llu scans\n", (unsigned long long)w->n_sets, (unsigned long long)w->n_deletes, (unsigned long long)n_buckets,
-	    (unsigned long long)sum.gets, (unsigned long long)sum.hits, (unsigned long long)sum.misses, (unsigned long long)sum.again,
-	    (unsigned long long)sum.views, (unsigned long long)sum.torn_views, (unsigned long long)sum.scans);
+	print_message("# %llu sets, %llu deletes, %llu buckets; %llu gets, %llu hits, %llu misses, "
+		      "%llu again, %llu views, %llu torn views, "
+		      "%llu scans\n",
+	    (unsigned long long)w->n_sets, (unsigned long long)w->n_deletes,
+	    (unsigned long long)n_buckets, (unsigned long long)sum.gets,
+	    (unsigned long long)sum.hits, (unsigned long long)sum.misses,
+	    (unsigned long long)sum.again, (unsigned long long)sum.views,
+	    (unsigned long long)sum.torn_views, (unsigned long long)sum.scans);
 	harness_close(&h);
 	*ret_sets = w->n_sets;
 	free(w);
@@ -357,7 +374,8 @@ nothing_torn_or_missed_while_the_table_grows(void **state)
 	read_beside_writer(UINT64_C(256) << 20, true, limit_s(), &n_sets);
 }
 
-/* So little room that memory is used anew within a reader's turn off the processor. */
+/* So little room that memory is used anew within a reader's turn off the
+ * processor. */
 static void
 nothing_torn_where_memory_is_soon_reused(void **state)
 {
@@ -371,8 +389,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_torn_or_missed_while_the_table_grows),
-		cmocka_unit_test(nothing_torn_where_memory_is_soon_reused),
+	    cmocka_unit_test(nothing_torn_or_missed_while_the_table_grows),
+	    cmocka_unit_test(nothing_torn_where_memory_is_soon_reused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

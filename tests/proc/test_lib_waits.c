@@ -1,6 +1,7 @@
 /*
- * test_lib_waits.c: threads that share a handle wait no longer than each was told, and a thread that is cancelled, or leaves a callback
- * another way than by returning, leaves no lock behind (issue 15.17).
+ * test_lib_waits.c: threads that share a handle wait no longer than each was
+ * told, and a thread that is cancelled, or leaves a callback another way than
+ * by returning, leaves no lock behind (issue 15.17).
  */
 #include "proc/test_lib_live.h"
 
@@ -12,7 +13,7 @@
 #define SHORT_MS 100
 #define N_OTHERS 7
 
-/* ---- one waits for a stopped daemon, the others for their time ---------------------------------------------------------------- */
+/* ---- one waits for a stopped daemon, the others for their time ----------- */
 
 struct call {
 	struct peek *p;
@@ -90,7 +91,8 @@ flush_first(struct peek *q)
 	return r == 0 ? peek_set_flush(q) : r;
 }
 
-/* Whether the daemon has been sent something that it doesn't take: then a call waits for the answer. */
+/* Whether the daemon has been sent something that it doesn't take: then a call
+ * waits for the answer. */
 static void
 wait_until_sent(void)
 {
@@ -111,9 +113,11 @@ wait_until_sent(void)
 	usleep(50000);
 }
 
-/* The first call waits for the daemon; others must be back while it still does. */
+/* The first call waits for the daemon; others must be back while it still
+ * does. */
 static void
-others_return(struct peek *q, int (*first_fn)(struct peek *), int (*const other_fn[])(struct peek *), int n, int want)
+others_return(struct peek *q, int (*first_fn)(struct peek *),
+    int (*const other_fn[])(struct peek *), int n, int want)
 {
 	struct call first = {.p = q, .fn = first_fn}, other[N_OTHERS];
 
@@ -142,14 +146,16 @@ others_return(struct peek *q, int (*first_fn)(struct peek *), int (*const other_
 static void
 writes_wait_their_own_time(void **state)
 {
-	static int (*const fns[])(struct peek *) = {set_other, incr_other, delete_other, flush_all, set_other, incr_other, set_other};
+	static int (*const fns[])(struct peek *) = {
+	    set_other, incr_other, delete_other, flush_all, set_other, incr_other, set_other};
 	char buf[8];
 
 	(void)state;
 	assert_int_equal(peek_set(p, "n", 1, "1", 1, 0), 0);
 	peek_delete(p, "other", 5);
 	others_return(p, set_first, fns, N_OTHERS, -ETIMEDOUT);
-	assert_int_equal(peek_get(p, "other", 5, buf, sizeof(buf)), -ENOENT); /* nothing of them was carried out */
+	/* nothing of them was carried out */
+	assert_int_equal(peek_get(p, "other", 5, buf, sizeof(buf)), -ENOENT);
 	assert_int_equal(peek_get(p, "n", 1, buf, sizeof(buf)), 1);
 	assert_int_equal(buf[0], '1');
 	assert_int_equal(peek_get(p, "first", 5, buf, sizeof(buf)), 1);
@@ -175,7 +181,9 @@ store_version(uint64_t version)
 	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)), sizeof(version));
+	assert_int_equal(
+	    pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)),
+	    sizeof(version));
 	close(fd);
 }
 
@@ -195,7 +203,7 @@ reads_through_the_socket_wait_their_own_time(void **state)
 	peek_close(q);
 }
 
-/* ---- a thread that is cancelled -------------------------------------------------------------------------------------------------- */
+/* ---- a thread that is cancelled ------------------------------------------ */
 
 static int
 open_and_close(struct peek *q)
@@ -230,7 +238,8 @@ scan_all(struct peek *q)
 	return peek_scan(q, visit_nothing, NULL);
 }
 
-/* The cancellation is pending before the call begins, so that the first point that can be cancelled would take it. */
+/* The cancellation is pending before the call begins, so that the first point
+ * that can be cancelled would take it. */
 static void *
 cancelled_thread(void *arg)
 {
@@ -246,8 +255,8 @@ cancelled_thread(void *arg)
 static void
 a_cancelled_thread_ends_its_call_first(void **state)
 {
-	static int (*const fns[])(struct peek *) = {set_first, incr_other, read_other, flush_first, queue_other, peek_set_flush, ask_status,
-	    scan_all, open_and_close, flush_all};
+	static int (*const fns[])(struct peek *) = {set_first, incr_other, read_other, flush_first,
+	    queue_other, peek_set_flush, ask_status, scan_all, open_and_close, flush_all};
 
 	(void)state;
 	skip_emulated();
@@ -273,7 +282,7 @@ a_cancelled_thread_ends_its_call_first(void **state)
 	store_version(LAYOUT_VERSION);
 }
 
-/* ---- a callback that doesn't return --------------------------------------------------------------------------------------------- */
+/* ---- a callback that doesn't return -------------------------------------- */
 
 #define N_REFUSED 3000 /* more than one half of the queue holds */
 
@@ -305,8 +314,10 @@ refusing_server(const char *path, int n_refused)
 		}
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		FILE *f = fdopen(fd, "r+e");
-		for (int lines = 0; f != NULL && fgets(line, sizeof(line), f) != NULL && lines / 2 < n_refused;)
-			if (++lines % 2 == 0 && write(fileno(f), answer, sizeof(answer) - 1) != sizeof(answer) - 1)
+		for (int lines = 0;
+		     f != NULL && fgets(line, sizeof(line), f) != NULL && lines / 2 < n_refused;)
+			if (++lines % 2 == 0 &&
+			    write(fileno(f), answer, sizeof(answer) - 1) != sizeof(answer) - 1)
 				break;
 		_exit(0);
 	}
@@ -314,8 +325,8 @@ refusing_server(const char *path, int n_refused)
 
 static struct refusals {
 	jmp_buf back;
-	int how;         /* 1: longjmp; 2: the thread ends; 0: returns */
-	int every;       /* which of them do so */
+	int how;   /* 1: longjmp; 2: the thread ends; 0: returns */
+	int every; /* which of them do so */
 	int n;
 	unsigned char seen[N_REFUSED];
 	struct peek *q;
@@ -391,7 +402,8 @@ a_callback_that_jumps_leaves_no_lock(void **state)
 
 	(void)state;
 	open_refused(r, 1, 100, INT_MAX / 4, &server);
-	/* A jump out of peek_set_async: the set that it was called for is not queued, and is tried again. */
+	/* A jump out of peek_set_async: the set that it was called for is not
+	 * queued, and is tried again. */
 	setjmp(r->back);
 	for (; i < N_REFUSED; i++)
 		assert_int_equal(queue_number(r, i), 0);
@@ -469,7 +481,8 @@ a_callback_may_use_the_handle(void **state)
 	memset(large, 'x', 100000);
 	open_refused(r, 0, 1, INT_MAX / 4, &server);
 	assert_int_equal(peek_set_async(r->q, "a", 1, "v", 1, 0, on_failed_use, r), 0);
-	assert_int_equal(peek_set_async(r->q, "b", 1, large, 100000, 0, on_failed_use, r), 0); /* waits for its answer */
+	/* waits for its answer */
+	assert_int_equal(peek_set_async(r->q, "b", 1, large, 100000, 0, on_failed_use, r), 0);
 	assert_int_equal(r->n, 2);
 	assert_int_equal(peek_set_flush(r->q), 0);
 	assert_int_equal(r->n, 2);
@@ -481,14 +494,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(writes_wait_their_own_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_queue_waits_its_own_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(reads_through_the_socket_wait_their_own_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_cancelled_thread_ends_its_call_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_callback_that_jumps_leaves_no_lock, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_callback_that_ends_its_thread_leaves_no_lock, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusals_before_a_broken_connection_are_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_callback_may_use_the_handle, setup, teardown),
+	    cmocka_unit_test_setup_teardown(writes_wait_their_own_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_queue_waits_its_own_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		reads_through_the_socket_wait_their_own_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_cancelled_thread_ends_its_call_first, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_callback_that_jumps_leaves_no_lock, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_callback_that_ends_its_thread_leaves_no_lock, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		refusals_before_a_broken_connection_are_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_callback_may_use_the_handle, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,10 +1,15 @@
 /*
- * test_robust_crash.c: peekd is killed (SIGKILL) at every labelled point of every mutation, of creation, of hand-over and of its start, under
- * operations from a real client and with readers attached; the next one takes over, and every key is compared with what was acknowledged.
+ * test_robust_crash.c: peekd is killed (SIGKILL) at every labelled point of
+ * every mutation, of creation, of hand-over and of its start, under operations
+ * from a real client and with readers attached; the next one takes over, and
+ * every key is compared with what was acknowledged.
  *
- * Two runs: one that keeps everything, and one in a segment so small that items are evicted all the time. Every second life of a label
- * about hand-over comes with another memory limit. Short: each label once or twice and 20 kills at random instants in each run;
- * PEEK_TEST_LONG=1: each label six times, 250 kills. The table at the end: fault, times, reads meanwhile, wrong, lost, longest read.
+ * Two runs: one that keeps everything, and one in a segment so small that items
+ * are evicted all the time. Every second life of a label about hand-over comes
+ * with another memory limit. Short: each label once or twice and 20 kills at
+ * random instants in each run; PEEK_TEST_LONG=1: each label six times, 250
+ * kills. The table at the end: fault, times, reads meanwhile, wrong, lost,
+ * longest read.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -25,8 +30,8 @@ main(void)
 }
 #else
 
-#define N_LABELS    96
-#define N_READERS   2
+#define N_LABELS     96
+#define N_READERS    2
 #define OPS_PER_LIFE 3000
 
 struct fault {
@@ -62,7 +67,8 @@ arguments(bool other_size)
 	return args;
 }
 
-/* A life that ends at the label, at an instant, or (both NULL and 0) after its operations. True: it was killed by itself. */
+/* A life that ends at the label, at an instant, or (both NULL and 0) after its
+ * operations. True: it was killed by itself. */
 static bool
 one_life(const char *env, bool other_size, unsigned kill_after_us)
 {
@@ -88,11 +94,13 @@ one_life(const char *env, bool other_size, unsigned kill_after_us)
 	return !alive;
 }
 
-/* The successor, and the comparison. It is killed as well: between two lives there is always a kill. */
+/* The successor, and the comparison. It is killed as well: between two lives
+ * there is always a kill. */
 static bool
 judge(bool other_size)
 {
-	if (!peer_start(&daemon_, arguments(other_size), NULL) || !peer_connect(&client, &daemon_)) {
+	if (!peer_start(&daemon_, arguments(other_size), NULL) ||
+	    !peer_connect(&client, &daemon_)) {
 		snprintf(model.why, sizeof(model.why), "the successor doesn't start");
 		return false;
 	}
@@ -138,11 +146,13 @@ read_labels(struct fault *fault)
 	return n;
 }
 
-/* Leaves damage for the next start to repair: an item that stands twice, a bucket that is odd. */
+/* Leaves damage for the next start to repair: an item that stands twice, a
+ * bucket that is odd. */
 static void
 make_damage(unsigned turn)
 {
-	static const char *const where[] = {"PEEK_CRASH_AT=close:copied", "PEEK_CRASH_AT=unlink:stored:20", "PEEK_CRASH_AT=split:count stored",
+	static const char *const where[] = {"PEEK_CRASH_AT=close:copied",
+	    "PEEK_CRASH_AT=unlink:stored:20", "PEEK_CRASH_AT=split:count stored",
 	    "PEEK_CRASH_AT=link:entered:50"};
 
 	one_life(where[turn % 4], false, 0);
@@ -154,22 +164,28 @@ kill_at_label(struct fault *f, unsigned n_lives)
 	char env[128], what[400];
 	bool ok = true;
 	model.why[0] = '\0';
-	uint64_t reads = sh->reads, wrong = sh->wrong + sh->stale + sh->missed + sh->failed, lost = model.n_lost;
+	uint64_t reads = sh->reads, wrong = sh->wrong + sh->stale + sh->missed + sh->failed,
+		 lost = model.n_lost;
 
 	sh->waits.longest_cpu_ns = 0;
 	/* a table that evicts has few keys left to delete */
-	for (unsigned i = 0; i < n_lives + 12 * peer_slowness() && (i < n_lives || f->n_killed == 0); i++) {
+	for (unsigned i = 0;
+	     i < n_lives + 12 * peer_slowness() && (i < n_lives || f->n_killed == 0); i++) {
 		unsigned nth = i == 0 ? 1 : 1 + (unsigned)rand() % (i < n_lives ? 60 : 3);
-		bool start = begins_with(f->label, "repair") || begins_with(f->label, "close") || begins_with(f->label, "recover");
-		bool other_size = begins_with(f->label, "handover") || begins_with(f->label, "create") ||
-		    (!start && begins_with(f->label, "split") && i % 2 == 1) || (!start && rand() % 4 == 0);
+		bool start = begins_with(f->label, "repair") || begins_with(f->label, "close") ||
+		    begins_with(f->label, "recover");
+		bool other_size = begins_with(f->label, "handover") ||
+		    begins_with(f->label, "create") ||
+		    (!start && begins_with(f->label, "split") && i % 2 == 1) ||
+		    (!start && rand() % 4 == 0);
 		if (start)
 			make_damage(i);
 		if (begins_with(f->label, "flush"))
 			model.n_ops = MODEL_FLUSH_EVERY - 100;
 		if (begins_with(f->label, "evict"))
 			model.n_ops = 5000; /* many different keys */
-		snprintf(env, sizeof(env), "PEEK_CRASH_AT=%.60s:%u", f->label, start || i == 0 ? 1 : nth);
+		snprintf(env, sizeof(env), "PEEK_CRASH_AT=%.60s:%u", f->label,
+		    start || i == 0 ? 1 : nth);
 		f->n_lives++;
 		f->n_killed += one_life(env, other_size, 0);
 		ok = judge(other_size && i % 3 == 2) && ok;
@@ -182,29 +198,33 @@ kill_at_label(struct fault *f, unsigned n_lives)
 		ok = false;
 		snprintf(model.why, sizeof(model.why), "never reached in %u lives", f->n_lives);
 	}
-	snprintf(what, sizeof(what), "%s: killed at %.60s%s%.200s", sh->evicting ? "evicting" : "keeping", f->label,
-	    ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "%s: killed at %.60s%s%.200s",
+	    sh->evicting ? "evicting" : "keeping", f->label, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 }
 
 static void
 print_fault(const char *name, const struct fault *f)
 {
-	printf("# | %-10s %-26s | %5u | %8llu | %5llu | %4llu | %8.1f |\n", name, f->label, f->n_killed, (unsigned long long)f->reads,
-	    (unsigned long long)f->wrong, (unsigned long long)f->lost, (double)f->longest_cpu_ns / 1000);
+	printf("# | %-10s %-26s | %5u | %8llu | %5llu | %4llu | %8.1f |\n", name, f->label,
+	    f->n_killed, (unsigned long long)f->reads, (unsigned long long)f->wrong,
+	    (unsigned long long)f->lost, (double)f->longest_cpu_ns / 1000);
 }
 
 static void
-print_account(const char *name, const struct fault *fault, unsigned n_labels, const struct fault *at_random)
+print_account(
+    const char *name, const struct fault *fault, unsigned n_labels, const struct fault *at_random)
 {
-	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's window %llu\n",
-	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost, (unsigned long long)model.n_wrong,
-	    (unsigned long long)sh->again);
+	printf("# acknowledged %llu, lost %llu, wrong %llu; reads refused inside a dead writer's "
+	       "window %llu\n",
+	    (unsigned long long)model.n_acked, (unsigned long long)model.n_lost,
+	    (unsigned long long)model.n_wrong, (unsigned long long)sh->again);
 	for (unsigned i = 0; i < n_labels; i++)
 		if (fault[i].longest_cpu_ns > sh->waits.longest_cpu_ns)
 			sh->waits.longest_cpu_ns = fault[i].longest_cpu_ns;
 	peer_waits_print(&sh->waits, "# ");
-	printf("# | %-37s | %5s | %8s | %5s | %4s | %8s |\n", "killed at", "times", "reads", "wrong", "lost", "longest, us");
+	printf("# | %-37s | %5s | %8s | %5s | %4s | %8s |\n", "killed at", "times", "reads",
+	    "wrong", "lost", "longest, us");
 	for (unsigned i = 0; i < n_labels; i++)
 		if (fault[i].n_lives > 0)
 			print_fault(name, &fault[i]);
@@ -214,15 +234,20 @@ print_account(const char *name, const struct fault *fault, unsigned n_labels, co
 static void
 kill_at_labels(bool evicting, struct fault *fault, unsigned n_labels)
 {
-	const char *only = getenv("PEEK_TEST_LABEL"); /* labels that begin so, when one is looked into */
+	/* labels that begin so, when one is looked into */
+	const char *only = getenv("PEEK_TEST_LABEL");
 	for (unsigned i = 0; i < n_labels; i++) {
 		if (only != NULL && !begins_with(fault[i].label, only))
 			continue;
 		if (evicting && begins_with(fault[i].label, "mark"))
 			continue; /* asked for only of keys that are known to be there */
-		if (strcmp(fault[i].label, "create:named") != 0 && (!evicting || is_long || begins_with(fault[i].label, "evict") ||
-		        begins_with(fault[i].label, "clean") || begins_with(fault[i].label, "append") || begins_with(fault[i].label, "seal") ||
-		        begins_with(fault[i].label, "extents") || begins_with(fault[i].label, "handover")))
+		if (strcmp(fault[i].label, "create:named") != 0 &&
+		    (!evicting || is_long || begins_with(fault[i].label, "evict") ||
+			begins_with(fault[i].label, "clean") ||
+			begins_with(fault[i].label, "append") ||
+			begins_with(fault[i].label, "seal") ||
+			begins_with(fault[i].label, "extents") ||
+			begins_with(fault[i].label, "handover")))
 			kill_at_label(&fault[i], is_long ? 6 : 1);
 	}
 }
@@ -249,7 +274,8 @@ run(bool evicting)
 	for (unsigned i = 0; i < N_READERS; i++)
 		if ((reader[i] = fork()) == 0)
 			peer_read_forever(sh, daemon_.name, i == 0 ? 0 : PEEK_READ_ONLY, i + 1);
-	/* Lives without a kill at a label show which labels there are: creation, a restart, a repair, a hand-over. */
+	/* Lives without a kill at a label show which labels there are:
+	 * creation, a restart, a repair, a hand-over. */
 	for (unsigned i = 0; i < 3; i++) {
 		one_life(list_env, i == 2, 0);
 		ok = judge(false) && ok;
@@ -257,7 +283,8 @@ run(bool evicting)
 		one_life(list_env, false, 0);
 		ok = judge(false) && ok;
 	}
-	snprintf(what, sizeof(what), "%s: lives without a kill at a label%s%s", name, ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "%s: lives without a kill at a label%s%s", name,
+	    ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 	n_labels = read_labels(fault);
 	kill_at_labels(evicting, fault, n_labels);
@@ -271,22 +298,27 @@ run(bool evicting)
 	}
 	at_random.reads = sh->reads - reads;
 	at_random.longest_cpu_ns = sh->waits.longest_cpu_ns;
-	snprintf(what, sizeof(what), "%s: %u kills at random instants%s%s", name, at_random.n_killed, ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "%s: %u kills at random instants%s%s", name,
+	    at_random.n_killed, ok ? "" : ": ", ok ? "" : model.why);
 	report(ok && at_random.n_killed == n_random, what);
 	sh->stop = 1;
 	for (unsigned i = 0; i < N_READERS; i++)
 		waitpid(reader[i], NULL, 0);
-	snprintf(what, sizeof(what), "%s: readers: %llu reads, wrong %llu, missed %llu, stale %llu, errors %llu%s%s", name,
-	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong, (unsigned long long)sh->missed, (unsigned long long)sh->stale,
+	snprintf(what, sizeof(what),
+	    "%s: readers: %llu reads, wrong %llu, missed %llu, stale %llu, errors %llu%s%s", name,
+	    (unsigned long long)sh->reads, (unsigned long long)sh->wrong,
+	    (unsigned long long)sh->missed, (unsigned long long)sh->stale,
 	    (unsigned long long)sh->failed, sh->why[0] != '\0' ? "; " : "", sh->why);
 	report(sh->reads > 1000 && sh->wrong + sh->missed + sh->stale + sh->failed == 0, what);
-	snprintf(what, sizeof(what), "%s: not one read of ten millions slept, or was over its budget", name);
+	snprintf(what, sizeof(what),
+	    "%s: not one read of ten millions slept, or was over its budget", name);
 	report(peer_waits_hold(&sh->waits, sh->reads), what);
 	print_account(name, fault, n_labels, &at_random);
 	peer_daemon_fini(&daemon_);
 }
 
-/* A name's first creation, and a removal: nothing is there to be compared, but nothing may be left half done. */
+/* A name's first creation, and a removal: nothing is there to be compared, but
+ * nothing may be left half done. */
 static void
 first_and_last(const char *label, const char *const *args, bool by_end)
 {
@@ -307,7 +339,8 @@ first_and_last(const char *label, const char *const *args, bool by_end)
 		ok = model_step(&model, &client);
 	ok = ok && model_compare(&model, &client, daemon_.name);
 	peer_close(&client);
-	snprintf(what, sizeof(what), "first start or last end: killed at %s%s%s", label, ok ? "" : ": ", ok ? "" : model.why);
+	snprintf(what, sizeof(what), "first start or last end: killed at %s%s%s", label,
+	    ok ? "" : ": ", ok ? "" : model.why);
 	report(ok, what);
 	peer_daemon_fini(&daemon_);
 }
@@ -323,8 +356,8 @@ main(void)
 {
 	static const char *const plain[] = {"-m", "4", "--log-level=warning", NULL};
 	static const char *const unlinked[] = {"-m", "4", "--log-level=warning", "--unlink", NULL};
-	static const char *const first[] = {"create:allocated", "create:published", "create:named", "recover:begun", "start:epoch stored",
-	    "start:pid stored"};
+	static const char *const first[] = {"create:allocated", "create:published", "create:named",
+	    "recover:begun", "start:epoch stored", "start:pid stored"};
 
 	is_long = getenv("PEEK_TEST_LONG") != NULL;
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -1,6 +1,8 @@
 /*
- * test_007_hints_endless.c: items of 40 % of a segment, and a client that holds every hint at its highest, flat out. Two of them take up a
- * segment by less than the seven eighths that counted as kept, and copied elsewhere they take up a segment again: making room never ended.
+ * test_007_hints_endless.c: items of 40 % of a segment, and a client that holds
+ * every hint at its highest, flat out. Two of them take up a segment by less
+ * than the seven eighths that counted as kept, and copied elsewhere they take
+ * up a segment again: making room never ended.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -58,16 +60,23 @@ room_is_made_whatever_the_hints_say(void **state)
 		uint32_t n = sizes[k];
 		for (unsigned i = 0; i < 3000; i++) {
 			int len = snprintf(key, sizeof(key), "k%u-%u", k, i);
-			struct store_put put = {.key = {key, (uint32_t)len, store_hash(s, key, (size_t)len)}, .value = value, .value_bytes = n};
-			for (uint64_t h = 0; i % 256 == 0 && h < n_hints; h++) /* also where the other thread doesn't get to run */
+			struct store_put put = {
+			    .key = {key, (uint32_t)len, store_hash(s, key, (size_t)len)},
+			    .value = value,
+			    .value_bytes = n};
+			/* also where the other thread doesn't get to run */
+			for (uint64_t h = 0; i % 256 == 0 && h < n_hints; h++)
 				byte_store_rlx(&hints[h], HINT_MAX);
 			assert_int_equal(store_put(s, &put, 100, &cas), STORE_OK);
 		}
 		store_stats(s, &st);
-		/* For each segment that is asked for, eight victims that are kept and one that isn't; and what was due ahead. */
+		/* For each segment that is asked for, eight victims that are
+		 * kept and one that isn't; and what was due ahead. */
 		uint64_t n_blocks = 1 + n / 4096 + 1, n_victims = 9 * n_blocks + 8;
-		print_message("# values of %u: %llu items examined and %llu bytes copied for the worst SET yet\n", n,
-		    (unsigned long long)st.longest_set_items, (unsigned long long)st.longest_set_copied_bytes);
+		print_message("# values of %u: %llu items examined and %llu bytes copied for the "
+			      "worst SET yet\n",
+		    n, (unsigned long long)st.longest_set_items,
+		    (unsigned long long)st.longest_set_copied_bytes);
 		assert_true(st.longest_set_items <= n_victims * (4096 / 24));
 		assert_true(st.longest_set_copied_bytes <= n_victims * 4096);
 	}
@@ -84,7 +93,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(room_is_made_whatever_the_hints_say),
+	    cmocka_unit_test(room_is_made_whatever_the_hints_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /*
- * test_007_restart_evicts.c: a daemon that is killed again and again on an arena that is full of dead records, a seventh of it live. A successor
- * had no credit for cleaning: where its first SET found little free it evicted a segment, with what was live there.
+ * test_007_restart_evicts.c: a daemon that is killed again and again on an
+ * arena that is full of dead records, a seventh of it live. A successor had no
+ * credit for cleaning: where its first SET found little free it evicted a
+ * segment, with what was live there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,9 +46,13 @@ a_successor_evicts_nothing_while_there_is_dead_memory(void **state)
 		assert_int_equal(store_open(&map, &conf, 100, &s, &rec), 0);
 		assert_int_equal(rec.items, n_set);
 		for (unsigned n = (unsigned)rand_r(&seed) % 4000; n > 0; n--) {
-			unsigned k = n_set < N_KEYS ? n_set++ : (unsigned)rand_r(&seed) % (1 + (unsigned)rand_r(&seed) % N_KEYS);
+			unsigned k = n_set < N_KEYS
+			    ? n_set++
+			    : (unsigned)rand_r(&seed) % (1 + (unsigned)rand_r(&seed) % N_KEYS);
 			int len = snprintf(key, sizeof(key), "key-%u", k);
-			struct store_put put = {.key = {key, (uint32_t)len, store_hash(s, key, (size_t)len)}, .value = value,
+			struct store_put put = {
+			    .key = {key, (uint32_t)len, store_hash(s, key, (size_t)len)},
+			    .value = value,
 			    .value_bytes = value_bytes((unsigned)rand_r(&seed))};
 			assert_int_equal(store_put(s, &put, 100, &cas), STORE_OK);
 		}
@@ -63,7 +69,8 @@ a_successor_evicts_nothing_while_there_is_dead_memory(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_successor_evicts_nothing_while_there_is_dead_memory)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_successor_evicts_nothing_while_there_is_dead_memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /*
- * test_015_flush_killed.c: the writer ends at each point of a flush, of one to come and of one that takes its place. What a reader then makes of
- * an item is what the item was before or after, and a successor makes the same of it: nothing that has vanished comes back.
+ * test_015_flush_killed.c: the writer ends at each point of a flush, of one to
+ * come and of one that takes its place. What a reader then makes of an item is
+ * what the item was before or after, and a successor makes the same of it:
+ * nothing that has vanished comes back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,11 +68,13 @@ time_comes(struct store *s)
 	store_tick(s, (uint64_t)(NOW_S + 1000) << 32);
 }
 
-/* As a reader of a daemon that is dead. The clock is the host's: an item that doesn't expire is judged by the flush alone. */
+/* As a reader of a daemon that is dead. The clock is the host's: an item that
+ * doesn't expire is judged by the flush alone. */
 static bool
 reader_finds(const struct map *m, uint32_t now_s)
 {
-	uint64_t cutoff = word_load_rlx(&m->header->cutoff), at_s = word_load_rlx(&m->header->flush_at_s);
+	uint64_t cutoff = word_load_rlx(&m->header->cutoff),
+		 at_s = word_load_rlx(&m->header->flush_at_s);
 
 	return (cutoff & CUTOFF_MASK) == 0 && ((cutoff & CUTOFF_PENDING) == 0 || at_s > now_s);
 }
@@ -90,9 +94,11 @@ successor_finds(struct map *m, const struct store_key *key, uint32_t now_s)
 	return found;
 }
 
-/* One life: `first`, then `then`, in which it ends at its n-th point. Returns whether it ended there. */
+/* One life: `first`, then `then`, in which it ends at its n-th point. Returns
+ * whether it ended there. */
 static bool
-one_life(void (*first)(struct store *), void (*then)(struct store *), unsigned n, bool before, bool after, uint32_t now_s)
+one_life(void (*first)(struct store *), void (*then)(struct store *), unsigned n, bool before,
+    bool after, uint32_t now_s)
 {
 	const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_put put = {.mode = STORE_SET, .value = "v", .value_bytes = 1};
@@ -142,7 +148,8 @@ it_was_or_is_flushed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
 		unsigned n = 0;
-		while (one_life(lives[i].first, lives[i].then, n, lives[i].before, lives[i].after, lives[i].now_s))
+		while (one_life(lives[i].first, lives[i].then, n, lives[i].before, lives[i].after,
+		    lives[i].now_s))
 			n++;
 		assert_true(n >= 1);
 	}

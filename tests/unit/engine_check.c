@@ -10,7 +10,8 @@
 
 struct recount {
 	struct store *s;
-	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced, n_untold, n_shared;
+	uint64_t items, live_bytes, live_squares, overflow_items, payload, n_misplaced, n_untold,
+	    n_shared;
 	struct span_sum expiring;
 	unsigned char *taken; /* by unit of the arena */
 };
@@ -45,17 +46,22 @@ recount_one(void *arg, const struct table_place *place)
 		    item_extent_off(&r.shape, i, arena_extent(&c->s->arena, r.off, &r.shape, i),
 			c->s->arena.block_shift),
 		    UINT64_C(1) << item_extent_shift(&r.shape, i, c->s->arena.block_shift));
-	c->n_misplaced += table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
+	c->n_misplaced +=
+	    table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
-/* The overflow lines behind a bucket. Counts the links that tell of more or less than what lies behind them. */
+/* The overflow lines behind a bucket. Counts the links that tell of more or
+ * less than what lies behind them. */
 static uint64_t
-chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, struct recount *c, uint64_t *ret_filter)
+chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, struct recount *c,
+    uint64_t *ret_filter)
 {
 	uint64_t last = word_load_rlx(&b->slot[LINK_SLOT]), behind = 0, n = 0;
 
 	if (slot_is_link(last) && n_before < CHAIN_LINES_MAX) {
-		n = 1 + chain_lines(s, &s->map->overflow[slot_link_idx(last)], n_before + 1, c, &behind);
+		n = 1 +
+		    chain_lines(
+			s, &s->map->overflow[slot_link_idx(last)], n_before + 1, c, &behind);
 		c->n_untold += last >> SLOT_UNIT_BITS != behind >> SLOT_UNIT_BITS;
 	}
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
@@ -66,7 +72,8 @@ chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, st
 	return n;
 }
 
-/* Adds up the spans of a segment. False: those that are past aren't what it says has expired. */
+/* Adds up the spans of a segment. False: those that are past aren't what it
+ * says has expired. */
 static bool
 add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
 {
@@ -78,7 +85,8 @@ add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
 		sum->bytes += s->span[i].bytes;
 		sum->extents += s->span[i].extents;
 	}
-	return past.bytes == s->expired.bytes && past.extents == s->expired.extents && past.bytes <= live_bytes;
+	return past.bytes == s->expired.bytes && past.extents == s->expired.extents &&
+	    past.bytes <= live_bytes;
 }
 
 const char *
@@ -86,7 +94,8 @@ engine_check(struct store *s)
 {
 	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / 8)};
 	struct store_stats st;
-	uint64_t n_lines = 0, n_free_lines = 0, filter, block_live = 0, kinds[SEG_PARTS_VICTIM + 1] = {0}, queued = 0;
+	uint64_t n_lines = 0, n_free_lines = 0, filter, block_live = 0,
+		 kinds[BLOCK_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
 	bool odd = false, past = true;
 
@@ -95,7 +104,8 @@ engine_check(struct store *s)
 		table_visit(&s->table, head, recount_one, &c);
 		n_lines += chain_lines(s, &s->map->buckets[head], 0, &c, &filter);
 	}
-	for (uint64_t i = s->table.overflow_free; i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
+	for (uint64_t i = s->table.overflow_free;
+	     i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
 		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
 	free(c.taken);
 	store_stats(s, &st);
@@ -106,22 +116,29 @@ engine_check(struct store *s)
 	}
 	for (unsigned log = 0; log < ARENA_LOGS; log++)
 		queued += s->arena.queue[log].n_blocks;
-	return odd                                           ? "a sequence is odd"
-	    : c.n_shared != 0                                ? "two items have the same memory"
-	    : c.n_misplaced != 0                             ? "an item is in a bucket that isn't its own"
-	    : st.curr_items != c.items                       ? "the number of items is wrong"
-	    : st.bytes != c.live_bytes                       ? "the sum of live bytes is wrong"
-	    : s->arena.live_squares != c.live_squares        ? "the sum of squares is wrong"
-	    : st.overflow_items != c.overflow_items          ? "the number of items on overflow lines is wrong"
-	    : n_lines != st.n_overflow_used                  ? "the number of overflow lines is wrong"
-	    : c.n_untold != 0                                ? "a link doesn't tell what lies behind it"
-	    : n_lines + n_free_lines != s->table.n_overflow_made ? "an overflow line is lost, or free twice"
-	    : st.payload_bytes != c.payload                  ? "the sum of payload is wrong"
-	    : kinds[BLOCK_FREE] != s->arena.n_free             ? "the number of free segments is wrong"
-	    : kinds[BLOCK_EXTENT] + kinds[SEG_PARTS] + kinds[SEG_PARTS_VICTIM] != s->arena.n_extent_blocks ? "the number of extents is wrong"
-	    : kinds[BLOCK_OPEN] + kinds[BLOCK_SEALED] + kinds[BLOCK_VICTIM] != queued ? "a segment is in no queue"
-	    : block_live + (kinds[BLOCK_EXTENT] << s->arena.block_shift) != c.live_bytes ? "live bytes of segments don't add up"
-	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents ? "live bytes by expiry don't add up"
+	return odd                                    ? "a sequence is odd"
+	    : c.n_shared != 0                         ? "two items have the same memory"
+	    : c.n_misplaced != 0                      ? "an item is in a bucket that isn't its own"
+	    : st.curr_items != c.items                ? "the number of items is wrong"
+	    : st.bytes != c.live_bytes                ? "the sum of live bytes is wrong"
+	    : s->arena.live_squares != c.live_squares ? "the sum of squares is wrong"
+	    : st.overflow_items != c.overflow_items
+	    ? "the number of items on overflow lines is wrong"
+	    : n_lines != st.n_overflow_used ? "the number of overflow lines is wrong"
+	    : c.n_untold != 0               ? "a link doesn't tell what lies behind it"
+	    : n_lines + n_free_lines != s->table.n_overflow_made
+	    ? "an overflow line is lost, or free twice"
+	    : st.payload_bytes != c.payload        ? "the sum of payload is wrong"
+	    : kinds[BLOCK_FREE] != s->arena.n_free ? "the number of free segments is wrong"
+	    : kinds[BLOCK_EXTENT] + kinds[BLOCK_PARTS] + kinds[BLOCK_PARTS_VICTIM] !=
+		s->arena.n_extent_blocks
+	    ? "the number of extents is wrong"
+	    : kinds[BLOCK_OPEN] + kinds[BLOCK_SEALED] + kinds[BLOCK_VICTIM] != queued
+	    ? "a segment is in no queue"
+	    : block_live + (kinds[BLOCK_EXTENT] << s->arena.block_shift) != c.live_bytes
+	    ? "live bytes of segments don't add up"
+	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents
+	    ? "live bytes by expiry don't add up"
 	    : !past ? "what has expired isn't the sum of the spans that are past"
 		    : NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * The simulated policies against sequences small enough to follow by hand, against each other, and the generator against itself.
+ * The simulated policies against sequences small enough to follow by hand,
+ * against each other, and the generator against itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,18 +58,21 @@ static void
 test_by_hand(void **state)
 {
 	(void)state;
-	/* a loop one longer than the cache: LRU never hits; the optimum keeps two and lets the others pass; S3-FIFO, with a
-	 * ghost of three, comes to keep c and d */
+	/* a loop one longer than the cache: LRU never hits; the optimum keeps
+	 * two and lets the others pass; S3-FIFO, with a ghost of three, comes
+	 * to keep c and d */
 	expect("abcdabcdabcd", 3, 12, 10, 6);
 	/* the textbooks' reference string with three frames */
 	expect("abcdbebfdebedcdbcabc", 3, 12, 13, 8);
 	/* room for all */
 	expect("abcadaebfcab", 12, 6, 6, 6);
-	/* a, read twice while in small, is promoted and outlives the run of others */
+	/* a, read twice while in small, is promoted and outlives the run of
+	 * others */
 	expect("aaabcdea", 3, 6, 5, 5);
 }
 
-/* The fewest misses of all ways to keep at most 2 of 4 keys, from request i on; held is a bit for each key. */
+/* The fewest misses of all ways to keep at most 2 of 4 keys, from request i on;
+ * held is a bit for each key. */
 static uint64_t
 fewest_misses(const struct trace *t, uint64_t i, unsigned held)
 {
@@ -108,8 +112,14 @@ static void
 test_bytes(void **state)
 {
 	static const struct trace_record rec[] = {
-		{.key = 0, .size = 60}, {.key = 1, .size = 40}, {.key = 2, .size = 50}, {.key = 1, .size = 40},
-		{.key = 0, .size = 60}, {.key = 3, .size = 101}, {.key = 0, .size = 60}, {.key = 1, .size = 40},
+	    {.key = 0, .size = 60},
+	    {.key = 1, .size = 40},
+	    {.key = 2, .size = 50},
+	    {.key = 1, .size = 40},
+	    {.key = 0, .size = 60},
+	    {.key = 3, .size = 101},
+	    {.key = 0, .size = 60},
+	    {.key = 1, .size = 40},
 	};
 	struct trace t = trace_of(rec, sizeof(rec) / sizeof(rec[0]));
 	struct policy_result r;
@@ -128,8 +138,12 @@ static void
 test_ttl(void **state)
 {
 	static const struct trace_record rec[] = {
-		{.key = 0, .time_s = 0, .ttl_s = 5}, {.key = 0, .time_s = 4, .ttl_s = 5}, {.key = 0, .time_s = 5, .ttl_s = 5},
-		{.key = 0, .time_s = 9, .ttl_s = 5}, {.key = 1, .time_s = 9}, {.key = 1, .time_s = 1000},
+	    {.key = 0, .time_s = 0, .ttl_s = 5},
+	    {.key = 0, .time_s = 4, .ttl_s = 5},
+	    {.key = 0, .time_s = 5, .ttl_s = 5},
+	    {.key = 0, .time_s = 9, .ttl_s = 5},
+	    {.key = 1, .time_s = 9},
+	    {.key = 1, .time_s = 1000},
 	};
 	struct trace t = trace_of(rec, sizeof(rec) / sizeof(rec[0]));
 
@@ -142,9 +156,13 @@ test_ttl(void **state)
 	}
 	trace_free(&t);
 
-	/* a is asked for first, but will have expired by then: the optimum keeps b */
+	/* a is asked for first, but will have expired by then: the optimum
+	 * keeps b */
 	static const struct trace_record short_lived[] = {
-		{.key = 0, .time_s = 0, .ttl_s = 2}, {.key = 1, .time_s = 0}, {.key = 0, .time_s = 5}, {.key = 1, .time_s = 6},
+	    {.key = 0, .time_s = 0, .ttl_s = 2},
+	    {.key = 1, .time_s = 0},
+	    {.key = 0, .time_s = 5},
+	    {.key = 1, .time_s = 6},
 	};
 	struct policy_result best;
 	t = trace_of(short_lived, 4);
@@ -165,7 +183,8 @@ test_not_dense(void **state)
 	assert_int_equal(trace_from_records(rec, 2, &t), -74); /* -EBADMSG */
 }
 
-/* No policy beats the optimum, none misses a key that it has room for, and more room never makes LRU worse. */
+/* No policy beats the optimum, none misses a key that it has room for, and more
+ * room never makes LRU worse. */
 static void
 test_against_each_other(void **state)
 {
@@ -217,7 +236,8 @@ test_gen_repeats(void **state)
 	}
 }
 
-/* The ranks' frequencies against the law: within 5 % for the first ten of a million draws. */
+/* The ranks' frequencies against the law: within 5 % for the first ten of a
+ * million draws. */
 static void
 test_zipf(void **state)
 {
@@ -244,7 +264,8 @@ test_zipf(void **state)
 	}
 }
 
-/* A value is its key's own and of one version, or it doesn't pass: a mixture of two is refused wherever it is cut. */
+/* A value is its key's own and of one version, or it doesn't pass: a mixture of
+ * two is refused wherever it is cut. */
 static void
 test_payload(void **state)
 {
@@ -276,15 +297,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_by_hand),
-		cmocka_unit_test(test_optimum),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_ttl),
-		cmocka_unit_test(test_not_dense),
-		cmocka_unit_test(test_against_each_other),
-		cmocka_unit_test(test_gen_repeats),
-		cmocka_unit_test(test_zipf),
-		cmocka_unit_test(test_payload),
+	    cmocka_unit_test(test_by_hand),
+	    cmocka_unit_test(test_optimum),
+	    cmocka_unit_test(test_bytes),
+	    cmocka_unit_test(test_ttl),
+	    cmocka_unit_test(test_not_dense),
+	    cmocka_unit_test(test_against_each_other),
+	    cmocka_unit_test(test_gen_repeats),
+	    cmocka_unit_test(test_zipf),
+	    cmocka_unit_test(test_payload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
- * test_copy.c: copy.h against memcpy and memcmp, at every offset and length that takes another way through it.
- * test_copy_portable.c is the same without asm.
+ * test_copy.c: copy.h against memcpy and memcmp, at every offset and length
+ * that takes another way through it. test_copy_portable.c is the same without
+ * asm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,8 @@ copy_out_is_memcpy(void **state)
 	}
 }
 
-/* A value may end with the mapping's last byte: nothing behind its last word may be touched. */
+/* A value may end with the mapping's last byte: nothing behind its last word
+ * may be touched. */
 static void
 copy_out_stays_inside(void **state)
 {
@@ -60,13 +62,15 @@ copy_out_stays_inside(void **state)
 
 	(void)state;
 	for (size_t words = 1; words < 48; words++) {
-		struct word *end = malloc(words * sizeof(struct word)); /* the sanitizer watches its end */
+		/* the sanitizer watches its end */
+		struct word *end = malloc(words * sizeof(struct word));
 		assert_non_null(end);
 		for (size_t i = 0; i < words; i++)
 			word_store_rlx(&end[i], UINT64_C(0x0706050403020100) + i);
 		for (size_t off = 0; off < words * 8; off++) {
 			copy_out(out, end, off, words * 8 - off);
-			assert_int_equal(out[0], (unsigned char)(off % 8 + (off % 8 == 0 ? off / 8 : 0)));
+			assert_int_equal(
+			    out[0], (unsigned char)(off % 8 + (off % 8 == 0 ? off / 8 : 0)));
 		}
 		free(end);
 	}
@@ -117,13 +121,15 @@ key_equal_is_memcmp(void **state)
 }
 
 #ifdef SHM_X86_WIDE
-/* Whether a difference in this bit of header and key makes an item another, or one that is out of the ordinary. */
+/* Whether a difference in this bit of header and key makes an item another, or
+ * one that is out of the ordinary. */
 static bool
 bit_counts(size_t byte, size_t key_len)
 {
 	bool key_length = byte == 0, expiry = byte >= 4 && byte < 8, layout = byte == 8;
 
-	return key_length || expiry || layout || (byte >= ITEM_HEADER_BYTES && byte < ITEM_HEADER_BYTES + key_len);
+	return key_length || expiry || layout ||
+	    (byte >= ITEM_HEADER_BYTES && byte < ITEM_HEADER_BYTES + key_len);
 }
 
 static void
@@ -131,7 +137,8 @@ plain_is_what_a_look_at_each_part_says(void **state)
 {
 	(void)state;
 	for (size_t len = 1; len <= COPY_PLAIN_KEY_MAX; len++) {
-		unsigned char key[64 + 64], *k = key + 64 - len; /* what stands before and behind it is no part of it */
+		/* what stands before and behind it is no part of it */
+		unsigned char key[64 + 64], *k = key + 64 - len;
 		fill((unsigned)len);
 		memset(key, GUARD, sizeof(key));
 		memcpy(k, plain + ITEM_HEADER_BYTES, len);
@@ -147,11 +154,13 @@ plain_is_what_a_look_at_each_part_says(void **state)
 	}
 }
 
-/* The key at the beginning and at the end of a page beside pages that can't be read. */
+/* The key at the beginning and at the end of a page beside pages that can't be
+ * read. */
 static void
 plain_reads_no_byte_beside_the_key(void **state)
 {
-	unsigned char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *page = pages + 4096;
+	unsigned char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		      *page = pages + 4096;
 
 	(void)state;
 	assert_true(pages != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
@@ -182,7 +191,8 @@ tail_word_is_little_endian(void **state)
 	}
 }
 
-/* Several runs, one behind the other, as an item's key and value are written. */
+/* Several runs, one behind the other, as an item's key and value are
+ * written. */
 static void
 copy_in_is_concatenation(void **state)
 {
@@ -207,7 +217,9 @@ copy_in_is_concatenation(void **state)
 			}
 			assert_memory_equal(got, plain, total);
 			for (size_t i = total; i < words * 8; i++)
-				assert_int_equal(got[i], 0); /* padding is zero, so that equal items are equal words */
+				/* padding is zero, so that equal items are
+				 * equal words */
+				assert_int_equal(got[i], 0);
 			assert_int_equal(got[words * 8], GUARD);
 			assert_ptr_equal(c.at, to + words);
 		}
@@ -218,16 +230,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(copy_out_is_memcpy),
-		cmocka_unit_test(copy_out_stays_inside),
-		cmocka_unit_test(copy_out_of_large_values),
-		cmocka_unit_test(key_equal_is_memcmp),
+	    cmocka_unit_test(copy_out_is_memcpy),
+	    cmocka_unit_test(copy_out_stays_inside),
+	    cmocka_unit_test(copy_out_of_large_values),
+	    cmocka_unit_test(key_equal_is_memcmp),
 #ifdef SHM_X86_WIDE
-		cmocka_unit_test(plain_is_what_a_look_at_each_part_says),
-		cmocka_unit_test(plain_reads_no_byte_beside_the_key),
+	    cmocka_unit_test(plain_is_what_a_look_at_each_part_says),
+	    cmocka_unit_test(plain_reads_no_byte_beside_the_key),
 #endif
-		cmocka_unit_test(tail_word_is_little_endian),
-		cmocka_unit_test(copy_in_is_concatenation),
+	    cmocka_unit_test(tail_word_is_little_endian),
+	    cmocka_unit_test(copy_in_is_concatenation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

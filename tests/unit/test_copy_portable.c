@@ -1,5 +1,6 @@
 /*
- * test_copy_portable.c: test_copy.c for the path that other processors, the model and the sanitizers take.
+ * test_copy_portable.c: test_copy.c for the path that other processors, the
+ * model and the sanitizers take.
  */
 #define SHM_NO_ASM 1
 #include "unit/test_copy.c"

@@ -1,5 +1,6 @@
 /*
- * test_copy_wide.c: test_copy.c for the path that processors with AVX-512 and BMI2 take.
+ * test_copy_wide.c: test_copy.c for the path that processors with AVX-512 and
+ * BMI2 take.
  */
 #include "unit/wide.h"
 

@@ -22,6 +22,7 @@ main(void)
 		(void)LLVMFuzzerTestOneInput(input, 1 + (1 + i % 24) * CHANGE_BYTES);
 	}
 	bool both = n_attached > 0 && n_refused > 0;
-	printf("%s 1 - %lu attachments, %lu refused\n", both ? "ok" : "not ok", n_attached, n_refused);
+	printf(
+	    "%s 1 - %lu attachments, %lu refused\n", both ? "ok" : "not ok", n_attached, n_refused);
 	return both ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /*
- * test_lib_lookup.c: lookup.h step by step, with the writer's steps put between the reader's by hand: what a race needs luck for.
- * And damaged segments: whatever stands there, an answer and no fault.
+ * test_lib_lookup.c: lookup.h step by step, with the writer's steps put between
+ * the reader's by hand: what a race needs luck for. And damaged segments:
+ * whatever stands there, an answer and no fault.
  */
 #include "proc/test_lib_harness.h"
 
@@ -124,7 +125,8 @@ a_miss_looks_at_the_count_again(void **state)
 		snprintf(key, sizeof(key), "grow%d", i);
 		set(key, key);
 	}
-	/* With the old count the key's old bucket is empty of it, even and valid. */
+	/* With the old count the key's old bucket is empty of it, even and
+	 * valid. */
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(at.match, 0);
 	assert_false(lookup_quick_miss(&h.map, &at, p.count));
@@ -237,31 +239,40 @@ whatever_is_past_is_a_miss(void **state)
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
-	/* It has stopped, and the own clock says so: an item of the past, a clock of long ago. */
+	/* It has stopped, and the own clock says so: an item of the past, a
+	 * clock of long ago. */
 	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s - 1), STORE_OK);
-	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
+	word_store_rlx(&h.map.header->clock,
+	    (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
-	/* So it has when its lower half has come round again: 2^32 milliseconds, twice that, and half of it later. */
+	/* So it has when its lower half has come round again: 2^32
+	 * milliseconds, twice that, and half of it later. */
 	for (uint64_t ago_ms = UINT64_C(1) << 31; ago_ms <= UINT64_C(2) << 32; ago_ms *= 2) {
-		struct clock_shift later = {(int64_t)ago_ms * 1000000, (int64_t)ago_ms * 1000000, 0};
+		struct clock_shift later = {
+		    (int64_t)ago_ms * 1000000, (int64_t)ago_ms * 1000000, 0};
 		uint64_t dead = harness_clock(), silent = clock_silent_ms(dead, &later);
 		assert_in_range(silent, ago_ms - 1000, ago_ms + 1000 + 2000);
 		assert_true(lookup_clock_stopped(dead, &later));
-		/* A host that had been suspended for longer than it ran: its monotonic clock lags. */
-		later = (struct clock_shift){(int64_t)ago_ms * 1000000, 0, (int64_t)ago_ms * 1000000};
+		/* A host that had been suspended for longer than it ran: its
+		 * monotonic clock lags. */
+		later =
+		    (struct clock_shift){(int64_t)ago_ms * 1000000, 0, (int64_t)ago_ms * 1000000};
 		assert_true(lookup_clock_stopped(dead, &later));
 	}
 	assert_false(lookup_clock_stopped(harness_clock(), &shift));
 	/* The same clock with a fresh heartbeat is believed. */
-	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | clock_word_ms(harness_clock()));
+	word_store_rlx(
+	    &h.map.header->clock, (uint64_t)(now_s - 100) << 32 | clock_word_ms(harness_clock()));
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
 	/* A flush to come dies with the daemon, but comes all the same. */
 	set("kept", "v");
 	p = probe_of("kept");
 	word_store_rlx(&h.map.header->flush_at_s, now_s - 1);
-	word_store_rlx(&h.map.header->cutoff, CUTOFF_PENDING | word_load_rlx(&h.map.header->cutoff));
+	word_store_rlx(
+	    &h.map.header->cutoff, CUTOFF_PENDING | word_load_rlx(&h.map.header->cutoff));
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
-	word_store_rlx(&h.map.header->clock, (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
+	word_store_rlx(&h.map.header->clock,
+	    (uint64_t)(now_s - 100) << 32 | (uint32_t)(clock_word_ms(clock) - 10000));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	word_store_rlx(&h.map.header->clock, harness_clock());
 	store_flush(h.store);
@@ -270,7 +281,7 @@ whatever_is_past_is_a_miss(void **state)
 	assert_true(at.match == 0 || quick(&p, &at, buf, sizeof(buf)) == LOOKUP_ELSE);
 }
 
-/* ---- damage ---------------------------------------------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------- */
 
 static void
 impossible_places_are_refused(void **state)
@@ -281,12 +292,14 @@ impossible_places_are_refused(void **state)
 	(void)state;
 	struct probe p = probe_of("damaged");
 	uint64_t units = h.map.arena_bytes / ITEM_UNIT_BYTES;
-	const uint64_t places[] = {units, units - 1, units + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 1, (UINT64_C(1) << (h.map.block_shift - 3)) - 1};
+	const uint64_t places[] = {units, units - 1, units + 1, (UINT64_C(1) << SLOT_UNIT_BITS) - 1,
+	    (UINT64_C(1) << (h.map.block_shift - 3)) - 1};
 	for (size_t i = 0; i < 5; i++) {
 		struct bucket saved;
 		for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
 			word_store_rlx(&saved.slot[s], word_load_rlx(&p.bucket->slot[s]));
-			word_store_rlx(&p.bucket->slot[s], s == 0 ? slot_make(slot_tag(p.hash), places[i]) : 0);
+			word_store_rlx(&p.bucket->slot[s],
+			    s == 0 ? slot_make(slot_tag(p.hash), places[i]) : 0);
 		}
 		struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 		assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
@@ -302,7 +315,8 @@ assert_refused(const struct probe *p, uint64_t link_idx)
 {
 	struct lookup_pinned it;
 
-	word_store_rlx(&p->bucket->slot[LINK_SLOT], slot_make_link(link_idx, slot_filter_bit(slot_tag(p->hash))));
+	word_store_rlx(&p->bucket->slot[LINK_SLOT],
+	    slot_make_link(link_idx, slot_filter_bit(slot_tag(p->hash))));
 	struct lookup_place at = lookup_begin(&h.map, p->idx, p->hash);
 	assert_int_equal(at.match, 0);
 	assert_false(lookup_quick_follow(&h.map, &at, p->hash));
@@ -320,7 +334,8 @@ impossible_links_are_refused(void **state)
 	assert_refused(&p, (UINT64_C(1) << LINK_IDX_BITS) - 2);
 	/* A circle. */
 	assert_int_equal(map_allocate_overflow(&h.map, 8), 0);
-	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], slot_make_link(3, slot_filter_bit(slot_tag(p.hash))));
+	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT],
+	    slot_make_link(3, slot_filter_bit(slot_tag(p.hash))));
 	assert_refused(&p, 3);
 	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], 0);
 	word_store_rlx(&p.bucket->slot[LINK_SLOT], saved);
@@ -384,7 +399,8 @@ count_visit(void *arg, const struct peek_entry *e)
 	return 0;
 }
 
-/* Random words in the table, the items and the header's hot line, read by everything that reads: answers, no faults, no endless loops. */
+/* Random words in the table, the items and the header's hot line, read by
+ * everything that reads: answers, no faults, no endless loops. */
 static void
 random_damage_is_survived(void **state)
 {
@@ -405,31 +421,39 @@ random_damage_is_survived(void **state)
 	uint64_t n_buckets = word_load_rlx(&h.map.header->count), good_count = n_buckets;
 	for (int round = 0; round < 4000; round++) {
 		for (int i = 0; i < 20; i++) {
-			uint64_t r = next_random(&random_state), v = next_random(&random_state) >> (r >> 40) % 64;
+			uint64_t r = next_random(&random_state),
+				 v = next_random(&random_state) >> (r >> 40) % 64;
 			struct bucket *b = &h.map.buckets[r % n_buckets];
 			if (i % 4 == 0) { /* into a slot, keeping its tag so that it is followed */
 				struct word *slot = &b->slot[(r >> 32) % BUCKET_SLOTS];
-				word_store_rlx(slot, slot_make(slot_tag_of(word_load_rlx(slot)), v & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1)));
+				word_store_rlx(slot,
+				    slot_make(slot_tag_of(word_load_rlx(slot)),
+					v & ((UINT64_C(1) << SLOT_UNIT_BITS) - 1)));
 			} else if (i % 4 == 1) {
-				word_store_rlx(&b->slot[LINK_SLOT], slot_make_link(v % (h.map.n_overflow_max + 5),
-				    (r >> 20 & 0xffff) << LINK_IDX_BITS));
+				word_store_rlx(&b->slot[LINK_SLOT],
+				    slot_make_link(v % (h.map.n_overflow_max + 5),
+					(r >> 20 & 0xffff) << LINK_IDX_BITS));
 			} else {
 				word_store_rlx(&h.map.arena[r % (h.map.arena_bytes / 8)], v);
 			}
 		}
 		if (round % 50 == 0)
-			word_store_rlx(&h.map.header->count, next_random(&random_state) >> next_random(&random_state) % 64);
+			word_store_rlx(&h.map.header->count,
+			    next_random(&random_state) >> next_random(&random_state) % 64);
 		if (round % 50 == 1)
 			word_store_rlx(&h.map.header->count, good_count);
 		for (int i = 0; i < 20; i++) {
-			size_t n = (size_t)snprintf(key, sizeof(key), "k%d", (int)(next_random(&random_state) % 3000));
+			size_t n = (size_t)snprintf(
+			    key, sizeof(key), "k%d", (int)(next_random(&random_state) % 3000));
 			struct peek_op op = {key, n, buf, sizeof(buf), 0};
 			peek_get(p, key, n, buf, sizeof(buf));
 			peek_get_info(p, key, n, buf, 100, &info);
 			peek_get_u64(p, key, n, &number);
 			peek_mget(p, &op, 1);
 			if (peek_view(p, key, n, &view) == 0)
-				memcpy(buf, view.data, view.len < sizeof(buf) ? view.len : sizeof(buf)); /* nobody writes now */
+				/* nobody writes now */
+				memcpy(buf, view.data,
+				    view.len < sizeof(buf) ? view.len : sizeof(buf));
 		}
 		peek_get(p, "x", 1, buf, sizeof(buf));
 	}
@@ -442,18 +466,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_rewrite_between_begin_and_copy_is_torn, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_miss_counts_only_validated, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_miss_looks_at_the_count_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_miss_sees_the_retired_bit, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_odd_bucket_is_asked_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_pinned_value_outlives_its_bucket, setup, teardown),
-		cmocka_unit_test_setup_teardown(whatever_is_past_is_a_miss, setup, teardown),
-		cmocka_unit_test_setup_teardown(impossible_places_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(impossible_links_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(impossible_lengths_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_impossible_count_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_rewrite_between_begin_and_copy_is_torn, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_miss_counts_only_validated, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_miss_looks_at_the_count_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_miss_sees_the_retired_bit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_odd_bucket_is_asked_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_pinned_value_outlives_its_bucket, setup, teardown),
+	    cmocka_unit_test_setup_teardown(whatever_is_past_is_a_miss, setup, teardown),
+	    cmocka_unit_test_setup_teardown(impossible_places_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(impossible_links_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(impossible_lengths_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_impossible_count_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * test_lib_lookup_wide.c: test_lib_lookup.c for the path that processors with AVX-512 and BMI2 take.
+ * test_lib_lookup_wide.c: test_lib_lookup.c for the path that processors with
+ * AVX-512 and BMI2 take.
  */
 #include "unit/wide.h"
 

@@ -1,5 +1,6 @@
 /*
- * test_lib_owner.c: whose segments libpeek believes: the file that names a service's user, and everything that it must not be.
+ * test_lib_owner.c: whose segments libpeek believes: the file that names a
+ * service's user, and everything that it must not be.
  */
 #include "proc/test_lib_harness.h"
 
@@ -116,8 +117,8 @@ whom_the_file_names(void **state)
 static void
 what_the_file_must_not_say(void **state)
 {
-	static const char *const bad[] = {"", "\n", "12345 12346\n", "12345\n12346\n", " 12345\n", "12345x", "-1", "0x3039", "4294967295",
-	    "4294979641" /* 2^32 + 12345 */};
+	static const char *const bad[] = {"", "\n", "12345 12346\n", "12345\n12346\n", " 12345\n",
+	    "12345x", "-1", "0x3039", "4294967295", "4294979641" /* 2^32 + 12345 */};
 	char large[400];
 
 	(void)state;
@@ -134,7 +135,8 @@ what_the_file_must_not_say(void **state)
 	assert_int_equal(opened(), -EPERM);
 }
 
-/* The file is looked at, and its name looked up, when a handle is opened: a read that attaches anew does neither. */
+/* The file is looked at, and its name looked up, when a handle is opened: a
+ * read that attaches anew does neither. */
 static void
 who_was_named_at_open_stays(void **state)
 {
@@ -146,7 +148,8 @@ who_was_named_at_open_stays(void **state)
 	skip_unless_root();
 	assert_int_equal(harness_set(&h, "k", 1, "1", 1), STORE_OK);
 	write_owner("12345\n", 6, 0644);
-	assert_int_equal(peek_open(h.name, PEEK_NO_HINTS, &p), 0); /* root's: nobody else had to be believed */
+	/* root's: nobody else had to be believed */
+	assert_int_equal(peek_open(h.name, PEEK_NO_HINTS, &p), 0);
 	unlink(path);
 	unlink(h.path);
 	harness_open_generation(&next, "owner", UINT64_C(4) << 20, false, 2);
@@ -163,7 +166,8 @@ who_was_named_at_open_stays(void **state)
 static void
 whose_file_is_believed(void **state)
 {
-	static const mode_t believed[] = {0644, 0600, 0444}, not_believed[] = {0664, 0646, 0666, 0620, 0602};
+	static const mode_t believed[] = {0644, 0600, 0444},
+			    not_believed[] = {0664, 0646, 0666, 0620, 0602};
 
 	(void)state;
 	skip_unless_root();
@@ -199,10 +203,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(whom_the_file_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_the_file_must_not_say, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_was_named_at_open_stays, setup, teardown),
-		cmocka_unit_test_setup_teardown(whose_file_is_believed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(whom_the_file_names, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_the_file_must_not_say, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_was_named_at_open_stays, setup, teardown),
+	    cmocka_unit_test_setup_teardown(whose_file_is_believed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

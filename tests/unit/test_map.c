@@ -1,5 +1,6 @@
 /*
- * test_map.c: words of the segment that layout.h describes and map.h and item.h reach: tags, addresses, what grows.
+ * test_map.c: words of the segment that layout.h describes and map.h and item.h
+ * reach: tags, addresses, what grows.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,8 @@ opened(struct map *map)
 	return s;
 }
 
-/* Each tag's cut-off, and what an item keeps of its tags: through append, a counter, a successor. */
+/* Each tag's cut-off, and what an item keeps of its tags: through append, a
+ * counter, a successor. */
 static void
 tags_cut_off(void **state)
 {
@@ -38,16 +40,23 @@ tags_cut_off(void **state)
 	(void)state;
 	unlinked_segment("tags", 2 << 20, &map);
 	struct store *s = opened(&map);
-	struct store_put p = {.key = {"t", 1, store_hash(s, "t", 1)}, .mode = STORE_SET, .value = "7", .value_bytes = 1,
-	    .state = ITEM_TAGS, .tags = UINT64_C(0x0003000300030001)};
-	struct store_put more = {.key = p.key, .mode = STORE_APPEND, .value = "8", .value_bytes = 1};
+	struct store_put p = {.key = {"t", 1, store_hash(s, "t", 1)},
+	    .mode = STORE_SET,
+	    .value = "7",
+	    .value_bytes = 1,
+	    .state = ITEM_TAGS,
+	    .tags = UINT64_C(0x0003000300030001)};
+	struct store_put more = {
+	    .key = p.key, .mode = STORE_APPEND, .value = "8", .value_bytes = 1};
 	assert_int_equal(store_put(s, &p, 100, &cas), STORE_OK);
 	assert_int_equal(store_put(s, &more, 100, &cas), STORE_OK);
-	assert_true(store_find(s, &p.key, 100, &item, NULL) && item.tags == p.tags && item.value_bytes == 2);
+	assert_true(store_find(s, &p.key, 100, &item, NULL) && item.tags == p.tags &&
+	    item.value_bytes == 2);
 	assert_int_equal(store_arith(s, &p.key, &item, false, 1, 0, 100, &number, &cas), STORE_OK);
 	store_close(s);
 	s = opened(&map);
-	assert_true(store_find(s, &p.key, 100, &item, NULL) && item.tags == p.tags && item.counter == 79);
+	assert_true(
+	    store_find(s, &p.key, 100, &item, NULL) && item.tags == p.tags && item.counter == 79);
 
 	word_store_rlx(&map.tags[2], item.cas); /* another's */
 	word_store_rlx(&map.tags[3], item.cas - 1);
@@ -78,7 +87,8 @@ words_of_the_header(void **state)
 	unlinked_segment("words", 2 << 20, &map);
 	map_set_tcp(&map, set, 2);
 	map_tcp(&map, got);
-	assert_true(got[0] == UINT64_C(0x04002bcb7f000001) && got[1] == UINT64_C(0x0600ffff00000001) && got[2] == 0 && got[7] == 0);
+	assert_true(got[0] == UINT64_C(0x04002bcb7f000001) &&
+	    got[1] == UINT64_C(0x0600ffff00000001) && got[2] == 0 && got[7] == 0);
 	map_set_tcp(&map, NULL, 0);
 	map_tcp(&map, got);
 	assert_true(got[0] == 0 && got[1] == 0);
@@ -99,8 +109,10 @@ steps_of_growth(void **state)
 	(void)state;
 	for (uint64_t n = 0; n <= n_max + 2; n++) {
 		uint64_t bytes = layout_grown_bytes(n, n_max), need = n * sizeof(struct bucket);
-		assert_true(bytes >= before && bytes % LAYOUT_PAGE_BYTES == 0 && bytes <= n_max * sizeof(struct bucket) + LAYOUT_PAGE_BYTES);
-		assert_true(n > n_max || (bytes >= need && bytes <= need + need / 8 + LAYOUT_PAGE_BYTES));
+		assert_true(bytes >= before && bytes % LAYOUT_PAGE_BYTES == 0 &&
+		    bytes <= n_max * sizeof(struct bucket) + LAYOUT_PAGE_BYTES);
+		assert_true(
+		    n > n_max || (bytes >= need && bytes <= need + need / 8 + LAYOUT_PAGE_BYTES));
 		n_steps += bytes != before;
 		before = bytes;
 	}
@@ -112,7 +124,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tags_cut_off), cmocka_unit_test(words_of_the_header), cmocka_unit_test(steps_of_growth),
+	    cmocka_unit_test(tags_cut_off),
+	    cmocka_unit_test(words_of_the_header),
+	    cmocka_unit_test(steps_of_growth),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

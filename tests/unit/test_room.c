@@ -81,15 +81,13 @@ what_was_stored_is_there(void **state)
 				n = 1u << (next_random(&seed) % 20);
 				break;
 			default:
-				n = (uint32_t)(next_random(&seed) % (1048000 < arenas[k] / 2
-									    ? 1048000
-									    : arenas[k] / 2));
+				n = (uint32_t)(next_random(&seed) %
+				    (1048000 < arenas[k] / 2 ? 1048000 : arenas[k] / 2));
 				break;
 			}
-			uint32_t expiry_s =
-			    next_random(&seed) % 3 == 0
-				? f.now_s + 1 + (uint32_t)(1u << (next_random(&seed) % 20))
-				: 0;
+			uint32_t expiry_s = next_random(&seed) % 3 == 0
+			    ? f.now_s + 1 + (uint32_t)(1u << (next_random(&seed) % 20))
+			    : 0;
 			snprintf(key, sizeof(key), "k%u", (unsigned)(next_random(&seed) % 500));
 			enum store_result r =
 			    room_put(&f, STORE_SET, key, room_value(i), n, expiry_s);
@@ -160,8 +158,8 @@ dead_memory_comes_back(void **state)
 			room_delete(&f, key);
 		}
 		int again = fill(&f, "n", sizes[k]);
-		print_message("# values of %u: %d fit, %d deleted, %d fit again\n", sizes[k], n,
-		    gone, again);
+		print_message(
+		    "# values of %u: %d fit, %d deleted, %d fit again\n", sizes[k], n, gone, again);
 		/*
 		 * An eighth of the arena, at most, stays dead: half of a
 		 * quarter.
@@ -251,8 +249,7 @@ a_number_counts_in_a_full_cache(void **state)
 	}
 	assert_int_equal(room_put(&f, STORE_SET, "max", "18446744073709551615", 20, 0), STORE_OK);
 	assert_true(room_is(&f, "max", "18446744073709551615", 20));
-	assert_int_equal(
-	    room_put(&f, STORE_SET, "more", "18446744073709551616", 20, 0), STORE_OK);
+	assert_int_equal(room_put(&f, STORE_SET, "more", "18446744073709551616", 20, 0), STORE_OK);
 	assert_true(room_is(&f, "more", "18446744073709551616", 20));
 	assert_int_equal(room_put(&f, STORE_SET, "padded", "7 ", 2, 0), STORE_OK);
 	assert_int_equal(room_put(&f, STORE_SET, "zero", "007", 3, 0), STORE_OK);
@@ -264,8 +261,7 @@ a_number_counts_in_a_full_cache(void **state)
 		struct store_key k = room_key(&f, key);
 		assert_true(store_find(f.store, &k, f.now_s, &item, NULL));
 		assert_int_equal(
-		    store_arith(f.store, &k, &item, false, 5, 0, f.now_s, &value, &cas),
-		    STORE_OK);
+		    store_arith(f.store, &k, &item, false, 5, 0, f.now_s, &value, &cas), STORE_OK);
 		assert_int_equal(value, i + 5);
 	}
 	assert_true(room_is(&f, "padded", "7 ", 2) && room_is(&f, "zero", "007", 3));
@@ -293,8 +289,8 @@ a_full_table_refuses(void **state)
 	room_open(&f, 16 << 20, false, 256);
 	for (int i = 0; i < 5000; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
-		enum store_result r = room_put(
-		    &f, STORE_SET, key, room_value((uint64_t)i), 10, i % 2 == 0 ? 200 : 0);
+		enum store_result r =
+		    room_put(&f, STORE_SET, key, room_value((uint64_t)i), 10, i % 2 == 0 ? 200 : 0);
 		n_in += r == STORE_OK;
 		n_refused += r == STORE_NO_MEMORY;
 		n_early += r == STORE_NO_MEMORY && n_in < 256 * 4;

@@ -110,8 +110,8 @@ static uint32_t
 some_expiry(struct trial *t)
 {
 	return draw(t, 3) == 0
-		   ? 0
-		   : t->room.now_s + 1 + (uint32_t)draw(t, UINT64_C(1) << (4 + draw(t, 20)));
+	    ? 0
+	    : t->room.now_s + 1 + (uint32_t)draw(t, UINT64_C(1) << (4 + draw(t, 20)));
 }
 
 static void
@@ -130,8 +130,8 @@ store_one(struct trial *t, struct expected *x)
 		n = (uint32_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 		value = text;
 	}
-	enum store_result r = room_put(
-	    &t->room, draw(t, 8) == 0 ? STORE_ADD : STORE_SET, x->key, value, n, expiry_s);
+	enum store_result r =
+	    room_put(&t->room, draw(t, 8) == 0 ? STORE_ADD : STORE_SET, x->key, value, n, expiry_s);
 	assert_true(
 	    r == STORE_OK || r == STORE_NO_MEMORY || (r == STORE_NOT_STORED && lives(t, x)));
 	if (r == STORE_NO_MEMORY)
@@ -166,8 +166,8 @@ change_one(struct trial *t, struct expected *x)
 		 * A number that was stored as it is counts whatever memory is
 		 * left.
 		 */
-		assert_int_equal(store_arith(t->room.store, &k, &item, false, 7, 0, t->room.now_s,
-				     &value, &cas),
+		assert_int_equal(
+		    store_arith(t->room.store, &k, &item, false, 7, 0, t->room.now_s, &value, &cas),
 		    STORE_OK);
 		x->number += 7;
 		assert_int_equal(value, x->number);
@@ -217,8 +217,7 @@ run_trial(uint64_t seed, uint64_t arena_bytes, uint64_t n_buckets_max, uint32_t 
 {
 	struct trial *t = calloc(1, sizeof(*t));
 
-	*t =
-	    (struct trial){.seed = seed, .n_keys = n_keys, .value_max = value_max, .live_min = 1};
+	*t = (struct trial){.seed = seed, .n_keys = n_keys, .value_max = value_max, .live_min = 1};
 	room_open(&t->room, arena_bytes, false, n_buckets_max);
 	t->small_only = value_max * 16 <= UINT32_C(1) << t->room.map.block_shift;
 	for (uint32_t i = 0; i < n_keys; i++)

@@ -6,7 +6,7 @@
 #define SEGMENT_UNIT
 #include "fuzz/fuzz_segment.c"
 
-#define N_ITEMS 3
+#define N_ITEMS  3
 #define N_RANDOM 300
 
 static uint64_t item_off[1 << 13];
@@ -38,7 +38,8 @@ list_items(struct base *b)
 	REQUIRE(n_items >= N_ITEMS);
 }
 
-/* Lengths, life time, CAS id and state: a bit of each is another item, or none. */
+/* Lengths, life time, CAS id and state: a bit of each is another item, or
+ * none. */
 static void
 each_bit_of_a_header(struct base *b)
 {
@@ -124,6 +125,7 @@ main(void)
 	every_length_in_small_segments(&base[4]);
 	for (unsigned i = 0; i < N_RANDOM; i++)
 		one_start(&base[i % N_BASES]);
-	printf("ok 1 - %lu starts: %lu refused, %lu with damaged items dropped\n", n_starts, n_refused, n_damaged);
+	printf("ok 1 - %lu starts: %lu refused, %lu with damaged items dropped\n", n_starts,
+	    n_refused, n_damaged);
 	return 0;
 }

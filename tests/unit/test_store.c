@@ -1,6 +1,8 @@
 /*
- * test_store.c: the engine against a plain model of a cache: random sets, appends, counters, deletes, touches and flushes of
- * keys that each have their own length, with room for all of them, and the same after a successor took over.
+ * test_store.c: the engine against a plain model of a cache: random sets,
+ * appends, counters, deletes, touches and flushes of keys that each have their
+ * own length, with room for all of them, and the same after a successor took
+ * over.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,9 +58,15 @@ key_of(const struct store *s, const char *text)
 }
 
 static enum store_result
-put(struct store *s, enum store_mode mode, const char *key, const void *value, uint32_t n, uint32_t expiry_s)
+put(struct store *s, enum store_mode mode, const char *key, const void *value, uint32_t n,
+    uint32_t expiry_s)
 {
-	struct store_put p = {.key = key_of(s, key), .mode = mode, .value = value, .value_bytes = n, .flags = n % 3, .expiry_s = expiry_s};
+	struct store_put p = {.key = key_of(s, key),
+	    .mode = mode,
+	    .value = value,
+	    .value_bytes = n,
+	    .flags = n % 3,
+	    .expiry_s = expiry_s};
 	uint64_t cas;
 
 	return store_put(s, &p, 100, &cas);
@@ -129,7 +137,8 @@ test_random_ops(void **state)
 	srand(7);
 	open_fixture(&f, 256 << 20, &conf_refuse);
 	for (int i = 0; i < N_KEYS; i++)
-		snprintf(e[i].key, sizeof(e[i].key), "key-%d-%.*s", i, i % 20, "abcdefghijklmnopqrstuvwxyz");
+		snprintf(e[i].key, sizeof(e[i].key), "key-%d-%.*s", i, i % 20,
+		    "abcdefghijklmnopqrstuvwxyz");
 	for (int round = 0; round < 60000; round++) {
 		struct expect *x = &e[rand() % N_KEYS];
 		uint32_t n = (uint32_t)(rand() % 20 == 0 ? rand() % 150000 : rand() % 300);
@@ -147,7 +156,8 @@ test_random_ops(void **state)
 			bool prepend = op == 7;
 			if (x->n > 300000)
 				continue;
-			enum store_result r = put(f.store, prepend ? STORE_PREPEND : STORE_APPEND, x->key, buf, n % 5000, 0);
+			enum store_result r = put(f.store, prepend ? STORE_PREPEND : STORE_APPEND,
+			    x->key, buf, n % 5000, 0);
 			assert_int_equal(r, x->value == NULL ? STORE_NOT_STORED : STORE_OK);
 			if (x->value == NULL)
 				continue;
@@ -160,7 +170,8 @@ test_random_ops(void **state)
 		} else {
 			struct store_key k = key_of(f.store, x->key);
 			struct store_item item;
-			assert_int_equal(store_find(f.store, &k, 100, &item, NULL), x->value != NULL);
+			assert_int_equal(
+			    store_find(f.store, &k, 100, &item, NULL), x->value != NULL);
 			if (x->value != NULL)
 				store_delete(f.store, &item);
 			free(x->value);
@@ -175,7 +186,8 @@ test_random_ops(void **state)
 	check_all(f.store, e);
 	for (int i = 0; i < N_KEYS; i++)
 		if (e[i].value != NULL)
-			assert_int_equal(put(f.store, STORE_SET, e[i].key, e[i].value, e[i].n, 0), STORE_OK);
+			assert_int_equal(
+			    put(f.store, STORE_SET, e[i].key, e[i].value, e[i].n, 0), STORE_OK);
 	check_all(f.store, e);
 	store_flush(f.store);
 	for (int i = 0; i < N_KEYS; i++) {
@@ -189,7 +201,8 @@ test_random_ops(void **state)
 	close_fixture(&f);
 }
 
-/* A small cache takes values of any size for ever, and what was stored last is there. */
+/* A small cache takes values of any size for ever, and what was stored last is
+ * there. */
 static void
 test_eviction(void **state)
 {
@@ -201,7 +214,9 @@ test_eviction(void **state)
 	srand(3);
 	open_fixture(&f, 2 << 20, &conf_evict);
 	for (int i = 0; i < 20000; i++) {
-		uint32_t n = (uint32_t)(rand() % 100 == 0 ? rand() % 1000000 : rand() % 10 == 0 ? rand() % 66000 : rand() % 500);
+		uint32_t n = (uint32_t)(rand() % 100 == 0 ? rand() % 1000000
+			: rand() % 10 == 0                ? rand() % 66000
+							  : rand() % 500);
 		memset(buf, i, n);
 		snprintf(key, sizeof(key), "k%d", rand() % 5000);
 		assert_int_equal(put(f.store, STORE_SET, key, buf, n, 0), STORE_OK);
@@ -218,13 +233,15 @@ test_eviction(void **state)
 	assert_null(engine_check(f.store));
 	for (int i = 0; i < 20000; i++) {
 		snprintf(key, sizeof(key), "k%d", rand() % 50000);
-		assert_int_equal(put(f.store, STORE_SET, key, buf, (uint32_t)rand() % 3000, 0), STORE_OK);
+		assert_int_equal(
+		    put(f.store, STORE_SET, key, buf, (uint32_t)rand() % 3000, 0), STORE_OK);
 	}
 	assert_null(engine_check(f.store));
 	close_fixture(&f);
 }
 
-/* Never read again, all of them: by age alone the small ones, which came first, would be gone after one round. They cost next to nothing. */
+/* Never read again, all of them: by age alone the small ones, which came first,
+ * would be gone after one round. They cost next to nothing. */
 static void
 test_small_outlive_large(void **state)
 {
@@ -271,7 +288,8 @@ test_growth(void **state)
 		assert_int_equal(put(f.store, STORE_SET, key, &i, sizeof(i), 0), STORE_OK);
 		if (i % 50000 == 49999) {
 			store_stats(f.store, &st);
-			/* At most 5 % of the items are on a third line, at any moment of growth. */
+			/* At most 5 % of the items are on a third line, at any
+			 * moment of growth. */
 			assert_true(st.overflow_items * 20 <= st.curr_items);
 		}
 	}
@@ -312,24 +330,28 @@ test_counters(void **state)
 	assert_int_equal(put(f.store, STORE_SET, "n", "10", 2, 0), STORE_OK);
 	for (uint64_t i = 1; i < 100; i++) {
 		assert_true(store_find(f.store, &k, 100, &item, NULL));
-		assert_int_equal(store_arith(f.store, &k, &item, false, 1, 0, 100, &value, &cas), STORE_OK);
+		assert_int_equal(
+		    store_arith(f.store, &k, &item, false, 1, 0, 100, &value, &cas), STORE_OK);
 		assert_int_equal(value, 10 + i);
 		assert_true(cas > last);
 		last = cas;
 	}
 	assert_true(value_equals(f.store, "n", "109", 3, 100));
 	assert_true(store_find(f.store, &k, 100, &item, NULL));
-	assert_int_equal(store_arith(f.store, &k, &item, true, 1000, 0, 100, &value, &cas), STORE_OK);
+	assert_int_equal(
+	    store_arith(f.store, &k, &item, true, 1000, 0, 100, &value, &cas), STORE_OK);
 	assert_int_equal(value, 0);
 	assert_int_equal(put(f.store, STORE_APPEND, "n", "1", 1, 0), STORE_OK);
 	assert_true(value_equals(f.store, "n", "01", 2, 100));
 	successor(&f, &conf_evict);
 	assert_true(store_find(f.store, &k, 100, &item, NULL));
-	assert_int_equal(store_arith(f.store, &k, &item, false, UINT64_MAX, 0, 100, &value, &cas), STORE_OK);
+	assert_int_equal(
+	    store_arith(f.store, &k, &item, false, UINT64_MAX, 0, 100, &value, &cas), STORE_OK);
 	assert_true(value == 0 && cas > last);
 	assert_int_equal(put(f.store, STORE_SET, "n", "18446744073709551616", 20, 0), STORE_OK);
 	assert_true(store_find(f.store, &k, 100, &item, NULL));
-	assert_int_equal(store_arith(f.store, &k, &item, false, 1, 0, 100, &value, &cas), STORE_NON_NUMERIC);
+	assert_int_equal(
+	    store_arith(f.store, &k, &item, false, 1, 0, 100, &value, &cas), STORE_NON_NUMERIC);
 	assert_null(engine_check(f.store));
 	close_fixture(&f);
 }
@@ -369,11 +391,13 @@ expired_is_a_lower_bound(struct store *s, uint32_t now_s, uint64_t at_least)
 	assert_true(sum <= store_expired_bytes(s, now_s, UINT64_MAX) && sum >= at_least);
 }
 
-/* One key in two has expired, everywhere: their room is found, and nothing that is live goes for it. */
+/* One key in two has expired, everywhere: their room is found, and nothing that
+ * is live goes for it. */
 static void
 test_expired_go_first(void **state)
 {
-	enum { N_OLD = 24000, N_NEW = 21000, BYTES = 200 }; /* of 8 MiB: 66 %, half of it expires; then 57 % */
+	/* of 8 MiB: 66 %, half of it expires; then 57 % */
+	enum { N_OLD = 24000, N_NEW = 21000, BYTES = 200 };
 	struct fixture f;
 	struct store_stats st;
 	struct store_item item;
@@ -387,11 +411,16 @@ test_expired_go_first(void **state)
 		uint32_t now_s = i < N_OLD ? 100 : 260;
 		bool again = i >= N_OLD && i % 8 == 0; /* a key that was there and has expired */
 		snprintf(key, sizeof(key), "key-%05d", again ? i - N_OLD : i);
-		struct store_put p = {.key = key_of(f.store, key), .value = value, .value_bytes = BYTES,
-		    .expiry_s = i >= N_OLD ? 0 : i % 2 == 0 ? 200 : 290};
+		struct store_put p = {.key = key_of(f.store, key),
+		    .value = value,
+		    .value_bytes = BYTES,
+		    .expiry_s = i >= N_OLD ? 0
+			: i % 2 == 0       ? 200
+					   : 290};
 		if (i == N_OLD) {
 			assert_int_equal(store_expired_bytes(f.store, 199, UINT64_MAX), 0);
-			assert_int_equal(store_expired_bytes(f.store, 200, UINT64_MAX), N_OLD / 2 * 232);
+			assert_int_equal(
+			    store_expired_bytes(f.store, 200, UINT64_MAX), N_OLD / 2 * 232);
 		}
 		assert_int_equal(store_put(f.store, &p, now_s, &cas), STORE_OK);
 		if (i % 4 == 1) { /* the time to live is another one than it was written with */
@@ -401,14 +430,16 @@ test_expired_go_first(void **state)
 		if (i % 1000 == 0)
 			assert_null(engine_check(f.store));
 		if (i % 1000 == 0 || i == N_OLD + 500)
-			expired_is_a_lower_bound(f.store, now_s, i == N_OLD + 500 ? 10000 * 232 : 0);
+			expired_is_a_lower_bound(
+			    f.store, now_s, i == N_OLD + 500 ? 10000 * 232 : 0);
 	}
 	store_stats(f.store, &st);
 	assert_int_equal(st.evictions, 0);
 	assert_true(st.bytes_copied <= 2 * st.bytes_written);
 	for (int i = 0; i < N_OLD + N_NEW; i++) {
 		snprintf(key, sizeof(key), "key-%05d", i);
-		assert_int_equal(value_equals(f.store, key, value, BYTES, 260), i >= N_OLD ? i % 8 != 0 : i % 2 == 1 || (i % 8 == 0 && i < N_NEW));
+		assert_int_equal(value_equals(f.store, key, value, BYTES, 260),
+		    i >= N_OLD ? i % 8 != 0 : i % 2 == 1 || (i % 8 == 0 && i < N_NEW));
 	}
 	assert_null(engine_check(f.store));
 	successor(&f, &conf_evict);
@@ -440,7 +471,8 @@ test_refuses_when_full(void **state)
 	close_fixture(&f);
 }
 
-/* What a successor finds of links that tell of less than lies behind them: it would lose those. */
+/* What a successor finds of links that tell of less than lies behind them: it
+ * would lose those. */
 static void
 test_wrong_links_are_mended(void **state)
 {
@@ -453,7 +485,8 @@ test_wrong_links_are_mended(void **state)
 	open_fixture(&f, 64 << 20, &conf_refuse);
 	for (int i = 0; i < N_KEYS; i++) {
 		snprintf(key, sizeof(key), "link-%d", i);
-		assert_int_equal(put(f.store, STORE_SET, key, key, (uint32_t)strlen(key), 0), STORE_OK);
+		assert_int_equal(
+		    put(f.store, STORE_SET, key, key, (uint32_t)strlen(key), 0), STORE_OK);
 	}
 	store_close(f.store);
 	for (uint64_t i = 0; i < (word_load_rlx(&f.map.header->count) & COUNT_MASK); i++) {
@@ -479,10 +512,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_ops), cmocka_unit_test(test_eviction),
-		cmocka_unit_test(test_small_outlive_large), cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_counters), cmocka_unit_test(test_expiry), cmocka_unit_test(test_expired_go_first),
-		cmocka_unit_test(test_refuses_when_full), cmocka_unit_test(test_wrong_links_are_mended),
+	    cmocka_unit_test(test_random_ops),
+	    cmocka_unit_test(test_eviction),
+	    cmocka_unit_test(test_small_outlive_large),
+	    cmocka_unit_test(test_growth),
+	    cmocka_unit_test(test_counters),
+	    cmocka_unit_test(test_expiry),
+	    cmocka_unit_test(test_expired_go_first),
+	    cmocka_unit_test(test_refuses_when_full),
+	    cmocka_unit_test(test_wrong_links_are_mended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * test_wire.c: the codec's parts against plain definitions. Whole requests and replies are tests/wire's.
+ * test_wire.c: the codec's parts against plain definitions. Whole requests and
+ * replies are tests/wire's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,11 +21,21 @@ numbers(void **state)
 		bool ok;
 		uint64_t value;
 	} cases[] = {
-	    {"0", true, 0}, {"00000000000000000000000000007", true, 7}, {"18446744073709551615", true, UINT64_MAX},
-	    {"18446744073709551616", false, 0}, {"18446744073709551620", false, 0}, {"28446744073709551615", false, 0},
-	    {"99999999999999999999999", false, 0}, {"+5", true, 5}, {"+", false, 0}, {"-1", false, 0}, {"", false, 0},
+	    {"0", true, 0},
+	    {"00000000000000000000000000007", true, 7},
+	    {"18446744073709551615", true, UINT64_MAX},
+	    {"18446744073709551616", false, 0},
+	    {"18446744073709551620", false, 0},
+	    {"28446744073709551615", false, 0},
+	    {"99999999999999999999999", false, 0},
+	    {"+5", true, 5},
+	    {"+", false, 0},
+	    {"-1", false, 0},
+	    {"", false, 0},
 	    {"1 ", false, 0},
-	    {"1x", false, 0}, {"0x1", false, 0}, {"++1", false, 0},
+	    {"1x", false, 0},
+	    {"0x1", false, 0},
+	    {"++1", false, 0},
 	};
 	uint64_t v;
 	uint32_t u;
@@ -54,13 +65,30 @@ exptimes(void **state)
 		bool ok;
 		int64_t value;
 	} cases[] = {
-	    {"0", true, 0}, {"2592000", true, 2592000}, {"-5", true, -5}, {"-9223372036854775808", true, -(INT64_C(1) << 39)},
-	    {"-9223372036854775809", false, 0}, {"2147483647", true, 2147483647}, {"2147483648", true, 2147483648},
-	    {"4292375295", true, 4292375295}, {"4292375296", true, -1}, {"4294967295", true, -1},
-	    {"4294967296", true, 4294967296}, {"9223372036854775807", true, INT64_C(1) << 39},
-	    {"9223372036854775808", true, -1}, {"18446744073709551615", true, -1}, {"18446744073709551616", false, 0},
-	    {"+9", true, 9 | WIRE_FROM_NOW}, {"+4294967295", true, 4294967295 | WIRE_FROM_NOW}, {"+4294967296", false, 0},
-	    {"", false, 0}, {"x", false, 0}, {"1x", false, 0}, {"\t7", true, 7}, {"7\r", true, 7}, {"--1", false, 0},
+	    {"0", true, 0},
+	    {"2592000", true, 2592000},
+	    {"-5", true, -5},
+	    {"-9223372036854775808", true, -(INT64_C(1) << 39)},
+	    {"-9223372036854775809", false, 0},
+	    {"2147483647", true, 2147483647},
+	    {"2147483648", true, 2147483648},
+	    {"4292375295", true, 4292375295},
+	    {"4292375296", true, -1},
+	    {"4294967295", true, -1},
+	    {"4294967296", true, 4294967296},
+	    {"9223372036854775807", true, INT64_C(1) << 39},
+	    {"9223372036854775808", true, -1},
+	    {"18446744073709551615", true, -1},
+	    {"18446744073709551616", false, 0},
+	    {"+9", true, 9 | WIRE_FROM_NOW},
+	    {"+4294967295", true, 4294967295 | WIRE_FROM_NOW},
+	    {"+4294967296", false, 0},
+	    {"", false, 0},
+	    {"x", false, 0},
+	    {"1x", false, 0},
+	    {"\t7", true, 7},
+	    {"7\r", true, 7},
+	    {"--1", false, 0},
 	};
 	static struct wire_request req;
 	char line[80];
@@ -159,7 +187,8 @@ replies(void **state)
 	assert_int_equal(re.total_bytes, 21);
 	assert_int_equal(re.data_bytes, 3);
 	assert_memory_equal(re.data, "abc", 3);
-	assert_true(wire_reply_flag(&re, 'c', &token) && token.len == 2 && memcmp(token.p, "17", 2) == 0);
+	assert_true(
+	    wire_reply_flag(&re, 'c', &token) && token.len == 2 && memcmp(token.p, "17", 2) == 0);
 	assert_true(wire_reply_flag(&re, 'W', &token) && token.len == 0);
 	assert_false(wire_reply_flag(&re, 'X', &token));
 	assert_false(wire_reply_flag(&re, '3', &token));
@@ -171,7 +200,8 @@ replies(void **state)
 	assert_int_equal(wire_parse_reply(LIT("77\r\n"), &re, NULL), 1);
 	assert_true(re.code == WIRE_RE_NUMBER && re.number == 77);
 	assert_int_equal(wire_parse_reply(LIT("SERVER_ERROR no room here\r\n"), &re, NULL), 1);
-	assert_true(re.code == WIRE_RE_SERVER_ERROR && re.rest.len == 12 && memcmp(re.rest.p, "no room here", 12) == 0);
+	assert_true(re.code == WIRE_RE_SERVER_ERROR && re.rest.len == 12 &&
+	    memcmp(re.rest.p, "no room here", 12) == 0);
 	assert_int_equal(wire_parse_reply(LIT("VALUE k 7 2 9\r\nab\r\n"), &re, NULL), 1);
 	assert_true(re.code == WIRE_RE_VALUE && re.data_bytes == 2 && re.n_args == 4);
 }
@@ -207,18 +237,28 @@ access_levels(void **state)
 		const char *line;
 		enum wire_access access;
 	} cases[] = {
-	    {"get a\r\n", WIRE_ACCESS_READ}, {"gat 0 a\r\n", WIRE_ACCESS_WRITE}, {"mg a v\r\n", WIRE_ACCESS_READ},
-	    {"mg a T1\r\n", WIRE_ACCESS_WRITE}, {"mg a N1\r\n", WIRE_ACCESS_WRITE}, {"mg a R1\r\n", WIRE_ACCESS_WRITE},
-	    {"md a\r\n", WIRE_ACCESS_WRITE}, {"stats\r\n", WIRE_ACCESS_READ}, {"stats reset\r\n", WIRE_ACCESS_ADMIN},
-	    {"stats settings\r\n", WIRE_ACCESS_READ}, {"flush_all\r\n", WIRE_ACCESS_ADMIN}, {"version\r\n", WIRE_ACCESS_READ},
-	    {"peek_dump 0 1\r\n", WIRE_ACCESS_ADMIN}, {"peek_attach 0\r\n", WIRE_ACCESS_READ},
+	    {"get a\r\n", WIRE_ACCESS_READ},
+	    {"gat 0 a\r\n", WIRE_ACCESS_WRITE},
+	    {"mg a v\r\n", WIRE_ACCESS_READ},
+	    {"mg a T1\r\n", WIRE_ACCESS_WRITE},
+	    {"mg a N1\r\n", WIRE_ACCESS_WRITE},
+	    {"mg a R1\r\n", WIRE_ACCESS_WRITE},
+	    {"md a\r\n", WIRE_ACCESS_WRITE},
+	    {"stats\r\n", WIRE_ACCESS_READ},
+	    {"stats reset\r\n", WIRE_ACCESS_ADMIN},
+	    {"stats settings\r\n", WIRE_ACCESS_READ},
+	    {"flush_all\r\n", WIRE_ACCESS_ADMIN},
+	    {"version\r\n", WIRE_ACCESS_READ},
+	    {"peek_dump 0 1\r\n", WIRE_ACCESS_ADMIN},
+	    {"peek_attach 0\r\n", WIRE_ACCESS_READ},
 	    {"shutdown\r\n", WIRE_ACCESS_ADMIN},
 	};
 	static struct wire_request req;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(wire_parse(cases[i].line, strlen(cases[i].line), 0, &req), WIRE_OK);
+		assert_int_equal(
+		    wire_parse(cases[i].line, strlen(cases[i].line), 0, &req), WIRE_OK);
 		assert_int_equal(req.access, cases[i].access);
 	}
 }
@@ -251,7 +291,8 @@ a_cursor_survives_a_move(void **state)
 
 	(void)state;
 	assert_int_equal(wire_parse(LIT(first), 0, &req), WIRE_OK);
-	assert_true(wire_next_key(&req, &cursor, &key) && key.len == 3 && memcmp(key.p, "one", 3) == 0);
+	assert_true(
+	    wire_next_key(&req, &cursor, &key) && key.len == 3 && memcmp(key.p, "one", 3) == 0);
 	memcpy(second, first, sizeof(first));
 	memset(first, 'x', sizeof(first));
 	assert_int_equal(wire_parse(LIT(second), 0, &req), WIRE_OK);
@@ -275,7 +316,8 @@ plain_keys_have_neither_blanks_nor_controls(void **state)
 			for (size_t at = 0; at < len; at++) {
 				for (unsigned v = 0; v < 256; v++) {
 					key[at] = (unsigned char)v;
-					assert_int_equal(wire_key_plain(key, len), v > ' ' && v != 0x7f);
+					assert_int_equal(
+					    wire_key_plain(key, len), v > ' ' && v != 0x7f);
 				}
 				key[at] = beside[b];
 			}
@@ -288,8 +330,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain_keys_have_neither_blanks_nor_controls),
-		cmocka_unit_test(numbers), cmocka_unit_test(exptimes), cmocka_unit_test(base64), cmocka_unit_test(urls), cmocka_unit_test(keys_of_any_bytes),
-	    cmocka_unit_test(replies), cmocka_unit_test(a_full_buffer), cmocka_unit_test(access_levels),
+	    cmocka_unit_test(numbers),
+	    cmocka_unit_test(exptimes),
+	    cmocka_unit_test(base64),
+	    cmocka_unit_test(urls),
+	    cmocka_unit_test(keys_of_any_bytes),
+	    cmocka_unit_test(replies),
+	    cmocka_unit_test(a_full_buffer),
+	    cmocka_unit_test(access_levels),
 	    cmocka_unit_test(rows),
 	    cmocka_unit_test(a_cursor_survives_a_move),
 	};

@@ -1,11 +1,12 @@
 /*
- * test_wire_corpus.c: replays tests/fuzz/corpus/wire through the fuzzer's checks, each file cut at every length too.
+ * test_wire_corpus.c: replays tests/fuzz/corpus/wire through the fuzzer's
+ * checks, each file cut at every length too.
  */
 #include <dirent.h>
 
 #include "fuzz/fuzz_wire.c"
 
-#define CORPUS "tests/fuzz/corpus/wire"
+#define CORPUS  "tests/fuzz/corpus/wire"
 #define CUT_MAX 300 /* longer files are tried whole only */
 
 static unsigned

@@ -66,7 +66,8 @@ int
 access_resolve(const struct conf *conf, struct access *ret, char *error)
 {
 	const char *const lists[3] = {conf->access_read, conf->access_write, conf->access_admin};
-	static const enum conf_row rows[3] = {CONF_ROW_access_read, CONF_ROW_access_write, CONF_ROW_access_admin};
+	static const enum conf_row rows[3] = {
+	    CONF_ROW_access_read, CONF_ROW_access_write, CONF_ROW_access_admin};
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned level = 0; level < 3; level++) {
@@ -79,12 +80,14 @@ access_resolve(const struct conf *conf, struct access *ret, char *error)
 			snprintf(word, sizeof(word), "%.*s", (int)len, at);
 			at += len;
 			if (ret->n_rules[level] == ACCESS_RULES_MAX) {
-				snprintf(error, CONF_ERROR_BYTES, "%s has more than %d words", conf_row_name(rows[level]), ACCESS_RULES_MAX);
+				snprintf(error, CONF_ERROR_BYTES, "%s has more than %d words",
+				    conf_row_name(rows[level]), ACCESS_RULES_MAX);
 				return -EINVAL;
 			}
 			if (!resolve_word(word, &ret->rule[level][ret->n_rules[level]])) {
 				snprintf(error, CONF_ERROR_BYTES,
-				    "%s: \"%s\" is no user or group of this host; allowed: users, uids, @groups, self, *",
+				    "%s: \"%s\" is no user or group of this host; allowed: users, "
+				    "uids, @groups, self, *",
 				    conf_row_name(rows[level]), word);
 				return -EINVAL;
 			}
@@ -94,7 +97,8 @@ access_resolve(const struct conf *conf, struct access *ret, char *error)
 	return 0;
 }
 
-/* The peer's supplementary groups: in usual, or in *ret_more, which the caller frees. NULL: they can't be told, for lack of memory. */
+/* The peer's supplementary groups: in usual, or in *ret_more, which the caller
+ * frees. NULL: they can't be told, for lack of memory. */
 static const gid_t *
 peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 {
@@ -103,7 +107,8 @@ peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 	int r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len);
 
 	*ret_more = NULL;
-	if (r != 0 && errno == ERANGE) { /* len says how many there are; they don't change any more */
+	/* len says how many there are; they don't change any more */
+	if (r != 0 && errno == ERANGE) {
 		*ret_more = groups = malloc(len);
 		r = groups != NULL ? getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) : -1;
 	}
@@ -112,7 +117,8 @@ peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 }
 
 static bool
-access_matches(const struct access_rule *r, const struct ucred *cred, const gid_t *groups, size_t n_groups)
+access_matches(
+    const struct access_rule *r, const struct ucred *cred, const gid_t *groups, size_t n_groups)
 {
 	if (r->kind == ACCESS_ANYBODY || (r->kind == ACCESS_UID && r->id == cred->uid))
 		return true;
@@ -125,7 +131,8 @@ access_matches(const struct access_rule *r, const struct ucred *cred, const gid_
 }
 
 bool
-access_of_peer(const struct access *access, int fd, enum wire_access *ret_level, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid)
+access_of_peer(const struct access *access, int fd, enum wire_access *ret_level, pid_t *ret_pid,
+    uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct ucred cred = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
 	socklen_t len = sizeof(cred);

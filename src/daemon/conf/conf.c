@@ -1,4 +1,5 @@
-/* conf.c: the command line, and the sources put together. Values are conf_table.c's, the configuration file conf_file.c's. */
+/* conf.c: the command line, and the sources put together. Values are
+ * conf_table.c's, the configuration file conf_file.c's. */
 #include "daemon/conf/conf.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 
 #define CONF_MAX_ARGS 64 /* settings on one command line; each may stand there more than once */
 
-/* What the command line gave, kept for conf_reload. The values belong to argv. */
+/* What the command line gave, kept for conf_reload. The values belong to
+ * argv. */
 static struct {
 	struct {
 		size_t row;
@@ -27,7 +29,17 @@ static struct {
 	unsigned verbose;
 } command_line;
 
-enum { OPT_ROW = 256, OPT_FILE = 1000, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_PRINT, OPT_VERBOSE, OPT_UDP, OPT_MANUAL };
+enum {
+	OPT_ROW = 256,
+	OPT_FILE = 1000,
+	OPT_CHECK,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_PRINT,
+	OPT_VERBOSE,
+	OPT_UDP,
+	OPT_MANUAL
+};
 
 static const struct {
 	const char *name;
@@ -46,7 +58,7 @@ static const struct {
 };
 #define N_PLAIN_OPTS (sizeof(plain_opts) / sizeof(plain_opts[0]))
 
-/* ---- putting the sources together -------------------------------------------------------------------------------- */
+/* ---- putting the sources together ---------------------------------------- */
 
 /*
  * Whether memory_limit holds max_item_size; its default follows a small memory.
@@ -161,7 +173,8 @@ conf_gather(struct conf *conf, struct conf_result *ret)
 	if (ret->path != NULL && (r = conf_read_file(conf, ret)) != 0)
 		return r;
 	for (size_t i = 0; i < command_line.n_args; i++) {
-		if ((r = conf_set(conf, command_line.arg[i].row, command_line.arg[i].value, command_line.arg[i].as, ret->error)) != 0)
+		if ((r = conf_set(conf, command_line.arg[i].row, command_line.arg[i].value,
+			 command_line.arg[i].as, ret->error)) != 0)
 			return r;
 		ret->given[command_line.arg[i].row] = true;
 	}
@@ -192,7 +205,8 @@ keep_arg(size_t row, const char *value, bool was_long, struct conf_result *ret)
 	char dashed[40];
 
 	if (n == CONF_MAX_ARGS) {
-		snprintf(ret->error, CONF_ERROR_BYTES, "command line: more than %d settings", CONF_MAX_ARGS);
+		snprintf(ret->error, CONF_ERROR_BYTES, "command line: more than %d settings",
+		    CONF_MAX_ARGS);
 		return -EINVAL;
 	}
 	long_name(row, dashed, sizeof(dashed));
@@ -201,7 +215,8 @@ keep_arg(size_t row, const char *value, bool was_long, struct conf_result *ret)
 	if (was_long)
 		snprintf(command_line.arg[n].as, sizeof(command_line.arg[n].as), "--%s", dashed);
 	else
-		snprintf(command_line.arg[n].as, sizeof(command_line.arg[n].as), "-%c", conf_table[row].short_opt);
+		snprintf(command_line.arg[n].as, sizeof(command_line.arg[n].as), "-%c",
+		    conf_table[row].short_opt);
 	command_line.n_args++;
 	return 0;
 }
@@ -230,7 +245,8 @@ take_option(int id, bool was_long, struct conf_result *ret)
 	case OPT_UDP:
 		if (strcmp(optarg, "0") == 0)
 			return 0;
-		snprintf(ret->error, CONF_ERROR_BYTES, "-U is \"%s\"; allowed: 0, since there is no UDP", optarg);
+		snprintf(ret->error, CONF_ERROR_BYTES,
+		    "-U is \"%s\"; allowed: 0, since there is no UDP", optarg);
 		return -EINVAL;
 	case OPT_HELP:
 		ret->action = CONF_HELP;
@@ -262,7 +278,8 @@ list_options(struct conf_options *o)
 		bool flag = conf_table[i].kind == CONF_KIND_FLAG;
 
 		long_name(i, o->names[i], sizeof(o->names[i]));
-		o->longs[n++] = (struct option){o->names[i], flag ? optional_argument : required_argument, NULL, OPT_ROW + (int)i};
+		o->longs[n++] = (struct option){o->names[i],
+		    flag ? optional_argument : required_argument, NULL, OPT_ROW + (int)i};
 		if (conf_table[i].short_opt != 0) {
 			o->by_short[(int)conf_table[i].short_opt] = OPT_ROW + (int)i;
 			*s++ = conf_table[i].short_opt;
@@ -271,7 +288,8 @@ list_options(struct conf_options *o)
 		}
 	}
 	for (size_t i = 0; i < N_PLAIN_OPTS; i++) {
-		o->longs[n++] = (struct option){plain_opts[i].name, plain_opts[i].has_arg, NULL, plain_opts[i].id};
+		o->longs[n++] = (struct option){
+		    plain_opts[i].name, plain_opts[i].has_arg, NULL, plain_opts[i].id};
 		if (plain_opts[i].short_opt != 0) {
 			o->by_short[(int)plain_opts[i].short_opt] = plain_opts[i].id;
 			*s++ = plain_opts[i].short_opt;
@@ -296,15 +314,18 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 	while (at = optind, (c = getopt_long(argc, argv, o.shorts, o.longs, NULL)) != -1) {
 		const char *word = optind - 1 >= at ? argv[optind - 1] : argv[at];
 
-		const char *has = c != '?' ? NULL : strncmp(word, "--", 2) == 0 ? conf_memcached_word(word)
-		    : optopt > 0 && by_short[optopt & 127] == 0                 ? conf_memcached_letter(optopt)
-		                                                                : NULL;
+		const char *has = c != '?'                      ? NULL
+		    : strncmp(word, "--", 2) == 0               ? conf_memcached_word(word)
+		    : optopt > 0 && by_short[optopt & 127] == 0 ? conf_memcached_letter(optopt)
+								: NULL;
 		if (has != NULL) {
-			snprintf(ret->error, CONF_ERROR_BYTES, "%.40s is memcached's; peekd has %s", word, has);
+			snprintf(ret->error, CONF_ERROR_BYTES, "%.40s is memcached's; peekd has %s",
+			    word, has);
 			return -EINVAL;
 		}
 		if (c == '?' && optopt > 0 && optopt < 128 && by_short[optopt] == 0)
-			snprintf(ret->error, CONF_ERROR_BYTES, "unknown option -%c; --help lists them", optopt);
+			snprintf(ret->error, CONF_ERROR_BYTES,
+			    "unknown option -%c; --help lists them", optopt);
 		else if (c == '?')
 			conf_unknown(word, "unknown option", ret->error);
 		else if (c == ':')
@@ -314,13 +335,16 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 		if ((r = take_option(c < 128 ? by_short[c] : c, c >= 128, ret)) != 0)
 			return r;
 	}
-	const char *has = optind < argc ? conf_memcached_argument(argv[optind], ret->action == CONF_CHECK) : NULL;
+	const char *has =
+	    optind < argc ? conf_memcached_argument(argv[optind], ret->action == CONF_CHECK) : NULL;
 	if (has != NULL) {
-		snprintf(ret->error, CONF_ERROR_BYTES, "-t %.20s is memcached's; peekd has %s", argv[optind], has);
+		snprintf(ret->error, CONF_ERROR_BYTES, "-t %.20s is memcached's; peekd has %s",
+		    argv[optind], has);
 		return -EINVAL;
 	}
 	if (optind < argc) {
-		snprintf(ret->error, CONF_ERROR_BYTES, "unexpected argument \"%.64s\"; --help lists the options", argv[optind]);
+		snprintf(ret->error, CONF_ERROR_BYTES,
+		    "unexpected argument \"%.64s\"; --help lists the options", argv[optind]);
 		return -EINVAL;
 	}
 	if (ret->action == CONF_HELP || ret->action == CONF_VERSION || ret->action == CONF_MANUAL)

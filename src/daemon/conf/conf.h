@@ -1,5 +1,6 @@
 /*
- * conf.h: the settings: defaults, then the configuration file, then the command line, all through one table (settings.def).
+ * conf.h: the settings: defaults, then the configuration file, then the command
+ * line, all through one table (settings.def).
  */
 #ifndef PEEKD_CONF_H
 #define PEEKD_CONF_H
@@ -42,15 +43,18 @@ enum conf_action { CONF_RUN, CONF_CHECK, CONF_HELP, CONF_VERSION, CONF_PRINT, CO
 
 struct conf_result {
 	enum conf_action action;
-	unsigned verbose;                /* how often -v was given */
-	const char *path;                /* of the configuration file; NULL: none */
-	bool given[CONF_N_ROWS];         /* by the file or the command line */
-	char error[CONF_ERROR_BYTES];    /* a sentence that names place, setting, what was found and what is allowed */
+	unsigned verbose;        /* how often -v was given */
+	const char *path;        /* of the configuration file; NULL: none */
+	bool given[CONF_N_ROWS]; /* by the file or the command line */
+	/* a sentence that names place, setting, what was found and what is
+	 * allowed */
+	char error[CONF_ERROR_BYTES];
 };
 
 /*
- * Fills conf. -EINVAL: ret->error says why; conf is to be freed all the same. May be called once a process, since getopt keeps state;
- * conf_reload reads the file again and applies the same command line.
+ * Fills conf. -EINVAL: ret->error says why; conf is to be freed all the same.
+ * May be called once a process, since getopt keeps state; conf_reload reads the
+ * file again and applies the same command line.
  */
 int conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret);
 int conf_reload(struct conf *conf, struct conf_result *ret);
@@ -65,12 +69,13 @@ void conf_free(struct conf *conf);
 int conf_leave_directory(struct conf *conf, char *error);
 
 /*
- * Takes over from `fresh` the settings that can change in a running daemon. For each other that differs, calls fixed with
- * its name.
+ * Takes over from `fresh` the settings that can change in a running daemon. For
+ * each other that differs, calls fixed with its name.
  */
 void conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char *name));
 
-/* Row i of the table as text: its name and its value, in at most cap bytes with the NUL. */
+/* Row i of the table as text: its name and its value, in at most cap bytes with
+ * the NUL. */
 const char *conf_row_name(size_t row);
 void conf_row_value(const struct conf *conf, size_t row, char *buf, size_t cap);
 

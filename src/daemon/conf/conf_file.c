@@ -1,9 +1,11 @@
 /*
  * conf_file.c: the configuration file: the one door to libConfuse.
  *
- * libConfuse, because it is small (one shared object that needs libc alone), is in every distribution, has quoting, comments, environment
- * variables and includes, and says file and line at each value. libucl brings a second syntax, signatures and an HTTP client.
- * Every setting is a string to it, so that a value means the same here and on the command line.
+ * libConfuse, because it is small (one shared object that needs libc alone), is
+ * in every distribution, has quoting, comments, environment variables and
+ * includes, and says file and line at each value. libucl brings a second
+ * syntax, signatures and an HTTP client. Every setting is a string to it, so
+ * that a value means the same here and on the command line.
  */
 #include <confuse.h>
 #include <errno.h>
@@ -20,7 +22,7 @@ static struct {
 	struct conf_result *ret;
 } reading;
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
@@ -29,7 +31,8 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 
 	if (error[0] != '\0')
 		return; /* the first says most */
-	snprintf(place, sizeof(place), "%.100s:%d", cfg != NULL && cfg->filename != NULL ? cfg->filename : reading.ret->path,
+	snprintf(place, sizeof(place), "%.100s:%d",
+	    cfg != NULL && cfg->filename != NULL ? cfg->filename : reading.ret->path,
 	    cfg != NULL ? cfg->line : 0);
 	if (strncmp(fmt, "no such option", 14) == 0) {
 		snprintf(what, sizeof(what), "%s: unknown setting", place);
@@ -51,7 +54,10 @@ on_value(cfg_t *cfg, cfg_opt_t *opt)
 			continue;
 		snprintf(place, sizeof(place), "%.100s:%d", cfg->filename, cfg->line);
 		reading.ret->given[i] = true;
-		return conf_set(reading.conf, i, value != NULL ? value : "", place, reading.ret->error) == 0 ? 0 : -1;
+		return conf_set(reading.conf, i, value != NULL ? value : "", place,
+			   reading.ret->error) == 0
+		    ? 0
+		    : -1;
 	}
 	return -1;
 }
@@ -67,7 +73,8 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 	errno = 0;
 	/* the scanner ends the process when it can't read what it could open */
 	if (access(ret->path, R_OK) != 0 || stat(ret->path, &st) != 0 || S_ISDIR(st.st_mode)) {
-		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: can't be read: %s", ret->path, strerror(errno != 0 ? errno : EISDIR));
+		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: can't be read: %s", ret->path,
+		    strerror(errno != 0 ? errno : EISDIR));
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
@@ -98,6 +105,7 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 	if (r == CFG_SUCCESS && ret->error[0] == '\0')
 		return 0;
 	if (ret->error[0] == '\0')
-		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: %s", ret->path, r == CFG_FILE_ERROR ? strerror(errno) : "syntax error");
+		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: %s", ret->path,
+		    r == CFG_FILE_ERROR ? strerror(errno) : "syntax error");
 	return -EINVAL;
 }

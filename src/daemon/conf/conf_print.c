@@ -1,9 +1,11 @@
-/* conf_print.c: the table of settings as text: --help, a configuration file, and its manual page. */
+/* conf_print.c: the table of settings as text: --help, a configuration file,
+ * and its manual page. */
 #include <string.h>
 
 #include "daemon/conf/conf_table.h"
 
-/* Prints text in lines of at most `width`, each after the first beginning with `indent`. */
+/* Prints text in lines of at most `width`, each after the first beginning with
+ * `indent`. */
 static void
 print_wrapped(FILE *out, const char *text, size_t width, const char *indent)
 {
@@ -25,8 +27,10 @@ conf_print_help(FILE *out)
 {
 	static const char indent[] = "                                ";
 
-	fprintf(out, "Usage: peekd [options]\n"
-	    "A cache in shared memory for all processes of this host.\n\nSettings, here or in a configuration file:\n");
+	fprintf(out,
+	    "Usage: peekd [options]\n"
+	    "A cache in shared memory for all processes of this host.\n\nSettings, here or in a "
+	    "configuration file:\n");
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
 		char shown[80], help[512];
@@ -38,30 +42,40 @@ conf_print_help(FILE *out)
 			n = snprintf(shown, sizeof(shown), "      --");
 		for (const char *c = s->name; *c != '\0'; c++)
 			shown[n++] = *c == '_' ? '-' : *c;
-		snprintf(shown + n, sizeof(shown) - (size_t)n, "%s", s->kind == CONF_KIND_FLAG ? "[=no]" : conf_is_text(s) ? "=TEXT" :
-		    s->kind == CONF_KIND_CHOICE ? "=WORD" : s->kind == CONF_KIND_MODE ? "=MODE" : "=N");
+		snprintf(shown + n, sizeof(shown) - (size_t)n, "%s",
+		    s->kind == CONF_KIND_FLAG         ? "[=no]"
+			: conf_is_text(s)             ? "=TEXT"
+			: s->kind == CONF_KIND_CHOICE ? "=WORD"
+			: s->kind == CONF_KIND_MODE   ? "=MODE"
+						      : "=N");
 		const char *dflt = s->dflt[0] != '\0' ? s->dflt : "empty";
 
 		if (s->kind == CONF_KIND_CHOICE)
 			snprintf(help, sizeof(help), "%s: %s (%s)", s->help, s->unit, dflt);
 		else
-			snprintf(help, sizeof(help), "%s (%s%s)", s->help, dflt, s->kind == CONF_KIND_MEGABYTES ? " MiB" : "");
+			snprintf(help, sizeof(help), "%s (%s%s)", s->help, dflt,
+			    s->kind == CONF_KIND_MEGABYTES ? " MiB" : "");
 		if (strlen(shown) < sizeof(indent) - 2)
 			fprintf(out, "%-32s", shown);
 		else
 			fprintf(out, "%s\n%s", shown, indent);
 		print_wrapped(out, help, 88, indent);
 	}
-	fprintf(out, "\nOther options:\n"
-	    "  -f, --config=FILE             read this configuration file; the command line overrides it\n"
+	fprintf(out,
+	    "\nOther options:\n"
+	    "  -f, --config=FILE             read this configuration file; the command line "
+	    "overrides it\n"
 	    "  -t, --check                   check all that a start checks, and end\n"
-	    "      --print-config            print a commented configuration file with the values in force and end\n"
+	    "      --print-config            print a commented configuration file with the values "
+	    "in force and end\n"
 	    "  -v, --verbose                 one log level more; may be repeated\n"
 	    "  -U, --udp-port=0              accepted for memcached's sake; there is no UDP\n"
 	    "  -h, --help                    print this and end\n"
 	    "  -V, --version                 print the version and end\n"
-	    "\nSizes take k, m, g or t. Exit status: 0 ended cleanly; 64 usage or configuration; 70 internal error; 71 the kernel\n"
-	    "refused something; 73 segment, socket or lock can't be made (shared memory full); 75 the name or the socket is in use by a\n"
+	    "\nSizes take k, m, g or t. Exit status: 0 ended cleanly; 64 usage or configuration; "
+	    "70 internal error; 71 the kernel\n"
+	    "refused something; 73 segment, socket or lock can't be made (shared memory full); 75 "
+	    "the name or the socket is in use by a\n"
 	    "running daemon; 77 an object belongs to somebody else.\n");
 }
 
@@ -83,8 +97,11 @@ is_default(const struct conf *conf, size_t row)
 void
 conf_print_file(const struct conf *conf, FILE *out)
 {
-	fprintf(out, "# peekd's configuration. Every setting is here; lines with a # show its default. See peekd.conf(5).\n"
-	    "# The command line overrides this file. SIGHUP reads it again; what is marked (live) changes then, the rest at the next start.\n"
+	fprintf(out,
+	    "# peekd's configuration. Every setting is here; lines with a # show its default. See "
+	    "peekd.conf(5).\n"
+	    "# The command line overrides this file. SIGHUP reads it again; what is marked (live) "
+	    "changes then, the rest at the next start.\n"
 	    "# Sizes take k, m, g or t.\n");
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
@@ -95,15 +112,18 @@ conf_print_file(const struct conf *conf, FILE *out)
 		fprintf(out, "\n# ");
 		print_wrapped(out, s->help, 108, "# ");
 		if (s->kind == CONF_KIND_CHOICE || s->live)
-			fprintf(out, "# %s%s%s\n", s->kind == CONF_KIND_CHOICE ? s->unit : "", s->kind == CONF_KIND_CHOICE && s->live ? " " : "",
+			fprintf(out, "# %s%s%s\n", s->kind == CONF_KIND_CHOICE ? s->unit : "",
+			    s->kind == CONF_KIND_CHOICE && s->live ? " " : "",
 			    s->live ? "(live)" : "");
-		fprintf(out, "%s%s = %s%s%s\n", is_default(conf, i) ? "#" : "", s->name, quoted ? "\"" : "", value, quoted ? "\"" : "");
+		fprintf(out, "%s%s = %s%s%s\n", is_default(conf, i) ? "#" : "", s->name,
+		    quoted ? "\"" : "", value, quoted ? "\"" : "");
 	}
 }
 
-/* ---- peekd.conf(5) ---------------------------------------------------------------------------------------------------- */
+/* ---- peekd.conf(5) ------------------------------------------------------- */
 
-/* Text as mdoc has it: no line begins with a control character, backslashes are escaped, sentences end lines. */
+/* Text as mdoc has it: no line begins with a control character, backslashes are
+ * escaped, sentences end lines. */
 static void
 print_mdoc(FILE *out, const char *text)
 {
@@ -146,13 +166,20 @@ void
 conf_print_manual(FILE *out)
 {
 	fputs(".\\\" Made from settings.def by peekd --print-manual.\n"
-	    ".Dd November 21, 2026\n.Dt PEEKD.CONF 5\n.Os\n.Sh NAME\n.Nm peekd.conf\n.Nd settings of peekd\n.Sh DESCRIPTION\n"
-	    "A line of the file sets one setting:\n.Pp\n.Dl name = value\n.Pp\n"
-	    "Values that hold anything but letters, digits, dots and slashes are quoted with double quotes.\n"
-	    "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
-	    "What stands later wins; the command line, where each setting is a long option, wins over the file.\n"
-	    "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql peekd -t\nchecks all that a start checks.\n.Pp\n"
-	    "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag -width Ds\n", out);
+	      ".Dd November 21, 2026\n.Dt PEEKD.CONF 5\n.Os\n.Sh NAME\n.Nm peekd.conf\n.Nd "
+	      "settings of peekd\n.Sh DESCRIPTION\n"
+	      "A line of the file sets one setting:\n.Pp\n.Dl name = value\n.Pp\n"
+	      "Values that hold anything but letters, digits, dots and slashes are quoted with "
+	      "double quotes.\n"
+	      "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an "
+	      "environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
+	      "What stands later wins; the command line, where each setting is a long option, wins "
+	      "over the file.\n"
+	      "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql "
+	      "peekd -t\nchecks all that a start checks.\n.Pp\n"
+	      "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag "
+	      "-width Ds\n",
+	    out);
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
 		char lo[32], hi[32];
@@ -160,7 +187,8 @@ conf_print_manual(FILE *out)
 		fprintf(out, ".It Ic %s Pq %s\n", s->name, kind_words(s));
 		print_mdoc(out, s->help);
 		fputs(".br\n", out);
-		if (s->kind == CONF_KIND_SIZE || s->kind == CONF_KIND_MEGABYTES || s->kind == CONF_KIND_NUMBER || s->kind == CONF_KIND_MODE) {
+		if (s->kind == CONF_KIND_SIZE || s->kind == CONF_KIND_MEGABYTES ||
+		    s->kind == CONF_KIND_NUMBER || s->kind == CONF_KIND_MODE) {
 			conf_format_number(s, s->min, lo, sizeof(lo));
 			conf_format_number(s, s->max, hi, sizeof(hi));
 			fprintf(out, "%s to %s; ", lo, hi);
@@ -173,20 +201,29 @@ conf_print_manual(FILE *out)
 		fputc('\n', out);
 	}
 	fputs(".El\n.Sh WHO MAY DO WHAT\n"
-	    "The mode and group of the control socket decide who may connect, those of the segment who may read it.\n"
-	    "The three access settings then give each connection a level by the user and groups of the process that made it.\n"
-	    "Each is a list of words: a user's name or number, a group's behind an at sign,\n.Ic self\nfor the user that peekd runs as, "
-	    "an asterisk for everybody.\nA level holds those below it.\n"
-	    "What a level doesn't hold is answered with an error and logged with uid and pid.\n"
-	    ".Bl -column -offset indent \"write\" \"x\"\n.It read Ta get, mg without changes, stats, version\n"
-	    ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, verbosity, shutdown, stats reset, dumps of keys, snapshots\n.El\n"
-	    ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/peekd/peekd.conf\n"
-	    "The file of the service peekd, for the instance \"default\".\n"
-	    "A daemon that is started otherwise reads the file that\n.Fl f\nnames, and none without it.\n"
-	    ".It Pa /etc/peekd/ Ns Ar NAME Ns Pa .conf\nThat of the service peekd@NAME.\n"
-	    ".It Pa /etc/peekd/owner\n"
-	    "User ids, besides root and the reader itself, whose segments readers believe:\n.Xr libpeek 3 .\n.El\n"
-	    ".Sh EXAMPLES\n.Bd -literal -offset indent\nmemory_limit = 1g\nunix_mask = 0770\ngroup = www\n"
-	    "access_write = \"@www-admin, deploy\"\n.Ed\n"
-	    ".Sh SEE ALSO\n.Xr peekd 8\n", out);
+	      "The mode and group of the control socket decide who may connect, those of the "
+	      "segment who may read it.\n"
+	      "The three access settings then give each connection a level by the user and groups "
+	      "of the process that made it.\n"
+	      "Each is a list of words: a user's name or number, a group's behind an at sign,\n.Ic "
+	      "self\nfor the user that peekd runs as, "
+	      "an asterisk for everybody.\nA level holds those below it.\n"
+	      "What a level doesn't hold is answered with an error and logged with uid and pid.\n"
+	      ".Bl -column -offset indent \"write\" \"x\"\n.It read Ta get, mg without changes, "
+	      "stats, version\n"
+	      ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, "
+	      "verbosity, shutdown, stats reset, dumps of keys, snapshots\n.El\n"
+	      ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/peekd/peekd.conf\n"
+	      "The file of the service peekd, for the instance \"default\".\n"
+	      "A daemon that is started otherwise reads the file that\n.Fl f\nnames, and none "
+	      "without it.\n"
+	      ".It Pa /etc/peekd/ Ns Ar NAME Ns Pa .conf\nThat of the service peekd@NAME.\n"
+	      ".It Pa /etc/peekd/owner\n"
+	      "User ids, besides root and the reader itself, whose segments readers believe:\n.Xr "
+	      "libpeek 3 .\n.El\n"
+	      ".Sh EXAMPLES\n.Bd -literal -offset indent\nmemory_limit = 1g\nunix_mask = "
+	      "0770\ngroup = www\n"
+	      "access_write = \"@www-admin, deploy\"\n.Ed\n"
+	      ".Sh SEE ALSO\n.Xr peekd 8\n",
+	    out);
 }

@@ -10,14 +10,15 @@
 
 const struct conf_setting conf_table[CONF_N_ROWS] = {
 #define SETTING(kind, name, short_opt, unit, min, max, dflt, live, help) \
-	{#name, unit, dflt, help, min, max, CONF_KIND_##kind, short_opt, live, offsetof(struct conf, name)},
+	{#name, unit, dflt, help, min, max, CONF_KIND_##kind, short_opt, live, \
+	    offsetof(struct conf, name)},
 #include "daemon/conf/settings.def"
 #undef SETTING
 };
 
 char conf_start_dir[PATH_MAX];
 
-/* ---- values ---------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 static uint64_t *
 number_of(struct conf *conf, const struct conf_setting *s)
@@ -82,7 +83,8 @@ parse_number(const char *text, int base, uint64_t *ret)
 static bool
 parse_flag(const char *text, uint64_t *ret)
 {
-	static const char *const words[2][4] = {{"no", "off", "false", "0"}, {"yes", "on", "true", "1"}};
+	static const char *const words[2][4] = {
+	    {"no", "off", "false", "0"}, {"yes", "on", "true", "1"}};
 
 	for (unsigned v = 0; v < 2; v++) {
 		for (unsigned i = 0; i < 4; i++) {
@@ -156,14 +158,17 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 		return;
 	case CONF_KIND_NAME:
 		snprintf(buf, cap,
-		    "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not beginning with a dot nor ending in .new or .lock",
+		    "%" PRIu64 " to %" PRIu64 " letters, digits, dots, dashes and underscores, not "
+		    "beginning with a dot nor ending in .new or .lock",
 		    s->min, s->max);
 		return;
 	default:
 		conf_format_number(s, s->min, lo, sizeof(lo));
 		conf_format_number(s, s->max, hi, sizeof(hi));
 		snprintf(buf, cap, "%s to %s%s", lo, hi,
-		    s->kind == CONF_KIND_MEGABYTES ? " (a bare number counts MiB)" : s->kind == CONF_KIND_MODE ? ", octal" : "");
+		    s->kind == CONF_KIND_MEGABYTES  ? " (a bare number counts MiB)"
+			: s->kind == CONF_KIND_MODE ? ", octal"
+						    : "");
 	}
 }
 
@@ -205,8 +210,9 @@ conf_set(struct conf *conf, size_t row, const char *text, const char *place, cha
 	}
 	if (!ok || v < s->min || v > s->max) {
 		format_allowed(s, allowed, sizeof(allowed));
-		snprintf(error, CONF_ERROR_BYTES, "%s: %s is \"%.64s%s\"; allowed: %s (default %s)", place, s->name, text,
-		    strlen(text) > 64 ? "..." : "", allowed, s->dflt[0] != '\0' ? s->dflt : "empty");
+		snprintf(error, CONF_ERROR_BYTES, "%s: %s is \"%.64s%s\"; allowed: %s (default %s)",
+		    place, s->name, text, strlen(text) > 64 ? "..." : "", allowed,
+		    s->dflt[0] != '\0' ? s->dflt : "empty");
 		return -EINVAL;
 	}
 	if (conf_is_text(s)) {
@@ -272,7 +278,8 @@ conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char 
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
 		bool text = conf_is_text(s);
-		bool same = text ? strcmp(text_in(conf, s), text_in(fresh, s)) == 0 : number_in(conf, s) == number_in(fresh, s);
+		bool same = text ? strcmp(text_in(conf, s), text_in(fresh, s)) == 0
+				 : number_in(conf, s) == number_in(fresh, s);
 
 		if (same)
 			continue;
@@ -288,7 +295,7 @@ conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char 
 	}
 }
 
-/* ---- the nearest name ---------------------------------------------------------------------------------------------- */
+/* ---- the nearest name ---------------------------------------------------- */
 
 #define NAME_MAX_BYTES 40
 
@@ -349,7 +356,8 @@ conf_unknown(const char *word, const char *what, char *error)
 			*c = '-';
 	}
 	if (nearest != NULL)
-		snprintf(error, CONF_ERROR_BYTES, "%s %.64s; the nearest is %s%s", what, word, is_option ? "--" : "", name);
+		snprintf(error, CONF_ERROR_BYTES, "%s %.64s; the nearest is %s%s", what, word,
+		    is_option ? "--" : "", name);
 	else
 		snprintf(error, CONF_ERROR_BYTES, "%s %.64s; --help lists them", what, word);
 }

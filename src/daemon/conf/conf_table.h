@@ -1,5 +1,6 @@
 /*
- * conf_table.h: what conf_table.c, conf_file.c and conf.c share. Nobody else includes it.
+ * conf_table.h: what conf_table.c, conf_file.c and conf.c share. Nobody else
+ * includes it.
  */
 #ifndef PEEKD_CONF_TABLE_H
 #define PEEKD_CONF_TABLE_H
@@ -40,7 +41,8 @@ conf_is_text(const struct conf_setting *s)
 
 extern const struct conf_setting conf_table[CONF_N_ROWS];
 
-/* Parses text into row. place is what an error begins with: "file:line", "-m". -EINVAL, -ENOMEM: error is filled. */
+/* Parses text into row. place is what an error begins with: "file:line", "-m".
+ * -EINVAL, -ENOMEM: error is filled. */
 int conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error);
 
 /* A number as the row's units have it: 64m, 0700, 1024. */
@@ -55,7 +57,8 @@ extern char conf_start_dir[PATH_MAX];
 /* Reads ret->path into conf. -EINVAL: ret->error is filled. */
 int conf_read_file(struct conf *conf, struct conf_result *ret);
 
-/* Fills error with "what: word", and the nearest name of a setting if there is one. */
+/* Fills error with "what: word", and the nearest name of a setting if there is
+ * one. */
 void conf_unknown(const char *word, const char *what, char *error);
 
 #endif

@@ -21,11 +21,14 @@ huge_collapse(struct huge *h, const void *page)
 	}
 }
 
-/* A page of what grows with the head buckets, once it is half in use: what is not there yet is allocated by it. */
+/* A page of what grows with the head buckets, once it is half in use: what is
+ * not there yet is allocated by it. */
 static bool
-step_used(struct huge *h, const char *region, uint64_t *n_tried, uint64_t n_buckets, uint64_t n_buckets_max, uint64_t bytes_each)
+step_used(struct huge *h, const char *region, uint64_t *n_tried, uint64_t n_buckets,
+    uint64_t n_buckets_max, uint64_t bytes_each)
 {
-	uint64_t used = n_buckets * bytes_each, n_pages = n_buckets_max * bytes_each / LAYOUT_HUGE_BYTES;
+	uint64_t used = n_buckets * bytes_each,
+		 n_pages = n_buckets_max * bytes_each / LAYOUT_HUGE_BYTES;
 
 	if (*n_tried >= n_pages || used < *n_tried * LAYOUT_HUGE_BYTES + LAYOUT_HUGE_BYTES / 2)
 		return false;
@@ -42,7 +45,11 @@ huge_step(struct huge *h)
 		huge_collapse(h, (const char *)h->map->arena + h->n_arena++ * LAYOUT_HUGE_BYTES);
 		return true;
 	}
-	uint64_t n_buckets = word_load_rlx(&h->map->header->count) & COUNT_MASK; /* relaxed: own store */
-	return step_used(h, (const char *)h->map->buckets, &h->n_buckets, n_buckets, h->map->n_buckets_max, sizeof(struct bucket)) ||
-	    (h->hints != NULL && step_used(h, h->hints, &h->n_hints, n_buckets, h->map->n_buckets_max, HINT_BYTES_PER_BUCKET));
+	/* relaxed: own store */
+	uint64_t n_buckets = word_load_rlx(&h->map->header->count) & COUNT_MASK;
+	return step_used(h, (const char *)h->map->buckets, &h->n_buckets, n_buckets,
+		   h->map->n_buckets_max, sizeof(struct bucket)) ||
+	    (h->hints != NULL &&
+		step_used(h, h->hints, &h->n_hints, n_buckets, h->map->n_buckets_max,
+		    HINT_BYTES_PER_BUCKET));
 }

@@ -16,10 +16,10 @@
 
 #include "daemon/host/log.h"
 
-#define SHM_DIR        "/dev/shm"
-#define RAMFS_MAGIC    0x858458f6
-#define OWN_BYTES      (UINT64_C(4) << 20)  /* the daemon beside its segment */
-#define NO_LIMIT       UINT64_MAX
+#define SHM_DIR     "/dev/shm"
+#define RAMFS_MAGIC 0x858458f6
+#define OWN_BYTES   (UINT64_C(4) << 20) /* the daemon beside its segment */
+#define NO_LIMIT    UINT64_MAX
 
 static uint64_t
 limits_mib(uint64_t bytes)
@@ -32,10 +32,11 @@ static uint64_t
 bytes_at_creation(const struct geometry *g)
 {
 	return layout_tags_off(g->n_blocks) + g->n_tag_slots * sizeof(struct word) +
-	    layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max) + (g->n_blocks << g->block_shift);
+	    layout_grown_bytes(LAYOUT_BUCKETS_MIN, g->n_buckets_max) +
+	    (g->n_blocks << g->block_shift);
 }
 
-/* ---- /dev/shm --------------------------------------------------------------- */
+/* ---- /dev/shm ------------------------------------------------------------ */
 
 int
 limits_full(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
@@ -46,13 +47,17 @@ limits_full(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
 	if (statfs(SHM_DIR, &fs) == 0)
 		free_mib = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >> 20;
 	if (old_bytes != 0)
-		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB beside the old segment's %" PRIu64
-		    " (%" PRIu64 " MiB are free): start with the old memory_limit, or make it larger "
-		    "(mount -o remount,size=... /dev/shm)", path, limits_mib(wanted_bytes), limits_mib(old_bytes), free_mib);
+		log_error("%s: /dev/shm has no room for %" PRIu64
+			  " MiB beside the old segment's %" PRIu64 " (%" PRIu64
+			  " MiB are free): start with the old memory_limit, or make it larger "
+			  "(mount -o remount,size=... /dev/shm)",
+		    path, limits_mib(wanted_bytes), limits_mib(old_bytes), free_mib);
 	else
-		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64 " MiB are free): lower "
-		    "memory_limit (-m), or make it larger (mount -o remount,size=... /dev/shm)", path,
-		    limits_mib(wanted_bytes), free_mib);
+		log_error(
+		    "%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64
+		    " MiB are free): lower "
+		    "memory_limit (-m), or make it larger (mount -o remount,size=... /dev/shm)",
+		    path, limits_mib(wanted_bytes), free_mib);
 	return EX_CANTCREAT;
 }
 
@@ -68,8 +73,10 @@ limits_no_file(const char *path, int error)
 	struct statfs fs;
 
 	if (error == ENOSPC && statfs(SHM_DIR, &fs) == 0 && has_no_inode(&fs))
-		log_error("%s: /dev/shm has no inode left, of %" PRIu64 ": remove files there, or allow more "
-		    "(mount -o remount,nr_inodes=... /dev/shm)", path, (uint64_t)fs.f_files);
+		log_error("%s: /dev/shm has no inode left, of %" PRIu64
+			  ": remove files there, or allow more "
+			  "(mount -o remount,nr_inodes=... /dev/shm)",
+		    path, (uint64_t)fs.f_files);
 	else if (error == ENOENT)
 		log_error("%s can't be made: /dev/shm isn't there: mount a tmpfs", path);
 	else
@@ -88,7 +95,7 @@ check_file_system(const char *path, uint64_t wanted, uint64_t old_bytes)
 	}
 	if ((unsigned long)fs.f_type == RAMFS_MAGIC) {
 		log_error("/dev/shm is a ramfs, which promises no memory: mount a tmpfs there "
-		    "(mount -t tmpfs -o size=... tmpfs /dev/shm)");
+			  "(mount -t tmpfs -o size=... tmpfs /dev/shm)");
 		return EX_CANTCREAT;
 	}
 	if (has_no_inode(&fs))
@@ -98,7 +105,7 @@ check_file_system(const char *path, uint64_t wanted, uint64_t old_bytes)
 	return 0;
 }
 
-/* ---- limits of the process --------------------------------------------------- */
+/* ---- limits of the process ----------------------------------------------- */
 
 static uint64_t
 limit_in(const struct rlimit *rl, int error)
@@ -127,19 +134,25 @@ check_process(const char *path, const struct geometry *g)
 	struct rlimit rl;
 	uint64_t file = limit_in(&rl, getrlimit(RLIMIT_FSIZE, &rl));
 	uint64_t space = limit_in(&rl, getrlimit(RLIMIT_AS, &rl));
-	/* the mapping with what aligns it; five bytes a slot beside it; the hint page */
+	/* the mapping with what aligns it; five bytes a slot beside it; the
+	 * hint page */
 	uint64_t slots = (g->n_buckets_max + g->n_overflow_max) * 8;
 	uint64_t need = g->total_bytes + 2 * LAYOUT_HUGE_BYTES + slots * 6;
 
 	if (g->total_bytes > file) {
-		log_error("%s: this process may write files of %" PRIu64 " MiB (RLIMIT_FSIZE: ulimit -f, "
-		    "LimitFSIZE= of a unit), and the segment's is %" PRIu64 " MiB long: raise the limit, or lower "
-		    "memory_limit (-m)", path, file >> 20, limits_mib(g->total_bytes));
+		log_error("%s: this process may write files of %" PRIu64
+			  " MiB (RLIMIT_FSIZE: ulimit -f, "
+			  "LimitFSIZE= of a unit), and the segment's is %" PRIu64
+			  " MiB long: raise the limit, or lower "
+			  "memory_limit (-m)",
+		    path, file >> 20, limits_mib(g->total_bytes));
 		return EX_CANTCREAT;
 	}
 	if (space != NO_LIMIT && need + space_in_use() > space) {
-		log_error("%s: this process may have %" PRIu64 " MiB of addresses (RLIMIT_AS: ulimit -v, "
-		    "LimitAS= of a unit), and needs %" PRIu64 " MiB: raise the limit, or lower memory_limit (-m)",
+		log_error("%s: this process may have %" PRIu64
+			  " MiB of addresses (RLIMIT_AS: ulimit -v, "
+			  "LimitAS= of a unit), and needs %" PRIu64
+			  " MiB: raise the limit, or lower memory_limit (-m)",
 		    path, space >> 20, limits_mib(need + space_in_use()));
 		return EX_CANTCREAT;
 	}
@@ -154,16 +167,20 @@ limits_no_memory(const char *what)
 	uint64_t data = limit_in(&rl, getrlimit(RLIMIT_DATA, &rl));
 
 	if (space != NO_LIMIT)
-		log_error("no memory for %s: this process may have %" PRIu64 " MiB of addresses (RLIMIT_AS: "
-		    "ulimit -v, LimitAS= of a unit)", what, space >> 20);
+		log_error("no memory for %s: this process may have %" PRIu64
+			  " MiB of addresses (RLIMIT_AS: "
+			  "ulimit -v, LimitAS= of a unit)",
+		    what, space >> 20);
 	else if (data != NO_LIMIT)
-		log_error("no memory for %s: this process may have %" PRIu64 " MiB of data (RLIMIT_DATA: "
-		    "ulimit -d, LimitDATA= of a unit)", what, data >> 20);
+		log_error("no memory for %s: this process may have %" PRIu64
+			  " MiB of data (RLIMIT_DATA: "
+			  "ulimit -d, LimitDATA= of a unit)",
+		    what, data >> 20);
 	else
 		log_error("no memory for %s", what);
 }
 
-/* ---- the memory group ---------------------------------------------------------- */
+/* ---- the memory group ---------------------------------------------------- */
 
 /* A number in a file; "max", or no such file: no limit. */
 static uint64_t
@@ -188,7 +205,8 @@ struct group_limit {
 	char where[PATH_MAX];
 };
 
-/* What the group and those around it allow: memory, and swap where there is some. */
+/* What the group and those around it allow: memory, and swap where there is
+ * some. */
 static void
 least_of(const char *root, const char *group, bool v1, struct group_limit *least)
 {
@@ -201,7 +219,8 @@ least_of(const char *root, const char *group, bool v1, struct group_limit *least
 	if (snprintf(dir, sizeof(dir), "%s%s", root, group) >= (int)sizeof(dir))
 		return;
 	for (;;) {
-		uint64_t memory = number_in(dir, v1 ? "memory.limit_in_bytes" : "memory.max"), swap = swap_bytes;
+		uint64_t memory = number_in(dir, v1 ? "memory.limit_in_bytes" : "memory.max"),
+			 swap = swap_bytes;
 		uint64_t with_swap = v1 ? number_in(dir, "memory.memsw.limit_in_bytes") : NO_LIMIT;
 
 		if (!v1 && number_in(dir, "memory.swap.max") < swap)
@@ -230,7 +249,8 @@ check_group(const char *path, uint64_t wanted)
 
 	least.bytes = NO_LIMIT;
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		char *names = strchr(line, ':'), *group = names != NULL ? strchr(names + 1, ':') : NULL;
+		char *names = strchr(line, ':'),
+		     *group = names != NULL ? strchr(names + 1, ':') : NULL;
 
 		if (group == NULL)
 			continue;
@@ -247,13 +267,15 @@ check_group(const char *path, uint64_t wanted)
 		fclose(f);
 	if (wanted + OWN_BYTES <= least.bytes)
 		return 0;
-	log_error("%s: the memory group %s allows %" PRIu64 " MiB (MemoryMax= of a unit, --memory of a "
-	    "container), and the daemon needs %" PRIu64 " MiB: raise it, or lower memory_limit (-m)", path,
-	    least.where, least.bytes >> 20, limits_mib(wanted + OWN_BYTES));
+	log_error("%s: the memory group %s allows %" PRIu64
+		  " MiB (MemoryMax= of a unit, --memory of a "
+		  "container), and the daemon needs %" PRIu64
+		  " MiB: raise it, or lower memory_limit (-m)",
+	    path, least.where, least.bytes >> 20, limits_mib(wanted + OWN_BYTES));
 	return EX_CANTCREAT;
 }
 
-/* ---- the host ------------------------------------------------------------------- */
+/* ---- the host ------------------------------------------------------------ */
 
 static int
 check_host(const char *path, uint64_t wanted)
@@ -272,8 +294,10 @@ check_host(const char *path, uint64_t wanted)
 		fclose(f);
 	if (available == 0 || wanted <= (available + swap) * 1024)
 		return 0;
-	log_error("%s: the host has %llu MiB of memory and swap available, and the segment needs %" PRIu64
-	    " MiB: lower memory_limit (-m)", path, (available + swap) >> 10, limits_mib(wanted));
+	log_error(
+	    "%s: the host has %llu MiB of memory and swap available, and the segment needs %" PRIu64
+	    " MiB: lower memory_limit (-m)",
+	    path, (available + swap) >> 10, limits_mib(wanted));
 	return EX_CANTCREAT;
 }
 

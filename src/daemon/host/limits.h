@@ -1,6 +1,6 @@
 /*
- * limits.h: asks before it takes: what a new segment needs, and every limit of the
- * kernel that could be below it.
+ * limits.h: asks before it takes: what a new segment needs, and every limit of
+ * the kernel that could be below it.
  *
  * A start that takes memory until it is refused has drained /dev/shm for its
  * neighbours meanwhile, and a memory group that is too small kills it without a

@@ -28,11 +28,15 @@ lock_not_ours(const char *path, const struct stat *st)
 	if (!S_ISREG(st->st_mode))
 		log_error("%s is no plain file: remove it, or choose another --name", path);
 	else if (st->st_uid != geteuid())
-		log_error("%s is not this user's (it is uid %u's with mode %04o, this daemon's uid is %u): start as that user, choose another "
-		    "--name, or remove it", path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777), (unsigned)geteuid());
+		log_error("%s is not this user's (it is uid %u's with mode %04o, this daemon's uid "
+			  "is %u): start as that user, choose another "
+			  "--name, or remove it",
+		    path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777),
+		    (unsigned)geteuid());
 	else
-		log_error("%s is not believed (mode %04o, %u links): others may have written it; remove it", path,
-		    (unsigned)(st->st_mode & 07777), (unsigned)st->st_nlink);
+		log_error("%s is not believed (mode %04o, %u links): others may have written it; "
+			  "remove it",
+		    path, (unsigned)(st->st_mode & 07777), (unsigned)st->st_nlink);
 	return EX_NOPERM;
 }
 
@@ -46,13 +50,15 @@ lock_path(const char *name, char *path)
 		path[0] = '\0'; /* the name was checked */
 }
 
-/* Whether fd is still what the name leads to: a daemon that ends with --unlink removes the file that it holds. */
+/* Whether fd is still what the name leads to: a daemon that ends with --unlink
+ * removes the file that it holds. */
 static bool
 is_linked(int fd, const char *path)
 {
 	struct stat by_fd, by_path;
 
-	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev;
+	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 &&
+	    by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev;
 }
 
 static int
@@ -63,7 +69,8 @@ lock_held(const char *name, int fd)
 
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
-	log_error("instance \"%s\" is in use by a running daemon%s%s", name, pid[0] != '\0' ? ", pid " : "", pid);
+	log_error("instance \"%s\" is in use by a running daemon%s%s", name,
+	    pid[0] != '\0' ? ", pid " : "", pid);
 	return EX_TEMPFAIL;
 }
 
@@ -74,7 +81,8 @@ lock_write_pid(int fd)
 	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
 	/* the lock holds without it */
-	if (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+	if (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0 ||
+	    pwrite(fd, text, (size_t)len, 0) != len)
 		log_warning("the lock file can't be written: %s", strerror(errno));
 }
 
@@ -88,7 +96,9 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 	lock_path(name, path);
 	for (;;) {
 		*ret_made = false;
-		/* not O_CREAT at once: the kernel refuses that for another's file in a sticky directory, and says nothing of who holds it */
+		/* not O_CREAT at once: the kernel refuses that for another's
+		 * file in a sticky directory, and says nothing of who holds
+		 * it */
 		fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 		if (fd < 0 && errno == ENOENT) {
 			fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
@@ -99,7 +109,8 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 		if (fd < 0) {
 			int saved = errno;
 
-			if ((saved == EACCES || saved == ELOOP || saved == EISDIR) && lstat(path, &st) == 0)
+			if ((saved == EACCES || saved == ELOOP || saved == EISDIR) &&
+			    lstat(path, &st) == 0)
 				return lock_not_ours(path, &st);
 			return limits_no_file(path, saved);
 		}
@@ -172,7 +183,7 @@ lock_remove(const char *name, int fd)
 	close(fd);
 }
 
-/* ---- the segment's own ------------------------------------------------------ */
+/* ---- the segment's own --------------------------------------------------- */
 
 #define WATCH_MS 400 /* a heartbeat comes every 100 ms */
 
@@ -212,9 +223,12 @@ written_by_other(const char *name, int fd)
 
 	if (sign.known)
 		snprintf(words, sizeof(words), ", pid %llu, whose heartbeat is %lu ms old",
-		    (unsigned long long)sign.pid, (unsigned long)(monotonic_ms() - (uint32_t)sign.clock));
-	log_error("instance \"%s\" is in use by a running daemon%s. It holds the segment, though not "
-	    "/dev/shm/peekd.%s.lock: somebody has removed or replaced that file", name, words, name);
+		    (unsigned long long)sign.pid,
+		    (unsigned long)(monotonic_ms() - (uint32_t)sign.clock));
+	log_error(
+	    "instance \"%s\" is in use by a running daemon%s. It holds the segment, though not "
+	    "/dev/shm/peekd.%s.lock: somebody has removed or replaced that file",
+	    name, words, name);
 	return EX_TEMPFAIL;
 }
 
@@ -251,9 +265,9 @@ lock_segment(const char *name, int fd)
 			continue;
 		if (other.l_type == F_WRLCK || has_heartbeat(fd))
 			return written_by_other(name, fd);
-		log_warning("a reader holds a lock of the segment: the writer goes on without its own");
+		log_warning(
+		    "a reader holds a lock of the segment: the writer goes on without its own");
 		return 0;
 	}
 	return written_by_other(name, fd);
 }
-

@@ -21,7 +21,8 @@ static struct {
 	bool with_time;
 } log_state = {.name = "peekd", .level = LOG_LEVEL_INFO};
 
-/* JOURNAL_STREAM is inherited by children whose stderr was redirected since; the device and inode tell. */
+/* JOURNAL_STREAM is inherited by children whose stderr was redirected since;
+ * the device and inode tell. */
 static bool
 stderr_is_journal(void)
 {
@@ -29,7 +30,8 @@ stderr_is_journal(void)
 	unsigned long long dev, ino;
 	struct stat st;
 
-	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2 || fstat(STDERR_FILENO, &st) != 0)
+	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2 ||
+	    fstat(STDERR_FILENO, &st) != 0)
 		return false;
 	return st.st_dev == dev && st.st_ino == ino;
 }
@@ -70,11 +72,17 @@ log_wanted(enum log_level level)
 	return level <= log_state.level;
 }
 
-/* Bytes of the UTF-8 character at p, of at most n; 0: none that a line may hold. */
+/* Bytes of the UTF-8 character at p, of at most n; 0: none that a line may
+ * hold. */
 static size_t
 log_printable(const unsigned char *p, size_t n)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80 ? 1
+	    : p[0] < 0xc2        ? 0
+	    : p[0] < 0xe0        ? 2
+	    : p[0] < 0xf0        ? 3
+	    : p[0] < 0xf5        ? 4
+				 : 0;
 
 	if (len > n || p[0] < ' ' || p[0] == 0x7f || (p[0] == 0xc2 && n > 1 && p[1] < 0xa0))
 		return 0;
@@ -85,7 +93,8 @@ log_printable(const unsigned char *p, size_t n)
 	return len;
 }
 
-/* Copies text to line[at, cap): what a client sent begins no line of its own, and no terminal obeys it. Returns the end. */
+/* Copies text to line[at, cap): what a client sent begins no line of its own,
+ * and no terminal obeys it. Returns the end. */
 static size_t
 put_printable(char *line, size_t at, size_t cap, const char *text)
 {
@@ -150,7 +159,8 @@ log_line(enum log_level level, const char *fmt, ...)
 	}
 	len = put_printable(line, len, sizeof(line) - 1, text);
 	line[len++] = '\n';
-	/* one write a line; a log that can't be written can't be complained about */
+	/* one write a line; a log that can't be written can't be complained
+	 * about */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
 }
@@ -177,7 +187,7 @@ log_more(uint64_t suppressed, char buf[static LOG_MORE_BYTES])
 {
 	buf[0] = '\0';
 	if (suppressed > 0)
-		snprintf(buf, LOG_MORE_BYTES, " (%" PRIu64 " more such line%s not written)", suppressed,
-		    suppressed == 1 ? " was" : "s were");
+		snprintf(buf, LOG_MORE_BYTES, " (%" PRIu64 " more such line%s not written)",
+		    suppressed, suppressed == 1 ? " was" : "s were");
 	return buf;
 }

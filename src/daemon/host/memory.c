@@ -15,7 +15,8 @@ memory_init(void)
 {
 	ssize_t decay_ms = 1000;
 
-	/* A failure leaves jemalloc's own default, which is right but slower to give back. */
+	/* A failure leaves jemalloc's own default, which is right but slower to
+	 * give back. */
 	(void)mallctl("arena.0.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
 }
 
@@ -26,7 +27,8 @@ memory_heap_bytes(void)
 	size_t n = 0, len = sizeof(n);
 
 	/* the statistics are a snapshot, which writing the epoch takes anew */
-	if (mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) != 0 || mallctl("stats.allocated", &n, &len, NULL, 0) != 0)
+	if (mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) != 0 ||
+	    mallctl("stats.allocated", &n, &len, NULL, 0) != 0)
 		return 0;
 	return n;
 }
@@ -58,7 +60,8 @@ memory_private_bytes(void)
 	ssize_t n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	line[n > 0 ? n : 0] = '\0';
-	if (sscanf(line, "%*u %" SCNu64 " %" SCNu64, &n_pages, &n_shared) != 2 || n_shared > n_pages)
+	if (sscanf(line, "%*u %" SCNu64 " %" SCNu64, &n_pages, &n_shared) != 2 ||
+	    n_shared > n_pages)
 		return 0;
 	return (n_pages - n_shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }

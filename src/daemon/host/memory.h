@@ -19,9 +19,9 @@ void memory_init(void);
 uint64_t memory_heap_bytes(void);
 
 /* Bytes that the kernel holds for this process alone and charges to its control
- * group beside shared memory: the heap with its reserves, arrays that are mapped
- * beside the table, the stack, written pages of libraries. Three system calls.
- * 0: /proc can't be read. */
+ * group beside shared memory: the heap with its reserves, arrays that are
+ * mapped beside the table, the stack, written pages of libraries. Three system
+ * calls. 0: /proc can't be read. */
 uint64_t memory_private_bytes(void);
 
 #endif

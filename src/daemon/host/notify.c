@@ -22,7 +22,8 @@ notify_send(const char *fmt, ...)
 	va_list ap;
 	int fd, n;
 
-	if (path == NULL || (path[0] != '/' && path[0] != '@') || (len = strlen(path)) >= sizeof(sun.sun_path))
+	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+	    (len = strlen(path)) >= sizeof(sun.sun_path))
 		return;
 	memcpy(sun.sun_path, path, len);
 	if (path[0] == '@')
@@ -36,7 +37,8 @@ notify_send(const char *fmt, ...)
 	if (fd < 0)
 		return;
 	/* nobody listening is not this daemon's trouble */
-	(void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	(void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&sun,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
 }
 
@@ -71,7 +73,8 @@ notify_listen_fds(void)
 	unsigned long long pid, n;
 	int count = 0;
 
-	if (number_from_env("LISTEN_PID", &pid) && pid == (unsigned long long)getpid() && number_from_env("LISTEN_FDS", &n) && n <= 64)
+	if (number_from_env("LISTEN_PID", &pid) && pid == (unsigned long long)getpid() &&
+	    number_from_env("LISTEN_FDS", &n) && n <= 64)
 		count = (int)n;
 	for (int fd = NOTIFY_LISTEN_FD_0; fd < NOTIFY_LISTEN_FD_0 + count; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -25,8 +25,8 @@ id_in(int fd)
 	ssize_t n;
 	long pid;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_size > TEXT_BYTES ||
-	    (n = pread(fd, text, TEXT_BYTES, 0)) < 0)
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+	    st.st_size > TEXT_BYTES || (n = pread(fd, text, TEXT_BYTES, 0)) < 0)
 		return -1;
 	text[n] = '\0';
 	if (n == 0)
@@ -47,8 +47,10 @@ pidfile_write(const char *path)
 		return 0;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 	if (fd >= 0 && id_in(fd) < 0) {
-		log_error("pidfile (-P): %s is no file with a process id, and is left alone: choose another "
-		    "path or remove it", path);
+		log_error("pidfile (-P): %s is no file with a process id, and is left alone: "
+			  "choose another "
+			  "path or remove it",
+		    path);
 		close(fd);
 		return EX_CANTCREAT;
 	}
@@ -81,9 +83,9 @@ pidfile_check(const char *path)
 	}
 	if (!ok)
 		log_error("pidfile (-P): %s can't be written: %s", path,
-		    error == ELOOP    ? "it is a symbolic link"
-		    : error == EEXIST ? "it is no file with a process id"
-				      : place_why(path, error, why));
+		    error == ELOOP        ? "it is a symbolic link"
+			: error == EEXIST ? "it is no file with a process id"
+					  : place_why(path, error, why));
 	return ok ? 0 : EX_CANTCREAT;
 }
 
@@ -93,7 +95,8 @@ pidfile_remove(const char *path)
 	int fd;
 	bool ours;
 
-	if (path[0] == '\0' || (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
+	if (path[0] == '\0' ||
+	    (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
 		return;
 	ours = id_in(fd) == (long)getpid();
 	close(fd);

@@ -10,11 +10,13 @@
 
 #include "daemon/host/log.h"
 
-/* A header, a key and a value of 16 bytes each: few caches hold smaller ones. */
+/* A header, a key and a value of 16 bytes each: few caches hold smaller
+ * ones. */
 #define ITEM_BYTES_USUAL 48
-/* Buckets for 1,000 items when growth is due: 4.5 to a bucket, and 16 % overflow. */
-#define LINES_PER_1000   258
-#define MIB(bytes)       ((bytes) >> 20)
+/* Buckets for 1,000 items when growth is due: 4.5 to a bucket, and 16 %
+ * overflow. */
+#define LINES_PER_1000 258
+#define MIB(bytes)     ((bytes) >> 20)
 
 void
 room_check(const struct map *m, const struct store *s)

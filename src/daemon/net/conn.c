@@ -12,7 +12,7 @@
 
 #define IN_AT_ONCE_BYTES (UINT64_C(2) << 20)
 
-/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+/* ---- begin and end ------------------------------------------------------- */
 
 void
 conn_begin(struct conn *c, int fd)
@@ -47,7 +47,7 @@ conn_is_mid_reply(const struct conn *c)
 	return c->out != NULL;
 }
 
-/* ---- input ----------------------------------------------------------------------------------------------------------- */
+/* ---- input --------------------------------------------------------------- */
 
 static void
 drop_in(struct conn *c)
@@ -57,7 +57,8 @@ drop_in(struct conn *c)
 	c->in_at = c->in_end = c->in_cap = 0;
 }
 
-/* Makes the kept input's buffer hold at least cap bytes, its content at the front. */
+/* Makes the kept input's buffer hold at least cap bytes, its content at the
+ * front. */
 static bool
 reserve_in(struct conn *c, size_t cap)
 {
@@ -99,7 +100,8 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 {
 	size_t cap = c->need > n ? cap_for(c, n) : (n | 255) + 1;
 
-	if (c->in_cap < cap || c->in_cap / 4 > cap) { /* nor is what a large request needed kept for a small one */
+	/* nor is what a large request needed kept for a small one */
+	if (c->in_cap < cap || c->in_cap / 4 > cap) {
 		drop_in(c);
 		c->in = malloc(cap);
 		if (c->in == NULL)
@@ -113,8 +115,9 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 }
 
 /*
- * Reads once. *ret_window, *ret_len: all the input that there is now, in the shared buffer if it fits, else in the connection's own. 1; 0: end of
- * input; or a negative errno.
+ * Reads once. *ret_window, *ret_len: all the input that there is now, in the
+ * shared buffer if it fits, else in the connection's own. 1; 0: end of input;
+ * or a negative errno.
  */
 static int
 conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
@@ -146,7 +149,7 @@ conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret
 	return 1;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------ */
 
 static void
 log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire_request *req)
@@ -158,11 +161,13 @@ log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire
 	if (!log_allowed(&limit, sh->cmd->now_s, &suppressed))
 		return;
 	if (c->is_unix)
-		log_notice("%s is refused to uid %u, pid %ld, who may only %s%s", wire_verbs[req->verb].name,
-		    (unsigned)c->uid, (long)c->pid, wire_access_name(c->level), log_more(suppressed, more));
-	else
-		log_notice("%s is refused to a TCP connection, which may only %s (tcp_access)%s", wire_verbs[req->verb].name,
+		log_notice("%s is refused to uid %u, pid %ld, who may only %s%s",
+		    wire_verbs[req->verb].name, (unsigned)c->uid, (long)c->pid,
 		    wire_access_name(c->level), log_more(suppressed, more));
+	else
+		log_notice("%s is refused to a TCP connection, which may only %s (tcp_access)%s",
+		    wire_verbs[req->verb].name, wire_access_name(c->level),
+		    log_more(suppressed, more));
 }
 
 static enum cmd_result
@@ -181,12 +186,14 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 			wire_put_line(&sh->out, WIRE_NO_HINT_PAGE);
 		break;
 	case CMD_SNAPSHOT:
-		/* files of the host are not for those who don't say who they are */
+		/* files of the host are not for those who don't say who they
+		 * are */
 		if (sh->snapshot != NULL && c->is_unix)
-			snapshot_request(sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s,
-			    &sh->out);
+			snapshot_request(
+			    sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s, &sh->out);
 		else
-			wire_put_line(&sh->out, "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
+			wire_put_line(&sh->out,
+			    "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
 		break;
 	case CMD_CLOSE:
 		c->closing = true;
@@ -209,11 +216,13 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 }
 
 /*
- * The longest request to store. Of requests that follow each other the end of one is the beginning of the next, so that each costs one look
- * at the clock; *mark_us is that moment, 0 at first.
+ * The longest request to store. Of requests that follow each other the end of
+ * one is the beginning of the next, so that each costs one look at the clock;
+ * *mark_us is that moment, 0 at first.
  */
 static void
-execute_store(struct conn *c, struct conn_shared *sh, const struct wire_request *req, uint64_t *mark_us)
+execute_store(
+    struct conn *c, struct conn_shared *sh, const struct wire_request *req, uint64_t *mark_us)
 {
 	uint64_t begin_us = *mark_us != 0 ? *mark_us : sh->now_us();
 
@@ -252,8 +261,9 @@ conn_interrupt(struct conn *c, const struct wire_request *req)
 }
 
 /*
- * Carries out requests of [window, window + len) until they, the turn or the connection end. Returns the bytes that are done with. Sets
- * runnable, need and scanned for what is left.
+ * Carries out requests of [window, window + len) until they, the turn or the
+ * connection end. Returns the bytes that are done with. Sets runnable, need and
+ * scanned for what is left.
  */
 static size_t
 conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
@@ -325,7 +335,8 @@ conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 	return at;
 }
 
-/* Fills or goes on with the window, runs it, and keeps what is left. False: the connection can't be kept. */
+/* Fills or goes on with the window, runs it, and keeps what is left. False: the
+ * connection can't be kept. */
 static bool
 take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 {

@@ -31,14 +31,15 @@
 /* What all connections share. */
 struct conn_shared {
 	struct cmd *cmd;
-	struct hint_page *hints; /* NULL: none */
+	struct hint_page *hints;   /* NULL: none */
 	struct snapshot *snapshot; /* NULL: none */
 	uint64_t epoch;
 	uint32_t max_reqs;
 	size_t output_limit;
 	bool shutdown; /* a client asked for the daemon's end */
 	uint64_t *bytes_read, *bytes_written;
-	uint64_t (*now_us)(void); /* for the longest request to store alone; NULL: nobody wants to know */
+	/* for the longest request to store alone; NULL: nobody wants to know */
+	uint64_t (*now_us)(void);
 	uint64_t *longest_set_us;
 	char *in;            /* CONN_INPUT_BYTES */
 	struct wire_out out; /* empty between turns */
@@ -57,17 +58,17 @@ struct conn {
 	/* private to conn.c */
 	char *in; /* bytes [in_at, in_end) are not yet used */
 	size_t in_at, in_end, in_cap;
-	size_t scanned;   /* of these, known to hold no LF */
-	uint64_t need;    /* bytes of the request that has begun; 0: not known */
-	uint64_t swallow; /* bytes to drop before the next request */
-	bool swallows_block; /* they should end in CR LF */
-	bool lost;        /* what comes may be a value, and nobody knows how long */
-	uint32_t cursor;  /* in a multi-get that was interrupted */
+	size_t scanned;               /* of these, known to hold no LF */
+	uint64_t need;                /* bytes of the request that has begun; 0: not known */
+	uint64_t swallow;             /* bytes to drop before the next request */
+	bool swallows_block;          /* they should end in CR LF */
+	bool lost;                    /* what comes may be a value, and nobody knows how long */
+	uint32_t cursor;              /* in a multi-get that was interrupted */
 	struct wire_request *resumed; /* that get, whose line was read once; or NULL */
-	bool runnable;    /* the bytes kept may hold whole requests */
-	bool closing;     /* once the output is out */
-	int passed_fd;    /* came with a request, not used yet (conn_fd.h); -1: none */
-	bool attaching;   /* the next bytes out are ATTACHED and a descriptor */
+	bool runnable;                /* the bytes kept may hold whole requests */
+	bool closing;                 /* once the output is out */
+	int passed_fd;                /* came with a request, not used yet (conn_fd.h); -1: none */
+	bool attaching;               /* the next bytes out are ATTACHED and a descriptor */
 	char *out;
 	size_t out_at, out_end, out_cap;
 };

@@ -149,7 +149,8 @@ conn_send_attached(struct conn *c, struct conn_shared *sh)
 	int fd = hint_page_fd(sh->hints);
 	ssize_t n;
 
-	if (c->client_idx == HINT_PAGE_NO_CLIENT && hint_page_attach(sh->hints, &c->client_idx) != 0) {
+	if (c->client_idx == HINT_PAGE_NO_CLIENT &&
+	    hint_page_attach(sh->hints, &c->client_idx) != 0) {
 		c->attaching = false;
 		wire_put_line(out, WIRE_NO_HINT_PAGE);
 		return true;

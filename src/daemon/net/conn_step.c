@@ -32,7 +32,8 @@ conn_step_hangs_up(struct conn *c, struct conn_shared *sh, const struct wire_req
 		return false;
 	sh->cmd->stat[SHM_STAT_BAD_REQUESTS]++;
 	wire_put_line(&sh->out,
-	    "CLIENT_ERROR closing: the length of a value could not be read, and this may be a part of it");
+	    "CLIENT_ERROR closing: the length of a value could not be read, and this may be a part "
+	    "of it");
 	c->closing = true;
 	return true;
 }
@@ -43,7 +44,9 @@ conn_step_binary(const struct conn *c, struct conn_shared *sh, char first)
 	if ((unsigned char)first != 0x80)
 		return;
 	if (sh->cmd->stat[SHM_STAT_BINARY_CLIENTS]++ == 0)
-		log_notice("a client (pid %ld) speaks memcached's binary protocol, and peekd only text: it is hung up on, as all such clients "
-		    "are; set it to text (PHP's sessions: memcached.sess_binary_protocol = 0); stats counts them as binary_clients",
+		log_notice("a client (pid %ld) speaks memcached's binary protocol, and peekd only "
+			   "text: it is hung up on, as all such clients "
+			   "are; set it to text (PHP's sessions: memcached.sess_binary_protocol = "
+			   "0); stats counts them as binary_clients",
 		    (long)c->pid);
 }

@@ -19,7 +19,7 @@
 
 #define UNIX_SOCKET "unix_socket (-s)"
 
-/* ---- the control socket's place ------------------------------------------------------------------------------------- */
+/* ---- the control socket's place ------------------------------------------ */
 
 /* A directory that nobody but uid and root can change. */
 static int
@@ -43,7 +43,8 @@ make_dir(const char *dir, mode_t mode, uid_t uid, gid_t gid)
 
 	if (mkdir(dir, mode) == 0) {
 		if (uid != geteuid() && chown(dir, uid, gid) != 0) {
-			log_error("%s can't be given to uid %u: %s", dir, (unsigned)uid, strerror(errno));
+			log_error(
+			    "%s can't be given to uid %u: %s", dir, (unsigned)uid, strerror(errno));
 			return EX_CANTCREAT;
 		}
 	} else if (errno != EEXIST) {
@@ -71,7 +72,8 @@ check_dir(const char *dir, uid_t uid)
 	return EX_CANTCREAT;
 }
 
-/* Root's place, or one beside it where the user that the daemon will be may not make a socket. */
+/* Root's place, or one beside it where the user that the daemon will be may not
+ * make a socket. */
 static void
 root_dir(uid_t uid, char *dir, size_t dir_cap)
 {
@@ -110,17 +112,20 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, bool only_check,
 		n = snprintf(path, LISTEN_PATH_BYTES, "%s/%s.sock", dir, conf->name);
 	}
 	if (status == 0 && n >= LISTEN_PATH_BYTES) {
-		log_error("unix_socket (-s): the path \"%s%s%s\" is too long; allowed: at most %d bytes from the root", cwd,
-		    cwd[0] != '\0' ? "/" : "",
-		    conf->unix_socket[0] != '\0' ? conf->unix_socket : conf->name, LISTEN_PATH_BYTES - 1);
+		log_error("unix_socket (-s): the path \"%s%s%s\" is too long; allowed: at most %d "
+			  "bytes from the root",
+		    cwd, cwd[0] != '\0' ? "/" : "",
+		    conf->unix_socket[0] != '\0' ? conf->unix_socket : conf->name,
+		    LISTEN_PATH_BYTES - 1);
 		return EX_USAGE;
 	}
 	return status;
 }
 
-/* ---- Unix ---------------------------------------------------------------------------------------------------------- */
+/* ---- Unix ---------------------------------------------------------------- */
 
-/* Removes a socket file whose daemon is gone. setting: what names it, for messages. */
+/* Removes a socket file whose daemon is gone. setting: what names it, for
+ * messages. */
 static int
 clear_place(const char *setting, const struct sockaddr_un *sun)
 {
@@ -130,7 +135,8 @@ clear_place(const char *setting, const struct sockaddr_un *sun)
 	if (lstat(sun->sun_path, &st) != 0)
 		return 0; /* nothing there, or bind will say */
 	if (!S_ISSOCK(st.st_mode)) {
-		log_error("%s: %s exists and is no socket: choose another path or remove it", setting, sun->sun_path);
+		log_error("%s: %s exists and is no socket: choose another path or remove it",
+		    setting, sun->sun_path);
 		return EX_CANTCREAT;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -143,17 +149,20 @@ clear_place(const char *setting, const struct sockaddr_un *sun)
 	if (r == ECONNREFUSED) {
 		if (unlink(sun->sun_path) == 0 || errno == ENOENT)
 			return 0;
-		log_error("%s was left by a daemon that is gone, and can't be removed: %s", sun->sun_path, strerror(errno));
+		log_error("%s was left by a daemon that is gone, and can't be removed: %s",
+		    sun->sun_path, strerror(errno));
 		return EX_NOPERM;
 	}
 	if (r == 0 || r == EAGAIN)
 		log_error("%s: %s is in use: somebody listens there", setting, sun->sun_path);
 	else
-		log_error("%s: %s exists, and whether somebody listens there can't be told: %s", setting, sun->sun_path, strerror(r));
+		log_error("%s: %s exists, and whether somebody listens there can't be told: %s",
+		    setting, sun->sun_path, strerror(r));
 	return r == EACCES || r == EPERM ? EX_NOPERM : EX_TEMPFAIL;
 }
 
-/* Makes a Unix socket that listens at `path`, with the mode and group of the control socket. */
+/* Makes a Unix socket that listens at `path`, with the mode and group of the
+ * control socket. */
 static int
 make_unix(const struct opening *o, const char *setting, const char *path, int *ret_fd)
 {
@@ -170,7 +179,8 @@ make_unix(const struct opening *o, const char *setting, const char *path, int *r
 		log_error("no socket: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	/* born without any right, so that nobody connects before group and mode are what they should be */
+	/* born without any right, so that nobody connects before group and mode
+	 * are what they should be */
 	old_mask = umask(0777);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old_mask);
@@ -261,7 +271,7 @@ listen_control(const struct conf *conf, gid_t gid, struct listeners *ls)
 	return listen_add(ls, fd, true);
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------------------------- */
+/* ---- metrics ------------------------------------------------------------- */
 
 static int
 open_metrics(const struct opening *o)
@@ -281,7 +291,7 @@ open_metrics(const struct opening *o)
 	return status;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------- */
 
 static int
 take_passed(int n_passed, struct listeners *ls)
@@ -296,9 +306,11 @@ take_passed(int n_passed, struct listeners *ls)
 
 		memset(&ss, 0, sizeof(ss));
 		if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||
-		    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) != 0 || listening == 0 ||
-		    fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
-			log_error("the service manager passed descriptor %d, which is no listening stream socket", fd);
+		    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) != 0 ||
+		    listening == 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+			log_error("the service manager passed descriptor %d, which is no listening "
+				  "stream socket",
+			    fd);
 			return EX_USAGE;
 		}
 		if (ss.ss_family == AF_UNIX && sun->sun_path[0] == '/') {

@@ -1,5 +1,6 @@
 /*
- * listen.h: the sockets that peekd listens on: made here, or passed by the service manager.
+ * listen.h: the sockets that peekd listens on: made here, or passed by the
+ * service manager.
  *
  * Functions return 0, or the exit status (sysexits.h) after having logged why.
  */
@@ -11,7 +12,7 @@
 
 #include "daemon/conf/conf.h"
 
-#define LISTENERS_MAX  32
+#define LISTENERS_MAX     32
 #define LISTEN_PATH_BYTES 108
 
 struct listener {
@@ -24,9 +25,9 @@ struct listeners {
 	unsigned n;
 	char unix_path[LISTEN_PATH_BYTES]; /* absolute: clients in other directories find it */
 	mode_t unix_mode;
-	bool ours;                         /* made here, so removed at the end */
-	ino_t unix_ino;                    /* then */
-	int metrics_fd;                    /* where metrics are asked for; -1: nowhere */
+	bool ours;                            /* made here, so removed at the end */
+	ino_t unix_ino;                       /* then */
+	int metrics_fd;                       /* where metrics are asked for; -1: nowhere */
 	char metrics_path[LISTEN_PATH_BYTES]; /* of a Unix socket, else empty */
 };
 
@@ -56,7 +57,8 @@ int listen_open(const struct conf *conf, const bool *given, const char *unix_pat
  */
 int listen_check(const struct conf *conf, const char *unix_path, gid_t gid, bool is_running);
 
-/* The loopback addresses among them, as layout_tcp has them; at most n_max. Returns how many. */
+/* The loopback addresses among them, as layout_tcp has them; at most n_max.
+ * Returns how many. */
 size_t listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max);
 
 /*

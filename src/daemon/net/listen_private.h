@@ -9,7 +9,7 @@
 
 struct opening {
 	const struct conf *conf;
-	gid_t gid; /* (gid_t)-1: the process's own */
+	gid_t gid;       /* (gid_t)-1: the process's own */
 	bool only_check; /* nothing is made or taken */
 	bool is_running; /* in a check: addresses that are in use are its own */
 	struct listeners *ls;

@@ -208,7 +208,7 @@ listen_open_tcp(const struct opening *o)
 	return 0;
 }
 
-/* ---- what a segment tells of it ------------------------------------------- */
+/* ---- what a segment tells of it ------------------------------------------ */
 
 /* 0: a client on this host can't be sure to reach it by a loopback address. */
 static uint64_t
@@ -224,7 +224,8 @@ tcp_word(const struct sockaddr_storage *ss)
 		return 0;
 	if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
 		return layout_tcp(6, 1, ntohs(in6->sin6_port));
-	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? layout_tcp(6, 0, ntohs(in6->sin6_port)) : 0;
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? layout_tcp(6, 0, ntohs(in6->sin6_port))
+							: 0;
 }
 
 size_t
@@ -235,13 +236,15 @@ listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max)
 	for (unsigned i = 0; i < l->n && n < n_max; i++) {
 		struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
 		socklen_t len = sizeof(ss);
-		if (!l->l[i].is_unix && getsockname(l->l[i].fd, (struct sockaddr *)&ss, &len) == 0 && tcp_word(&ss) != 0)
+		if (!l->l[i].is_unix &&
+		    getsockname(l->l[i].fd, (struct sockaddr *)&ss, &len) == 0 &&
+		    tcp_word(&ss) != 0)
 			words[n++] = tcp_word(&ss);
 	}
 	return n;
 }
 
-/* ---- metrics -------------------------------------------------------------- */
+/* ---- metrics ------------------------------------------------------------- */
 
 /* ADDR:PORT. What is told there is for whoever can reach it: loopback only. */
 int

@@ -1,4 +1,5 @@
-/* server.c: the event loop (server.h). What one connection does is conn.c's; what a request does, cmd.c's. */
+/* server.c: the event loop (server.h). What one connection does is conn.c's;
+ * what a request does, cmd.c's. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,10 +20,10 @@ server_now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-#define KEYS_A_REQUEST \
-	16 /* of a get: so many take a turn as long as a request does, with its parse and its reply */
+/* Keys of a get that take as long as a request does, with parse and reply. */
+#define KEYS_A_REQUEST 16
 
-/* ---- ten times a second ---------------------------------------------------------------------------------------------- */
+/* ---- ten times a second -------------------------------------------------- */
 
 static void
 feed_watchdog(struct server *s, uint64_t now_us)
@@ -41,8 +42,10 @@ close_idle(struct server *s)
 
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, all);
-		/* a client of the hint page is silent because its reads need no daemon */
-		if (p->conn.client_idx == HINT_PAGE_NO_CLIENT && now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
+		/* a client of the hint page is silent because its reads need no
+		 * daemon */
+		if (p->conn.client_idx == HINT_PAGE_NO_CLIENT &&
+		    now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
 			s->a.cmd->stat[SHM_STAT_IDLE_KICKS]++;
 			server_free_peer(s, p);
 		}
@@ -65,11 +68,14 @@ once_a_second(struct server *s)
 		stat[SHM_STAT_HINT_PAGE_BYTES] = (uint64_t)st.st_blocks * 512;
 	if (s->a.conf->idle_timeout > 0)
 		close_idle(s);
-	notify_send("STATUS=%llu connections, %llu items", (unsigned long long)stat[SHM_STAT_CURR_CONNECTIONS],
-	    (unsigned long long)word_load_rlx(&s->a.map->stats->value[SHM_STAT_CURR_ITEMS])); /* relaxed: own store */
+	notify_send("STATUS=%llu connections, %llu items",
+	    (unsigned long long)stat[SHM_STAT_CURR_CONNECTIONS],
+	    /* relaxed: own store */
+	    (unsigned long long)word_load_rlx(&s->a.map->stats->value[SHM_STAT_CURR_ITEMS]));
 }
 
-#define HUGE_EVERY_US 2000 /* a page takes a millisecond: what else there is gets its turn in between */
+/* a page takes a millisecond: what else there is gets its turn in between */
+#define HUGE_EVERY_US 2000
 
 static void
 on_huge(evutil_socket_t fd, short what, void *arg)
@@ -89,7 +95,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	struct cmd *cmd = s->a.cmd;
-	uint64_t now_us = server_now_us(), late_us = now_us > s->tick_due_us ? now_us - s->tick_due_us : 0;
+	uint64_t now_us = server_now_us(),
+		 late_us = now_us > s->tick_due_us ? now_us - s->tick_due_us : 0;
 
 	(void)fd;
 	(void)what;
@@ -129,7 +136,8 @@ on_end(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(s->base);
 }
 
-/* TCP connections don't say who they are. Said once, also when a reload brings it about. */
+/* TCP connections don't say who they are. Said once, also when a reload brings
+ * it about. */
 static void
 warn_of_tcp_admin(struct server *s)
 {
@@ -138,9 +146,11 @@ warn_of_tcp_admin(struct server *s)
 	for (unsigned i = 0; i < s->a.listeners->n; i++)
 		tcp = tcp || !s->a.listeners->l[i].is_unix;
 	if (tcp && admin && !s->tcp_admin)
-		log_warning("tcp_access is \"admin\": whoever reaches the TCP port, every user of this host "
-		    "included, can flush the cache, list all keys and change the log's level; \"write\" is enough "
-		    "for memcached's clients");
+		log_warning("tcp_access is \"admin\": whoever reaches the TCP port, every user of "
+			    "this host "
+			    "included, can flush the cache, list all keys and change the log's "
+			    "level; \"write\" is enough "
+			    "for memcached's clients");
 	s->tcp_admin = tcp && admin;
 }
 
@@ -180,7 +190,7 @@ on_hangup(evutil_socket_t sig, short what, void *arg)
 		server_accept(s, true);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ---------------------------------------------------------------- */
 
 int
 server_create(const struct server_args *args, struct server **ret)
@@ -204,7 +214,8 @@ server_create(const struct server_args *args, struct server **ret)
 	s->base = event_base_new();
 	if (s->base == NULL || conn_shared_init(&s->shared) != 0)
 		goto fail;
-	if (args->listeners->metrics_fd >= 0 && server_metrics_open(s, args->listeners->metrics_fd, &s->metrics) != 0)
+	if (args->listeners->metrics_fd >= 0 &&
+	    server_metrics_open(s, args->listeners->metrics_fd, &s->metrics) != 0)
 		goto fail_shared;
 	args->cmd->put_settings = server_put_settings;
 	args->cmd->put_conns = server_put_conns;
@@ -224,7 +235,8 @@ server_create(const struct server_args *args, struct server **ret)
 	event_add(&s->on_int, NULL);
 	event_add(&s->on_hup, NULL);
 	for (unsigned i = 0; i < args->listeners->n; i++)
-		event_assign(&s->listening[i], s->base, args->listeners->l[i].fd, EV_READ | EV_PERSIST, server_on_accept, s);
+		event_assign(&s->listening[i], s->base, args->listeners->l[i].fd,
+		    EV_READ | EV_PERSIST, server_on_accept, s);
 	*ret = s;
 	return 0;
 fail_shared:

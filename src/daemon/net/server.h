@@ -1,5 +1,6 @@
 /*
- * server.h: the event loop: accepts, gives connections their turns, keeps the clock. The one door to libevent, and the only reader of clocks.
+ * server.h: the event loop: accepts, gives connections their turns, keeps the
+ * clock. The one door to libevent, and the only reader of clocks.
  */
 #ifndef PEEKD_SERVER_H
 #define PEEKD_SERVER_H
@@ -23,8 +24,8 @@ struct server_args {
 	const struct access *access;
 	const struct listeners *listeners;
 	struct cmd *cmd;
-	const struct map *map; /* where counters are published */
-	struct hint_page *hints;   /* NULL: none */
+	const struct map *map;   /* where counters are published */
+	struct hint_page *hints; /* NULL: none */
 	struct snapshot *snapshot;
 	struct huge *huge;
 	uint64_t epoch;

@@ -1,4 +1,5 @@
-/* server_accept.c: new connections: who may come, how many, and what happens when descriptors run out. */
+/* server_accept.c: new connections: who may come, how many, and what happens
+ * when descriptors run out. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -53,8 +54,8 @@ server_accept_admit(struct server *s, struct conn *c, bool is_unix)
 	if (access_of_peer(s->a.access, c->fd, &c->level, &c->pid, &c->uid, &c->gid))
 		return true;
 	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
-		log_notice("a connection of uid %u, pid %ld is refused: it may not even read%s", (unsigned)c->uid, (long)c->pid,
-		    log_more(suppressed, more));
+		log_notice("a connection of uid %u, pid %ld is refused: it may not even read%s",
+		    (unsigned)c->uid, (long)c->pid, log_more(suppressed, more));
 	return false;
 }
 

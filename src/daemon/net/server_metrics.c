@@ -39,7 +39,7 @@ struct server_metrics {
 	size_t n_open;
 };
 
-/* ---- how many there are ------------------------------------------------------- */
+/* ---- how many there are -------------------------------------------------- */
 
 /*
  * Of what evhttp has let go of nothing is left but this reference: it has no
@@ -93,7 +93,7 @@ on_accepted(struct event_base *base, void *arg)
 	return bev;
 }
 
-/* ---- what is asked ------------------------------------------------------------ */
+/* ---- what is asked ------------------------------------------------------- */
 
 static int
 grow_text(struct wire_out *out, size_t cap_min)
@@ -124,7 +124,8 @@ on_request(struct evhttp_request *req, void *arg)
 	size_t path_len = strcspn(uri, "?");
 	struct wire_out text = {.grow = grow_text};
 
-	if (!(path_len == 1 && uri[0] == '/') && !(path_len == 8 && memcmp(uri, "/metrics", 8) == 0)) {
+	if (!(path_len == 1 && uri[0] == '/') &&
+	    !(path_len == 8 && memcmp(uri, "/metrics", 8) == 0)) {
 		evhttp_send_error(req, HTTP_NOTFOUND, NULL);
 		return;
 	}
@@ -132,8 +133,10 @@ on_request(struct evhttp_request *req, void *arg)
 	server_publish(m->server);
 	if (grow_text(&text, TEXT_BYTES) == 0)
 		metrics_put(m->server->a.cmd, &text);
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", METRICS_CONTENT_TYPE);
-	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) { /* libevent would send the body all the same */
+	evhttp_add_header(
+	    evhttp_request_get_output_headers(req), "Content-Type", METRICS_CONTENT_TYPE);
+	/* libevent would send the body all the same */
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
 		char len[24];
 
 		snprintf(len, sizeof(len), "%zu", text.len);
@@ -143,7 +146,8 @@ on_request(struct evhttp_request *req, void *arg)
 		return;
 	}
 	if (text.buf == NULL || text.failed ||
-	    evbuffer_add_reference(evhttp_request_get_output_buffer(req), text.buf, text.len, free_text, text.buf) != 0) {
+	    evbuffer_add_reference(evhttp_request_get_output_buffer(req), text.buf, text.len,
+		free_text, text.buf) != 0) {
 		free(text.buf);
 		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
 		return;
@@ -180,7 +184,8 @@ server_metrics_open(struct server *s, int fd, struct server_metrics **ret)
 	m->http = evhttp_new(s->base);
 	if (m->http == NULL)
 		goto fail;
-	m->listener = evconnlistener_new(s->base, NULL, m, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, own_fd);
+	m->listener = evconnlistener_new(
+	    s->base, NULL, m, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, own_fd);
 	if (m->listener == NULL)
 		goto fail;
 	if (evhttp_bind_listener(m->http, m->listener) == NULL) {

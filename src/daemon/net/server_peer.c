@@ -1,4 +1,5 @@
-/* server_peer.c: connections get their turns: when there is input, when there is room for output, or when the others had theirs. */
+/* server_peer.c: connections get their turns: when there is input, when there
+ * is room for output, or when the others had theirs. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -45,7 +46,8 @@ wait_turn(struct server *s, struct peer *p)
 	if (p->waits_turn)
 		return;
 	p->waits_turn = true;
-	/* a timer, since an event that is activated by its own callback would run before others that became ready */
+	/* a timer, since an event that is activated by its own callback would
+	 * run before others that became ready */
 	if (TAILQ_EMPTY(&s->again))
 		evtimer_add(&s->turns, &at_once);
 	p->queued_round = s->round;
@@ -121,8 +123,8 @@ server_on_turns(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	s->round++;
 	/*
-	 * a turn may close any other connection, so the queue is looked at anew for
-	 * each; those that wait again stand behind
+	 * a turn may close any other connection, so the queue is looked at anew
+	 * for each; those that wait again stand behind
 	 */
 	while ((p = TAILQ_FIRST(&s->again)) != NULL && p->queued_round != s->round) {
 		TAILQ_REMOVE(&s->again, p, again);

@@ -50,7 +50,7 @@ struct server {
 	uint64_t ticks;
 	unsigned verbosity; /* as the log was last told */
 	bool accepting;
-	bool tcp_admin; /* warned of */
+	bool tcp_admin;  /* warned of */
 	bool out_of_fds; /* said so */
 	bool retry_accept;
 	struct event huge;  /* while there are pages to be made large */
@@ -78,7 +78,8 @@ struct peer *server_share_victim(struct server *s);
 
 /* server_peer.c: calls server_share.c */
 
-/* Before every batch of requests: the time, for commands and the store. Costs two reads of the vDSO. */
+/* Before every batch of requests: the time, for commands and the store. Costs
+ * two reads of the vDSO. */
 void server_tell_time(struct server *s);
 void server_turn_of(evutil_socket_t fd, short what, void *peer);
 void server_on_turns(evutil_socket_t fd, short what, void *server);
@@ -92,7 +93,8 @@ void server_accept(struct server *s, bool on);
 void server_on_accept(evutil_socket_t listening_fd, short what, void *server);
 void server_on_resume(evutil_socket_t fd, short what, void *server);
 
-/* server_report.c: the segment's counters; lines of `stats settings` and `stats conns` */
+/* server_report.c: the segment's counters; lines of `stats settings` and `stats
+ * conns` */
 void server_publish(struct server *s);
 void server_put_settings(void *server, struct wire_out *out);
 void server_put_conns(void *server, struct wire_out *out);
@@ -101,7 +103,8 @@ void server_put_conns(void *server, struct wire_out *out);
 void server_on_slice(evutil_socket_t fd, short what, void *server);
 void server_put_snapshot(void *server, struct wire_out *out);
 
-/* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening socket, which stays the caller's. -ENOMEM. */
+/* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening
+ * socket, which stays the caller's. -ENOMEM. */
 int server_metrics_open(struct server *s, int fd, struct server_metrics **ret);
 void server_metrics_free(struct server_metrics *m);
 /* Ten times a second. */

@@ -1,4 +1,5 @@
-/* server_report.c: what the server shows: counters in the segment, its part of `stats`. */
+/* server_report.c: what the server shows: counters in the segment, its part of
+ * `stats`. */
 #include <stdio.h>
 
 #include "daemon/net/server_private.h"
@@ -21,7 +22,8 @@ server_publish(struct server *s)
 	if (s->a.hints != NULL)
 		hint_page_grow(s->a.hints, values[SHM_STAT_N_BUCKETS], values[SHM_STAT_N_OVERFLOW]);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
-		word_store_rlx(&s->a.map->stats->value[i], values[i]); /* relaxed: each for itself (stats.h) */
+		/* relaxed: each for itself (stats.h) */
+		word_store_rlx(&s->a.map->stats->value[i], values[i]);
 }
 
 void
@@ -43,20 +45,26 @@ server_put_conns(void *arg, struct wire_out *out)
 	const struct peer *p;
 	char name[32];
 
-	TAILQ_FOREACH(p, &s->peers, all) {
+	TAILQ_FOREACH(p, &s->peers, all)
+	{
 		const struct conn *c = &p->conn;
 
 #define ROW(suffix) (snprintf(name, sizeof(name), "%d:" suffix, c->fd), name)
-		wire_put_stat_word(out, ROW("addr"), c->is_unix ? s->a.listeners->unix_path : "tcp");
+		wire_put_stat_word(
+		    out, ROW("addr"), c->is_unix ? s->a.listeners->unix_path : "tcp");
 		wire_put_stat_str(out, ROW("level"), wire_access_name(c->level));
 		if (c->is_unix) {
 			wire_put_stat_u64(out, ROW("pid"), (uint64_t)c->pid);
 			wire_put_stat_u64(out, ROW("uid"), c->uid);
 		}
-		wire_put_stat_str(out, ROW("state"), p->want == CONN_WRITE ? "writing" : p->waits_turn ? "waiting" : "reading");
+		wire_put_stat_str(out, ROW("state"),
+		    p->want == CONN_WRITE ? "writing"
+			: p->waits_turn   ? "waiting"
+					  : "reading");
 		wire_put_stat_u64(out, ROW("hints"), c->client_idx != HINT_PAGE_NO_CLIENT);
 		wire_put_stat_u64(out, ROW("kept_bytes"), conn_kept_bytes(c));
-		wire_put_stat_u64(out, ROW("secs_since_last_cmd"), s->a.cmd->now_s - c->last_active_s);
+		wire_put_stat_u64(
+		    out, ROW("secs_since_last_cmd"), s->a.cmd->now_s - c->last_active_s);
 #undef ROW
 	}
 }

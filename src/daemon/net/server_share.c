@@ -23,8 +23,8 @@
 #include "daemon/net/server_private.h"
 
 #define RESERVE_ONE_OF 64 /* connections, for administrators ... */
-#define RESERVE_MAX    8 /* ... and never more than these */
-#define STALLED_S      2 /* the clock's second may be nearly over when a byte moves */
+#define RESERVE_MAX    8  /* ... and never more than these */
+#define STALLED_S      2  /* the clock's second may be nearly over when a byte moves */
 
 #define TOO_MANY "ERROR Too many open connections" /* memcached's words */
 
@@ -52,7 +52,8 @@ share_of(struct server *s, const struct conn *c)
 	uid_t uid = c->is_unix ? c->uid : 0;
 	struct share *o;
 
-	TAILQ_FOREACH (o, &s->owners, all) {
+	TAILQ_FOREACH(o, &s->owners, all)
+	{
 		if (o->is_unix == c->is_unix && o->uid == uid)
 			return o;
 	}
@@ -116,7 +117,8 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 		most = 1;
 	if (open >= conf->conn_limit)
 		snprintf(line, SERVER_LINE_BYTES, TOO_MANY);
-	else if (p->conn.level < WIRE_ACCESS_ADMIN && open + server_share_reserve(conf) >= conf->conn_limit)
+	else if (p->conn.level < WIRE_ACCESS_ADMIN &&
+	    open + server_share_reserve(conf) >= conf->conn_limit)
 		snprintf(line, SERVER_LINE_BYTES,
 		    TOO_MANY ": the last %" PRIu64 " of %" PRIu64
 			     " (conn_limit) are kept for admin",
@@ -171,11 +173,13 @@ find_victim(struct server *s)
 	struct share *o, *most = TAILQ_FIRST(&s->owners);
 	struct peer *p, *found = NULL;
 
-	TAILQ_FOREACH (o, &s->owners, all) {
+	TAILQ_FOREACH(o, &s->owners, all)
+	{
 		if (o->kept_bytes > most->kept_bytes)
 			most = o;
 	}
-	TAILQ_FOREACH (p, &s->peers, all) {
+	TAILQ_FOREACH(p, &s->peers, all)
+	{
 		if (p->owner == most && p->kept_bytes > 0 &&
 		    (found == NULL || goes_before(s, found, p)))
 			found = p;

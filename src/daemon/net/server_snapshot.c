@@ -1,4 +1,5 @@
-/* server_snapshot.c: slices of a snapshot between requests: one a millisecond, each a few hundred microseconds at most (snapshot.h). */
+/* server_snapshot.c: slices of a snapshot between requests: one a millisecond,
+ * each a few hundred microseconds at most (snapshot.h). */
 #include "daemon/host/log.h"
 #include "daemon/net/server_private.h"
 

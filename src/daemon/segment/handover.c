@@ -47,7 +47,8 @@ carry_item(void *arg, const struct store_item *item, const void *key, uint32_t k
 	CRASH_POINT("handover:item carried");
 	if (r == STORE_BAD_CAS) { /* the old id doesn't fit: a new one is as unique */
 		put.explicit_cas = 0;
-		(void)store_put(c->to, &put, c->now_s, &cas); /* what isn't there is counted at the end */
+		/* what isn't there is counted at the end */
+		(void)store_put(c->to, &put, c->now_s, &cas);
 	}
 }
 
@@ -55,7 +56,8 @@ bool
 handover_carry(struct handover *h)
 {
 	struct carrying c = {.from = h->from, .to = h->to, .now_s = h->now_s};
-	uint64_t cursor = 0, flush = word_load_rlx(&h->from_map->header->cutoff); /* relaxed: no other writer */
+	/* relaxed: no other writer */
+	uint64_t cursor = 0, flush = word_load_rlx(&h->from_map->header->cutoff);
 	struct store_stats stats;
 
 	do {

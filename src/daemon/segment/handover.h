@@ -12,7 +12,8 @@ struct handover {
 	const struct map *from_map;
 	struct store *from, *to;
 	uint32_t now_s;
-	/* counted once all is done: what was evicted again on the way isn't there */
+	/* counted once all is done: what was evicted again on the way isn't
+	 * there */
 	uint64_t carried, not_carried;
 	bool growth_refused; /* the new table could not grow: /dev/shm is full */
 };

@@ -100,7 +100,8 @@ hint_page_clients_max(const struct hint_page *h)
 	return (uint32_t)h->layout.n_clients_max;
 }
 
-/* Pages [from, to) of the page. A failure is left to the fault, which says the same later. */
+/* Pages [from, to) of the page. A failure is left to the fault, which says the
+ * same later. */
 static void
 hint_page_allocate(const struct hint_page *h, uint64_t from, uint64_t to)
 {
@@ -117,7 +118,8 @@ hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow)
 {
 	if (n_buckets > h->n_buckets) {
 		n_buckets += n_buckets / 4; /* ahead of growth, so that there are few calls */
-		hint_page_allocate(h, h->n_buckets * HINT_BYTES_PER_BUCKET, n_buckets * HINT_BYTES_PER_BUCKET);
+		hint_page_allocate(
+		    h, h->n_buckets * HINT_BYTES_PER_BUCKET, n_buckets * HINT_BYTES_PER_BUCKET);
 		h->n_buckets = n_buckets;
 	}
 	if (n_overflow > h->n_overflow) {
@@ -131,7 +133,8 @@ hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow)
 static struct hint_cell *
 cells_of(const struct hint_page *h, uint32_t client_idx)
 {
-	return (struct hint_cell *)(void *)(h->page + h->layout.cells_at) + (uint64_t)client_idx * HINT_CELLS_PER_CLIENT;
+	return (struct hint_cell *)(void *)(h->page + h->layout.cells_at) +
+	    (uint64_t)client_idx * HINT_CELLS_PER_CLIENT;
 }
 
 static void
@@ -140,7 +143,8 @@ zero_cells(struct hint_page *h, uint32_t client_idx)
 	struct hint_cell *cell = cells_of(h, client_idx);
 
 	for (unsigned i = 0; i < HINT_CELLS_PER_CLIENT; i++) {
-		word_store_rlx(&cell[i].hits, 0); /* relaxed, all of them: counters, each for itself */
+		/* relaxed, all of them: counters, each for itself */
+		word_store_rlx(&cell[i].hits, 0);
 		word_store_rlx(&cell[i].misses, 0);
 		word_store_rlx(&cell[i].retries, 0);
 		word_store_rlx(&cell[i].slow, 0);
@@ -187,13 +191,16 @@ collect_client(struct hint_page *h, uint32_t client_idx)
 	struct seen *seen = h->seen[client_idx];
 
 	for (unsigned i = 0; i < HINT_CELLS_PER_CLIENT; i++) {
-		uint64_t hits = hint_page_step(&seen->count[i][0], word_load_rlx(&cell[i].hits)); /* relaxed, all of them: counters */
-		uint64_t misses = hint_page_step(&seen->count[i][1], word_load_rlx(&cell[i].misses));
+		/* relaxed, all of them: counters */
+		uint64_t hits = hint_page_step(&seen->count[i][0], word_load_rlx(&cell[i].hits));
+		uint64_t misses =
+		    hint_page_step(&seen->count[i][1], word_load_rlx(&cell[i].misses));
 
 		h->sums.gets += hits + misses;
 		h->sums.hits += hits;
 		h->sums.misses += misses;
-		h->sums.retries += hint_page_step(&seen->count[i][2], word_load_rlx(&cell[i].retries));
+		h->sums.retries +=
+		    hint_page_step(&seen->count[i][2], word_load_rlx(&cell[i].retries));
 	}
 }
 

@@ -1,9 +1,12 @@
 /*
  * aside.c: gives the memory of retired segments back (segment.h).
  *
- * A reader that was in the middle of a read when its segment was retired may still look at it, and one that was opened with
- * PEEK_NO_FOLLOW goes on. So every bucket is entered, emptied and left odd, and every incarnation raised, before the arena's pages go: from
- * then on no reader believes a byte of it. The header, the buckets and the incarnations stay as long as somebody has them mapped.
+ * A reader that was in the middle of a read when its segment was retired may
+ * still look at it, and one that was opened with PEEK_NO_FOLLOW goes on. So
+ * every bucket is entered, emptied and left odd, and every incarnation raised,
+ * before the arena's pages go: from then on no reader believes a byte of it.
+ * The header, the buckets and the incarnations stay as long as somebody has
+ * them mapped.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +23,7 @@
 #include "shm/seq.h"
 
 #define SLICE_BUCKETS 65536 /* 4 MiB of lines: about 2 ms */
-#define SLICE_BLOCKS 65536
+#define SLICE_BLOCKS  65536
 #define SLICE_BYTES   (UINT64_C(256) << 20)
 
 #define LOOK_EVERY_MS 1000
@@ -33,7 +36,8 @@ static struct {
 	uint64_t at; /* buckets, then overflow buckets, then segments, then bytes of the arena */
 } aside;
 
-/* Enters, empties and leaves odd the buckets [from, to). An overflow bucket's sequence isn't used, and may be odd as well. */
+/* Enters, empties and leaves odd the buckets [from, to). An overflow bucket's
+ * sequence isn't used, and may be odd as well. */
 static void
 empty_buckets(struct bucket *buckets, uint64_t from, uint64_t to)
 {
@@ -44,16 +48,20 @@ empty_buckets(struct bucket *buckets, uint64_t from, uint64_t to)
 	seq_marked();
 	for (uint64_t i = from; i < to; i++) {
 		for (unsigned k = 0; k < BUCKET_SLOTS; k++)
-			word_store_rlx(&buckets[i].slot[k], 0); /* relaxed: inside the odd window, which is never left */
+			/* relaxed: inside the odd window, which is never
+			 * left */
+			word_store_rlx(&buckets[i].slot[k], 0);
 	}
 }
 
-/* One slice; false: all is done. The head buckets first: what hangs on them isn't reached any more. */
+/* One slice; false: all is done. The head buckets first: what hangs on them
+ * isn't reached any more. */
 static bool
 empty_slice(void)
 {
 	const struct map *m = &aside.map;
-	uint64_t n_buckets = word_load_rlx(&m->header->count) & COUNT_MASK; /* relaxed, both: no other writer */
+	/* relaxed, both: no other writer */
+	uint64_t n_buckets = word_load_rlx(&m->header->count) & COUNT_MASK;
 	uint64_t n_overflow = word_load_rlx(&m->header->n_overflow);
 	uint64_t at = aside.at, n;
 
@@ -84,30 +92,36 @@ empty_slice(void)
 	if (at >= m->arena_bytes)
 		return false;
 	n = m->arena_bytes - at < SLICE_BYTES ? m->arena_bytes - at : SLICE_BYTES;
-	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(m->arena_off + at), (off_t)n) != 0) {
-		log_warning("%s: its memory can't be given back: %s", aside.object, strerror(errno));
+	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(m->arena_off + at),
+		(off_t)n) != 0) {
+		log_warning(
+		    "%s: its memory can't be given back: %s", aside.object, strerror(errno));
 		return false;
 	}
 	aside.at += n;
 	return true;
 }
 
-/* By the file, which was renamed when it was set aside, and not by this process's life: a daemon that never lives long gives back, too. */
+/* By the file, which was renamed when it was set aside, and not by this
+ * process's life: a daemon that never lives long gives back, too. */
 static bool
 retired_lingered(const struct stat *st)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t age_ms = (now.tv_sec - st->st_ctim.tv_sec) * INT64_C(1000) + (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000;
+	int64_t age_ms = (now.tv_sec - st->st_ctim.tv_sec) * INT64_C(1000) +
+	    (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000;
 	return age_ms < 0 || age_ms >= SEGMENT_LINGER_MS; /* below 0: the clock was set back */
 }
 
 enum found { FOUND_NONE, FOUND_YOUNG, FOUND_ONE };
 
 /*
- * Finds a retired segment aside and opens it. What is of another layout and retired only loses its name: its readers keep it until they
- * follow. What was never a segment stays for its owner to look at. young_too: also those that readers may still be leaving.
+ * Finds a retired segment aside and opens it. What is of another layout and
+ * retired only loses its name: its readers keep it until they follow. What was
+ * never a segment stays for its owner to look at. young_too: also those that
+ * readers may still be leaving.
  */
 static enum found
 retired_look(const char *name, bool young_too)
@@ -128,7 +142,8 @@ retired_look(const char *name, bool young_too)
 		if (strncmp(e->d_name, prefix, len) != 0)
 			continue;
 		snprintf(aside.object, sizeof(aside.object), "%s", e->d_name);
-		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !retired_lingered(&st)) {
+		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !retired_lingered(&st)) {
 			found = FOUND_YOUNG;
 			continue;
 		}
@@ -137,7 +152,9 @@ retired_look(const char *name, bool young_too)
 			found = FOUND_ONE;
 		else if (r == 0)
 			map_close(&aside.map);
-		else if (r == -EPROTO && map_peek_socket(aside.object, (uid_t)-1, socket_path, sizeof(socket_path)) == 0 &&
+		else if (r == -EPROTO &&
+		    map_peek_socket(aside.object, (uid_t)-1, socket_path, sizeof(socket_path)) ==
+			0 &&
 		    map_object_path(aside.object, path, sizeof(path)) == 0 && unlink(path) == 0)
 			log_info("%s is removed", aside.object);
 	}

@@ -1,7 +1,7 @@
 /*
- * segment.c: opening, taking over, creating (segment.h). How a new segment comes
- * to its name is succession.c's, carrying items over handover.c's, giving memory
- * back aside.c's.
+ * segment.c: opening, taking over, creating (segment.h). How a new segment
+ * comes to its name is succession.c's, carrying items over handover.c's, giving
+ * memory back aside.c's.
  */
 #include "daemon/segment/segment.h"
 
@@ -23,7 +23,7 @@
 #include "engine/crash.h"
 #include "shm/seq.h"
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ------------------------------------------------------------ */
 
 static int
 segment_refused(const char *path, int error)
@@ -36,15 +36,15 @@ segment_refused(const char *path, int error)
 	return EX_OSERR;
 }
 
-/* ---- a new segment -------------------------------------------------------- */
+/* ---- a new segment ------------------------------------------------------- */
 
 /*
  * Creates it under its temporary name, locked and unpublished. old_bytes: what
  * an old segment takes beside it. Sets the names.
  */
 static int
-segment_create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s, uint64_t generation,
-    uint64_t old_bytes, struct map *ret)
+segment_create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s,
+    uint64_t generation, uint64_t old_bytes, struct map *ret)
 {
 	struct geometry g;
 	uint64_t seed;
@@ -62,7 +62,8 @@ segment_create(const struct segment_conf *conf, struct names *n, int64_t now_uni
 	succession_names(conf->name, now_unix_s, seed, n);
 	if ((status = limits_check(n->path, &g, old_bytes)) != 0)
 		return status;
-	r = map_create(n->fresh, &g, conf->mode, conf->gid, seed, generation, conf->socket_path, ret);
+	r = map_create(
+	    n->fresh, &g, conf->mode, conf->gid, seed, generation, conf->socket_path, ret);
 	CRASH_POINT("create:allocated");
 	if (r == 0) {
 		if ((status = lock_segment(conf->name, ret->fd)) != 0) {
@@ -95,22 +96,25 @@ open_store(const struct segment_conf *conf, uint32_t now_s, struct map *m, struc
 	return r == 0 ? 0 : EX_DATAERR;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static bool
 same_geometry(const struct map *m, uint64_t arena_bytes)
 {
 	struct geometry g;
 
-	return map_plan_geometry(arena_bytes, 0, &g) == 0 && g.block_shift == m->block_shift && g.n_blocks == m->n_blocks &&
-	    g.n_buckets_max == m->n_buckets_max && g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
+	return map_plan_geometry(arena_bytes, 0, &g) == 0 && g.block_shift == m->block_shift &&
+	    g.n_blocks == m->n_blocks && g.n_buckets_max == m->n_buckets_max &&
+	    g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
 }
 
-/* Words that the engine would believe: a cut-off above every id that was given hides all items, those to come too. */
+/* Words that the engine would believe: a cut-off above every id that was given
+ * hides all items, those to come too. */
 static bool
 is_plausible(const struct map *m)
 {
-	uint64_t reserved = word_load_rlx(&m->header->cas_reserved); /* relaxed, both: no other writer */
+	/* relaxed, both: no other writer */
+	uint64_t reserved = word_load_rlx(&m->header->cas_reserved);
 	uint64_t cutoff = word_load_rlx(&m->header->cutoff) & CUTOFF_MASK;
 
 	return reserved <= ITEM_CAS_MAX && cutoff <= reserved;
@@ -125,7 +129,7 @@ say_rights(const char *path, const struct stat *was, int fd)
 	if (fstat(fd, &is) != 0 || (was->st_mode == is.st_mode && was->st_gid == is.st_gid))
 		return;
 	log_notice("%s had mode %04o and group %u, and has mode %04o and group %u now: "
-	    "these decide who may read it from here on",
+		   "these decide who may read it from here on",
 	    path, (unsigned)(was->st_mode & 07777), (unsigned)was->st_gid,
 	    (unsigned)(is.st_mode & 07777), (unsigned)is.st_gid);
 }
@@ -136,23 +140,29 @@ say_rights(const char *path, const struct stat *was, int fd)
  * where nothing may be evicted, but not all fits.
  */
 static int
-segment_carry(const struct segment_conf *conf, const struct names *n, struct handover *h, struct segment *s)
+segment_carry(
+    const struct segment_conf *conf, const struct names *n, struct handover *h, struct segment *s)
 {
 	if (!handover_carry(h)) {
-		log_notice("%s: ending; the hand-over begins anew at the next start", ending_name());
+		log_notice(
+		    "%s: ending; the hand-over begins anew at the next start", ending_name());
 		return SEGMENT_ENDED;
 	}
 	s->carried = h->carried;
 	s->not_carried = h->not_carried;
 	if (h->growth_refused) {
-		log_error("%s: the new table can't grow, since /dev/shm is full: start with the old memory_limit "
-		    "(%" PRIu64 " MiB), or make /dev/shm larger (mount -o remount,size=... /dev/shm)", n->path,
-		    s->old_arena_bytes >> 20);
+		log_error("%s: the new table can't grow, since /dev/shm is full: start with the "
+			  "old memory_limit "
+			  "(%" PRIu64
+			  " MiB), or make /dev/shm larger (mount -o remount,size=... /dev/shm)",
+		    n->path, s->old_arena_bytes >> 20);
 		return EX_CANTCREAT;
 	}
 	if (!conf->store.evict && h->not_carried > 0) {
-		log_error("%s: %" PRIu64 " of %" PRIu64 " items don't fit into %" PRIu64 " MiB, and "
-		    "disable_evictions (-M) lets none go: start with a larger memory_limit (it was %" PRIu64 " MiB)",
+		log_error("%s: %" PRIu64 " of %" PRIu64 " items don't fit into %" PRIu64
+			  " MiB, and "
+			  "disable_evictions (-M) lets none go: start with a larger memory_limit "
+			  "(it was %" PRIu64 " MiB)",
 		    n->path, h->not_carried, h->carried + h->not_carried, s->map.arena_bytes >> 20,
 		    s->old_arena_bytes >> 20);
 		return EX_CANTCREAT;
@@ -162,17 +172,22 @@ segment_carry(const struct segment_conf *conf, const struct names *n, struct han
 
 /* Fills the new segment, unpublished: from nothing, or from the old one. */
 static int
-segment_build(const struct segment_conf *conf, const struct names *n, uint32_t now_s, struct map *old,
-    struct store *old_store, struct segment *s)
+segment_build(const struct segment_conf *conf, const struct names *n, uint32_t now_s,
+    struct map *old, struct store *old_store, struct segment *s)
 {
 	struct handover h = {.from_map = old, .from = old_store, .now_s = now_s};
 	int status;
 
-	map_set_filling(&s->map, old_store != NULL ? SEGMENT_FROM_HAND_OVER :
-	    conf->will_load ? SEGMENT_FROM_SNAPSHOT : SEGMENT_WHOLE);
+	map_set_filling(&s->map,
+	    old_store != NULL     ? SEGMENT_FROM_HAND_OVER
+		: conf->will_load ? SEGMENT_FROM_SNAPSHOT
+				  : SEGMENT_WHOLE);
 	seq_crash_order(); /* [C1] before the first item */
-	if (old != NULL) /* no CAS id that a client may still hold is given again; relaxed: unpublished */
-		word_store_rlx(&s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
+	/* no CAS id that a client may still hold is given again; relaxed:
+	 * unpublished */
+	if (old != NULL)
+		word_store_rlx(
+		    &s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
 	if ((status = open_store(conf, now_s, &s->map, &s->store, &s->recovery)) != 0)
 		return status;
 	s->origin = SEGMENT_CREATED;
@@ -184,18 +199,21 @@ segment_build(const struct segment_conf *conf, const struct names *n, uint32_t n
 		seq_crash_order(); /* [C1] after the last item */
 		map_set_filling(&s->map, map_filling(old));
 	}
-	/* an epoch is never seen twice by the same reader, whichever segment it has open; relaxed: unpublished */
+	/* an epoch is never seen twice by the same reader, whichever segment it
+	 * has open; relaxed: unpublished */
 	if (old != NULL)
-		word_store_rlx(&s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch));
+		word_store_rlx(
+		    &s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch));
 	if (status != 0)
 		store_close(s->store);
 	return status;
 }
 
-/* Builds a new segment from nothing or from `old`, and brings it to its name. */
+/* Builds a new segment from nothing or from `old`, and brings it to its
+ * name. */
 static int
-segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s, struct map *old,
-    struct segment *s)
+segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s,
+    struct map *old, struct segment *s)
 {
 	struct store_recovery old_recovery = {0};
 	struct store *old_store = NULL;
@@ -205,10 +223,12 @@ segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_uni
 	int status = old != NULL ? open_store(conf, now_s, old, &old_store, &old_recovery) : 0;
 
 	if (status == EX_DATAERR)
-		log_warning("the segment is damaged: it is set aside, and the new one begins empty");
+		log_warning(
+		    "the segment is damaged: it is set aside, and the new one begins empty");
 	else if (status != 0)
 		return status;
-	status = segment_create(conf, &n, now_unix_s, generation, old != NULL ? old->arena_bytes : 0, &s->map);
+	status = segment_create(
+	    conf, &n, now_unix_s, generation, old != NULL ? old->arena_bytes : 0, &s->map);
 	if (status == 0) {
 		status = segment_build(conf, &n, now_s, old, old_store, s);
 		if (status != 0) {
@@ -253,13 +273,15 @@ open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s,
 {
 	int status;
 
-	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0) /* --unlink was interrupted: its readers are gone */
+	/* --unlink was interrupted: its readers are gone */
+	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0)
 		status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 	else if (is_plausible(m) && !same_geometry(m, conf->arena_bytes))
 		status = segment_replace(conf, now_s, now_unix_s, m, s);
 	else {
 		s->map = *m; /* the store keeps its address */
-		status = is_plausible(m) ? open_store(conf, now_s, &s->map, &s->store, &s->recovery) : EX_DATAERR;
+		status = is_plausible(m) ? open_store(conf, now_s, &s->map, &s->store, &s->recovery)
+					 : EX_DATAERR;
 		if (status == 0) {
 			s->origin = SEGMENT_TAKEN_OVER;
 			map_set_socket_path(m, conf->socket_path);
@@ -289,7 +311,8 @@ replace_foreign(const struct segment_conf *conf, const struct names *n, int why,
 		status = lock_segment(conf->name, fd);
 	if (status == 0) {
 		log_warning("%s is %s: it is set aside", n->path,
-		    why == -EPROTO ? "a segment of another layout" : "no segment, or a damaged one");
+		    why == -EPROTO ? "a segment of another layout"
+				   : "no segment, or a damaged one");
 		status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 	}
 	if (fd >= 0)
@@ -303,13 +326,13 @@ is_named(int fd, const char *path)
 {
 	struct stat by_fd, by_path;
 
-	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino &&
-	    by_fd.st_dev == by_path.st_dev;
+	return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 &&
+	    by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev;
 }
 
 static int
-open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_s, int64_t now_unix_s,
-    struct segment *s)
+open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_s,
+    int64_t now_unix_s, struct segment *s)
 {
 	struct map m;
 	int r, status;
@@ -349,13 +372,15 @@ segment_open(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s
 	if (status != 0)
 		return status;
 	s->is_filling = map_filling(&s->map) != SEGMENT_WHOLE;
-	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1; /* relaxed, all of them: readers take each for itself */
+	/* relaxed, all of them: readers take each for itself */
+	s->epoch = word_load_rlx(&s->map.header->writer_epoch) + 1;
 	word_store_rlx(&s->map.header->writer_epoch, s->epoch);
 	CRASH_POINT("start:epoch stored");
 	word_store_rlx(&s->map.header->writer_uid, (uint64_t)geteuid());
 	word_store_rlx(&s->map.header->item_max_bytes, conf->store.item_max_bytes);
 	word_store_rlx(&s->map.header->writer_started_unix_s, (uint64_t)now_unix_s);
-	word_store_rlx(&s->map.header->recovered_items, s->origin == SEGMENT_HANDED_OVER ? s->carried : s->recovery.items);
+	word_store_rlx(&s->map.header->recovered_items,
+	    s->origin == SEGMENT_HANDED_OVER ? s->carried : s->recovery.items);
 	word_store_rlx(&s->map.header->writer_pid, (uint64_t)getpid());
 	CRASH_POINT("start:pid stored");
 	return 0;
@@ -387,7 +412,8 @@ segment_close(struct segment *s, const char *name, bool remove)
 	succession_names(name, 0, 0, &n);
 	store_close(s->store);
 	map_set_tcp(&s->map, NULL, 0); /* another may listen there from now on */
-	word_store_rlx(&s->map.header->writer_pid, 0); /* relaxed: readers only ask whether a writer is there */
+	/* relaxed: readers only ask whether a writer is there */
+	word_store_rlx(&s->map.header->writer_pid, 0);
 	if (remove) {
 		succession_retire(&s->map);
 		CRASH_POINT("unlink:retired");

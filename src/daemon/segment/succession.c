@@ -2,11 +2,11 @@
  * succession.c: see succession.h.
  *
  * The temporary name's ending is a hash of the seed of the segment that is
- * built under it. Nobody can foresee it, and so nobody can take the name before.
- * And a successor knows what it finds there: if the segment of the instance has
- * that very seed, the two were exchanged, and what has the temporary name is the
- * old segment, whatever its layout and whatever is damaged in it. Else it is one
- * that was never finished.
+ * built under it. Nobody can foresee it, and so nobody can take the name
+ * before. And a successor knows what it finds there: if the segment of the
+ * instance has that very seed, the two were exchanged, and what has the
+ * temporary name is the old segment, whatever its layout and whatever is
+ * damaged in it. Else it is one that was never finished.
  */
 #include "daemon/segment/succession.h"
 
@@ -55,12 +55,13 @@ succession_names(const char *name, int64_t now_unix_s, uint64_t seed, struct nam
 	object_path(aside, n->aside_path);
 }
 
-/* ---- the old one ----------------------------------------------------------- */
+/* ---- the old one --------------------------------------------------------- */
 
 void
 succession_retire(const struct map *m)
 {
-	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: the writer is this process, or dead */
+	/* relaxed: the writer is this process, or dead */
+	uint64_t count = word_load_rlx(&m->header->count);
 
 	seq_hand_over(&m->header->count, count | COUNT_RETIRED);
 }
@@ -126,7 +127,8 @@ rename_aside(const char *path, const struct names *n)
 			log_info("%s: the old one is set aside as %s", n->path, aside);
 			return 0;
 		}
-		if (errno != EEXIST || getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		if (errno != EEXIST ||
+		    getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 			break;
 		snprintf(aside, sizeof(aside), "%s-%016" PRIx64, n->aside_path, random);
 	}
@@ -170,7 +172,7 @@ succession_take_name(const struct names *n)
 	return r == EEXIST ? EX_TEMPFAIL : EX_OSERR;
 }
 
-/* ---- what a start before this one has left ---------------------------------- */
+/* ---- what a start before this one has left ------------------------------- */
 
 /* "new", as older daemons had it, or "new-" and 16 digits: *ret_mark. */
 static bool
@@ -229,10 +231,12 @@ finish_one(const char *object, bool marked, uint64_t mark, const struct names *n
 		exchanged = has_magic(path) && is_older(object, &now);
 	map_close(&now);
 	if (exchanged) {
-		log_notice("a hand-over that was not finished is finished: the old segment is retired");
+		log_notice(
+		    "a hand-over that was not finished is finished: the old segment is retired");
 		return put_aside(object, path, n);
 	}
-	/* retired all the same: where it was published, it costs nothing to be sure */
+	/* retired all the same: where it was published, it costs nothing to be
+	 * sure */
 	if (has_magic(path)) {
 		log_notice("a hand-over that was not finished begins anew");
 		retire_object(object, path);

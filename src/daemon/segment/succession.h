@@ -13,9 +13,9 @@
 #define PATH_BYTES   (OBJECT_BYTES + 16)
 
 struct names {
-	char object[OBJECT_BYTES], path[PATH_BYTES]; /* peekd.NAME */
+	char object[OBJECT_BYTES], path[PATH_BYTES];      /* peekd.NAME */
 	char fresh[OBJECT_BYTES], fresh_path[PATH_BYTES]; /* peekd.NAME.new-HEX */
-	char aside_path[PATH_BYTES]; /* peekd.NAME.aside-TIME-HEX */
+	char aside_path[PATH_BYTES];                      /* peekd.NAME.aside-TIME-HEX */
 };
 
 /* The name of the segment to be built follows from its seed. */

@@ -1,4 +1,5 @@
-/* snapshot.c: see snapshot.h. The file's thread is snapshot_pipe.c's, the format snapshot_file.c's. */
+/* snapshot.c: see snapshot.h. The file's thread is snapshot_pipe.c's, the
+ * format snapshot_file.c's. */
 #include "daemon/snapshot/snapshot.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ struct snapshot {
 	unsigned how; /* of a load */
 	struct snapshot_result result;
 	struct snapshot_pipe pipe; /* while a job is under way */
-	/* a save: the bucket before `cursor` has these keys, of which n_done are saved */
+	/* a save: the bucket before `cursor` has these keys, of which n_done
+	 * are saved */
 	uint64_t cursor;
 	bool walked; /* to the end */
 	unsigned n_keys, n_done;
@@ -77,11 +79,11 @@ snapshot_result(const struct snapshot *s)
 	return &s->result;
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------------------------------ */
+/* ---- jobs ---------------------------------------------------------------- */
 
 static int64_t
-snapshot_begin(struct snapshot *s, const struct snapshot_source *file, const struct snapshot_pipe *pipe,
-    enum snapshot_state state)
+snapshot_begin(struct snapshot *s, const struct snapshot_source *file,
+    const struct snapshot_pipe *pipe, enum snapshot_state state)
 {
 	int r = 0;
 
@@ -101,7 +103,8 @@ snapshot_begin(struct snapshot *s, const struct snapshot_source *file, const str
 		s->walked = s->is_bad = false;
 		s->n_keys = s->n_done = 0;
 		s->at = 0;
-		r = state == SNAPSHOT_SAVING ? snapshot_pipe_write(&s->pipe) : snapshot_pipe_read(&s->pipe);
+		r = state == SNAPSHOT_SAVING ? snapshot_pipe_write(&s->pipe)
+					     : snapshot_pipe_read(&s->pipe);
 		if (r != 0) {
 			free(s->pipe.path);
 			s->pipe = (struct snapshot_pipe){.path = NULL};
@@ -131,7 +134,8 @@ snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_
 }
 
 int64_t
-snapshot_load(struct snapshot *s, const struct snapshot_source *from, unsigned how, int64_t now_unix_s)
+snapshot_load(
+    struct snapshot *s, const struct snapshot_source *from, unsigned how, int64_t now_unix_s)
 {
 	const struct snapshot_pipe pipe = {
 	    .partial = (how & SNAPSHOT_PARTIAL) != 0,
@@ -155,14 +159,16 @@ snapshot_end(struct snapshot *s)
 	r->whole_items = s->pipe.whole_items;
 	r->saved_unix_s = s->pipe.saved_unix_s;
 	snapshot_pipe_close(&s->pipe);
-	if (r->error != 0 && !(partial && (r->error == -EBADMSG || r->error == -ENODATA) && r->items + r->expired + r->kept + r->refused > 0))
+	if (r->error != 0 &&
+	    !(partial && (r->error == -EBADMSG || r->error == -ENODATA) &&
+		r->items + r->expired + r->kept + r->refused > 0))
 		r->state = SNAPSHOT_FAILED;
 	else
 		r->state = r->state == SNAPSHOT_SAVING ? SNAPSHOT_SAVED : SNAPSHOT_LOADED;
 	return SNAPSHOT_IDLE;
 }
 
-/* ---- saving ---------------------------------------------------------------------------------------------------------- */
+/* ---- saving -------------------------------------------------------------- */
 
 static void
 collect_key(void *arg, const struct store_item *item, const void *key, uint32_t key_len)
@@ -176,7 +182,8 @@ collect_key(void *arg, const struct store_item *item, const void *key, uint32_t 
 	s->key[s->n_keys++].len = key_len;
 }
 
-/* Room for n more bytes at the end of a frame. A frame that has some items and no room for another is handed over first. */
+/* Room for n more bytes at the end of a frame. A frame that has some items and
+ * no room for another is handed over first. */
 static char *
 room_for(struct snapshot *s, uint32_t n, struct snapshot_frame **ret)
 {
@@ -201,18 +208,21 @@ room_for(struct snapshot *s, uint32_t n, struct snapshot_frame **ret)
 	return b->bytes + b->len;
 }
 
-/* The winner's mark too: without it a lease's empty item would come back as an empty value. */
+/* The winner's mark too: without it a lease's empty item would come back as an
+ * empty value. */
 static uint32_t
 marks_to_file(uint32_t state)
 {
-	return ((state & ITEM_KEY_B64) != 0 ? SNAPSHOT_KEY_B64 : 0) | ((state & ITEM_STALE) != 0 ? SNAPSHOT_STALE : 0) |
+	return ((state & ITEM_KEY_B64) != 0 ? SNAPSHOT_KEY_B64 : 0) |
+	    ((state & ITEM_STALE) != 0 ? SNAPSHOT_STALE : 0) |
 	    ((state & ITEM_WON) != 0 ? SNAPSHOT_WON : 0);
 }
 
 static uint32_t
 marks_of_file(uint32_t state)
 {
-	return ((state & SNAPSHOT_KEY_B64) != 0 ? ITEM_KEY_B64 : 0) | ((state & SNAPSHOT_STALE) != 0 ? ITEM_STALE : 0) |
+	return ((state & SNAPSHOT_KEY_B64) != 0 ? ITEM_KEY_B64 : 0) |
+	    ((state & SNAPSHOT_STALE) != 0 ? ITEM_STALE : 0) |
 	    ((state & SNAPSHOT_WON) != 0 ? ITEM_WON : 0);
 }
 
@@ -220,7 +230,8 @@ marks_of_file(uint32_t state)
 static bool
 save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, uint32_t *ret_bytes)
 {
-	struct store_key key = {s->key[i].bytes, s->key[i].len, store_hash(s->store, s->key[i].bytes, s->key[i].len)};
+	struct store_key key = {
+	    s->key[i].bytes, s->key[i].len, store_hash(s->store, s->key[i].bytes, s->key[i].len)};
 	struct snapshot_frame *b;
 	struct store_item item;
 	char *to;
@@ -232,7 +243,8 @@ save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, ui
 	if (to == NULL)
 		return false;
 	struct snapshot_item out = {
-	    .expiry_unix_s = item.expiry_s == 0 ? 0 : (uint64_t)(now_unix_s + (int64_t)(item.expiry_s - now_s)),
+	    .expiry_unix_s =
+		item.expiry_s == 0 ? 0 : (uint64_t)(now_unix_s + (int64_t)(item.expiry_s - now_s)),
 	    .flags = item.flags,
 	    .value_bytes = item.value_bytes,
 	    .key_bytes = key.len,
@@ -254,7 +266,8 @@ save_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 {
 	uint32_t n_items = 0, n_bytes = 0, n_buckets = 0, item_bytes;
 
-	while (n_items < SNAPSHOT_SLICE_ITEMS && n_bytes < SNAPSHOT_SLICE_BYTES && n_buckets < SLICE_BUCKETS) {
+	while (n_items < SNAPSHOT_SLICE_ITEMS && n_bytes < SNAPSHOT_SLICE_BYTES &&
+	    n_buckets < SLICE_BUCKETS) {
 		if (s->n_done < s->n_keys) {
 			if (!save_item(s, s->n_done, now_s, now_unix_s, &item_bytes))
 				return SNAPSHOT_WAIT;
@@ -284,7 +297,7 @@ save_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 	return SNAPSHOT_MORE;
 }
 
-/* ---- loading --------------------------------------------------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------- */
 
 static void
 load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, int64_t now_unix_s)
@@ -301,13 +314,16 @@ load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, in
 	uint64_t cas;
 
 	if (in->expiry_unix_s != 0) {
-		int64_t left_s = in->expiry_unix_s < INT64_MAX ? (int64_t)in->expiry_unix_s - now_unix_s : UINT32_MAX;
+		int64_t left_s = in->expiry_unix_s < INT64_MAX
+		    ? (int64_t)in->expiry_unix_s - now_unix_s
+		    : UINT32_MAX;
 
 		if (left_s <= 0) {
 			s->result.expired++;
 			return;
 		}
-		put.expiry_s = left_s < UINT32_MAX - (int64_t)now_s ? now_s + (uint32_t)left_s : UINT32_MAX;
+		put.expiry_s =
+		    left_s < UINT32_MAX - (int64_t)now_s ? now_s + (uint32_t)left_s : UINT32_MAX;
 	}
 	/* asked first, since add counts as a read of what is there */
 	if (put.mode == STORE_ADD && store_find(s->store, &put.key, now_s, &item, NULL)) {
@@ -329,7 +345,8 @@ load_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 
 	if (b == NULL)
 		return SNAPSHOT_WAIT;
-	while (n_items < SNAPSHOT_SLICE_ITEMS && n_bytes < SNAPSHOT_SLICE_BYTES && s->at < b->len && !s->is_bad) {
+	while (n_items < SNAPSHOT_SLICE_ITEMS && n_bytes < SNAPSHOT_SLICE_BYTES && s->at < b->len &&
+	    !s->is_bad) {
 		taken = snapshot_get_item(b->bytes + s->at, b->len - s->at, &item);
 		if (taken == 0) {
 			s->is_bad = true;

@@ -1,13 +1,18 @@
 /*
- * snapshot.h: the cache saved to a file and loaded from one, in slices between requests.
+ * snapshot.h: the cache saved to a file and loaded from one, in slices between
+ * requests.
  *
- * One job at a time. A thread of the job's own compresses, checks, reads and writes, since all of that may wait for a disk; it touches frames
- * of bytes alone. The store is walked and filled by snapshot_step on the loop's thread, at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and
- * one item more in a call: a few hundred microseconds.
+ * One job at a time. A thread of the job's own compresses, checks, reads and
+ * writes, since all of that may wait for a disk; it touches frames of bytes
+ * alone. The store is walked and filled by snapshot_step on the loop's thread,
+ * at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and one item more in a
+ * call: a few hundred microseconds.
  *
- * What is saved: every item that is there from the first slice to the last, each as it is when it is passed, with its client flags, its time to
- * live as a moment in Unix time, and whether it is stale. An item that changes place meanwhile may be saved twice; the later one counts.
- * CAS ids are not kept: items that are loaded get new ones.
+ * What is saved: every item that is there from the first slice to the last,
+ * each as it is when it is passed, with its client flags, its time to live as a
+ * moment in Unix time, and whether it is stale. An item that changes place
+ * meanwhile may be saved twice; the later one counts. CAS ids are not kept:
+ * items that are loaded get new ones.
  */
 #ifndef PEEKD_SNAPSHOT_H
 #define PEEKD_SNAPSHOT_H
@@ -21,28 +26,40 @@
 #define SNAPSHOT_SLICE_ITEMS 512
 #define SNAPSHOT_SLICE_BYTES (UINT32_C(256) << 10)
 
-enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SAVING, SNAPSHOT_LOADING, SNAPSHOT_SAVED, SNAPSHOT_LOADED, SNAPSHOT_FAILED };
+enum snapshot_state {
+	SNAPSHOT_NONE,
+	SNAPSHOT_SAVING,
+	SNAPSHOT_LOADING,
+	SNAPSHOT_SAVED,
+	SNAPSHOT_LOADED,
+	SNAPSHOT_FAILED
+};
 
 enum snapshot_how {
-	SNAPSHOT_KEEP = 1,    /* a key that is there keeps its value */
-	SNAPSHOT_PARTIAL = 2, /* a damaged or cut-short file is loaded up to the damage; else nothing of it is */
+	SNAPSHOT_KEEP = 1, /* a key that is there keeps its value */
+	/* a damaged or cut-short file is loaded up to the damage; else nothing
+	 * of it is */
+	SNAPSHOT_PARTIAL = 2,
 };
 
 /* The last job's result, or how far it has come. */
 struct snapshot_result {
 	uint64_t job; /* counts from 1; 0: there was none */
 	enum snapshot_state state;
-	uint64_t items;      /* saved; loaded */
+	uint64_t items;                  /* saved; loaded */
 	uint64_t expired, kept, refused; /* of a load: not stored, because ... (refused: no room) */
-	uint64_t whole_items;/* of a damaged file: items before the damage */
-	uint64_t file_bytes; /* of a save */
-	uint64_t saved_unix_s; /* of a load: when the file was saved; 0: not known */
-	int error;           /* SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut short, or the kernel's */
+	uint64_t whole_items;            /* of a damaged file: items before the damage */
+	uint64_t file_bytes;             /* of a save */
+	uint64_t saved_unix_s;           /* of a load: when the file was saved; 0: not known */
+	/* SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut
+	 * short, or the kernel's */
+	int error;
 };
 
 struct snapshot;
 
-/* Ends a job that is under way: it has failed, and nothing of a save is left. */
+/* Ends a job that is under way: it has failed, and nothing of a save is
+ * left. */
 void snapshot_cancel(struct snapshot *s);
 
 /* store belongs to the caller and stays. -ENOMEM. */
@@ -62,8 +79,8 @@ struct snapshot_source {
  * absolute. -ENOMEM. Errors of the file come with the result.
  */
 int64_t snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_unix_s);
-int64_t snapshot_load(struct snapshot *s, const struct snapshot_source *from, unsigned how,
-    int64_t now_unix_s);
+int64_t snapshot_load(
+    struct snapshot *s, const struct snapshot_source *from, unsigned how, int64_t now_unix_s);
 
 /* Whether a job is under way. */
 bool snapshot_is_busy(const struct snapshot *s);

@@ -1,4 +1,5 @@
-/* snapshot_file.c: see snapshot_file.h. The one door to zstd, which every Debian system has for dpkg's sake. */
+/* snapshot_file.c: see snapshot_file.h. The one door to zstd, which every
+ * Debian system has for dpkg's sake. */
 #include "daemon/snapshot/snapshot_file.h"
 
 #include <endian.h>
@@ -56,7 +57,7 @@ get_u64(const char *from)
 	return le64toh(v);
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------------- */
+/* ---- items --------------------------------------------------------------- */
 
 uint32_t
 snapshot_put_item(char *to, const struct snapshot_item *item)
@@ -84,13 +85,14 @@ snapshot_get_item(const char *from, uint32_t n, struct snapshot_item *ret)
 	    .key = from + SNAPSHOT_ITEM_BYTES,
 	};
 	ret->value = ret->key + ret->key_bytes;
-	if (ret->key_bytes == 0 || ret->key_bytes > ITEM_KEY_MAX || ret->value_bytes > ITEM_VALUE_MAX ||
+	if (ret->key_bytes == 0 || ret->key_bytes > ITEM_KEY_MAX ||
+	    ret->value_bytes > ITEM_VALUE_MAX ||
 	    (uint64_t)SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes > n)
 		return 0;
 	return SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 struct snapshot_writer {
 	int fd;
@@ -138,7 +140,8 @@ make_fresh(struct snapshot_writer *w)
 	uint64_t random;
 
 	w->fd = -1;
-	if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new", w->path) >= (int)sizeof(w->fresh_path))
+	if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new", w->path) >=
+	    (int)sizeof(w->fresh_path))
 		return -ENAMETOOLONG;
 	if (may_replace(w->fresh_path)) {
 		unlink(w->fresh_path);
@@ -148,8 +151,8 @@ make_fresh(struct snapshot_writer *w)
 	for (int i = 0; w->fd < 0 && errno == EEXIST && i < 4; i++) {
 		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 			return -EIO;
-		if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new-%016" PRIx64, w->path, random) >=
-		    (int)sizeof(w->fresh_path))
+		if (snprintf(w->fresh_path, sizeof(w->fresh_path), "%s.new-%016" PRIx64, w->path,
+			random) >= (int)sizeof(w->fresh_path))
 			return -ENAMETOOLONG;
 		w->fd = open(w->fresh_path, flags, 0600);
 	}
@@ -213,7 +216,8 @@ frame_checksum(const char *head, const char *stored, uint32_t stored_bytes, uint
 }
 
 static int
-write_frame(struct snapshot_writer *w, uint32_t kind, const char *stored, uint32_t stored_bytes, uint32_t raw_bytes, uint32_t n_items)
+write_frame(struct snapshot_writer *w, uint32_t kind, const char *stored, uint32_t stored_bytes,
+    uint32_t raw_bytes, uint32_t n_items)
 {
 	char head[FRAME_BYTES];
 	int r;
@@ -251,7 +255,8 @@ snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, u
 	return write_frame(w, KIND_ZSTD, w->packed, (uint32_t)n, raw_bytes, n_items);
 }
 
-/* The rename itself must be on the disk before anybody is told that it was saved. */
+/* The rename itself must be on the disk before anybody is told that it was
+ * saved. */
 static int
 sync_directory_of(const char *path)
 {
@@ -312,7 +317,7 @@ snapshot_abandon(struct snapshot_writer *w)
 	free(w);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 struct snapshot_reader {
 	int fd;
@@ -365,8 +370,10 @@ snapshot_open(const char *path, int fd, struct snapshot_reader **ret)
 	if (r->zstd == NULL)
 		goto fail;
 	error = -EBADMSG;
-	if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode) || read_all(r->fd, header, sizeof(header)) != 1 ||
-	    memcmp(header, SNAPSHOT_MAGIC, 8) != 0 || hash_key(header, 32, 0) != get_u64(header + 32))
+	if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    read_all(r->fd, header, sizeof(header)) != 1 ||
+	    memcmp(header, SNAPSHOT_MAGIC, 8) != 0 ||
+	    hash_key(header, 32, 0) != get_u64(header + 32))
 		goto fail;
 	error = -EPROTO;
 	if (get_u32(header + 8) != VERSION)
@@ -402,7 +409,8 @@ snapshot_file_reserve(char **buf, size_t *cap, size_t n)
 }
 
 int
-snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw_bytes, uint32_t *ret_n_items)
+snapshot_read(
+    struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw_bytes, uint32_t *ret_n_items)
 {
 	char head[FRAME_BYTES];
 	int got = read_all(r->fd, head, sizeof(head));
@@ -413,10 +421,12 @@ snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw
 	kind = get_u32(head);
 	stored_bytes = get_u32(head + 4);
 	raw_bytes = get_u32(head + 8);
-	if (kind < KIND_ITEMS || kind > KIND_END || raw_bytes == 0 || raw_bytes > SNAPSHOT_RAW_MAX || stored_bytes > raw_bytes ||
+	if (kind < KIND_ITEMS || kind > KIND_END || raw_bytes == 0 ||
+	    raw_bytes > SNAPSHOT_RAW_MAX || stored_bytes > raw_bytes ||
 	    (kind != KIND_ZSTD && stored_bytes != raw_bytes))
 		return -EBADMSG;
-	if (!snapshot_file_reserve(&r->stored, &r->stored_cap, stored_bytes) || !snapshot_file_reserve(&r->raw, &r->raw_cap, raw_bytes))
+	if (!snapshot_file_reserve(&r->stored, &r->stored_cap, stored_bytes) ||
+	    !snapshot_file_reserve(&r->raw, &r->raw_cap, raw_bytes))
 		return -ENOMEM;
 	got = stored_bytes > 0 ? read_all(r->fd, r->stored, stored_bytes) : 1;
 	if (got <= 0)
@@ -426,7 +436,8 @@ snapshot_read(struct snapshot_reader *r, const char **ret_raw, uint32_t *ret_raw
 		return -EBADMSG;
 	if (kind == KIND_END)
 		return raw_bytes == 8 && get_u64(r->stored) == r->n_items ? 0 : -EBADMSG;
-	if (kind == KIND_ZSTD && ZSTD_decompressDCtx(r->zstd, r->raw, raw_bytes, r->stored, stored_bytes) != raw_bytes)
+	if (kind == KIND_ZSTD &&
+	    ZSTD_decompressDCtx(r->zstd, r->raw, raw_bytes, r->stored, stored_bytes) != raw_bytes)
 		return -EBADMSG;
 	*ret_raw = kind == KIND_ZSTD ? r->raw : r->stored;
 	*ret_raw_bytes = raw_bytes;

@@ -9,7 +9,7 @@
 
 #include "daemon/snapshot/snapshot_file.h"
 
-/* ---- the file's thread ------------------------------------------------------------------------------------------------ */
+/* ---- the file's thread --------------------------------------------------- */
 
 /* The next frame to write; NULL: there will be none, or cancelled. */
 static struct snapshot_frame *
@@ -86,7 +86,8 @@ write_file(void *arg)
 	return NULL;
 }
 
-/* Reads the whole file without keeping it: 0, or what is wrong with it; *ret_items: how many are whole. */
+/* Reads the whole file without keeping it: 0, or what is wrong with it;
+ * *ret_items: how many are whole. */
 static int
 check_file(struct snapshot_pipe *p, struct snapshot_reader *reader, uint64_t *ret_items)
 {
@@ -146,7 +147,8 @@ read_file(void *arg)
 			r = snapshot_rewind(reader);
 	}
 	if (r == 0) {
-		while ((r = snapshot_read(reader, &raw, &raw_bytes, &n_items)) == 1 && (r = pass_on(p, raw, raw_bytes, n_items)) == 0)
+		while ((r = snapshot_read(reader, &raw, &raw_bytes, &n_items)) == 1 &&
+		    (r = pass_on(p, raw, raw_bytes, n_items)) == 0)
 			passed_items += n_items;
 		whole_items = passed_items;
 	}
@@ -187,7 +189,7 @@ snapshot_pipe_read(struct snapshot_pipe *p)
 	return snapshot_pipe_start(p, read_file);
 }
 
-/* ---- the loop's side -------------------------------------------------------------------------------------------------- */
+/* ---- the loop's side ----------------------------------------------------- */
 
 struct snapshot_frame *
 snapshot_pipe_empty(struct snapshot_pipe *p)
@@ -263,9 +265,11 @@ snapshot_pipe_wait(struct snapshot_pipe *p)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&p->lock);
-	bool blocked = p->reading ? p->n_got == p->n_put : p->put_ended || p->n_put - p->n_got == SNAPSHOT_FRAMES;
+	bool blocked = p->reading ? p->n_got == p->n_put
+				  : p->put_ended || p->n_put - p->n_got == SNAPSHOT_FRAMES;
 	if (blocked && !p->done)
-		(void)pthread_cond_timedwait(&p->moved, &p->lock, &until); /* woken for nothing: the caller looks */
+		/* woken for nothing: the caller looks */
+		(void)pthread_cond_timedwait(&p->moved, &p->lock, &until);
 	pthread_mutex_unlock(&p->lock);
 }
 

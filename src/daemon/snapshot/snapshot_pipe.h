@@ -1,7 +1,9 @@
 /*
- * snapshot_pipe.h: frames of items on their way between the loop's thread and a file's thread, in either direction.
+ * snapshot_pipe.h: frames of items on their way between the loop's thread and a
+ * file's thread, in either direction.
  *
- * The file's thread may frame; the loop's never does. Each frame belongs to one side at a time.
+ * The file's thread may frame; the loop's never does. Each frame belongs to one
+ * side at a time.
  */
 #ifndef PEEKD_SNAPSHOT_PIPE_H
 #define PEEKD_SNAPSHOT_PIPE_H
@@ -39,11 +41,13 @@ struct snapshot_pipe {
 	uint64_t max_age_s; /* of a file that is read; 0: any. An older one: -ESTALE */
 };
 
-/* Starts the file's thread: a writer that gets frames, or a reader that puts them. -ENOMEM, -EAGAIN. */
+/* Starts the file's thread: a writer that gets frames, or a reader that puts
+ * them. -ENOMEM, -EAGAIN. */
 int snapshot_pipe_write(struct snapshot_pipe *p);
 int snapshot_pipe_read(struct snapshot_pipe *p);
 
-/* The loop's side; NULL: not now. A frame is put or given back, and emptied, by the second call. */
+/* The loop's side; NULL: not now. A frame is put or given back, and emptied, by
+ * the second call. */
 struct snapshot_frame *snapshot_pipe_empty(struct snapshot_pipe *p);
 void snapshot_pipe_put(struct snapshot_pipe *p);
 struct snapshot_frame *snapshot_pipe_full(struct snapshot_pipe *p);

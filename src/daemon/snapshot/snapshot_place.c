@@ -47,9 +47,11 @@ snapshot_place_wrong(const char *path)
 	case SNAPSHOT_PLACE_DIRECTORY:
 		return "a directory: name a file in it";
 	case SNAPSHOT_PLACE_LINK:
-		return "a symbolic link, which a save would replace: name the file that it leads to";
+		return "a symbolic link, which a save would replace: name the file that it leads "
+		       "to";
 	case SNAPSHOT_PLACE_FOREIGN:
-		return "no snapshot, and a save would replace it: name another file, or move this one away";
+		return "no snapshot, and a save would replace it: name another file, or move this "
+		       "one away";
 	case SNAPSHOT_PLACE_FREE:
 	case SNAPSHOT_PLACE_SNAPSHOT:
 	case SNAPSHOT_PLACE_UNKNOWN:
@@ -58,13 +60,13 @@ snapshot_place_wrong(const char *path)
 	return NULL;
 }
 
-/* ---- second names --------------------------------------------------------- */
+/* ---- second names -------------------------------------------------------- */
 
 static bool
 name_beside(const char *path, const char *ending, unsigned n, char *ret, size_t cap)
 {
-	int len = n == 1 ? snprintf(ret, cap, "%s.%s", path, ending) :
-	    snprintf(ret, cap, "%s.%s-%u", path, ending, n);
+	int len = n == 1 ? snprintf(ret, cap, "%s.%s", path, ending)
+			 : snprintf(ret, cap, "%s.%s-%u", path, ending, n);
 
 	return len > 0 && (size_t)len < cap;
 }

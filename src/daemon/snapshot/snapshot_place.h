@@ -12,9 +12,9 @@ enum snapshot_place {
 	SNAPSHOT_PLACE_FREE,     /* nothing, or an empty file */
 	SNAPSHOT_PLACE_SNAPSHOT, /* a file with the magic */
 	SNAPSHOT_PLACE_DIRECTORY,
-	SNAPSHOT_PLACE_LINK,     /* a symbolic link, which a save would replace */
-	SNAPSHOT_PLACE_FOREIGN,  /* anything else */
-	SNAPSHOT_PLACE_UNKNOWN,  /* it can't be opened; errno says why */
+	SNAPSHOT_PLACE_LINK,    /* a symbolic link, which a save would replace */
+	SNAPSHOT_PLACE_FOREIGN, /* anything else */
+	SNAPSHOT_PLACE_UNKNOWN, /* it can't be opened; errno says why */
 };
 
 enum snapshot_place snapshot_place(const char *path);

@@ -1,4 +1,5 @@
-/* snapshot_words.c: snapshot jobs in words: requests, `stats snapshot`, the log's sentence. */
+/* snapshot_words.c: snapshot jobs in words: requests, `stats snapshot`, the
+ * log's sentence. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -24,7 +25,8 @@ snapshot_words_explain(int error)
 		return "it is no plain file";
 	case -EACCES:
 	case -EROFS:
-		return "the daemon can't reach it: its user or its sandbox (ProtectHome=, PrivateTmp=, "
+		return "the daemon can't reach it: its user or its sandbox (ProtectHome=, "
+		       "PrivateTmp=, "
 		       "ReadWritePaths= of a unit) decides; /var/lib/peekd is a service's own";
 	case -EEXIST:
 		return "the file that is there is no snapshot, and is left alone";
@@ -40,16 +42,21 @@ snapshot_describe(const struct snapshot *s, char *buf, size_t cap)
 
 	switch (r->state) {
 	case SNAPSHOT_SAVED:
-		snprintf(buf, cap, "%" PRIu64 " items saved in %" PRIu64 " bytes", r->items, r->file_bytes);
+		snprintf(buf, cap, "%" PRIu64 " items saved in %" PRIu64 " bytes", r->items,
+		    r->file_bytes);
 		return;
 	case SNAPSHOT_LOADED:
-		snprintf(buf, cap, "%" PRIu64 " items loaded (not loaded: %" PRIu64 " expired, %" PRIu64 " that are there already, %" PRIu64
-		    " for which there is no room)%s%s", r->items, r->expired, r->kept, r->refused, r->error != 0 ? "; of the file no more: " : "",
+		snprintf(buf, cap,
+		    "%" PRIu64 " items loaded (not loaded: %" PRIu64 " expired, %" PRIu64
+		    " that are there already, %" PRIu64 " for which there is no room)%s%s",
+		    r->items, r->expired, r->kept, r->refused,
+		    r->error != 0 ? "; of the file no more: " : "",
 		    r->error != 0 ? snapshot_words_explain(r->error) : "");
 		return;
 	case SNAPSHOT_FAILED:
 		if (r->whole_items > 0)
-			snprintf(buf, cap, "%s; %" PRIu64 " items before that are whole", snapshot_words_explain(r->error), r->whole_items);
+			snprintf(buf, cap, "%s; %" PRIu64 " items before that are whole",
+			    snapshot_words_explain(r->error), r->whole_items);
 		else
 			snprintf(buf, cap, "%s", snapshot_words_explain(r->error));
 		return;
@@ -68,8 +75,8 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed
 	size_t len;
 	int64_t job;
 
-	if (!wire_urldecode(req->word.p + passed, req->word.len - passed, path, &len) || len >= PATH_MAX ||
-	    memchr(path, '\0', len) != NULL) {
+	if (!wire_urldecode(req->word.p + passed, req->word.len - passed, path, &len) ||
+	    len >= PATH_MAX || memchr(path, '\0', len) != NULL) {
 		wire_put_line(out, "CLIENT_ERROR bad path");
 		return;
 	}
@@ -88,7 +95,8 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed
 		job = snapshot_save(s, &file, now_unix_s);
 	else
 		job = snapshot_load(s, &file,
-		    SNAPSHOT_KEEP | (req->verb == WIRE_PEEK_LOAD_PART ? SNAPSHOT_PARTIAL : 0u), now_unix_s);
+		    SNAPSHOT_KEEP | (req->verb == WIRE_PEEK_LOAD_PART ? SNAPSHOT_PARTIAL : 0u),
+		    now_unix_s);
 	if (job > 0)
 		wire_put_linef(out, "%" PRId64, job);
 	else if (job == -EBUSY)
@@ -102,7 +110,8 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed
 void
 snapshot_put_stats(const struct snapshot *s, struct wire_out *out)
 {
-	static const char *const states[] = {"none", "saving", "loading", "saved", "loaded", "failed"};
+	static const char *const states[] = {
+	    "none", "saving", "loading", "saved", "loaded", "failed"};
 	const struct snapshot_result *r = snapshot_result(s);
 	char words[512];
 

@@ -60,7 +60,8 @@ make_absolute(const char *path, char *buf)
 			return false;
 		len = strlen(buf);
 	}
-	if ((size_t)snprintf(buf + len, PATH_MAX - len, "%s%s", len > 0 ? "/" : "", path) < PATH_MAX - len)
+	if ((size_t)snprintf(buf + len, PATH_MAX - len, "%s%s", len > 0 ? "/" : "", path) <
+	    PATH_MAX - len)
 		return true;
 	errno = ENAMETOOLONG;
 	return false;
@@ -79,7 +80,7 @@ warm_check(const struct conf *conf)
 	return EX_USAGE;
 }
 
-/* ---- the start ------------------------------------------------------------ */
+/* ---- the start ----------------------------------------------------------- */
 
 static void
 keep_damaged(const char *path, const char *words)
@@ -143,7 +144,8 @@ report_start(struct warm *w, const char *path)
 		break;
 	case -ESTALE:
 		log_warning("%s is not loaded: %sit is older than snapshot_max_age, %" PRIu64 " s; "
-		    "the cache begins empty", path, age, w->conf->snapshot_max_age);
+			    "the cache begins empty",
+		    path, age, w->conf->snapshot_max_age);
 		keep_old(w, path);
 		break;
 	default:
@@ -167,8 +169,8 @@ startup_begin(struct warm *w, unsigned how)
 	if (w->conf->snapshot_damaged != 0)
 		how |= SNAPSHOT_PARTIAL;
 	int64_t r = make_absolute(w->conf->snapshot_path, path)
-			? snapshot_load(w->snapshot, &from, how, (int64_t)time(NULL))
-			: -errno;
+	    ? snapshot_load(w->snapshot, &from, how, (int64_t)time(NULL))
+	    : -errno;
 	if (r < 0) {
 		log_error("snapshot_path %s can't be loaded: %s", w->conf->snapshot_path,
 		    strerror((int)-r));
@@ -185,7 +187,7 @@ startup_begin(struct warm *w, unsigned how)
 	return true;
 }
 
-/* ---- the end -------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* Whether the file that stands there may be replaced by now. */
 static bool
@@ -200,8 +202,10 @@ make_way(const struct warm *w, const char *path)
 	if (r == 0)
 		log_notice("%s was not loaded whole: it is kept as %s", path, aside);
 	else if (r != -ENOENT)
-		log_error("snapshot_path %s is not saved: the file that is there was not loaded whole, and "
-		    "can't be kept as %s: %s", path, aside, strerror(-r));
+		log_error("snapshot_path %s is not saved: the file that is there was not loaded "
+			  "whole, and "
+			  "can't be kept as %s: %s",
+		    path, aside, strerror(-r));
 	return r == 0 || r == -ENOENT;
 }
 
@@ -214,7 +218,8 @@ startup_end(struct warm *w)
 
 	snapshot_cancel(w->snapshot); /* what a client had begun */
 	if (!make_absolute(w->conf->snapshot_path, path)) {
-		log_error("snapshot_path %s can't be saved: %s", w->conf->snapshot_path, strerror(errno));
+		log_error(
+		    "snapshot_path %s can't be saved: %s", w->conf->snapshot_path, strerror(errno));
 		return false;
 	}
 	if (!make_way(w, path))

@@ -33,7 +33,8 @@ struct warm {
  */
 int warm_check(const struct conf *conf);
 
-/* how: SNAPSHOT_KEEP or 0. False: a signal ended it, and the segment is a part. */
+/* how: SNAPSHOT_KEEP or 0. False: a signal ended it, and the segment is a
+ * part. */
 bool startup_begin(struct warm *w, unsigned how);
 
 /* False: the items are not saved, having logged why. */

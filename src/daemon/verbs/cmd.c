@@ -1,18 +1,20 @@
 /*
- * cmd.c: from a request to the function that carries it out: who may, what is wanted, what the answer means for the
- * connection.
+ * cmd.c: from a request to the function that carries it out: who may, what is
+ * wanted, what the answer means for the connection.
  */
 #include "daemon/verbs/cmd_private.h"
 
 static bool
-cmd_allowed(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+cmd_allowed(
+    struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
 {
 	if (level >= req->access)
 		return true;
 	cmd_count(cmd, SHM_STAT_DENIED);
 	if (!req->noreply)
-		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s%s", wire_verbs[req->verb].name,
-		    wire_access_name(req->access), cmd->over_tcp ? ", which tcp_access doesn't give" : "");
+		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s%s",
+		    wire_verbs[req->verb].name, wire_access_name(req->access),
+		    cmd->over_tcp ? ", which tcp_access doesn't give" : "");
 	return false;
 }
 
@@ -42,7 +44,8 @@ cmd_fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 }
 
 bool
-cmd_admit(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+cmd_admit(
+    struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
 {
 	return cmd_allowed(cmd, level, req, out) && cmd_fits(cmd, req, out);
 }
@@ -98,30 +101,31 @@ static const struct {
 	void (*run)(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 	bool has_value;
 } plain[WIRE_N_VERBS] = {
-	[WIRE_SET] = {cmd_store, true},
-	[WIRE_ADD] = {cmd_store, true},
-	[WIRE_REPLACE] = {cmd_store, true},
-	[WIRE_APPEND] = {cmd_store, true},
-	[WIRE_PREPEND] = {cmd_store, true},
-	[WIRE_CAS] = {cmd_store, true},
-	[WIRE_MS] = {cmd_ms, true},
-	[WIRE_MD] = {cmd_md, false},
-	[WIRE_MA] = {cmd_ma, false},
-	[WIRE_ME] = {cmd_me, false},
-	[WIRE_DELETE] = {cmd_delete, false},
-	[WIRE_INCR] = {cmd_arith, false},
-	[WIRE_DECR] = {cmd_arith, false},
-	[WIRE_TOUCH] = {cmd_touch, false},
-	[WIRE_FLUSH_ALL] = {cmd_flush, false},
-	[WIRE_STATS] = {cmd_stats, false},
-	[WIRE_VERSION] = {say_version, false},
-	[WIRE_VERBOSITY] = {set_verbosity, false},
-	[WIRE_PEEK_METRICS] = {say_metrics, false},
-	[WIRE_PEEK_DUMP] = {cmd_dump, false},
+    [WIRE_SET] = {cmd_store, true},
+    [WIRE_ADD] = {cmd_store, true},
+    [WIRE_REPLACE] = {cmd_store, true},
+    [WIRE_APPEND] = {cmd_store, true},
+    [WIRE_PREPEND] = {cmd_store, true},
+    [WIRE_CAS] = {cmd_store, true},
+    [WIRE_MS] = {cmd_ms, true},
+    [WIRE_MD] = {cmd_md, false},
+    [WIRE_MA] = {cmd_ma, false},
+    [WIRE_ME] = {cmd_me, false},
+    [WIRE_DELETE] = {cmd_delete, false},
+    [WIRE_INCR] = {cmd_arith, false},
+    [WIRE_DECR] = {cmd_arith, false},
+    [WIRE_TOUCH] = {cmd_touch, false},
+    [WIRE_FLUSH_ALL] = {cmd_flush, false},
+    [WIRE_STATS] = {cmd_stats, false},
+    [WIRE_VERSION] = {say_version, false},
+    [WIRE_VERBOSITY] = {set_verbosity, false},
+    [WIRE_PEEK_METRICS] = {say_metrics, false},
+    [WIRE_PEEK_DUMP] = {cmd_dump, false},
 };
 
 static enum cmd_result
-cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
+cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
+    uint32_t *cursor, struct wire_out *out)
 {
 	switch (req->verb) {
 	case WIRE_GET:
@@ -132,7 +136,8 @@ cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request
 	case WIRE_LRU_CRAWLER:
 		return cmd_crawl(cmd, req, cursor, out);
 	case WIRE_STATS:
-		if (*cursor != 0 || (req->word.len == 9 && memcmp(req->word.p, "cachedump", 9) == 0))
+		if (*cursor != 0 ||
+		    (req->word.len == 9 && memcmp(req->word.p, "cachedump", 9) == 0))
 			return cmd_cachedump(cmd, req, cursor, out);
 		break;
 	case WIRE_MG:
@@ -163,11 +168,12 @@ cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request
 }
 
 enum cmd_result
-cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor,
-    struct wire_out *out)
+cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
+    uint32_t *cursor, struct wire_out *out)
 {
 	if (!cmd_allowed(cmd, level, req, out))
-		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE; /* tools wait for END, or the end */
+		/* tools wait for END, or the end */
+		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE;
 	enum cmd_result result = cmd_carry_out(cmd, level, req, cursor, out);
 	return out->failed ? CMD_CLOSE : result;
 }

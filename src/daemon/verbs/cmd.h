@@ -6,11 +6,14 @@
  *
  *   status = wire_parse(in, in_len, scanned, &req)
  *   WIRE_MORE   read on (scanned = in_len); nothing more to do for now
- *   WIRE_DATA   cmd_admit(cmd, level, &req, out): true: make room for req.total_bytes in all and read on; false: its
- *               reply, if any, is in out: swallow req.total_bytes without keeping them. Ask once for each request
+ *   WIRE_DATA   cmd_admit(cmd, level, &req, out): true: make room for
+ *               req.total_bytes in all and read on; false: its reply, if any,
+ *               is in out: swallow req.total_bytes without keeping them. Ask
+ *               once for each request
  *   WIRE_BAD    cmd_bad(cmd, &req, out); swallow req.total_bytes
  *   WIRE_CLOSE  close; out that is not yet sent may be dropped
- *   WIRE_OK     cmd_execute(cmd, level, &req, &cursor, out), with cursor 0 at first:
+ *   WIRE_OK     cmd_execute(cmd, level, &req, &cursor, out), with cursor 0 at
+ *               first:
  *     CMD_DONE      consume req.total_bytes; cursor = 0; go on
  *     CMD_AGAIN     out holds more than cmd->reply_bytes_max: send it, and call
  *                   again when it is (nearly) empty. Or the batch's work is
@@ -20,9 +23,12 @@
  *     CMD_FLUSH     as CMD_DONE, and send what is in out at once (mn)
  *     CMD_CLOSE     close; send out first, nothing pipelined behind runs
  *     CMD_SHUTDOWN  end the daemon: nothing is answered
- *     CMD_ATTACH    peek_attach: req.number is the epoch that the reader saw. The server answers: wire_put_attached
- *                   and the hint page's descriptor, or wire_put_line(out, WIRE_NO_HINT_PAGE). Then as CMD_DONE
- *     CMD_SNAPSHOT  peek_save, peek_load, peek_load_part: the server answers. Then as CMD_DONE
+ *     CMD_ATTACH    peek_attach: req.number is the epoch that the reader saw.
+ *                   The server answers: wire_put_attached and the hint page's
+ *                   descriptor, or wire_put_line(out, WIRE_NO_HINT_PAGE). Then
+ *                   as CMD_DONE
+ *     CMD_SNAPSHOT  peek_save, peek_load, peek_load_part: the server answers.
+ *                   Then as CMD_DONE
  *
  * Values are copied into out at once, so a reply keeps the value it began with.
  * Before a batch of requests the server sets now_s, now_unix_s and work (0),
@@ -45,34 +51,38 @@ struct cmd {
 	size_t reply_bytes_max; /* a multi-get stops between keys when out holds more; 0: never */
 	uint64_t limit_maxbytes;
 	uint32_t item_max_bytes;
-	uint64_t work_max; /* keys looked up, or what takes as long, in one batch; 0: no limit */
-	bool flush_allowed;     /* not -F */
-	bool evicts;            /* not -M */
-	bool shutdown_allowed;  /* -A */
+	uint64_t work_max;  /* keys looked up, or what takes as long, in one batch; 0: no limit */
+	bool flush_allowed; /* not -F */
+	bool evicts;        /* not -M */
+	bool shutdown_allowed; /* -A */
 	int64_t started_unix_s;
 	uint32_t started_s; /* by the segment's clock, which nobody sets */
 	long pid;
-	const char *name;       /* the instance's; "" if it has none */
+	const char *name; /* the instance's; "" if it has none */
 
-	/* What `stats settings`, `stats conns` and `stats snapshot` print besides END: wire_put_stat_* lines. May be NULL. */
+	/* What `stats settings`, `stats conns` and `stats snapshot` print
+	 * besides END: wire_put_stat_* lines. May be NULL. */
 	void (*put_settings)(void *arg, struct wire_out *out);
 	void (*put_conns)(void *arg, struct wire_out *out);
 	void (*put_snapshot)(void *arg, struct wire_out *out);
 	void *arg;
 
 	/* ---- set before each batch ---- */
-	uint32_t now_s;     /* the segment's clock */
+	uint32_t now_s; /* the segment's clock */
 	int64_t now_unix_s;
 	uint64_t work; /* done in this batch; a batch ends where it reaches work_max */
 	bool over_tcp; /* whose level the setting tcp_access has given: errors name it */
 
 	/* ---- live ---- */
-	unsigned verbosity;  /* `verbosity` writes it; the log reads it */
-	uint64_t stat[SHM_STAT_N]; /* rows of the server and of main are theirs to keep; the rest is kept here */
+	unsigned verbosity; /* `verbosity` writes it; the log reads it */
+	/* rows of the server and of main are theirs to keep; the rest is kept
+	 * here */
+	uint64_t stat[SHM_STAT_N];
 
-	/* Sums over all hint cells and over all clients that have gone (src/shm/hint.h), since the daemon's start; the
-	 * server refreshes them ten times a second. `stats` and the published counters add them to cmd_get, get_hits,
-	 * get_misses. */
+	/* Sums over all hint cells and over all clients that have gone
+	 * (src/shm/hint.h), since the daemon's start; the server refreshes them
+	 * ten times a second. `stats` and the published counters add them to
+	 * cmd_get, get_hits, get_misses. */
 	uint64_t shm_gets, shm_hits, shm_misses, shm_retries;
 
 	/* ---- private ---- */
@@ -86,25 +96,34 @@ cmd_work_done(const struct cmd *cmd)
 	return cmd->work_max != 0 && cmd->work >= cmd->work_max;
 }
 
-enum cmd_result { CMD_DONE, CMD_AGAIN, CMD_FLUSH, CMD_CLOSE, CMD_SHUTDOWN, CMD_ATTACH, CMD_SNAPSHOT };
+enum cmd_result {
+	CMD_DONE,
+	CMD_AGAIN,
+	CMD_FLUSH,
+	CMD_CLOSE,
+	CMD_SHUTDOWN,
+	CMD_ATTACH,
+	CMD_SNAPSHOT
+};
 
 /*
- * Carries a request out and appends its reply. *cursor: see above. out->failed means that there was no memory for a
- * reply: the result is then CMD_CLOSE.
+ * Carries a request out and appends its reply. *cursor: see above. out->failed
+ * means that there was no memory for a reply: the result is then CMD_CLOSE.
  */
-enum cmd_result cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req, uint32_t *cursor,
-    struct wire_out *out);
+enum cmd_result cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
+    uint32_t *cursor, struct wire_out *out);
 
-/* Whether the data block of a WIRE_DATA request is wanted. False: answered, and what a refusal does to the old value
- * is done. */
-bool cmd_admit(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
+/* Whether the data block of a WIRE_DATA request is wanted. False: answered, and
+ * what a refusal does to the old value is done. */
+bool cmd_admit(
+    struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
 
 /* Answers a WIRE_BAD request. */
 void cmd_bad(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
 /*
- * All counters as they are shown and published: cmd->stat, the engine's, and the readers' sums. values: SHM_STAT_N
- * of them.
+ * All counters as they are shown and published: cmd->stat, the engine's, and
+ * the readers' sums. values: SHM_STAT_N of them.
  */
 void cmd_collect(const struct cmd *cmd, uint64_t *values);
 

@@ -1,9 +1,11 @@
 /*
- * cmd_classic.c: get gets gat gats set add replace append prepend cas delete incr decr touch flush_all.
+ * cmd_classic.c: get gets gat gats set add replace append prepend cas delete
+ * incr decr touch flush_all.
  */
 #include "daemon/verbs/cmd_private.h"
 
-#define VALUE_LINE_MAX (6 + WIRE_KEY_MAX + 3 * 21 + 4) /* VALUE, key, three numbers, two ends of line */
+/* VALUE, key, three numbers, two ends of line */
+#define VALUE_LINE_MAX (6 + WIRE_KEY_MAX + 3 * 21 + 4)
 
 static void
 put_value(struct cmd *cmd, const struct wire_str *key, const struct store_item *item, bool with_cas,
@@ -111,11 +113,11 @@ cmd_store(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	uint64_t cas;
 	struct store_put put = {
 	    .key = cmd_key(cmd, &req->key),
-	    .mode = req->verb == WIRE_ADD      ? STORE_ADD
-	        : req->verb == WIRE_REPLACE    ? STORE_REPLACE
-	        : req->verb == WIRE_APPEND     ? STORE_APPEND
-	        : req->verb == WIRE_PREPEND    ? STORE_PREPEND
-	                                       : STORE_SET,
+	    .mode = req->verb == WIRE_ADD   ? STORE_ADD
+		: req->verb == WIRE_REPLACE ? STORE_REPLACE
+		: req->verb == WIRE_APPEND  ? STORE_APPEND
+		: req->verb == WIRE_PREPEND ? STORE_PREPEND
+					    : STORE_SET,
 	    .value = req->data,
 	    .value_bytes = req->data_bytes,
 	    .flags = req->client_flags,
@@ -173,7 +175,8 @@ cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			wire_put_text(out, "NOT_FOUND\r\n");
 		return;
 	}
-	switch (store_arith(cmd->store, &key, &item, decr, req->number, 0, cmd->now_s, &value, &cas)) {
+	switch (
+	    store_arith(cmd->store, &key, &item, decr, req->number, 0, cmd->now_s, &value, &cas)) {
 	case STORE_OK:
 		cmd_count(cmd, decr ? SHM_STAT_DECR_HITS : SHM_STAT_INCR_HITS);
 		if (!req->noreply)

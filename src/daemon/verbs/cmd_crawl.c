@@ -1,11 +1,13 @@
 /*
- * cmd_crawl.c: lru_crawler and stats cachedump: every key, a line each, as memcached's tools read them. The table is
- * walked in slices, between which the other connections have their turn; a client that doesn't read holds its own
- * walk up, and no more than one slice of output. An item that is there throughout is listed once or more.
+ * cmd_crawl.c: lru_crawler and stats cachedump: every key, a line each, as
+ * memcached's tools read them. The table is walked in slices, between which the
+ * other connections have their turn; a client that doesn't read holds its own
+ * walk up, and no more than one slice of output. An item that is there
+ * throughout is listed once or more.
  */
 #include "daemon/verbs/cmd_private.h"
 
-#define SLICE_BUCKETS 4096 /* empty ones included: the others wait so long */
+#define SLICE_BUCKETS  4096 /* empty ones included: the others wait so long */
 #define LINE_MAX_BYTES (64 + 3 * WIRE_KEY_MAX + 5 * 21)
 
 enum form { FORM_META, FORM_MG, FORM_CACHE };
@@ -50,11 +52,13 @@ put_escaped(char *p, const unsigned char *key, uint32_t key_len)
 }
 
 static char *
-put_meta_line(char *p, const struct cmd *cmd, const struct store_item *item, const void *key, uint32_t key_len)
+put_meta_line(char *p, const struct cmd *cmd, const struct store_item *item, const void *key,
+    uint32_t key_len)
 {
 	p = put_escaped(put_text(p, "key="), key, key_len);
 	p = put_text(p, " exp=");
-	p = item->expiry_s == 0 ? put_text(p, "-1") : wire_digits(p, unix_time(cmd, item->expiry_s));
+	p = item->expiry_s == 0 ? put_text(p, "-1")
+				: wire_digits(p, unix_time(cmd, item->expiry_s));
 	p = wire_digits(put_text(p, " la="), unix_time(cmd, item->last_access_s));
 	p = wire_digits(put_text(p, " cas="), item->cas);
 	p = put_text(p, (item->state & ITEM_FETCHED) != 0 ? " fetch=yes" : " fetch=no");
@@ -73,12 +77,14 @@ put_mg_line(char *p, const struct store_item *item, const void *key, uint32_t ke
 }
 
 static char *
-put_cache_line(char *p, const struct cmd *cmd, const struct store_item *item, const void *key, uint32_t key_len)
+put_cache_line(char *p, const struct cmd *cmd, const struct store_item *item, const void *key,
+    uint32_t key_len)
 {
 	p = put_text(p, "ITEM ");
 	memcpy(p, key, key_len);
 	p = wire_digits(put_text(p + key_len, " ["), item->value_bytes);
-	p = wire_digits(put_text(p, " b; "), item->expiry_s == 0 ? 0 : unix_time(cmd, item->expiry_s));
+	p = wire_digits(
+	    put_text(p, " b; "), item->expiry_s == 0 ? 0 : unix_time(cmd, item->expiry_s));
 	return put_text(p, " s]\r\n");
 }
 
@@ -116,7 +122,8 @@ walk_slice(struct crawl *c, uint32_t *cursor, const char *end)
 			wire_put_line(c->out, end);
 			return CMD_DONE;
 		}
-		if (c->out->failed || (cmd->reply_bytes_max != 0 && c->out->len - begin > cmd->reply_bytes_max))
+		if (c->out->failed ||
+		    (cmd->reply_bytes_max != 0 && c->out->len - begin > cmd->reply_bytes_max))
 			break;
 	}
 	*cursor = (uint32_t)at;
@@ -129,7 +136,8 @@ word_is(const struct wire_str *word, const char *text)
 	return word->len == strlen(text) && memcmp(word->p, text, word->len) == 0;
 }
 
-/* all, hash, or classes 1 to 63, separated by commas. *ret_ours: the one class that there is, 1, is among them. */
+/* all, hash, or classes 1 to 63, separated by commas. *ret_ours: the one class
+ * that there is, 1, is among them. */
 static bool
 parse_classes(const struct wire_str *word, bool *ret_ours)
 {
@@ -165,10 +173,13 @@ cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, str
 	} else if (argument->len == 0 && (word_is(what, "enable") || word_is(what, "disable"))) {
 		wire_put_text(out, "OK\r\n");
 	} else if (argument->len != 0 && (word_is(what, "sleep") || word_is(what, "tocrawl"))) {
-		wire_put_line(out, wire_u32(argument->p, argument->len, &number) ? "OK"
-		    : "CLIENT_ERROR bad command line format");
+		wire_put_line(out,
+		    wire_u32(argument->p, argument->len, &number)
+			? "OK"
+			: "CLIENT_ERROR bad command line format");
 	} else if (argument->len != 0 && word_is(what, "crawl")) {
-		wire_put_line(out, parse_classes(argument, &ours) ? "OK" : "BADCLASS invalid class id");
+		wire_put_line(
+		    out, parse_classes(argument, &ours) ? "OK" : "BADCLASS invalid class id");
 	} else {
 		wire_put_text(out, "ERROR\r\n");
 	}
@@ -176,7 +187,8 @@ cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, str
 }
 
 enum cmd_result
-cmd_cachedump(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
+cmd_cachedump(
+    struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
 {
 	bool all = req->number2 == 0;
 	struct crawl c = {cmd, out, FORM_CACHE, all ? UINT64_MAX : req->number2};

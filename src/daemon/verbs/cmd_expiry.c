@@ -1,5 +1,6 @@
 /*
- * cmd_expiry.c: exptime, which counts from now or from 1970, on the segment's clock.
+ * cmd_expiry.c: exptime, which counts from now or from 1970, on the segment's
+ * clock.
  */
 #include "daemon/verbs/cmd_private.h"
 

@@ -38,8 +38,9 @@ born_expiry(const struct cmd *cmd, const struct wire_request *req)
 }
 
 bool
-cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, const void *value,
-    uint32_t value_bytes, uint32_t state, struct store_item *ret, struct wire_out *out)
+cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key,
+    const void *value, uint32_t value_bytes, uint32_t state, struct store_item *ret,
+    struct wire_out *out)
 {
 	uint64_t cas;
 	struct store_put put = {
@@ -62,7 +63,9 @@ cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_k
 		wire_put_text(out, "SERVER_ERROR out of memory\r\n");
 		return false;
 	}
-	*ret = (struct store_item){.cas = cas, .value_bytes = value_bytes,
-	    .last_access_s = cmd->now_s, .state = put.state};
+	*ret = (struct store_item){.cas = cas,
+	    .value_bytes = value_bytes,
+	    .last_access_s = cmd->now_s,
+	    .state = put.state};
 	return true;
 }

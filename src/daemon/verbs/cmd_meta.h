@@ -1,13 +1,14 @@
 /*
- * cmd_meta.h: the pieces of a meta reply. Its flags stand in the order in which they were asked for; Z, X and W come
- * last.
+ * cmd_meta.h: the pieces of a meta reply. Its flags stand in the order in which
+ * they were asked for; Z, X and W come last.
  */
 #ifndef PEEKD_CMD_META_H
 #define PEEKD_CMD_META_H
 
 #include "daemon/verbs/cmd_private.h"
 
-/* A line: code, length, every flag once at its longest (O and its token), the key, encoded if need be. */
+/* A line: code, length, every flag once at its longest (O and its token), the
+ * key, encoded if need be. */
 #define CMD_META_LINE_MAX (64 + 2 + WIRE_KEY_B64_MAX + 2 + WIRE_FLAGS_MAX * (1 + WIRE_OPAQUE_MAX))
 _Static_assert(CMD_META_LINE_MAX <= WIRE_REPLY_LINE_MAX, "a client's limit for lines");
 
@@ -70,10 +71,13 @@ cmd_put_word(char *p, const char *blank_and_letter)
 void cmd_put_bare(const struct wire_request *req, const char *code, struct wire_out *out);
 
 /*
- * Creates the item that N asks for on a miss, with a value and state bits. False: it can't be, and the error has
- * been answered. *ret has what a reply shows before its flags are looked at (N and T set the time, in their order), and is no item of the store's.
+ * Creates the item that N asks for on a miss, with a value and state bits.
+ * False: it can't be, and the error has been answered. *ret has what a reply
+ * shows before its flags are looked at (N and T set the time, in their order),
+ * and is no item of the store's.
  */
-bool cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, const void *value,
-    uint32_t value_bytes, uint32_t state, struct store_item *ret, struct wire_out *out);
+bool cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key,
+    const void *value, uint32_t value_bytes, uint32_t state, struct store_item *ret,
+    struct wire_out *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg also writes what a reader of shared
- * memory can't: the mark that it was read, the winner, last access.
+ * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg
+ * also writes what a reader of shared memory can't: the mark that it was read,
+ * the winner, last access.
  */
 #include "daemon/verbs/cmd_meta.h"
 
@@ -20,8 +21,8 @@ count_get(struct cmd *cmd, const struct wire_request *req, bool hit, int gone)
 
 /* The flags of a hit. item->expiry_s follows T; *ret_won: R wins. */
 static char *
-put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item, bool created,
-    bool *ret_won, char *p)
+put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item,
+    bool created, bool *ret_won, char *p)
 {
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		switch (req->flag[i].letter) {
@@ -53,7 +54,9 @@ put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct stor
 			p = cmd_put_flag(p, 'h', (item->state & ITEM_FETCHED) != 0);
 			break;
 		case 'l':
-			p = cmd_put_flag(p, 'l', cmd->now_s > item->last_access_s ? cmd->now_s - item->last_access_s : 0);
+			p = cmd_put_flag(p, 'l',
+			    cmd->now_s > item->last_access_s ? cmd->now_s - item->last_access_s
+							     : 0);
 			break;
 		case 'O':
 			p = cmd_put_opaque(p, &req->flag[i]);
@@ -69,7 +72,8 @@ put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct stor
 }
 
 void
-cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
+cmd_mg(
+    struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out)
 {
 	struct store_key key = cmd_key(cmd, &req->key);
 	struct store_item item;
@@ -90,7 +94,8 @@ cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, 
 		return;
 	}
 
-	bool sent = !created && (item.state & ITEM_WON) != 0, won = created, with_value = cmd_given(req, 'v');
+	bool sent = !created && (item.state & ITEM_WON) != 0, won = created,
+	     with_value = cmd_given(req, 'v');
 	uint32_t old_expiry_s = item.expiry_s;
 	char *p = wire_reserve(out, CMD_META_LINE_MAX + (size_t)item.value_bytes + 2), *begin = p;
 	if (p == NULL)
@@ -122,7 +127,8 @@ cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, 
 	}
 	out->len += (size_t)(p - begin);
 
-	if (created && !cmd_given(req, 'u') && !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
+	if (created && !cmd_given(req, 'u') &&
+	    !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
 		return; /* born expired */
 	if (!cmd_given(req, 'u'))
 		store_bump(cmd->store, &item, cmd->now_s);
@@ -153,5 +159,6 @@ cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	exp_s = item.expiry_s == 0 ? -1 : (int64_t)cmd->now_s - item.expiry_s;
 	wire_put_linef(out, "ME %s exp=%lld la=%u cas=%llu fetch=%s cls=1 size=%u", name,
 	    (long long)exp_s, cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
-	    (unsigned long long)item.cas, (item.state & ITEM_FETCHED) != 0 ? "yes" : "no", item.item_bytes);
+	    (unsigned long long)item.cas, (item.state & ITEM_FETCHED) != 0 ? "yes" : "no",
+	    item.item_bytes);
 }

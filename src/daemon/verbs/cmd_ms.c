@@ -3,7 +3,8 @@
  */
 #include "daemon/verbs/cmd_meta.h"
 
-/* The reply to ms: what was sent along, and the CAS id: the new one; 0 where nothing was stored; of what stayed where the sum is too large. */
+/* The reply to ms: what was sent along, and the CAS id: the new one; 0 where
+ * nothing was stored; of what stayed where the sum is too large. */
 static void
 put_stored(const struct wire_request *req, const char *code, uint64_t cas, struct wire_out *out)
 {
@@ -74,11 +75,13 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 
 	if (joins)
 		put.has_compare = compares_joined(req);
-	put.invalidate = cmd_given(req, 'I') && put.compare_cas != 0 && (put.mode == STORE_SET || put.mode == STORE_REPLACE);
+	put.invalidate = cmd_given(req, 'I') && put.compare_cas != 0 &&
+	    (put.mode == STORE_SET || put.mode == STORE_REPLACE);
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	cmd_count(cmd, SHM_STAT_CMD_SET);
 	enum store_result result = store_put(cmd->store, &put, cmd->now_s, &cas);
-	if (joins && (result == STORE_NOT_STORED || result == STORE_NOT_FOUND) && cmd_given(req, 'N')) {
+	if (joins && (result == STORE_NOT_STORED || result == STORE_NOT_FOUND) &&
+	    cmd_given(req, 'N')) {
 		put.mode = STORE_ADD;
 		put.has_compare = false;
 		put.expiry_s = cmd_expiry(cmd, req->vivify);
@@ -104,7 +107,9 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		if (!joins)
 			wire_put_line(out, CMD_TOO_LARGE);
 		else /* as memcached; the id tells who asks for it that this was no miss */
-			put_stored(req, "NS", store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0, out);
+			put_stored(req, "NS",
+			    store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0,
+			    out);
 		return;
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
@@ -123,14 +128,16 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 
 /* md x: the item stays, its value and client flags go. */
 static enum store_result
-empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, const struct store_item *item)
+empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_key *key,
+    const struct store_item *item)
 {
 	uint64_t cas;
 	struct store_put put = {
 	    .key = *key,
 	    .mode = STORE_SET,
 	    .value = "",
-	    .expiry_s = cmd_given(req, 'T') && cmd_given(req, 'I') ? cmd_expiry(cmd, req->exptime) : item->expiry_s,
+	    .expiry_s = cmd_given(req, 'T') && cmd_given(req, 'I') ? cmd_expiry(cmd, req->exptime)
+								   : item->expiry_s,
 	    .state = (item->state & ITEM_KEY_B64) | (cmd_given(req, 'I') ? ITEM_STALE : 0),
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	};
@@ -190,8 +197,8 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 
 /* The reply to ma. item: as it is now, but for T. */
 static void
-put_sum(const struct cmd *cmd, const struct wire_request *req, const struct store_item *item, bool created,
-    uint64_t value, struct wire_out *out)
+put_sum(const struct cmd *cmd, const struct wire_request *req, const struct store_item *item,
+    bool created, uint64_t value, struct wire_out *out)
 {
 	char digits[20], *p = wire_reserve(out, CMD_META_LINE_MAX + sizeof(digits) + 4), *begin = p;
 	size_t n = (size_t)(wire_digits(digits, value) - digits);
@@ -243,7 +250,8 @@ put_sum(const struct cmd *cmd, const struct wire_request *req, const struct stor
 
 /* ma on a miss: N creates the counter. Its reply is never hidden. */
 static void
-start_counter(struct cmd *cmd, const struct wire_request *req, const struct store_key *key, struct wire_out *out)
+start_counter(struct cmd *cmd, const struct wire_request *req, const struct store_key *key,
+    struct wire_out *out)
 {
 	struct store_item item;
 	char digits[20];
@@ -273,7 +281,8 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_put_bare(req, "NF", out);
 		return;
 	}
-	if (item.value_bytes == 0) { /* before the CAS id is looked at, as a number that is none is not */
+	/* before the CAS id is looked at, as a number that is none is not */
+	if (item.value_bytes == 0) {
 		wire_put_line(out, CMD_NON_NUMERIC);
 		return;
 	}

@@ -1,14 +1,14 @@
 /*
- * cmd_private.h: what the files that carry out verbs share. Each verb's function takes a request of its own shape,
- * already allowed to the peer.
+ * cmd_private.h: what the files that carry out verbs share. Each verb's
+ * function takes a request of its own shape, already allowed to the peer.
  */
 #ifndef PEEKD_CMD_PRIVATE_H
 #define PEEKD_CMD_PRIVATE_H
 
 #include "daemon/verbs/cmd.h"
 
-#define CMD_TOO_LARGE "SERVER_ERROR object too large for cache"
-#define CMD_NO_MEMORY "SERVER_ERROR out of memory storing object"
+#define CMD_TOO_LARGE   "SERVER_ERROR object too large for cache"
+#define CMD_NO_MEMORY   "SERVER_ERROR out of memory storing object"
 #define CMD_NON_NUMERIC "CLIENT_ERROR cannot increment or decrement non-numeric value"
 
 #define CMD_DELTA_MAX_S 2592000 /* an exptime above is a Unix time */
@@ -27,10 +27,12 @@ cmd_key(const struct cmd *cmd, const struct wire_str *key)
 	return (struct store_key){key->p, key->len, store_hash(cmd->store, key->p, key->len)};
 }
 
-/* cmd_refuse.c: set, and ms in each mode, could not store: nothing is left behind that a client would take for the new value. */
+/* cmd_refuse.c: set, and ms in each mode, could not store: nothing is left
+ * behind that a client would take for the new value. */
 void cmd_drop_old(struct cmd *cmd, const struct wire_request *req);
 
-/* cmd_expiry.c: a request's exptime on the segment's clock: 0 never, 1 has passed. */
+/* cmd_expiry.c: a request's exptime on the segment's clock: 0 never, 1 has
+ * passed. */
 uint32_t cmd_expiry(const struct cmd *cmd, int64_t exptime);
 
 /* Seconds left: -1 never. */
@@ -43,15 +45,18 @@ cmd_ttl(const struct cmd *cmd, uint32_t expiry_s)
 }
 
 /* cmd_classic.c */
-enum cmd_result cmd_get(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
+enum cmd_result cmd_get(
+    struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
 void cmd_store(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_delete(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_touch(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
-/* cmd_mg.c, cmd_ms.c. level: a peer that may only read is never told to fill an item. */
-void cmd_mg(struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
+/* cmd_mg.c, cmd_ms.c. level: a peer that may only read is never told to fill an
+ * item. */
+void cmd_mg(
+    struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
 void cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
@@ -62,8 +67,10 @@ void cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out 
 void cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
 /* cmd_crawl.c: CMD_AGAIN after each slice; *cursor as for cmd_get. */
-enum cmd_result cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
-enum cmd_result cmd_cachedump(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
+enum cmd_result cmd_crawl(
+    struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
+enum cmd_result cmd_cachedump(
+    struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
 
 /* metrics.c: calls cmd_stats.c */
 void cmd_metrics(struct cmd *cmd, struct wire_out *out);

@@ -1,5 +1,6 @@
 /*
- * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the cache as a whole.
+ * cmd_stats.c: stats and its sub-commands, peek_dump: what is known about the
+ * cache as a whole.
  */
 #include <sys/resource.h>
 
@@ -63,9 +64,12 @@ collect_raw(const struct cmd *cmd, uint64_t *v)
 	v[SHM_STAT_LONGEST_SET_ITEMS] = st.longest_set_items;
 	v[SHM_STAT_LONGEST_SET_COPIED] = st.longest_set_copied_bytes;
 	v[SHM_STAT_CAS_LAST] = st.cas_last;
-	v[SHM_STAT_FREE_BYTES] = st.n_blocks != 0 ? cmd->limit_maxbytes / st.n_blocks * st.n_blocks_free : 0;
+	v[SHM_STAT_FREE_BYTES] =
+	    st.n_blocks != 0 ? cmd->limit_maxbytes / st.n_blocks * st.n_blocks_free : 0;
 	v[SHM_STAT_DEAD_BYTES] = cmd->limit_maxbytes - v[SHM_STAT_FREE_BYTES] - st.bytes;
-	v[SHM_STAT_OLDEST_AGE_S] = st.oldest_opened_s != 0 && cmd->now_s > st.oldest_opened_s ? cmd->now_s - st.oldest_opened_s : 0;
+	v[SHM_STAT_OLDEST_AGE_S] = st.oldest_opened_s != 0 && cmd->now_s > st.oldest_opened_s
+	    ? cmd->now_s - st.oldest_opened_s
+	    : 0;
 }
 
 void
@@ -93,8 +97,10 @@ put_processor_time(struct wire_out *out)
 
 	if (getrusage(RUSAGE_SELF, &used) != 0)
 		return;
-	wire_put_linef(out, "STAT rusage_user %lld.%06ld", (long long)used.ru_utime.tv_sec, (long)used.ru_utime.tv_usec);
-	wire_put_linef(out, "STAT rusage_system %lld.%06ld", (long long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec);
+	wire_put_linef(out, "STAT rusage_user %lld.%06ld", (long long)used.ru_utime.tv_sec,
+	    (long)used.ru_utime.tv_usec);
+	wire_put_linef(out, "STAT rusage_system %lld.%06ld", (long long)used.ru_stime.tv_sec,
+	    (long)used.ru_stime.tv_usec);
 }
 
 static void
@@ -133,8 +139,9 @@ put_settings(const struct cmd *cmd, struct wire_out *out)
 }
 
 /*
- * There is one class of items, since all sizes share the log. Its rows have the names that memcached's tools and
- * exporters read; of what has no meaning here only the rows without which they fail are there, and say 0.
+ * There is one class of items, since all sizes share the log. Its rows have the
+ * names that memcached's tools and exporters read; of what has no meaning here
+ * only the rows without which they fail are there, and say 0.
  */
 static void
 put_items(const struct cmd *cmd, struct wire_out *out)

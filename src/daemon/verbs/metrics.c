@@ -1,9 +1,11 @@
 /*
  * metrics.c: see metrics.h.
  *
- * Names, help and units are those of stats.def. A row's name may end in labels; the rows of one name stand together behind one HELP and TYPE, as
- * the format demands. Behind them come ratios that are asked for often, over the time since the start or the last `stats reset`: over any other
- * time they are made of rates of the counters.
+ * Names, help and units are those of stats.def. A row's name may end in labels;
+ * the rows of one name stand together behind one HELP and TYPE, as the format
+ * demands. Behind them come ratios that are asked for often, over the time
+ * since the start or the last `stats reset`: over any other time they are made
+ * of rates of the counters.
  */
 #include "daemon/verbs/metrics.h"
 
@@ -21,7 +23,8 @@ static const struct shm_stat_info rows[SHM_STAT_N] = {
 
 #define LINE_MAX_BYTES 512
 
-static void put_text(struct wire_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put_text(struct wire_out *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void
 put_text(struct wire_out *out, const char *fmt, ...)
@@ -54,7 +57,8 @@ put_sample(const struct cmd *cmd, struct wire_out *out, const char *prom, const 
 	size_t len = strcspn(prom, "{");
 
 	/* the instance's name has no byte that would need escaping */
-	put_text(out, "%.*s{cache=\"%s\"%s%s %s\n", (int)len, prom, cmd->name != NULL ? cmd->name : "", prom[len] == '{' ? "," : "}",
+	put_text(out, "%.*s{cache=\"%s\"%s%s %s\n", (int)len, prom,
+	    cmd->name != NULL ? cmd->name : "", prom[len] == '{' ? "," : "}",
 	    prom[len] == '{' ? prom + len + 1 : "", value);
 }
 
@@ -78,14 +82,16 @@ put_rows(const struct cmd *cmd, struct wire_out *out, const uint64_t *values)
 			is_first = !same_name(&rows[j], &rows[i]);
 		if (!is_first)
 			continue;
-		put_head(out, rows[i].prom, rows[i].kind == SHM_STAT_COUNTER ? "counter" : "gauge", rows[i].help);
+		put_head(out, rows[i].prom, rows[i].kind == SHM_STAT_COUNTER ? "counter" : "gauge",
+		    rows[i].help);
 		for (unsigned j = i; j < SHM_STAT_N; j++) {
 			unsigned long long v = values[j];
 
 			if (!same_name(&rows[j], &rows[i]))
 				continue;
 			if (strcmp(rows[j].unit, "microseconds") == 0)
-				snprintf(value, sizeof(value), "%llu.%06llu", v / 1000000, v % 1000000);
+				snprintf(
+				    value, sizeof(value), "%llu.%06llu", v / 1000000, v % 1000000);
 			else
 				snprintf(value, sizeof(value), "%llu", v);
 			put_sample(cmd, out, rows[j].prom, value);
@@ -94,7 +100,8 @@ put_rows(const struct cmd *cmd, struct wire_out *out, const uint64_t *values)
 }
 
 static void
-put_ratio(const struct cmd *cmd, struct wire_out *out, const char *prom, uint64_t part, uint64_t whole)
+put_ratio(
+    const struct cmd *cmd, struct wire_out *out, const char *prom, uint64_t part, uint64_t whole)
 {
 	char value[32];
 
@@ -111,21 +118,33 @@ put_ratios(const struct cmd *cmd, struct wire_out *out, const uint64_t *v)
 	uint64_t socket_hits = v[SHM_STAT_GET_HITS] - v[SHM_STAT_SHM_HITS];
 	uint64_t socket_misses = v[SHM_STAT_GET_MISSES] - v[SHM_STAT_SHM_MISSES];
 
-	put_head(out, "peekd_hit_ratio", "gauge", "keys found, of those asked for through shared memory and over the socket");
-	put_ratio(cmd, out, "peekd_hit_ratio{via=\"shm\"}", v[SHM_STAT_SHM_HITS], v[SHM_STAT_SHM_HITS] + v[SHM_STAT_SHM_MISSES]);
-	put_ratio(cmd, out, "peekd_hit_ratio{via=\"socket\"}", socket_hits, socket_hits + socket_misses);
-	put_head(out, "peekd_retry_ratio", "gauge", "reads begun anew, for each key asked for through shared memory");
+	put_head(out, "peekd_hit_ratio", "gauge",
+	    "keys found, of those asked for through shared memory and over the socket");
+	put_ratio(cmd, out, "peekd_hit_ratio{via=\"shm\"}", v[SHM_STAT_SHM_HITS],
+	    v[SHM_STAT_SHM_HITS] + v[SHM_STAT_SHM_MISSES]);
+	put_ratio(
+	    cmd, out, "peekd_hit_ratio{via=\"socket\"}", socket_hits, socket_hits + socket_misses);
+	put_head(out, "peekd_retry_ratio", "gauge",
+	    "reads begun anew, for each key asked for through shared memory");
 	put_ratio(cmd, out, "peekd_retry_ratio", v[SHM_STAT_SHM_RETRIES], v[SHM_STAT_SHM_GETS]);
 	put_head(out, "peekd_table_load_ratio", "gauge", "items for each slot of the head buckets");
-	put_ratio(cmd, out, "peekd_table_load_ratio", v[SHM_STAT_CURR_ITEMS], v[SHM_STAT_N_BUCKETS] * BUCKET_SLOTS);
+	put_ratio(cmd, out, "peekd_table_load_ratio", v[SHM_STAT_CURR_ITEMS],
+	    v[SHM_STAT_N_BUCKETS] * BUCKET_SLOTS);
 	put_head(out, "peekd_chain_lines_ratio", "gauge", "mean length of a chain in buckets");
-	put_ratio(cmd, out, "peekd_chain_lines_ratio", v[SHM_STAT_N_BUCKETS] + v[SHM_STAT_N_OVERFLOW], v[SHM_STAT_N_BUCKETS]);
-	put_head(out, "peekd_overflow_ratio", "gauge", "items whose lookup reads a third cache line, of all");
-	put_ratio(cmd, out, "peekd_overflow_ratio", v[SHM_STAT_OVERFLOW_ITEMS], v[SHM_STAT_CURR_ITEMS]);
-	put_head(out, "peekd_log_copied_ratio", "gauge", "bytes copied by cleaning and eviction, for each byte that clients stored");
-	put_ratio(cmd, out, "peekd_log_copied_ratio", v[SHM_STAT_LOG_BYTES_COPIED], v[SHM_STAT_LOG_BYTES_WRITTEN]);
-	put_head(out, "peekd_huge_page_ratio", "gauge", "the segment's bytes on 2 MiB pages, of all");
-	put_ratio(cmd, out, "peekd_huge_page_ratio", v[SHM_STAT_HUGE_BYTES], v[SHM_STAT_SEGMENT_BYTES]);
+	put_ratio(cmd, out, "peekd_chain_lines_ratio",
+	    v[SHM_STAT_N_BUCKETS] + v[SHM_STAT_N_OVERFLOW], v[SHM_STAT_N_BUCKETS]);
+	put_head(out, "peekd_overflow_ratio", "gauge",
+	    "items whose lookup reads a third cache line, of all");
+	put_ratio(
+	    cmd, out, "peekd_overflow_ratio", v[SHM_STAT_OVERFLOW_ITEMS], v[SHM_STAT_CURR_ITEMS]);
+	put_head(out, "peekd_log_copied_ratio", "gauge",
+	    "bytes copied by cleaning and eviction, for each byte that clients stored");
+	put_ratio(cmd, out, "peekd_log_copied_ratio", v[SHM_STAT_LOG_BYTES_COPIED],
+	    v[SHM_STAT_LOG_BYTES_WRITTEN]);
+	put_head(
+	    out, "peekd_huge_page_ratio", "gauge", "the segment's bytes on 2 MiB pages, of all");
+	put_ratio(
+	    cmd, out, "peekd_huge_page_ratio", v[SHM_STAT_HUGE_BYTES], v[SHM_STAT_SEGMENT_BYTES]);
 }
 
 void

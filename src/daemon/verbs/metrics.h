@@ -1,5 +1,6 @@
 /*
- * metrics.h: all counters and gauges as Prometheus text (exposition format 0.0.4), for HTTP and for peek_metrics.
+ * metrics.h: all counters and gauges as Prometheus text (exposition format
+ * 0.0.4), for HTTP and for peek_metrics.
  */
 #ifndef PEEKD_METRICS_H
 #define PEEKD_METRICS_H

@@ -52,7 +52,8 @@ take(struct corpus *c, size_t *cap, const FTSENT *e)
 			return -ENOMEM;
 		c->files = more;
 	}
-	struct file f = {.path = strdup(e->fts_path), .path_len = (uint32_t)strlen(e->fts_path), .len = len};
+	struct file f = {
+	    .path = strdup(e->fts_path), .path_len = (uint32_t)strlen(e->fts_path), .len = len};
 	if (f.path == NULL)
 		return -ENOMEM;
 	f.bytes = read_file(f.path, len);

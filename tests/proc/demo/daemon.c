@@ -26,7 +26,8 @@ daemon_prepare(struct daemon *d, const char *program)
 
 	*d = (struct daemon){.program = program};
 	snprintf(d->name, sizeof(d->name), "demo-%ld", (long)getpid());
-	int n = snprintf(d->dir, sizeof(d->dir), "%s/peekd-demo-%ld", tmp != NULL && strlen(tmp) < 60 ? tmp : "/tmp", (long)getpid());
+	int n = snprintf(d->dir, sizeof(d->dir), "%s/peekd-demo-%ld",
+	    tmp != NULL && strlen(tmp) < 60 ? tmp : "/tmp", (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof(d->dir) || mkdtemp(strcat(d->dir, "-XXXXXX")) == NULL)
 		return -errno;
 	snprintf(d->socket, sizeof(d->socket), "%s/socket", d->dir);
@@ -57,8 +58,8 @@ answers(const struct daemon *d)
 {
 	char reply[64];
 	int fd = daemon_connect(d);
-	bool yes = fd >= 0 && send(fd, "version\r\n", 9, MSG_NOSIGNAL) == 9 && recv(fd, reply, sizeof(reply), 0) > 8 &&
-	    memcmp(reply, "VERSION ", 8) == 0;
+	bool yes = fd >= 0 && send(fd, "version\r\n", 9, MSG_NOSIGNAL) == 9 &&
+	    recv(fd, reply, sizeof(reply), 0) > 8 && memcmp(reply, "VERSION ", 8) == 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -92,7 +93,8 @@ daemon_start(struct daemon *d)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(log, STDOUT_FILENO);
 		dup2(log, STDERR_FILENO);
-		execl(d->program, "peekd", "-n", d->name, "-s", d->socket, "-m", memory, "-I", item, (char *)NULL);
+		execl(d->program, "peekd", "-n", d->name, "-s", d->socket, "-m", memory, "-I", item,
+		    (char *)NULL);
 		fprintf(stderr, "can't run %s: %s\n", d->program, strerror(errno));
 		_exit(127);
 	}

@@ -6,8 +6,10 @@
  *   work.c     what the child processes do: read and compare, rewrite
  *   main.c     the course of events, and what is printed
  *
- * A key is a file's path, its value the file's content. One key in REWRITE_EVERY is rewritten all the time, in turn with the content
- * and with its complement (every bit inverted), so that a value that mixes two writes matches neither.
+ * A key is a file's path, its value the file's content. One key in
+ * REWRITE_EVERY is rewritten all the time, in turn with the content and with
+ * its complement (every bit inverted), so that a value that mixes two writes
+ * matches neither.
  */
 #ifndef DEMO_H
 #define DEMO_H
@@ -40,7 +42,8 @@ struct corpus {
 	uint32_t longest;
 };
 
-/* Reads every regular file below dir, in the order of their paths, of at most len_max bytes each and bytes_max in all. */
+/* Reads every regular file below dir, in the order of their paths, of at most
+ * len_max bytes each and bytes_max in all. */
 int corpus_read(const char *dir, uint32_t len_max, uint64_t bytes_max, struct corpus *ret);
 void corpus_free(struct corpus *c);
 
@@ -85,7 +88,8 @@ struct daemon {
 };
 
 int daemon_prepare(struct daemon *d, const char *program);
-/* Starts it and waits until it answers. -ETIMEDOUT, -ECHILD: it ended; its log is printed. */
+/* Starts it and waits until it answers. -ETIMEDOUT, -ECHILD: it ended; its log
+ * is printed. */
 int daemon_start(struct daemon *d);
 /* SIGKILL, and waits for its end. */
 void daemon_kill(struct daemon *d);
@@ -96,16 +100,22 @@ int daemon_connect(const struct daemon *d);
 
 /* ---- work.c ---- */
 
-/* Reads at random until sh->stop, compares, and counts in tally slot `self`. Does not return. */
-void work_read(const char *name, const struct corpus *c, struct shared *sh, unsigned self) __attribute__((noreturn));
+/* Reads at random until sh->stop, compares, and counts in tally slot `self`.
+ * Does not return. */
+void work_read(const char *name, const struct corpus *c, struct shared *sh, unsigned self)
+    __attribute__((noreturn));
 /* Rewrites until sh->stop. Does not return. */
-void work_write(const char *name, const struct corpus *c, struct shared *sh) __attribute__((noreturn));
+void work_write(const char *name, const struct corpus *c, struct shared *sh)
+    __attribute__((noreturn));
 
-/* One process, `seconds` long, the same keys in the same order: through shared memory, or through the socket. Counts in t. 0, or
- * a negative errno. */
-int work_alone(const struct daemon *d, const struct corpus *c, bool through_socket, double seconds, struct tally *t);
+/* One process, `seconds` long, the same keys in the same order: through shared
+ * memory, or through the socket. Counts in t. 0, or a negative errno. */
+int work_alone(const struct daemon *d, const struct corpus *c, bool through_socket, double seconds,
+    struct tally *t);
 
-/* Reads every key once and compares it with the form that was acknowledged last. Counts in t. */
-int work_check_all(const char *name, const struct corpus *c, const struct shared *sh, struct tally *t);
+/* Reads every key once and compares it with the form that was acknowledged
+ * last. Counts in t. */
+int work_check_all(
+    const char *name, const struct corpus *c, const struct shared *sh, struct tally *t);
 
 #endif

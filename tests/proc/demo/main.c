@@ -3,7 +3,8 @@
  *
  *   demo --peekd PROGRAM [--dir DIR] [--seconds N] [--readers N]
  *
- * Exit status 0: no value was wrong, no present key was missed, the daemon came back. 1 otherwise; 2: it could not run.
+ * Exit status 0: no value was wrong, no present key was missed, the daemon came
+ * back. 1 otherwise; 2: it could not run.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -50,7 +51,9 @@ give_up(const char *what, int error)
 {
 	if (!interrupted)
 		fprintf(stderr, "demo: %s%s%s\n", what, error != 0 ? ": " : "",
-		    error == -ECHILD ? "see above" : error != 0 ? peek_strerror(error) : "");
+		    error == -ECHILD ? "see above"
+			: error != 0 ? peek_strerror(error)
+				     : "");
 	end_children(SIGKILL);
 	daemon_tidy(&the_daemon);
 	corpus_free(&corpus);
@@ -120,7 +123,7 @@ duration(uint64_t ns)
 	return out;
 }
 
-/* ---- the phases ------------------------------------------------------------------------------------------------------ */
+/* ---- the phases ---------------------------------------------------------- */
 
 struct loading {
 	unsigned n_refused;
@@ -151,7 +154,8 @@ load(const struct corpus *c)
 	peek_set_timeout(p, 10000);
 	for (size_t i = 0; i < c->n && error == 0 && !interrupted; i++) {
 		const struct file *f = &c->files[i];
-		error = peek_set_async(p, f->path, f->path_len, f->bytes, f->len, 0, on_refused, &l);
+		error =
+		    peek_set_async(p, f->path, f->path_len, f->bytes, f->len, 0, on_refused, &l);
 		if (i % 64 == 0)
 			bar("loading", (double)i / (double)c->n, f->path);
 	}
@@ -160,12 +164,13 @@ load(const struct corpus *c)
 	bar_end();
 	error = error != 0 ? error : last;
 	if (l.n_refused > 0) {
-		fprintf(stderr, "demo: the daemon refused %u of %zu files, the last with: %s\n", l.n_refused, c->n, peek_strerror(l.error));
+		fprintf(stderr, "demo: the daemon refused %u of %zu files, the last with: %s\n",
+		    l.n_refused, c->n, peek_strerror(l.error));
 		return l.error;
 	}
 	double seconds = (double)(now_ns() - began) / 1e9;
-	printf("loaded      %s files, %.1f MB, in %.2f s (%.0f MB/s)\n", grouped(c->n), (double)c->bytes / 1e6, seconds,
-	    (double)c->bytes / 1e6 / seconds);
+	printf("loaded      %s files, %.1f MB, in %.2f s (%.0f MB/s)\n", grouped(c->n),
+	    (double)c->bytes / 1e6, seconds, (double)c->bytes / 1e6 / seconds);
 	return error;
 }
 
@@ -224,7 +229,9 @@ all_run(void)
 
 	if (pid <= 0)
 		return true;
-	const char *what = pid == the_daemon.pid ? "peekd" : n_children > 0 && pid == children[n_children - 1] ? "the writer" : "a reader";
+	const char *what = pid == the_daemon.pid                ? "peekd"
+	    : n_children > 0 && pid == children[n_children - 1] ? "the writer"
+								: "a reader";
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "demo: %s was ended by signal %d\n", what, WTERMSIG(status));
 	else
@@ -235,15 +242,17 @@ all_run(void)
 }
 
 static int
-watch(const struct shared *sh, unsigned n_readers, uint64_t began, double from, double to, double all)
+watch(
+    const struct shared *sh, unsigned n_readers, uint64_t began, double from, double to, double all)
 {
 	char text[128];
 
 	while ((double)(now_ns() - began) / 1e9 < to && !interrupted) {
 		struct sum s = sum_of(sh->tally, n_readers);
 		double at = (double)(now_ns() - began) / 1e9;
-		snprintf(text, sizeof(text), "%s reads, %s rewrites, %llu wrong, %llu missed", grouped(s.reads), grouped(sh->writes),
-		    (unsigned long long)s.wrong, (unsigned long long)s.missing);
+		snprintf(text, sizeof(text), "%s reads, %s rewrites, %llu wrong, %llu missed",
+		    grouped(s.reads), grouped(sh->writes), (unsigned long long)s.wrong,
+		    (unsigned long long)s.missing);
 		bar(from == 0 ? "reading" : "again", at / all, text);
 		pause_ms(50);
 		if (!all_run())
@@ -252,7 +261,8 @@ watch(const struct shared *sh, unsigned n_readers, uint64_t began, double from, 
 	return interrupted ? -EINTR : 0;
 }
 
-/* Readers and the writer run; in the middle the daemon is killed, and started again. */
+/* Readers and the writer run; in the middle the daemon is killed, and started
+ * again. */
 static int
 run_and_kill(const struct corpus *c, struct shared *sh, unsigned n_readers, double seconds)
 {
@@ -291,19 +301,29 @@ run_and_kill(const struct corpus *c, struct shared *sh, unsigned n_readers, doub
 
 	struct sum s = sum_of(sh->tally, n_readers);
 	double took = (double)(ended - began) / 1e9;
-	printf("readers     %u processes, %.1f s: %s reads/s, each compared with its file; %.1f GB/s copied\n", n_readers, took,
-	    grouped((uint64_t)((double)s.reads / took)), (double)s.bytes / 1e9 / took);
+	printf("readers     %u processes, %.1f s: %s reads/s, each compared with its file; %.1f "
+	       "GB/s copied\n",
+	    n_readers, took, grouped((uint64_t)((double)s.reads / took)),
+	    (double)s.bytes / 1e9 / took);
 	printf("  one read  p50 %s, p99 %s\n", duration(tally_quantile(sh->tally, n_readers, .5)),
 	    duration(tally_quantile(sh->tally, n_readers, .99)));
 	printf("writer      %s rewrites of %s keys meanwhile\n", grouped(sh->writes),
 	    grouped((c->n + REWRITE_EVERY - 1) / REWRITE_EVERY));
-	printf("kill -9     peekd was dead for %s; %s reads succeeded without it, the longest took %s\n", duration(answered - killed),
-	    grouped(at_restart.reads - at_kill.reads - (at_restart.busy - at_kill.busy)), duration(at_restart.longest_ns));
-	printf("            it answered %s after its restart; the first write was acknowledged %s after it\n",
-	    duration(answered - restarted), wrote > restarted ? duration(wrote - restarted) : "never");
-	printf("            %s writes were refused meanwhile; %s were under way, their keys hold the old value or the new one, whole\n",
+	printf("kill -9     peekd was dead for %s; %s reads succeeded without it, the longest took "
+	       "%s\n",
+	    duration(answered - killed),
+	    grouped(at_restart.reads - at_kill.reads - (at_restart.busy - at_kill.busy)),
+	    duration(at_restart.longest_ns));
+	printf("            it answered %s after its restart; the first write was acknowledged %s "
+	       "after it\n",
+	    duration(answered - restarted),
+	    wrote > restarted ? duration(wrote - restarted) : "never");
+	printf("            %s writes were refused meanwhile; %s were under way, their keys hold "
+	       "the old value or the new one, whole\n",
 	    grouped(sh->writes_refused), grouped(sh->writes_lost));
-	printf("            %s reads met a bucket that the dead daemon had left half-written, and said so\n", grouped(s.busy));
+	printf("            %s reads met a bucket that the dead daemon had left half-written, and "
+	       "said so\n",
+	    grouped(s.busy));
 	return wrote > restarted ? 0 : -ETIMEDOUT;
 }
 
@@ -319,9 +339,11 @@ compare_with_socket(const struct corpus *c, double seconds, struct tally t[2])
 	bar_end();
 	printf("one process, the same keys:      reads/s        p50        p99\n");
 	for (unsigned socket = 0; socket < 2; socket++)
-		printf("  through %-20s %10s %10s %10s\n", socket ? "the control socket" : "shared memory",
+		printf("  through %-20s %10s %10s %10s\n",
+		    socket ? "the control socket" : "shared memory",
 		    grouped((uint64_t)((double)t[socket].reads / seconds)),
-		    duration(tally_quantile(&t[socket], 1, .5)), duration(tally_quantile(&t[socket], 1, .99)));
+		    duration(tally_quantile(&t[socket], 1, .5)),
+		    duration(tally_quantile(&t[socket], 1, .99)));
 	return 0;
 }
 
@@ -339,15 +361,18 @@ demo(const char *dir, unsigned n_readers, double seconds)
 	the_daemon.megabytes = (c->bytes * 2 + c->n * 1024) / 1048576 + 64;
 	if ((error = daemon_start(&the_daemon)) != 0)
 		return give_up("peekd did not start; what it said stands above", 0);
-	printf("peekd       -n %s -m %llu -I 16m\n", the_daemon.name, (unsigned long long)the_daemon.megabytes);
+	printf("peekd       -n %s -m %llu -I 16m\n", the_daemon.name,
+	    (unsigned long long)the_daemon.megabytes);
 
-	struct shared *sh = mmap(NULL, sizeof(*sh) + c->n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *sh = mmap(
+	    NULL, sizeof(*sh) + c->n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	alone = calloc(3, sizeof(*alone));
 	if (sh == MAP_FAILED || alone == NULL)
 		return give_up("memory", -ENOMEM);
 	if ((error = load(c)) != 0)
 		return give_up("loading", error);
-	printf("left out    %u too large (over 16 MiB), %u with a path over 250 bytes, %u unreadable, %u for lack of room in /dev/shm\n",
+	printf("left out    %u too large (over 16 MiB), %u with a path over 250 bytes, %u "
+	       "unreadable, %u for lack of room in /dev/shm\n",
 	    c->n_large, c->n_long_path, c->n_unreadable, c->n_no_room);
 	if ((error = run_and_kill(c, sh, n_readers, seconds)) != 0)
 		return give_up("reading and rewriting", error);
@@ -358,9 +383,13 @@ demo(const char *dir, unsigned n_readers, double seconds)
 	daemon_tidy(&the_daemon);
 
 	struct sum s = sum_of(sh->tally, n_readers), a = sum_of(alone, 3);
-	printf("at the end  all %s keys read once more, each as it was last acknowledged\n", grouped(c->n));
-	uint64_t wrong = s.wrong + a.wrong, missing = s.missing + a.missing, failed = s.failed + a.failed;
-	printf("\nwrong values              %s (must be 0)\nmisses of present keys    %s (must be 0)\n", grouped(wrong), grouped(missing));
+	printf("at the end  all %s keys read once more, each as it was last acknowledged\n",
+	    grouped(c->n));
+	uint64_t wrong = s.wrong + a.wrong, missing = s.missing + a.missing,
+		 failed = s.failed + a.failed;
+	printf("\nwrong values              %s (must be 0)\nmisses of present keys    %s (must be "
+	       "0)\n",
+	    grouped(wrong), grouped(missing));
 	if (failed > 0)
 		printf("reads with another error  %s (must be 0)\n", grouped(failed));
 	bool good = wrong == 0 && missing == 0 && failed == 0 && s.reads > 0;
@@ -373,25 +402,42 @@ demo(const char *dir, unsigned n_readers, double seconds)
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"peekd", required_argument, NULL, 'p'}, {"dir", required_argument, NULL, 'd'},
-	    {"seconds", required_argument, NULL, 't'}, {"readers", required_argument, NULL, 'r'}, {0}};
+	static const struct option longs[] = {{"peekd", required_argument, NULL, 'p'},
+	    {"dir", required_argument, NULL, 'd'}, {"seconds", required_argument, NULL, 't'},
+	    {"readers", required_argument, NULL, 'r'}, {0}};
 	const char *program = NULL, *dir = "/usr/include";
-	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN), n_readers = n_cpus < 3 ? 2 : n_cpus > 9 ? 8 : n_cpus - 1;
+	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN),
+	     n_readers = n_cpus < 3 ? 2
+	    : n_cpus > 9            ? 8
+				    : n_cpus - 1;
 	double seconds = 8;
 	int got;
 
 	descriptor_fill_standard();
 	while ((got = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (got) {
-		case 'p': program = optarg; break;
-		case 'd': dir = optarg; break;
-		case 't': seconds = strtod(optarg, NULL); break;
-		case 'r': n_readers = strtol(optarg, NULL, 10); break;
-		default: return 2;
+		case 'p':
+			program = optarg;
+			break;
+		case 'd':
+			dir = optarg;
+			break;
+		case 't':
+			seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			n_readers = strtol(optarg, NULL, 10);
+			break;
+		default:
+			return 2;
 		}
 	}
-	if (program == NULL || optind < argc || !(seconds >= 1 && seconds <= 3600) || n_readers < 1 || n_readers > READERS_MAX) {
-		fprintf(stderr, "usage: demo --peekd PROGRAM [--dir DIR] [--seconds 1..3600] [--readers 1..%d]\n", READERS_MAX);
+	if (program == NULL || optind < argc || !(seconds >= 1 && seconds <= 3600) ||
+	    n_readers < 1 || n_readers > READERS_MAX) {
+		fprintf(stderr,
+		    "usage: demo --peekd PROGRAM [--dir DIR] [--seconds 1..3600] [--readers "
+		    "1..%d]\n",
+		    READERS_MAX);
 		return 2;
 	}
 	struct sigaction sa = {.sa_handler = on_signal};

@@ -36,7 +36,7 @@ next_random(uint64_t *state)
 	return *state;
 }
 
-/* ---- times: 16 buckets for each power of two ----------------------------------------------------------------------- */
+/* ---- times: 16 buckets for each power of two ----------------------------- */
 
 static unsigned
 hist_idx(uint64_t ns)
@@ -81,7 +81,7 @@ tally_quantile(const struct tally *t, unsigned n, double p)
 	return 0;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------- */
 
 static bool
 is_complement(const unsigned char *a, const unsigned char *b, size_t n)
@@ -119,7 +119,8 @@ right(const struct file *f, unsigned form, const unsigned char *value, size_t le
 
 /* One read, timed, compared and counted. form: what is allowed. */
 static void
-read_one(struct peek *p, const struct file *f, unsigned form, unsigned char *buf, size_t buf_cap, struct tally *t)
+read_one(struct peek *p, const struct file *f, unsigned form, unsigned char *buf, size_t buf_cap,
+    struct tally *t)
 {
 	uint64_t began = now_ns();
 	ssize_t n = peek_get(p, f->path, f->path_len, buf, buf_cap);
@@ -136,7 +137,7 @@ read_one(struct peek *p, const struct file *f, unsigned form, unsigned char *buf
 		ADD(t->wrong, 1);
 }
 
-/* ---- processes ----------------------------------------------------------------------------------------------------- */
+/* ---- processes ----------------------------------------------------------- */
 
 void
 work_read(const char *name, const struct corpus *c, struct shared *sh, unsigned self)
@@ -151,7 +152,8 @@ work_read(const char *name, const struct corpus *c, struct shared *sh, unsigned 
 	SET(sh->ready[self], true);
 	while (!READ(sh->stop)) {
 		size_t i = next_random(&state) % c->n;
-		read_one(p, &c->files[i], is_rewritten(i) ? FORM_UNKNOWN : FORM_FILE, buf, c->longest + 1u, &sh->tally[self]);
+		read_one(p, &c->files[i], is_rewritten(i) ? FORM_UNKNOWN : FORM_FILE, buf,
+		    c->longest + 1u, &sh->tally[self]);
 	}
 	peek_close(p);
 	_exit(0);
@@ -170,9 +172,11 @@ work_write(const char *name, const struct corpus *c, struct shared *sh)
 		_exit(1);
 	SET(sh->ready[READERS_MAX], true);
 	while (!READ(sh->stop)) {
-		size_t i = next_random(&state) % ((c->n + REWRITE_EVERY - 1) / REWRITE_EVERY) * REWRITE_EVERY;
+		size_t i = next_random(&state) % ((c->n + REWRITE_EVERY - 1) / REWRITE_EVERY) *
+		    REWRITE_EVERY;
 		const struct file *f = &c->files[i];
-		unsigned old = READ(sh->form[i]), form = old == FORM_FILE ? FORM_COMPLEMENT : FORM_FILE;
+		unsigned old = READ(sh->form[i]),
+			 form = old == FORM_FILE ? FORM_COMPLEMENT : FORM_FILE;
 		const unsigned char *value = f->bytes;
 		if (form == FORM_COMPLEMENT) {
 			for (uint32_t k = 0; k < f->len; k++)
@@ -199,7 +203,8 @@ work_write(const char *name, const struct corpus *c, struct shared *sh)
 	_exit(0);
 }
 
-/* get through the socket: one request, one answer. Returns the value's length, or a negative errno. */
+/* get through the socket: one request, one answer. Returns the value's length,
+ * or a negative errno. */
 static ssize_t
 socket_get(int fd, const struct file *f, unsigned char *buf, size_t buf_cap)
 {
@@ -235,7 +240,8 @@ socket_get(int fd, const struct file *f, unsigned char *buf, size_t buf_cap)
 }
 
 int
-work_alone(const struct daemon *d, const struct corpus *c, bool through_socket, double seconds, struct tally *t)
+work_alone(const struct daemon *d, const struct corpus *c, bool through_socket, double seconds,
+    struct tally *t)
 {
 	uint64_t state = 7, until = now_ns() + (uint64_t)(seconds * 1e9);
 	size_t buf_cap = c->longest + 1024u;
