@@ -229,16 +229,25 @@ read_row(const char *row)
 			snprintf(allowed[i], sizeof(allowed[i]), "%s", list);
 }
 
+/* A row that goes on in the next line is joined: " *" and 20 blanks more. */
 static int
 read_table(void **state)
 {
 	FILE *f = fopen("include/peek.h", "re");
-	char line[512];
+	char line[512], row[1024] = "";
 
 	if (f == NULL)
 		return -1;
-	while (fgets(line, sizeof(line), f) != NULL)
-		read_row(line);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		size_t len = strcspn(row, "\n");
+		if (strncmp(line, " *                     E", 24) == 0) {
+			snprintf(row + len, sizeof(row) - len, " %s", line + 23);
+			continue;
+		}
+		read_row(row);
+		snprintf(row, sizeof(row), "%s", line);
+	}
+	read_row(row);
 	fclose(f);
 	for (size_t i = 0; i < N_FUNCTIONS; i++)
 		if (allowed[i][0] == '\0')

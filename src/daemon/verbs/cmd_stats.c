@@ -108,16 +108,19 @@ put_general(const struct cmd *cmd, struct wire_out *out)
 {
 	uint64_t values[SHM_STAT_N];
 
+	cmd_collect(cmd, values);
 	wire_put_stat_u64(out, "pid", (uint64_t)cmd->pid);
+	/* the second row, as in memcached */
+	wire_put_stat_u64(out, rows[SHM_STAT_UPTIME].name, values[SHM_STAT_UPTIME]);
 	wire_put_stat_u64(out, "time", (uint64_t)cmd->now_unix_s);
 	wire_put_stat_str(out, "version", PEEKD_VERSION);
 	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);
 	wire_put_stat_u64(out, "threads", 1);
 	put_processor_time(out);
 	wire_put_stat_u64(out, "accepting_conns", 1);
-	cmd_collect(cmd, values);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
-		wire_put_stat_u64(out, rows[i].name, values[i]);
+		if (i != SHM_STAT_UPTIME)
+			wire_put_stat_u64(out, rows[i].name, values[i]);
 }
 
 static void
