@@ -13,18 +13,28 @@
 
 /* ---- storing ------------------------------------------------------------- */
 
-bool
-store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags)
+/* tags: 0, or ITEM_TAGS. */
+static bool
+put_fits(
+    const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags, uint32_t tags)
 {
 	uint64_t overhead = ITEM_HEADER_BYTES + (flags != 0 ? 8u : 0u) + key_bytes;
 
 	if (value_bytes > ITEM_VALUE_MAX || overhead + value_bytes > s->conf.item_max_bytes ||
 	    value_extents_max(&s->arena, value_bytes) > s->arena.n_blocks / 2 + 1)
 		return false;
-	/* Small blocks: its list of extents may be longer than one of them. */
-	struct item_shape longest = item_shape(ITEM_EXTENTS | ITEM_COUNTER | ITEM_FLAGS | ITEM_TAGS,
-	    key_bytes, (uint32_t)value_bytes, s->arena.block_shift);
+	/* Small blocks: the list of extents may be longer than one of them. A counter
+	 * has none. */
+	uint32_t state = ITEM_EXTENTS | tags | (flags != 0 ? ITEM_FLAGS : 0);
+	struct item_shape longest =
+	    item_shape(state, key_bytes, (uint32_t)value_bytes, s->arena.block_shift);
 	return longest.record_bytes <= s->arena.block_bytes;
+}
+
+bool
+store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags)
+{
+	return put_fits(s, key_bytes, value_bytes, flags, ITEM_TAGS);
 }
 
 /* Links a written record: in place of `old`, or as a new key. */
@@ -171,7 +181,8 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 		return r;
 	if (join)
 		joined = old->value_bytes;
-	if (!store_fits(s, put->key.len, (uint64_t)joined + put->value_bytes, w.flags)) {
+	if (!put_fits(
+		s, put->key.len, (uint64_t)joined + put->value_bytes, w.flags, state & ITEM_TAGS)) {
 		if (old != NULL && put->mode == STORE_SET && !put->has_compare)
 			store_delete(s, old);
 		return STORE_TOO_LARGE;
