@@ -23,8 +23,7 @@ put_fits(
 	if (value_bytes > ITEM_VALUE_MAX || overhead + value_bytes > s->conf.item_max_bytes ||
 	    value_extents_max(&s->arena, value_bytes) > s->arena.n_blocks / 2 + 1)
 		return false;
-	/* Small blocks: the list of extents may be longer than one of them. A counter
-	 * has none. */
+	/* Small blocks: the list of extents may be longer than one of them. */
 	uint32_t state = ITEM_EXTENTS | tags | (flags != 0 ? ITEM_FLAGS : 0);
 	struct item_shape longest =
 	    item_shape(state, key_bytes, (uint32_t)value_bytes, s->arena.block_shift);

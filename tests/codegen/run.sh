@@ -86,7 +86,7 @@ for triple in aarch64-linux-gnu powerpc64le-linux-gnu riscv64-linux-gnu x86_64-l
 		for wrong in "" -DWEAK -DSWAPPED; do
 			o="$dir/${triple%%-*}$opt$wrong.o"
 			# shellcheck disable=SC2086 # empty: none
-			"$triple-gcc" -std=c11 $opt $wrong -fPIC -Isrc -c -o "$o" tests/codegen/sequences.c || { say 1 "$triple $opt $wrong: compiles"; continue; }
+			"$triple-gcc" -std=c11 -ffreestanding $opt $wrong -fPIC -Isrc -c -o "$o" tests/codegen/sequences.c || { say 1 "$triple $opt $wrong: compiles"; continue; }
 			case $triple$wrong in x86*-DWEAK) continue ;; esac # its order needs no instruction
 			for f in writer_enter writer_exit read_begin read_validate; do
 				right "$triple" "$o" "$f"
