@@ -29,8 +29,9 @@ one_large_value_takes_the_place_of_one(void **state)
 	for (unsigned k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
 		struct room f;
 		uint64_t fewest = UINT64_MAX, most = 0, full = 0;
+		int n_after = 3000 / ROOM_SLOWNESS; /* in the full cache */
 		room_open(&f, 64 << 20, true, 0);
-		for (int i = 0; i < 6000 && (full == 0 || i < 3000); i++) {
+		for (int i = 0; i < 6000 && n_after > 0; i++) {
 			snprintf(key, sizeof(key), "k%d", i);
 			assert_int_equal(
 			    room_put(&f, STORE_SET, key, room_value(0), sizes[k], 0), STORE_OK);
@@ -41,6 +42,7 @@ one_large_value_takes_the_place_of_one(void **state)
 			most = st.curr_items > most ? st.curr_items : most;
 			if (full != 0 && st.curr_items < fewest)
 				fewest = st.curr_items;
+			n_after -= full != 0;
 		}
 		print_message("# values of %u: full with %llu items, never fewer than %llu\n",
 		    sizes[k], (unsigned long long)full, (unsigned long long)fewest);
@@ -69,7 +71,7 @@ what_was_stored_is_there(void **state)
 	for (unsigned k = 0; k < sizeof(arenas) / sizeof(arenas[0]); k++) {
 		struct room f;
 		room_open(&f, arenas[k], true, 0);
-		for (uint32_t i = 0, n = 1; i < 9000; i++) {
+		for (uint32_t i = 0, n = 1; i < 9000 / ROOM_SLOWNESS; i++) {
 			switch (i % 4) {
 			case 0:
 				n = 30000 + (i * 8) % 40000;
@@ -207,7 +209,7 @@ cleaning_evicts_nothing(void **state)
 	(void)state;
 	room_open(&f, 64 << 20, false, 0);
 	int n = fill(&f, "k", 9000);
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < (ROOM_SLOWNESS > 1 ? 2 : 4); round++) {
 		for (int i = 0; i < n; i++) {
 			snprintf(key, sizeof(key), "k%d", i);
 			struct store_key k = room_key(&f, key);
