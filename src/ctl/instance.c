@@ -43,24 +43,30 @@ each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int err
 		free(entries);
 }
 
+struct name_list {
+	char text[NAMES_BYTES];
+	unsigned n_more; /* names that the text has no room for */
+};
+
 static void
 append_name(void *arg, const char *name, struct peek *p, int error)
 {
-	char *names = arg;
-	size_t len = strlen(names);
+	struct name_list *list = arg;
+	size_t len = strlen(list->text);
 
 	(void)p;
 	(void)error;
-	if (len + strlen(name) + 8 < NAMES_BYTES)
-		snprintf(names + len, NAMES_BYTES - len, "%s%s", len > 0 ? ", " : "", name);
-	else if (len > 3 && strcmp(names + len - 3, "...") != 0)
-		snprintf(names + len, NAMES_BYTES - len, ", ...");
+	if (list->n_more == 0 && len + strlen(name) + 3 <= NAMES_BYTES)
+		snprintf(list->text + len, NAMES_BYTES - len, "%s%s", len > 0 ? ", " : "", name);
+	else
+		list->n_more++;
 }
 
 static void
 explain_absent(const struct ctl *c)
 {
-	char names[NAMES_BYTES] = "", advice[768];
+	struct name_list list = {.text = ""};
+	char more[64] = "", advice[1024];
 	struct start_advice start;
 
 	if (orphan_find(c, advice, 320)) {
@@ -68,11 +74,13 @@ explain_absent(const struct ctl *c)
 		    advice);
 		return;
 	}
-	each_instance(append_name, names);
-	if (names[0] != '\0')
+	each_instance(append_name, &list);
+	if (list.n_more > 0)
+		snprintf(more, sizeof(more), " and %u more, which peekctl list shows", list.n_more);
+	if (list.text[0] != '\0')
 		snprintf(advice, sizeof(advice),
-		    "These are there: %s (choose with -n). To start this one: %s", names,
-		    ctl_how_to_start(c->name, &start));
+		    "These are there: %s%s (choose with -n). To start this one: %s", list.text,
+		    more, ctl_how_to_start(c->name, &start));
 	else
 		snprintf(advice, sizeof(advice), "There is none on this host. To start one: %s",
 		    ctl_how_to_start(c->name, &start));

@@ -123,8 +123,18 @@ assert len(rows) == 99 and all(r["length"] == 3 and r["ttl_s"] == -1 and 0 <= r[
 	result $? "list"
 	ok "status" "$PEEKCTL" -n "$name" status
 	says "no such instance" "peekd -n no-such-name" "$PEEKCTL" -n no-such-name get x
-	"$PEEKCTL" -n no-such-name get x 2>&1 | grep -q "$name"
-	result $? "it names those that are there"
+	"$PEEKCTL" -n no-such-name get x >"$tmp/out" 2>&1
+	grep -q "These are there: .*$name" "$tmp/out" ||
+	    { grep -qE 'These are there: .* and [0-9]+ more, which peekctl list shows' "$tmp/out" && "$PEEKCTL" list | grep -q "^$name "; }
+	result $? "it names those that are there, or says how many it leaves out" "$tmp/out"
+	# Other users' objects, which belong to the list as well, are more than it has room for.
+	others=()
+	for i in {1..16}; do others+=("/dev/shm/peekd.$name-$i-a-name-of-another"); done
+	touch "${others[@]}" && chmod 0 "${others[@]}" && { [ "$(id -u)" != 0 ] || chown nobody "${others[@]}"; }
+	"$PEEKCTL" -n no-such-name get x >"$tmp/out" 2>&1
+	rm -f "${others[@]}"
+	grep -qE 'These are there: .* and [1-9][0-9]* more, which peekctl list shows \(choose with -n\)\. To start this one: ' "$tmp/out"
+	result $? "a list that is too long ends with how many more there are" "$tmp/out"
 	says "a name that is none" "can't name an instance" "$PEEKCTL" -n a/b get x
 
 	kill -STOP ${pids##* }
