@@ -292,7 +292,7 @@ install: install-lib $(PROGRAMS) ## install below prefix (DESTDIR, prefix, libdi
 	[ $(call dest,$(sbindir)) -ef $(call dest,$(bindir)) ] || \
 	    ln -sf $(call quoted,$(bindir)/peekd) $(call dest,$(sbindir)/peekd)
 	$(INSTALL) -m 644 src/ctl/completion.bash $(call dest,$(compdir)/peekctl)
-	set -e; for page in $(wildcard src/*/*.[13578]); do \
+	set -e; for page in $(wildcard src/*/*.[13578] bench/*.[13578]); do \
 	    [ -d $(call dest,$(mandir)/man)$${page##*.} ] || \
 	        $(INSTALL) -d -m 755 $(call dest,$(mandir)/man)$${page##*.}; \
 	    $(INSTALL) -m 644 $$page $(call dest,$(mandir)/man)$${page##*.}; done

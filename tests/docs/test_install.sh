@@ -6,7 +6,8 @@ lib=/usr/lib/somewhere
 mkdir -p "$B" && echo 'of an earlier install by root' >"$B/libpeek.pc" && chmod 444 "$B/libpeek.pc"
 ok "make install" make -s B="$B" MODE="${MODE:-release}" install DESTDIR="$root" prefix=/usr libdir=$lib
 for f in /usr/bin/peekd /usr/bin/peekctl /usr/include/peek.h $lib/libpeek.a $lib/libpeek.so $lib/pkgconfig/libpeek.pc \
-    /usr/share/man/man1/peekctl.1 /usr/share/man/man8/peekd.8 /usr/share/man/man5/peekd.conf.5 /etc/peekd/peekd.conf \
+    /usr/share/man/man1/peekctl.1 /usr/share/man/man8/peekd.8 /usr/share/man/man5/peekd.conf.5 \
+    /usr/share/man/man7/peekd-memcached.7 /usr/share/man/man1/peekbench.1 /etc/peekd/peekd.conf \
     /usr/lib/systemd/system/peekd.service /usr/lib/systemd/system/peekd@.service /usr/lib/sysusers.d/peekd.conf \
     /usr/lib/tmpfiles.d/peekd.conf /usr/share/bash-completion/completions/peekctl; do
 	[ -s "$root$f" ]
