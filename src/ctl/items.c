@@ -13,7 +13,6 @@
 
 /* A number of seconds beyond this counts as a date unless it is sent with a
  * sign. */
-#define RELATIVE_MAX_S 2592000u
 
 /* A meta request and its reply. 0, or the exit status of an error that was
  * explained. */
@@ -185,7 +184,8 @@ read_value(const char *path, char **ret, size_t *ret_len)
 static void
 put_ttl(char *buf, size_t cap, uint64_t ttl_s)
 {
-	snprintf(buf, cap, ttl_s > RELATIVE_MAX_S ? "T+%llu" : "T%llu", (unsigned long long)ttl_s);
+	snprintf(buf, cap, ttl_s > WIRE_EXPTIME_DELTA_MAX_S ? "T+%llu" : "T%llu",
+	    (unsigned long long)ttl_s);
 }
 
 int

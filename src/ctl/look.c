@@ -103,7 +103,7 @@ read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsi
 	const struct word *item = &m->arena[off / sizeof(struct word)];
 	uint32_t len = item_key_bytes(word_load_rlx(&item[0])),
 		 at = item_key_at(item_state(word_load_rlx(&item[1])));
-	if (len - 1 >= ITEM_KEY_MAX ||
+	if (!item_key_len_ok(len) ||
 	    !item_in_bounds(off, ITEM_ALIGN((uint64_t)at + len), m->arena_bytes, m->block_shift))
 		return 0;
 	copy_out(key, item, at, len);

@@ -239,7 +239,7 @@ arena_add_live(
 	a->queue[s->log].n_extents += (uint32_t)item_parts(shape);
 	arena_own_parts(a, item_off, shape);
 	a->live_bytes += memory;
-	a->live_squares += (memory / 8) * (memory / 8);
+	a->live_squares += arena_square(memory);
 	expiry_add(a, s, shape, expiry_s);
 	raise_latest(s, expiry_s);
 }
@@ -257,7 +257,7 @@ arena_drop_live(
 	s->n_extents -= (uint32_t)item_parts(shape);
 	a->queue[s->log].n_extents -= (uint32_t)item_parts(shape);
 	a->live_bytes -= memory;
-	a->live_squares -= (memory / 8) * (memory / 8);
+	a->live_squares -= arena_square(memory);
 	expiry_drop(a, s, shape, item_off);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);

@@ -8,7 +8,7 @@
  * moment it is taken, so that a successor raises it too.
  *
  * An item's place is its byte offset from the arena's start. All sums are exact
- * at any moment: arena_check compares them.
+ * at any moment.
  */
 #ifndef PEEK_ENGINE_ARENA_H
 #define PEEK_ENGINE_ARENA_H
@@ -161,8 +161,8 @@ void arena_add_live(
 void arena_drop_live(
     struct arena *a, uint64_t item_off, const struct item_shape *shape, bool keep_extents);
 
-/* The record moved from one log to another place: its extents change owner.
- * Called between the two calls above. */
+/* Frees the parts and whole blocks that a record lists, once no slot leads to
+ * the record. */
 void arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 
 /* A touch, before it stores the new expiry: the block's latest is raised
@@ -214,6 +214,13 @@ arena_memory(const struct arena *a, const struct item_shape *shape)
 	return shape->record_bytes + (item_parts(shape) << (a->block_shift - BLOCK_PARTS_SHIFT));
 }
 
+/* The square of an item's memory in units: what live_squares adds up. */
+static inline uint64_t
+arena_square(uint64_t memory_bytes)
+{
+	return (memory_bytes / ITEM_UNIT_BYTES) * (memory_bytes / ITEM_UNIT_BYTES);
+}
+
 static inline bool
 arena_is_log(const struct block *s)
 {
@@ -255,10 +262,10 @@ arena_block_of(const struct arena *a, uint64_t item_off)
 static inline struct word *
 arena_word(const struct arena *a, uint64_t byte_off)
 {
-	return a->map->arena + byte_off / 8;
+	return a->map->arena + byte_off / sizeof(struct word);
 }
 
-/* The block_idx-th extent of a record: two to a word. */
+/* The i-th extent that a record lists: two to a word. */
 static inline uint32_t
 arena_extent(const struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t i)
 {

@@ -19,7 +19,7 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabl
 	    .table = table,
 	    .enabled = enabled,
 	    .usual_bytes = 1,
-	    .sweep = UINT64_MAX,
+	    .sweep = SWEEP_DONE,
 	    .fresh_off = ARENA_NO_ROOM,
 	    .dead = {.block = ARENA_NONE},
 	    .oldest = {{.block = ARENA_NONE}, {.block = ARENA_NONE}}};
@@ -85,11 +85,12 @@ evict_adapt(struct evict *e, enum arena_log ghost_log)
 static void
 measure_usual(struct evict *e)
 {
-	uint64_t n_items = e->table->n_items, live_words = e->arena->live_bytes / 8;
+	uint64_t n_items = e->table->n_items, live_units = e->arena->live_bytes / ITEM_UNIT_BYTES;
 
-	if (n_items > 0 && live_words > 0)
-		e->usual_bytes =
-		    (live_words * 8 / n_items + e->arena->live_squares * 8 / live_words) / 2;
+	if (n_items > 0 && live_units > 0)
+		e->usual_bytes = (live_units * ITEM_UNIT_BYTES / n_items +
+				     e->arena->live_squares * ITEM_UNIT_BYTES / live_units) /
+		    2;
 }
 
 /*
@@ -230,10 +231,6 @@ take_victim(struct evict *e, struct victim *v, uint32_t block_idx, enum victim_k
 	measure_usual(e);
 }
 
-/*
- * Looks at the next few blocks: what of them has expired, and, if nothing is
- * being cleaned yet, whether it is all of one.
- */
 bool
 evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s)
 {
@@ -331,11 +328,6 @@ choose_oldest(struct evict *e, enum arena_log log, bool may_seal, bool ahead)
 	return true;
 }
 
-/*
- * The log that an item is evicted from next. Asked anew for each: a block's
- * records may own most of the cache. A log that owns extents gives, although it
- * may have no sealed block.
- */
 struct victim *
 evict_choose_oldest(struct evict *e, bool ahead)
 {
@@ -372,10 +364,6 @@ finish_victim(struct evict *e, struct victim *v)
 	v->block = ARENA_NONE;
 }
 
-/*
- * One step with a victim. False: there is no memory to copy it to, and it is a
- * sealed block as before.
- */
 bool
 evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 {

@@ -38,6 +38,8 @@
  */
 #define EVICT_CLEAN_EIGHTHS 7
 
+#define SWEEP_DONE UINT64_MAX /* evict.sweep: no bucket is left to look at */
+
 struct evict_counts {
 	uint64_t evicted, evicted_unfetched, expired, flushed; /* items */
 	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
@@ -80,10 +82,7 @@ struct evict {
 	 */
 	uint32_t futile_s;
 	uint64_t futile_live_bytes;
-	/*
-	 * the next bucket to look at for flushed items; UINT64_MAX: none are
-	 * left
-	 */
+	/* the next bucket to look at for flushed items, or SWEEP_DONE */
 	uint64_t sweep;
 	uint32_t hot_run;
 	/* victims that may still be kept from for this SET; then they are

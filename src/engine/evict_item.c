@@ -15,7 +15,6 @@ evict_unlink(struct evict *e, const struct table_place *place)
 	arena_drop_live(e->arena, r.off, &r.shape, false);
 }
 
-/* Why an item's memory may be taken back, counted; false: it lives. */
 bool
 evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 {
@@ -27,20 +26,22 @@ evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 	return flushed || expired;
 }
 
-/*
- * Copies a record to a place that was taken for it; its extents stay where they
- * are.
- */
+/* Copies n_bytes of whole words to a place that no slot leads to yet. */
+static void
+copy_words(struct word *dst, const struct word *src, uint64_t n_bytes)
+{
+	for (uint64_t i = 0; i < n_bytes / sizeof(struct word); i++)
+		/* relaxed: the switch that follows guards them */
+		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
+}
+
 void
 evict_move_record(struct evict *e, struct victim *v, const struct record *r,
     struct table_place *place, uint64_t to)
 {
 	struct arena *a = e->arena;
-	struct word *src = arena_word(a, r->off), *dst = arena_word(a, to);
 
-	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
-		/* relaxed: the switch that follows guards it */
-		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
+	copy_words(arena_word(a, to), arena_word(a, r->off), r->shape.record_bytes);
 	CRASH_POINT("clean:copied");
 	table_switch(e->table, place, to);
 	arena_drop_live(a, r->off, &r->shape, true);
@@ -64,7 +65,8 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
     uint32_t now_s)
 {
 	struct arena *a = e->arena;
-	uint32_t n_words = (a->block_bytes >> BLOCK_PARTS_SHIFT) / 8, n_moved = 0;
+	uint64_t part_bytes = a->block_bytes >> BLOCK_PARTS_SHIFT;
+	uint32_t n_moved = 0;
 	uint32_t from[1u << BLOCK_PARTS_SHIFT], to[1u << BLOCK_PARTS_SHIFT],
 	    expiry_s = item_expiry_s(r->word0);
 
@@ -81,15 +83,10 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
 	    arena_class(a, expiry_s, now_s), r->shape.record_bytes, PARTS_RESERVE);
 	if (off == ARENA_NO_ROOM)
 		return false;
-	struct word *src = arena_word(a, r->off), *dst = arena_word(a, off);
-	for (uint64_t i = 0; i < r->shape.record_bytes / 8; i++)
-		/* relaxed, all of them: the switch that follows guards them */
-		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
+	copy_words(arena_word(a, off), arena_word(a, r->off), r->shape.record_bytes);
 	for (uint32_t k = 0; k < n_moved; k++) {
-		struct word *part = arena_word(a, (uint64_t)from[k] * n_words * 8),
-			    *copy = arena_word(a, (uint64_t)to[k] * n_words * 8);
-		for (uint32_t i = 0; i < n_words; i++)
-			word_store_rlx(&copy[i], word_load_rlx(&part[i]));
+		copy_words(arena_word(a, to[k] * part_bytes), arena_word(a, from[k] * part_bytes),
+		    part_bytes);
 		for (uint32_t i = r->shape.n_whole; i < r->shape.n_extents; i++)
 			if (arena_extent(a, r->off, &r->shape, i) == from[k])
 				arena_set_extent(a, off, &r->shape, i, to[k]);
@@ -100,17 +97,13 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
 	for (uint32_t k = 0; k < n_moved; k++)
 		arena_part_died(a, from[k]);
 	arena_drop_live(a, r->off, &r->shape, true);
-	e->n.bytes_copied += r->shape.record_bytes + (uint64_t)n_moved * n_words * 8;
-	e->n.bytes_cleaned += r->shape.record_bytes + (uint64_t)n_moved * n_words * 8;
+	e->n.bytes_copied += r->shape.record_bytes + n_moved * part_bytes;
+	e->n.bytes_cleaned += r->shape.record_bytes + n_moved * part_bytes;
 	if (e->fresh_off == r->off)
 		e->fresh_off = off;
 	return true;
 }
 
-/*
- * What becomes of a record that lists a part of a victim. False: it lives, and
- * there is no memory for a copy.
- */
 bool
 evict_examine_parts(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 {

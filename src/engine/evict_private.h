@@ -60,8 +60,11 @@ bool evict_choose_expired(struct evict *e, uint32_t n, uint32_t now_s);
 bool evict_choose_clean(struct evict *e);
 
 /*
- * The victim that an item is evicted from next. ahead: no open block is
- * sealed for it, nor is it what was just written. NULL: there is none.
+ * Returns the victim that an item is evicted from next, or NULL. Asked anew for
+ * each item, since the records of one block may own most of the cache's
+ * extents: a log that owns extents gives even when it has no sealed block.
+ * ahead: no open block is sealed for it, and the block that was just written is
+ * left alone.
  */
 struct victim *evict_choose_oldest(struct evict *e, bool ahead);
 

@@ -81,8 +81,8 @@ evict_room_sweep(struct evict *e, uint64_t n)
 			evict_unlink(e, &w.place);
 		}
 	if (e->sweep >= e->table->n_buckets)
-		e->sweep = UINT64_MAX;
-	return e->sweep != UINT64_MAX;
+		e->sweep = SWEEP_DONE;
+	return e->sweep != SWEEP_DONE;
 }
 
 void
@@ -127,7 +127,7 @@ last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
 {
 	if (*stage == 0) {
 		*stage = 1;
-		if (e->sweep != UINT64_MAX) {
+		if (e->sweep != SWEEP_DONE) {
 			evict_room_sweep(e, UINT64_MAX);
 			return true;
 		}
@@ -196,7 +196,7 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 		e->n_to_scan -= n;
 		evict_choose_expired(e, n, now_s);
 	}
-	if (e->sweep != UINT64_MAX)
+	if (e->sweep != SWEEP_DONE)
 		evict_room_sweep(e, SWEEP_STEP);
 	if (e->dead.block != ARENA_NONE || !has_ahead(e))
 		evict_room_step(e, NULL, now_s);

@@ -216,7 +216,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 		value_append(&s->arena, &w, put->value, put->value_bytes);
 	if (put->mode == STORE_PREPEND)
 		value_append_record(&s->arena, &w, &joined_record);
-	value_end(&s->arena, &w);
+	value_end(&w);
 	CRASH_POINT("append:written");
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
 	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
@@ -265,7 +265,7 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 		return STORE_NO_MEMORY;
 	bool linked = table_find(&s->table, key->hash, key->bytes, key->len, &place);
 	value_begin(&s->arena, &w, cas);
-	value_end(&s->arena, &w);
+	value_end(&w);
 	link_record(s, key, linked ? &place : NULL, &w, now_s);
 	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, &before);
@@ -286,7 +286,7 @@ store_arith(struct store *s, const struct store_key *key, const struct store_ite
 	value = !decr ? value + delta : value > delta ? value - delta : 0;
 	if ((item->state & ITEM_COUNTER) != 0) {
 		struct word *w = arena_word(&s->arena, item->item_off);
-		seq_counter_store(&w[ITEM_HEADER_BYTES / 8], value, &w[1],
+		seq_counter_store(&w[ITEM_HEADER_BYTES / sizeof(struct word)], value, &w[1],
 		    item_word1(cas, item_state(word_load_rlx(&w[1]))));
 		CRASH_POINT("counter:stored");
 	} else {

@@ -40,7 +40,7 @@ record_sound(const struct recovery_walk *w, uint64_t off, struct record *ret)
 	uint32_t key_bytes = item_key_bytes(ret->word0);
 	/* Lengths that are damaged make more of a block live than it has: what
 	 * doesn't fit is dropped. */
-	return key_bytes > 0 && key_bytes <= ITEM_KEY_MAX && item_cas(ret->word1) <= w->cas_max &&
+	return item_key_len_ok(key_bytes) && item_cas(ret->word1) <= w->cas_max &&
 	    a->block[arena_block_of(a, off)].live_bytes + ret->shape.record_bytes <=
 	    a->block_bytes &&
 	    item_in_bounds(off, ret->shape.record_bytes, arena_bytes, a->block_shift) &&

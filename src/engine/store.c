@@ -39,7 +39,7 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 		return -ENOMEM;
 	s->map = map;
 	s->conf = *conf;
-	s->n_refs = (map->n_buckets_max + map->n_overflow_max) << 3;
+	s->n_refs = slot_ref(map->n_buckets_max + map->n_overflow_max, 0);
 	s->own_hints = reserve_zeroed(s->n_refs);
 	s->last_access_s = reserve_zeroed(s->n_refs * sizeof(uint32_t));
 	if (s->own_hints == NULL || s->last_access_s == NULL || arena_init(&s->arena, map) != 0)
@@ -194,18 +194,18 @@ store_fill_item(const struct store *s, const struct table_place *place, struct s
 
 bool
 store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret,
-    int *ret_gone)
+    enum store_gone *ret_gone)
 {
 	struct table_place place;
-	int gone = 0;
+	enum store_gone gone = STORE_ABSENT;
 
 	if (table_find(&s->table, key->hash, key->bytes, key->len, &place)) {
 		store_fill_item(s, &place, ret);
 		if (ret->cas <= s->evict.cutoff ||
 		    record_is_cut_off(&s->arena, ret->state, ret->tags, ret->cas))
-			gone = 2;
+			gone = STORE_FLUSHED;
 		else if (item_expired(ret->expiry_s, now_s))
-			gone = 1;
+			gone = STORE_EXPIRED;
 		else
 			return true;
 	}

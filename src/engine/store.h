@@ -70,10 +70,13 @@ struct store_item {
 	uint64_t slot_ref, head, slot;
 };
 
-/* Finds a live item: neither expired nor flushed. ret_gone, if not NULL, says
- * why not: 0 absent, 1 expired, 2 flushed. */
+/* Why a key has no live item. */
+enum store_gone { STORE_ABSENT, STORE_EXPIRED, STORE_FLUSHED };
+
+/* Finds a live item: neither expired nor flushed. On a miss *ret_gone says why
+ * there is none; it may be NULL. */
 bool store_find(struct store *s, const struct store_key *key, uint32_t now_s,
-    struct store_item *ret, int *ret_gone);
+    struct store_item *ret, enum store_gone *ret_gone);
 
 /* Copies bytes [from, from + n) of the value; they must lie inside it. */
 void store_read(

@@ -47,7 +47,6 @@ table_init(
 	t->n_overflow_memory = t->n_overflow_made > 0 ? with_memory(map, t->n_overflow_made) : 0;
 }
 
-/* The lines of a chain. Links are clamped: a damaged one ends the chain. */
 void
 table_chain_of(const struct table *t, uint64_t head, struct chain *ret)
 {
@@ -91,7 +90,6 @@ tell_links(struct table *t, const struct chain *c)
 	}
 }
 
-/* What is kept aside by slot moves with it. */
 void
 table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref)
 {
@@ -123,7 +121,7 @@ key_is(const struct table *t, uint64_t slot, const void *key, uint32_t key_len)
 	uint64_t word0 = word_load_rlx(&w[0]), word1 = word_load_rlx(&w[1]);
 
 	return item_key_bytes(word0) == key_len &&
-	    copy_key_equal(w + item_key_at(item_state(word1)) / 8, key, key_len);
+	    copy_key_equal(w + item_key_at(item_state(word1)) / sizeof(struct word), key, key_len);
 }
 
 bool
@@ -137,7 +135,7 @@ table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_l
 		for (unsigned match = bucket_match(b, tag); match != 0; match &= match - 1) {
 			uint64_t i = bucket_match_slot(match), slot = word_load_rlx(&b->slot[i]);
 			if (key_is(t, slot, key, key_len)) {
-				*ret = (struct table_place){head, line << 3 | i, slot};
+				*ret = (struct table_place){head, slot_ref(line, i), slot};
 				return true;
 			}
 		}
@@ -160,7 +158,7 @@ table_find_item(const struct table *t, uint64_t hash, uint64_t item_off, struct 
 	for (uint32_t l = 0; l < c.n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++)
 			if (word_load_rlx(slot_at(t, c.line[l], i)) == want) {
-				*ret = (struct table_place){head, c.line[l] << 3 | i, want};
+				*ret = (struct table_place){head, slot_ref(c.line[l], i), want};
 				return true;
 			}
 	return false;
@@ -175,7 +173,7 @@ table_visit(const struct table *t, uint64_t head, table_visit_fn visit, void *ar
 	for (uint32_t l = 0; l < c.n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			struct table_place p = {
-			    head, c.line[l] << 3 | i, word_load_rlx(slot_at(t, c.line[l], i))};
+			    head, slot_ref(c.line[l], i), word_load_rlx(slot_at(t, c.line[l], i))};
 			if (slot_is_item(p.slot))
 				visit(arg, &p);
 		}
@@ -203,7 +201,6 @@ table_overflow_memory(struct table *t, uint64_t n)
 	return true;
 }
 
-/* Returns the line, or 0 if there is no memory. */
 uint64_t
 table_overflow_take(struct table *t)
 {
@@ -226,8 +223,6 @@ table_overflow_take(struct table *t)
 	return t->map->n_buckets_max + idx;
 }
 
-/* After the chain no longer leads to it, inside or behind that chain's
- * window. */
 void
 table_overflow_give(struct table *t, uint64_t line)
 {
@@ -269,7 +264,7 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 			struct word *at = slot_at(t, c.line[l], i);
 			if (word_load_rlx(at) != 0)
 				continue;
-			uint64_t ref = c.line[l] << 3 | i;
+			uint64_t ref = slot_ref(c.line[l], i);
 			clear_aside(t, ref);
 			seq_enter(seq);
 			CRASH_POINT("link:entered");
@@ -296,8 +291,8 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	for (unsigned i = 2; i < BUCKET_SLOTS; i++)
 		word_store_rlx(slot_at(t, fresh, i), 0);
 	CRASH_POINT("overflow:filled");
-	clear_aside(t, fresh << 3 | 1);
-	table_move_aside(t, tail << 3 | LINK_SLOT, fresh << 3);
+	clear_aside(t, slot_ref(fresh, 1));
+	table_move_aside(t, slot_ref(tail, LINK_SLOT), slot_ref(fresh, 0));
 	seq_enter(seq);
 	CRASH_POINT("overflow:entered");
 	c.line[c.n_lines++] = fresh;
@@ -307,7 +302,7 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	CRASH_POINT("overflow:left");
 	t->n_items++;
 	t->n_overflow_items += c.n_lines == 2 ? 2 : 1;
-	*ret = (struct table_place){head, fresh << 3 | 1, slot};
+	*ret = (struct table_place){head, slot_ref(fresh, 1), slot};
 	return 0;
 }
 
@@ -319,7 +314,7 @@ table_switch(struct table *t, struct table_place *place, uint64_t item_off)
 	place->slot = slot_make(slot_tag_of(place->slot), item_off / ITEM_UNIT_BYTES);
 	seq_enter(&head->seq);
 	CRASH_POINT("switch:entered");
-	word_store_rlx(slot_at(t, place->ref >> 3, place->ref & 7), place->slot);
+	word_store_rlx(slot_at(t, ref_line(place->ref), ref_slot(place->ref)), place->slot);
 	CRASH_POINT("switch:stored");
 	seq_exit(&head->seq);
 	CRASH_POINT("switch:left");
@@ -354,13 +349,6 @@ find_hole(const struct table *t, const struct chain *c, uint32_t n_lines, uint64
 	return false;
 }
 
-/*
- * Closes up a chain inside its head's window: holes in front are filled from
- * the last line; a last line with one item gives it to the slot that leads
- * there, with none it is cut off. Each step leaves every item in the chain. At
- * the end each link tells what lies behind it and nothing else: until then it
- * told more.
- */
 void
 table_close_up(struct table *t, uint64_t head)
 {
@@ -379,7 +367,8 @@ table_close_up(struct table *t, uint64_t head)
 			seq_crash_order(); /* [C1] cut off, then written over */
 			CRASH_POINT("close:cut");
 			if (n == 1) {
-				table_move_aside(t, tail << 3 | last, before << 3 | LINK_SLOT);
+				table_move_aside(
+				    t, slot_ref(tail, last), slot_ref(before, LINK_SLOT));
 				t->n_overflow_items -= c.n_lines == 2;
 			}
 			table_overflow_give(t, tail);
@@ -390,7 +379,7 @@ table_close_up(struct table *t, uint64_t head)
 			CRASH_POINT("close:copied");
 			word_store_rlx(slot_at(t, tail, last), 0);
 			CRASH_POINT("close:cleared");
-			table_move_aside(t, tail << 3 | last, hole_line << 3 | hole);
+			table_move_aside(t, slot_ref(tail, last), slot_ref(hole_line, hole));
 			t->n_overflow_items -= hole_line == head;
 		} else {
 			break;
@@ -406,11 +395,11 @@ table_unlink(struct table *t, const struct table_place *place)
 
 	seq_enter(seq);
 	CRASH_POINT("unlink:entered");
-	word_store_rlx(slot_at(t, place->ref >> 3, place->ref & 7), 0);
+	word_store_rlx(slot_at(t, ref_line(place->ref), ref_slot(place->ref)), 0);
 	CRASH_POINT("unlink:stored");
 	clear_aside(t, place->ref);
 	t->n_items--;
-	t->n_overflow_items -= place->ref >> 3 != place->head;
+	t->n_overflow_items -= ref_line(place->ref) != place->head;
 	table_close_up(t, place->head);
 	seq_exit(seq);
 	CRASH_POINT("unlink:left");

@@ -6,9 +6,10 @@
  * table.c above each. Nothing here allocates heap, knows items' contents beyond
  * their keys, or reads a clock.
  *
- * A slot's place is a slot_ref: line << 3 | slot. Line: the head bucket's
- * index, or n_buckets_max plus the overflow bucket's. The last-access array has
- * the same index; the hint page seven bytes a line (table_hint).
+ * A slot_ref is a line and a slot of it in one number. The line is the head
+ * bucket's index, or n_buckets_max plus the overflow bucket's. The array of
+ * last accesses is indexed by slot_ref. The hint page has seven bytes a line
+ * (table_hint).
  */
 #ifndef PEEK_ENGINE_TABLE_H
 #define PEEK_ENGINE_TABLE_H
@@ -112,12 +113,33 @@ table_line(const struct table *t, uint64_t line)
 					    : &t->map->overflow[line - t->map->n_buckets_max];
 }
 
+/* A line has 8 slot_refs, of which BUCKET_SLOTS are used. */
+#define REF_SLOT_BITS 3u
+
+static inline uint64_t
+slot_ref(uint64_t line, uint64_t slot)
+{
+	return line << REF_SLOT_BITS | slot;
+}
+
+static inline uint64_t
+ref_line(uint64_t ref)
+{
+	return ref >> REF_SLOT_BITS;
+}
+
+static inline unsigned
+ref_slot(uint64_t ref)
+{
+	return (unsigned)(ref & ((1u << REF_SLOT_BITS) - 1));
+}
+
 /* The slot's byte in the hint page, which is as long as a client of the daemon
  * may have made it; NULL: it has none. */
 static inline struct byte *
 table_hint(const struct table *t, uint64_t ref)
 {
-	uint64_t i = (ref >> 3) * HINT_BYTES_PER_BUCKET + (ref & 7);
+	uint64_t i = ref_line(ref) * HINT_BYTES_PER_BUCKET + ref_slot(ref);
 
 	return i < t->n_hints ? &t->hints[i] : NULL;
 }

@@ -26,14 +26,16 @@ bool table_overflow_memory(struct table *t, uint64_t n);
  * is no memory. */
 uint64_t table_overflow_take(struct table *t);
 
-/* After the chain no longer leads to it, inside or behind that chain's
- * window. */
+/* Frees an overflow bucket. The caller has cut it off from its chain, and calls
+ * inside that chain's window or after it. */
 void table_overflow_give(struct table *t, uint64_t line);
 
 /*
  * Closes up a chain inside its head's window: holes in front are filled from
  * the last line; a last line with one item gives it to the slot that leads
- * there, with none it is cut off. Each step leaves every item in the chain.
+ * there, with none it is cut off. Each step leaves every item in the chain. At
+ * the end each link tells what lies behind it and nothing else; until then a
+ * link may tell more.
  */
 void table_close_up(struct table *t, uint64_t head);
 

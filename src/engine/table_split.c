@@ -63,7 +63,7 @@ plan_split(const struct table *t, uint64_t from, struct moving *m)
 			if (slot_is_item(slot) &&
 			    table_bucket_idx(slot_hash(t, slot), t->n_buckets + 1) ==
 				t->n_buckets) {
-				m->ref[m->n] = c.line[l] << 3 | i;
+				m->ref[m->n] = slot_ref(c.line[l], i);
 				m->slot[m->n++] = slot;
 			}
 		}
@@ -76,7 +76,7 @@ chain_ref(const struct chain *c, uint32_t k)
 {
 	uint32_t l = k / LINK_SLOT < c->n_lines ? k / LINK_SLOT : c->n_lines - 1;
 
-	return c->line[l] << 3 | (k - l * LINK_SLOT);
+	return slot_ref(c->line[l], k - l * LINK_SLOT);
 }
 
 /* What belongs into a slot of the l-th line. The lines behind it are filled. */
@@ -157,14 +157,14 @@ table_split(struct table *t)
 	CRASH_POINT("split:count stored");
 	seq_crash_order(); /* [C1] it counts before the old one forgets */
 	for (uint32_t k = 0; k < m.n; k++)
-		word_store_rlx(slot_at(t, m.ref[k] >> 3, m.ref[k] & 7), 0);
+		word_store_rlx(slot_at(t, ref_line(m.ref[k]), ref_slot(m.ref[k])), 0);
 	CRASH_POINT("split:old cleared");
 	t->n_buckets = to + 1;
 	t->n_splits++;
 	for (uint32_t k = 0; k < m.n; k++) {
 		uint64_t ref = chain_ref(&c, k);
-		t->n_overflow_items -= m.ref[k] >> 3 != from;
-		t->n_overflow_items += ref >> 3 != to;
+		t->n_overflow_items -= ref_line(m.ref[k]) != from;
+		t->n_overflow_items += ref_line(ref) != to;
 		table_move_aside(t, m.ref[k], ref);
 	}
 	table_close_up(t, from);

@@ -114,9 +114,8 @@ value_append_record(struct arena *a, struct value_write *w, const struct record 
 }
 
 void
-value_end(struct arena *a, struct value_write *w)
+value_end(struct value_write *w)
 {
-	(void)a;
 	copy_in_end(&w->to);
 }
 

@@ -42,7 +42,7 @@ void value_plan(const struct arena *a, struct value_write *w, uint32_t state);
 /* Room must be there (evict_room). */
 void value_begin(struct arena *a, struct value_write *w, uint64_t cas);
 void value_append(struct arena *a, struct value_write *w, const void *src, uint64_t n);
-void value_end(struct arena *a, struct value_write *w);
+void value_end(struct value_write *w);
 
 /* Appends bytes of another record's value. */
 void value_append_record(struct arena *a, struct value_write *w, const struct record *from);

@@ -38,7 +38,7 @@ get_other_item(const struct attached *a, const void *key, size_t key_len, void *
 __attribute__((noinline, flatten)) static ssize_t
 get_other_len(const struct attached *a, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
-	if (LOOKUP_UNLIKELY(key_len - 1 >= ITEM_KEY_MAX))
+	if (LOOKUP_UNLIKELY(!item_key_len_ok(key_len)))
 		return -EINVAL;
 	return get_as(
 	    GET_OTHER_LEN, a, key, key_len, buf, buf_cap, hash_key(key, key_len, a->map.seed));

@@ -95,7 +95,7 @@ get_torn(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_
 ssize_t
 get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
-	if (key_len - 1 >= ITEM_KEY_MAX)
+	if (!item_key_len_ok(key_len))
 		return -EINVAL;
 	return get_any(p, key, key_len, buf, buf_cap, NULL);
 }
@@ -104,7 +104,7 @@ ssize_t
 peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info)
 {
-	if (key_len - 1 >= ITEM_KEY_MAX)
+	if (!item_key_len_ok(key_len))
 		return -EINVAL;
 	return get_any(p, key, key_len, buf, buf_cap, ret_info);
 }

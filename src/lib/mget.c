@@ -110,7 +110,7 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 	for (size_t begin = 0, end; begin < n; begin = end) {
 		const struct attached *a = read_ready(p) == 0 ? seq_load_ptr(&p->own.now) : NULL;
 		for (end = begin;
-		     end < n && end < begin + GROUP && ops[end].key_len - 1 < ITEM_KEY_MAX; end++)
+		     end < n && end < begin + GROUP && item_key_len_ok(ops[end].key_len); end++)
 			;
 		if (a != NULL && end > begin) {
 			n_hits +=
@@ -119,7 +119,7 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 		}
 		/* A key of no allowed length, or no segment to read. */
 		end = begin + 1;
-		if (in_vain && a == NULL && ops[begin].key_len - 1 < ITEM_KEY_MAX)
+		if (in_vain && a == NULL && item_key_len_ok(ops[begin].key_len))
 			ops[begin].result = -EPROTO;
 		else
 			ops[begin].result = peek_get(p, ops[begin].key, ops[begin].key_len,

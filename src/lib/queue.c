@@ -16,6 +16,7 @@
 #include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/request.h"
+#include "shm/item.h"
 
 /* What a call on the queue works for. */
 struct set {
@@ -271,7 +272,7 @@ peek_set_async(struct peek *p, const void *key, size_t key_len, const void *valu
 	char line[REQUEST_LINE_CAP], flags[REQUEST_FLAGS_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 
-	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
+	if (!item_key_len_ok(key_len))
 		return -EINVAL;
 	if (value_len > PEEK_VALUE_MAX_BYTES)
 		return -EMSGSIZE;

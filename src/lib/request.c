@@ -6,13 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define TTL_RELATIVE_MAX_S 2592000u /* a larger number without a sign would be a date */
-
 char *
 request_put_ttl(char *buf, uint32_t ttl_s)
 {
 	*buf++ = 'T';
-	if (ttl_s > TTL_RELATIVE_MAX_S)
+	if (ttl_s > WIRE_EXPTIME_DELTA_MAX_S)
 		*buf++ = '+';
 	buf = wire_digits(buf, ttl_s);
 	*buf = '\0';

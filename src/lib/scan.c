@@ -35,7 +35,7 @@ add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 	uint32_t key_len = item_key_bytes(pin.word0);
 	size_t value_len = item_value_bytes(pin.word0);
 	char digits[INFO_DIGITS_MAX];
-	if (key_len - 1 >= ITEM_KEY_MAX)
+	if (!item_key_len_ok(key_len))
 		return;
 	if ((item_state(pin.word1) & ITEM_COUNTER) != 0)
 		value_len = info_counter_digits(&pin, digits);

@@ -47,7 +47,7 @@ WIDE(peek_view)(struct peek *p, const void *key, size_t key_len, struct peek_vie
 {
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
-	if (LOOKUP_UNLIKELY(a == NULL || key_len - 1 >= ITEM_KEY_MAX || ret_view == NULL))
+	if (LOOKUP_UNLIKELY(a == NULL || !item_key_len_ok(key_len) || ret_view == NULL))
 		return view_slow(p, key, key_len, ret_view);
 	const struct map *m = &a->map;
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */

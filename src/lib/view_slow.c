@@ -51,7 +51,7 @@ view_slow(struct peek *p, const void *key, size_t key_len, struct peek_view *ret
 	struct peek_view view;
 	struct read rd;
 
-	if (key_len - 1 >= ITEM_KEY_MAX || ret_view == NULL)
+	if (!item_key_len_ok(key_len) || ret_view == NULL)
 		return -EINVAL;
 	int r = read_begin(&rd, p, key, key_len);
 	while (r == 0 && (r = read_pin(&rd)) == 0) {

@@ -7,6 +7,7 @@
 #include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/request.h"
+#include "shm/item.h"
 
 /*
  * Sends a request and takes the reply. A request that did not leave whole was
@@ -92,7 +93,7 @@ write_store(struct peek *p, const void *key, size_t key_len, const void *value, 
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	bool twice = s->mode == 'S' && !s->has_cas;
 
-	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
+	if (!item_key_len_ok(key_len))
 		return -EINVAL;
 	if (value_len > PEEK_VALUE_MAX_BYTES)
 		return -EMSGSIZE;
@@ -110,7 +111,7 @@ write_meta(struct peek *p, enum wire_verb verb, const void *key, size_t key_len,
 	char line[REQUEST_LINE_CAP];
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 
-	if (key_len - 1 >= PEEK_KEY_MAX_BYTES)
+	if (!item_key_len_ok(key_len))
 		return -EINVAL;
 	wire_put_meta(&out, verb, key, key_len, -1, flags);
 	return write_request(p, out.buf, out.len, NULL, 0, false, kind != 'N', kind, ret_value);
@@ -216,7 +217,7 @@ peek_flush(struct peek *p, uint32_t delay_s)
 {
 	char line[64], *end = stpcpy(line, "flush_all ");
 
-	if (delay_s > 2592000u)
+	if (delay_s > WIRE_EXPTIME_DELTA_MAX_S)
 		*end++ = '+'; /* a larger number without a sign would be a date */
 	end = stpcpy(wire_digits(end, delay_s), "\r\n");
 	return write_request(p, line, (size_t)(end - line), NULL, 0, false, true, 'F', NULL);

@@ -29,6 +29,7 @@
 #define PEEK_SHM_ITEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/layout.h"
@@ -47,6 +48,14 @@ struct item_shape {
 	uint32_t tail_bytes;   /* of the value, inline */
 	uint64_t record_bytes; /* the item's own bytes in its block, a multiple of 8 */
 };
+
+/* Whether a key may have this length. One comparison: of 0 the difference
+ * wraps. */
+static inline bool
+item_key_len_ok(size_t key_len)
+{
+	return key_len - 1 < ITEM_KEY_MAX;
+}
 
 static inline uint64_t
 item_word0(uint32_t expiry_s, uint32_t value_bytes, uint32_t key_bytes)

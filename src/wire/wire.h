@@ -91,11 +91,12 @@ struct wire_flag {
 /* Bits of wire_request.given: which numbers of a meta request were sent. */
 #define WIRE_HAS(letter) (UINT64_C(1) << ((letter)&63))
 
-/* exptime holds what was sent: 0 never; negative: has passed; up to 2592000:
- * seconds from now; above: Unix time, to 2106 and beyond. Written with a plus
- * sign it counts from now whatever its size, up to 2^32 - 1: WIRE_FROM_NOW is
- * then set. */
-#define WIRE_FROM_NOW (INT64_C(1) << 40)
+/* exptime holds what was sent. 0: never; negative: has passed; up to
+ * WIRE_EXPTIME_DELTA_MAX_S: seconds from now; above: Unix time, to 2106 and
+ * beyond. A number with a plus sign counts from now whatever its size, up to
+ * 2^32 - 1, and WIRE_FROM_NOW is set. */
+#define WIRE_FROM_NOW            (INT64_C(1) << 40)
+#define WIRE_EXPTIME_DELTA_MAX_S 2592000u /* 30 days */
 
 enum { WIRE_CRAWL_NONE, WIRE_CRAWL_META, WIRE_CRAWL_MG };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "engine/store.h"
+#include "engine/table.h"
 #include "peek.h"
 #include "shm/clock.h"
 #include "shm/item.h"
@@ -146,8 +147,8 @@ fill(struct store *s)
 				abort();
 			continue; /* evicted: a small arena */
 		}
-		now->slot_of[k][0] = item.slot_ref >> 3;
-		now->slot_of[k][1] = item.slot_ref & 7;
+		now->slot_of[k][0] = ref_line(item.slot_ref);
+		now->slot_of[k][1] = ref_slot(item.slot_ref);
 	}
 }
 

@@ -32,9 +32,9 @@ recount_one(void *arg, const struct table_place *place)
 	uint64_t memory = record_memory(&c->s->arena, &r);
 
 	c->items++;
-	c->overflow_items += place->ref >> 3 != place->head;
+	c->overflow_items += ref_line(place->ref) != place->head;
 	c->live_bytes += memory;
-	c->live_squares += (memory / 8) * (memory / 8);
+	c->live_squares += arena_square(memory);
 	c->payload += item_key_bytes(r.word0) + item_value_bytes(r.word0);
 	if (item_expiry_s(r.word0) != 0) {
 		c->expiring.bytes += (uint32_t)r.shape.record_bytes;

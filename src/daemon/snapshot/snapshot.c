@@ -15,6 +15,9 @@
 #define SLICE_BUCKETS 4096 /* empty ones cost little, not nothing */
 #define BATCH_KEYS    (CHAIN_LINES_MAX * BUCKET_SLOTS)
 
+/* snapshot.cursor of a save whose last frame is with the file's thread */
+#define SAVE_ENDED UINT64_MAX
+
 struct snapshot {
 	struct store *store;
 	bool compress;
@@ -286,7 +289,7 @@ save_slice(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 			snapshot_pipe_end(&s->pipe);
 			s->walked = false;
 			s->n_keys = s->n_done = 0;
-			s->cursor = UINT64_MAX;
+			s->cursor = SAVE_ENDED;
 			return SNAPSHOT_WAIT;
 		}
 		s->n_keys = s->n_done = 0;
@@ -376,7 +379,7 @@ snapshot_step(struct snapshot *s, uint32_t now_s, int64_t now_unix_s)
 	if (s->result.state == SNAPSHOT_LOADING)
 		pace = load_slice(s, now_s, now_unix_s);
 	else
-		pace = s->cursor == UINT64_MAX ? SNAPSHOT_WAIT : save_slice(s, now_s, now_unix_s);
+		pace = s->cursor == SAVE_ENDED ? SNAPSHOT_WAIT : save_slice(s, now_s, now_unix_s);
 	return pace;
 }
 

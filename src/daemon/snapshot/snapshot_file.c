@@ -17,6 +17,7 @@
 
 #include "daemon/snapshot/snapshot_place.h"
 #include "shm/hash.h"
+#include "shm/item.h"
 
 #define VERSION      1
 #define HEADER_BYTES 40
@@ -85,8 +86,7 @@ snapshot_get_item(const char *from, uint32_t n, struct snapshot_item *ret)
 	    .key = from + SNAPSHOT_ITEM_BYTES,
 	};
 	ret->value = ret->key + ret->key_bytes;
-	if (ret->key_bytes == 0 || ret->key_bytes > ITEM_KEY_MAX ||
-	    ret->value_bytes > ITEM_VALUE_MAX ||
+	if (!item_key_len_ok(ret->key_bytes) || ret->value_bytes > ITEM_VALUE_MAX ||
 	    (uint64_t)SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes > n)
 		return 0;
 	return SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes;

@@ -34,11 +34,11 @@ put_value(struct cmd *cmd, const struct wire_str *key, const struct store_item *
 }
 
 static void
-count_miss(struct cmd *cmd, int gone)
+count_miss(struct cmd *cmd, enum store_gone gone)
 {
 	cmd_count(cmd, SHM_STAT_GET_MISSES);
-	if (gone != 0)
-		cmd_count(cmd, gone == 1 ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
+	if (gone != STORE_ABSENT)
+		cmd_count(cmd, gone == STORE_EXPIRED ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
 }
 
 enum cmd_result
@@ -51,7 +51,7 @@ cmd_get(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struc
 	while (wire_next_key(req, cursor, &word)) {
 		struct store_key key = cmd_key(cmd, &word);
 		struct store_item item;
-		int gone = 0;
+		enum store_gone gone = STORE_ABSENT;
 		bool hit = store_find(cmd->store, &key, cmd->now_s, &item, &gone);
 
 		cmd_count(cmd, touch ? SHM_STAT_CMD_TOUCH : SHM_STAT_CMD_GET);

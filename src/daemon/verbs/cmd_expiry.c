@@ -18,7 +18,7 @@ cmd_expiry(const struct cmd *cmd, int64_t exptime)
 		if (exptime == 0)
 			return 0;
 		at_s = cmd->now_s + exptime;
-	} else if (exptime <= CMD_DELTA_MAX_S) {
+	} else if (exptime <= WIRE_EXPTIME_DELTA_MAX_S) {
 		at_s = cmd->now_s + exptime;
 	} else {
 		at_s = cmd->now_s + (exptime - cmd->now_unix_s);

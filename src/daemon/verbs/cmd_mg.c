@@ -6,7 +6,7 @@
 #include "daemon/verbs/cmd_meta.h"
 
 static void
-count_get(struct cmd *cmd, const struct wire_request *req, bool hit, int gone)
+count_get(struct cmd *cmd, const struct wire_request *req, bool hit, enum store_gone gone)
 {
 	cmd_count(cmd, SHM_STAT_CMD_GET);
 	if (hit && cmd_given(req, 'T')) {
@@ -15,8 +15,8 @@ count_get(struct cmd *cmd, const struct wire_request *req, bool hit, int gone)
 		return;
 	}
 	cmd_count(cmd, hit ? SHM_STAT_GET_HITS : SHM_STAT_GET_MISSES);
-	if (gone != 0)
-		cmd_count(cmd, gone == 1 ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
+	if (gone != STORE_ABSENT)
+		cmd_count(cmd, gone == STORE_EXPIRED ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
 }
 
 /* The flags of a hit. item->expiry_s follows T; *ret_won: R wins. */
@@ -77,7 +77,7 @@ cmd_mg(
 {
 	struct store_key key = cmd_key(cmd, &req->key);
 	struct store_item item;
-	int gone = 0;
+	enum store_gone gone = STORE_ABSENT;
 	bool hit = store_find(cmd->store, &key, cmd->now_s, &item, &gone), created = false;
 
 	cmd_count(cmd, SHM_STAT_CMD_META);
@@ -85,7 +85,7 @@ cmd_mg(
 		if (!cmd_vivify(cmd, req, &key, "", 0, ITEM_WON, &item, out))
 			return;
 		created = true;
-		gone = 0;
+		gone = STORE_ABSENT;
 	}
 	count_get(cmd, req, hit || created, gone);
 	if (!hit && !created) {

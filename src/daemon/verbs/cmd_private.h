@@ -11,8 +11,6 @@
 #define CMD_NO_MEMORY   "SERVER_ERROR out of memory storing object"
 #define CMD_NON_NUMERIC "CLIENT_ERROR cannot increment or decrement non-numeric value"
 
-#define CMD_DELTA_MAX_S 2592000 /* an exptime above is a Unix time */
-
 #define CMD_STATS_WORK 256 /* keys that could be looked up while all counters are printed */
 
 static inline void
