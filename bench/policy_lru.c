@@ -10,7 +10,7 @@
 int
 policy_lru(const struct trace *t, uint64_t capacity, bool by_bytes, struct policy_result *ret)
 {
-	struct links *links = malloc(t->n_keys * sizeof(*links));
+	struct index_link *links = malloc(t->n_keys * sizeof(*links));
 	uint64_t *expiry = calloc(t->n_keys, sizeof(*expiry)); /* 0: not in the cache */
 	struct queue lru = QUEUE_EMPTY;
 	struct policy_result res = {0};
@@ -36,7 +36,7 @@ policy_lru(const struct trace *t, uint64_t capacity, bool by_bytes, struct polic
 		if (weight > capacity)
 			continue;
 		while (lru.weight + weight > capacity) {
-			uint32_t victim = lru.oldest;
+			uint32_t victim = lru.list.first;
 			queue_remove(&lru, links, victim, by_bytes ? t->size_of[victim] : 1);
 			res.evictions += expiry[victim] > r->time_s;
 			expiry[victim] = 0;

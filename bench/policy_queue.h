@@ -1,59 +1,37 @@
 /*
- * policy_queue.h: doubly linked queues of keys, by number; a key is in at most
- * one of them.
+ * policy_queue.h: queues of keys, by number; a key is in at most one of them.
  */
 #ifndef PEEK_BENCH_POLICY_QUEUE_H
 #define PEEK_BENCH_POLICY_QUEUE_H
 
 #include <stdint.h>
 
+#include "base/index_list.h"
 #include "trace.h"
 
-#define QUEUE_NONE UINT32_MAX
-
-struct links {
-	uint32_t older, newer;
-};
-
 struct queue {
-	uint32_t oldest, newest;
-	uint64_t weight; /* of the keys in it */
+	struct index_list list; /* oldest key first */
+	uint64_t weight;        /* of the keys in it */
 };
 
-#define QUEUE_EMPTY \
-	{ \
-		.oldest = QUEUE_NONE, .newest = QUEUE_NONE \
-	}
+#define QUEUE_EMPTY ((struct queue){.list = INDEX_LIST_EMPTY})
 
 static inline void
-queue_push(struct queue *q, struct links *links, uint32_t key, uint64_t weight)
+queue_push(struct queue *q, struct index_link *links, uint32_t key, uint64_t weight)
 {
-	links[key] = (struct links){.older = q->newest, .newer = QUEUE_NONE};
-	if (q->newest != QUEUE_NONE)
-		links[q->newest].newer = key;
-	else
-		q->oldest = key;
-	q->newest = key;
+	index_list_append(&q->list, links, sizeof(*links), key);
 	q->weight += weight;
 }
 
 static inline void
-queue_remove(struct queue *q, struct links *links, uint32_t key, uint64_t weight)
+queue_remove(struct queue *q, struct index_link *links, uint32_t key, uint64_t weight)
 {
-	struct links l = links[key];
-
-	if (l.older != QUEUE_NONE)
-		links[l.older].newer = l.newer;
-	else
-		q->oldest = l.newer;
-	if (l.newer != QUEUE_NONE)
-		links[l.newer].older = l.older;
-	else
-		q->newest = l.older;
+	index_list_remove(&q->list, links, sizeof(*links), key);
 	q->weight -= weight;
 }
 
-/* When what is stored by this request expires; UINT64_MAX: never. */
+/* The moment when an item that this request stores expires; UINT64_MAX:
+ * never. */
 static inline uint64_t
 request_expiry(const struct trace_record *r)
 {

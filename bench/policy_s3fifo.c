@@ -22,7 +22,7 @@ struct entry {
 struct s3fifo {
 	const struct trace *t;
 	bool by_bytes;
-	struct links *links;
+	struct index_link *links;
 	struct entry *entry;
 	struct queue queue[GHOST + 1]; /* by place */
 	uint64_t small_target, ghost_max;
@@ -51,7 +51,7 @@ policy_s3fifo_move(struct s3fifo *s, uint32_t key, enum place to)
 static void
 evict_from_small(struct s3fifo *s, uint32_t now_s)
 {
-	uint32_t key = s->queue[SMALL].oldest;
+	uint32_t key = s->queue[SMALL].list.first;
 	struct entry *e = &s->entry[key];
 
 	if (e->hits >= PROMOTE_HITS) {
@@ -62,13 +62,13 @@ evict_from_small(struct s3fifo *s, uint32_t now_s)
 	s->evictions += e->expiry > now_s;
 	policy_s3fifo_move(s, key, GHOST);
 	while (s->queue[GHOST].weight > s->ghost_max)
-		policy_s3fifo_move(s, s->queue[GHOST].oldest, NOWHERE);
+		policy_s3fifo_move(s, s->queue[GHOST].list.first, NOWHERE);
 }
 
 static void
 evict_from_main(struct s3fifo *s, uint32_t now_s)
 {
-	uint32_t key = s->queue[MAIN].oldest;
+	uint32_t key = s->queue[MAIN].list.first;
 	struct entry *e = &s->entry[key];
 
 	if (e->hits > 0) {
@@ -113,7 +113,7 @@ policy_s3fifo(const struct trace *t, uint64_t capacity, bool by_bytes, struct po
 	uint64_t misses = 0;
 
 	for (unsigned i = 0; i <= GHOST; i++)
-		s.queue[i] = (struct queue)QUEUE_EMPTY;
+		s.queue[i] = QUEUE_EMPTY;
 	s.small_target = capacity * SMALL_PERCENT / 100;
 	s.ghost_max = capacity - s.small_target;
 	s.links = malloc(t->n_keys * sizeof(*s.links));

@@ -6,18 +6,16 @@
 #define PEEK_BENCH_TIMER_H
 
 #include <stdint.h>
-#include <time.h>
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
 
+#include "base/now.h"
+
 static inline uint64_t
 timer_clock_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return (uint64_t)now_monotonic_ns();
 }
 
 /* Ticks. What stands before it has ended, and what stands after has not

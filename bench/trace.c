@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sizes.h"
+#include "base/buffer.h"
 #include "trace.h"
 
 /* Reads fd to its end into one block of memory. */
@@ -23,13 +24,11 @@ read_all(int fd, void **ret_buf, size_t *ret_len)
 		return -ENOMEM;
 	for (;;) {
 		if (len == cap) {
-			char *more = realloc(buf, cap * 2);
-			if (more == NULL) {
+			int error = buffer_grow(&buf, &cap, len + 1, cap);
+			if (error != 0) {
 				free(buf);
-				return -ENOMEM;
+				return error;
 			}
-			buf = more;
-			cap *= 2;
 		}
 		ssize_t n = read(fd, buf + len, cap - len);
 		if (n < 0 && errno == EINTR)

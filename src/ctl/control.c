@@ -13,17 +13,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
+
+#define OUT_FIRST_BYTES 4096
+#define IN_AHEAD_BYTES  65536 /* room for so much beyond what is there */
+
 static int
 control_grow(struct wire_out *out, size_t cap_min)
 {
-	size_t cap = cap_min < 4096 ? 4096 : cap_min + cap_min / 2;
-	char *buf = realloc(out->buf, cap);
-
-	if (buf == NULL)
-		return -ENOMEM;
-	out->buf = buf;
-	out->cap = cap;
-	return 0;
+	return buffer_grow(&out->buf, &out->cap, cap_min, OUT_FIRST_BYTES);
 }
 
 int
@@ -130,15 +128,11 @@ control_reply(struct control *c, struct wire_reply *ret)
 			memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
 		c->in_len -= c->in_at;
 		c->in_at = 0;
-		size_t want = c->in_len + 65536 > need ? c->in_len + 65536 : (size_t)need;
-		if (want > c->in_cap) {
-			char *in = realloc(c->in, want);
-			if (in == NULL)
-				return -ENOMEM;
-			c->in = in;
-			c->in_cap = want;
-		}
-		int error = wait_for(c, POLLIN);
+		size_t want = c->in_len + IN_AHEAD_BYTES;
+		int error = buffer_grow(
+		    &c->in, &c->in_cap, want > need ? want : (size_t)need, IN_AHEAD_BYTES);
+		if (error == 0)
+			error = wait_for(c, POLLIN);
 		if (error != 0)
 			return error;
 		ssize_t n = recv(c->fd, c->in + c->in_len, c->in_cap - c->in_len, 0);

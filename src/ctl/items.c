@@ -8,11 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
 /* A number of seconds beyond this counts as a date unless it is sent with a
  * sign. */
+
+#define READ_FIRST_BYTES 65536
 
 /* A meta request and its reply. 0, or the exit status of an error that was
  * explained. */
@@ -149,14 +152,13 @@ read_value(const char *path, char **ret, size_t *ret_len)
 		return ctl_error(NULL, "can't read %s: %s", path, strerror(errno));
 	for (;;) {
 		if (len == cap) {
-			char *more = len > PEEK_VALUE_MAX_BYTES
-			    ? NULL
-			    : realloc(buf, cap = cap == 0 ? 65536 : cap * 2);
-			if (more == NULL) {
-				errno = len > PEEK_VALUE_MAX_BYTES ? EFBIG : ENOMEM;
+			int error = len > PEEK_VALUE_MAX_BYTES
+			    ? -EFBIG
+			    : buffer_grow(&buf, &cap, len + 1, READ_FIRST_BYTES);
+			if (error != 0) {
+				errno = -error;
 				break;
 			}
-			buf = more;
 		}
 		ssize_t n = read(fd, buf + len, cap - len);
 		if (n > 0)

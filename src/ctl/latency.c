@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "ctl/clock.h"
+#include "base/now.h"
 
 #define VALUE_MAX   4096
 #define DRAWS_MAX   (LATENCY_KEYS * 16) /* of a table with few keys; a slot in two has one else */
@@ -39,8 +39,8 @@ clock_cost_ns(void)
 	uint64_t t[CLOCK_PAIRS];
 
 	for (unsigned i = 0; i < CLOCK_PAIRS; i++) {
-		int64_t begun = clock_now_ns();
-		t[i] = (uint64_t)(clock_now_ns() - begun);
+		int64_t begun = now_monotonic_ns();
+		t[i] = (uint64_t)(now_monotonic_ns() - begun);
 	}
 	qsort(t, CLOCK_PAIRS, sizeof(t[0]), compare_u64);
 	return t[CLOCK_PAIRS / 2];
@@ -53,7 +53,7 @@ latency_draw(struct latency *y, struct look *l, struct peek *peek)
 	char value[VALUE_MAX];
 
 	if (y->random == 0)
-		y->random = (uint64_t)clock_now_ns();
+		y->random = (uint64_t)now_monotonic_ns();
 	y->n = 0;
 	for (unsigned i = 0; n_buckets > 0 && i < DRAWS_MAX && y->n < LATENCY_KEYS; i++) {
 		uint64_t r = next_random(&y->random);
@@ -74,9 +74,9 @@ latency_time(const struct latency *y, struct peek *peek, struct latency_result *
 
 	*ret = (struct latency_result){.clock_ns = clock_ns};
 	for (unsigned i = 0; i < y->n; i++) {
-		int64_t begun = clock_now_ns();
+		int64_t begun = now_monotonic_ns();
 		ssize_t r = peek_get(peek, y->key[i], y->key_len[i], value, sizeof(value));
-		uint64_t took = (uint64_t)(clock_now_ns() - begun);
+		uint64_t took = (uint64_t)(now_monotonic_ns() - begun);
 		if (r >= 0)
 			t[n++] = took > clock_ns ? took - clock_ns : 0;
 	}

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ctl/clock.h"
+#include "base/now.h"
 #include "wire/wire.h"
 
 #define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
@@ -70,7 +70,7 @@ probe_broken(struct probe *p, int error)
 static bool
 probe_ask(struct probe *p, const char *line, enum probe_wait what)
 {
-	p->asked_ns = clock_now_ns();
+	p->asked_ns = now_monotonic_ns();
 	if (send(p->fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)strlen(line)) {
 		probe_broken(p, errno);
 		return false;
@@ -163,7 +163,7 @@ take_reply(
 	p->waits_for = PROBE_IDLE;
 	s->answered = re->code == WIRE_RE_MN;
 	s->silent = false;
-	s->trip_ns = (uint64_t)(clock_now_ns() - p->asked_ns);
+	s->trip_ns = (uint64_t)(now_monotonic_ns() - p->asked_ns);
 	return s->answered;
 }
 
@@ -206,12 +206,12 @@ probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 static bool
 probe_await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 {
-	int64_t deadline_ns = clock_now_ns() + (int64_t)wait_ms * 1000000;
+	int64_t deadline_ns = now_monotonic_ns() + (int64_t)wait_ms * 1000000;
 	struct wire_reply re;
 	int fd = -1, error;
 
 	while ((error = probe_receive(p, &re, &fd)) == -EAGAIN) {
-		int64_t left_ns = deadline_ns - clock_now_ns();
+		int64_t left_ns = deadline_ns - now_monotonic_ns();
 		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 		if (left_ns <= 0)
 			break;
@@ -229,7 +229,7 @@ probe_await(struct probe *p, const struct look *l, unsigned wait_ms, bool *chang
 	}
 	p->state.answered = false;
 	p->state.silent = true;
-	p->state.silent_ms = (uint64_t)(clock_now_ns() - p->asked_ns) / 1000000;
+	p->state.silent_ms = (uint64_t)(now_monotonic_ns() - p->asked_ns) / 1000000;
 	if (p->hints == NULL)
 		snprintf(p->state.no_hints, sizeof(p->state.no_hints), "the daemon doesn't answer");
 	return false;

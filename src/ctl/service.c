@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/clock.h"
+#include "base/now.h"
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
@@ -77,9 +77,9 @@ ctl_cmd_ping(struct ctl *c)
 
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
-	int64_t begun_ns = clock_now_ns();
+	int64_t begun_ns = now_monotonic_ns();
 	int error = control_ask(c->conn, &re, "mn");
-	int64_t us = (clock_now_ns() - begun_ns) / 1000;
+	int64_t us = (now_monotonic_ns() - begun_ns) / 1000;
 	if (error != 0)
 		return ctl_broken(error);
 	if (re.code != WIRE_RE_MN)

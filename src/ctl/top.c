@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/clock.h"
+#include "base/now.h"
 #include "ctl/hot.h"
 #include "ctl/latency.h"
 #include "ctl/look.h"
@@ -32,12 +32,6 @@ struct top {
 	unsigned interval_ms;
 };
 
-static int64_t
-now_ms(void)
-{
-	return clock_now_ns() / 1000000;
-}
-
 static void
 top_take_sample(const struct look *l, struct sample *ret)
 {
@@ -45,7 +39,7 @@ top_take_sample(const struct look *l, struct sample *ret)
 
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		ret->value[i] = look_stat(l, (enum shm_stat)i);
-	ret->taken_ms = now_ms();
+	ret->taken_ms = now_monotonic_ms();
 	ret->writer_pid = word_load_rlx(&h->writer_pid); /* relaxed: a word for people */
 	ret->generation = l->map.generation;
 	ret->silent_ms = look_silent_ms(l);
@@ -92,7 +86,7 @@ top_ask(struct top *t)
 
 	peek_status(t->c->peek, &status);
 	if (probe_step(&t->probe, &t->l, status.socket_path, ANSWER_WAIT_MS) &&
-	    hot_begin(&t->hot, &t->l, t->probe.hints, t->probe.hint_bytes, now_ms()) != 0)
+	    hot_begin(&t->hot, &t->l, t->probe.hints, t->probe.hint_bytes, now_monotonic_ms()) != 0)
 		snprintf(t->probe.state.no_hints, sizeof(t->probe.state.no_hints), "no memory");
 }
 
@@ -106,7 +100,7 @@ top_measure(struct top *t)
 	latency_time(&t->latency, t->c->peek, &t->sights.gets);
 	latency_draw(&t->latency, &t->l, t->c->peek);
 	hot_look(&t->hot, &t->l);
-	hot_best(&t->hot, &t->l, now_ms(), &t->sights.hot);
+	hot_best(&t->hot, &t->l, now_monotonic_ms(), &t->sights.hot);
 	t->sights.daemon = t->probe.state;
 }
 
@@ -136,7 +130,7 @@ top_once(struct top *t)
 	const struct timespec pause = {0, HOT_LOOK_MS * 1000000L};
 
 	top_measure(t);
-	while (now_ms() - t->now.taken_ms < t->interval_ms) {
+	while (now_monotonic_ms() - t->now.taken_ms < t->interval_ms) {
 		nanosleep(&pause, NULL);
 		hot_look(&t->hot, &t->l);
 	}
@@ -167,7 +161,7 @@ top_live(struct top *t)
 	top_draw(t);
 	timeout(HOT_LOOK_MS);
 	while ((key = getch()) != 'q' && key != 'Q') {
-		bool due = now_ms() - t->now.taken_ms >= t->interval_ms;
+		bool due = now_monotonic_ms() - t->now.taken_ms >= t->interval_ms;
 		if (due)
 			top_measure(t);
 		else

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/clock.h"
+#include "base/now.h"
 #include "ctl/control.h"
 
 #define WALK_BATCH        1000 /* items of one peek_dump */
@@ -28,7 +28,7 @@ walk_begin(struct walk *w, struct ctl *c, char *prefix)
 {
 	static char none[] = "";
 
-	*w = (struct walk){.c = c, .began_ns = clock_now_ns()};
+	*w = (struct walk){.c = c, .began_ns = now_monotonic_ns()};
 	int status = ctl_word(c, prefix != NULL ? prefix : none, &w->prefix);
 	if (status == CTL_OK && c->from != NULL)
 		status = ctl_word(c, c->from, &w->from);
@@ -42,7 +42,7 @@ show_progress(struct walk *w)
 {
 	if (w->doing == NULL || w->n_seen % 4096 != 0)
 		return;
-	if (clock_now_ns() - w->began_ns >= PROGRESS_AFTER_NS)
+	if (now_monotonic_ns() - w->began_ns >= PROGRESS_AFTER_NS)
 		fprintf(stderr, "\r%" PRIu64 " keys seen, %" PRIu64 " %s ", w->n_seen, w->n_matched,
 		    w->doing);
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "daemon/host/ending.h"
 #include "daemon/host/lock.h"
 #include "daemon/host/log.h"
@@ -21,15 +22,6 @@
 #include "daemon/host/pidfile.h"
 #include "daemon/segment/watch.h"
 #include "engine/crash.h"
-
-uint64_t
-instance_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* ---- the segment --------------------------------------------------------- */
 
@@ -131,7 +123,7 @@ fill_cmd(struct daemon *d)
 	    d->segment.not_carried;
 	cmd->stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
 	cmd->stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
-	cmd->stat[SHM_STAT_RECOVERY_US] = instance_now_us() - d->start_us;
+	cmd->stat[SHM_STAT_RECOVERY_US] = (uint64_t)now_monotonic_us() - d->start_us;
 }
 
 /* One line with everything that matters. */
@@ -311,7 +303,7 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 
 	if ((status = lock_take(d->conf.name, &d->lock_fd, &made)) != 0)
 		return status;
-	d->start_us = instance_now_us();
+	d->start_us = (uint64_t)now_monotonic_us();
 	status = listen_open(&d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
 	if (status == 0) {
 		/* with a segment to attach to, clients wait from now on rather

@@ -48,7 +48,4 @@ struct daemon {
  */
 int instance_run(struct daemon *d, const char *unix_path, int n_passed);
 
-/* CLOCK_MONOTONIC. */
-uint64_t instance_now_us(void);
-
 #endif

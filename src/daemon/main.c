@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/now.h"
 #include "daemon/host/background.h"
 #include "daemon/host/ending.h"
 #include "daemon/host/memory.h"
@@ -190,7 +191,7 @@ on_hangup(void *arg)
 	struct conf_result given;
 	struct access access;
 
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, instance_now_us());
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64, now_monotonic_us());
 	if (conf_reload(&fresh, &given) != 0 || access_resolve(&fresh, &access, given.error) != 0)
 		log_error("%s; nothing is changed", given.error);
 	else {

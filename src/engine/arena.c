@@ -33,14 +33,14 @@ arena_init(struct arena *a, struct map *map)
 	if (a->n_classes == 0)
 		a->n_classes = 1;
 	for (unsigned log = 0; log < ARENA_LOGS; log++) {
-		a->queue[log] = (struct arena_queue){.oldest = ARENA_NONE, .newest = ARENA_NONE};
+		a->queue[log] = (struct arena_queue){.list = INDEX_LIST_EMPTY};
 		for (unsigned c = 0; c < ARENA_CLASSES_MAX; c++)
 			a->open[log][c] = ARENA_NONE;
 	}
 	for (unsigned level = 0; level < ARENA_LEVELS; level++)
-		a->level_head[level] = a->level_tail[level] = ARENA_NONE;
+		a->level[level] = INDEX_LIST_EMPTY;
 	for (uint32_t i = a->n_blocks; i-- > 0;) {
-		a->block[i].next = a->free_head;
+		a->block[i].queued.next = a->free_head;
 		a->free_head = i;
 	}
 	a->n_free = a->n_blocks;

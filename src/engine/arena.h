@@ -17,11 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/index_list.h"
 #include "engine/spans.h"
 #include "shm/item.h"
 #include "shm/map.h"
 
-#define ARENA_NONE        UINT32_MAX
+#define ARENA_NONE        INDEX_NONE
 #define ARENA_NO_ROOM     UINT64_MAX
 #define ARENA_CLASSES_MAX 16 /* TTL classes: 0 never expires, the others by geometric bounds */
 #define ARENA_LEVELS      17
@@ -47,11 +48,11 @@ struct block {
 	_Alignas(64) uint32_t used_bytes; /* appended so far */
 	uint32_t live_bytes;              /* of records that a slot leads to */
 	uint32_t n_live;
-	uint32_t n_extents;  /* parts that its live records own, a whole block being 8 */
-	uint32_t latest_s;   /* no live item outlives it; UINT32_MAX: some never expire */
-	uint32_t opened_s;   /* for those who look on; a recovered one: when it was recovered */
-	uint32_t next, prev; /* in its log's queue, oldest first, or in the free list */
-	uint32_t peer_next, peer_prev; /* sealed blocks about as live as this one */
+	uint32_t n_extents; /* parts that its live records own, a whole block being 8 */
+	uint32_t latest_s;  /* no live item outlives it; UINT32_MAX: some never expire */
+	uint32_t opened_s;  /* for those who look on; a recovered one: when it was recovered */
+	struct index_link queued; /* its log's queue, oldest first; free: only next holds */
+	struct index_link peer;   /* sealed blocks about as live as this one */
 	/* a recovered block's live items at recovery; its bytes are never
 	 * scanned */
 	uint32_t n_listed;
@@ -63,9 +64,9 @@ struct block {
 _Static_assert(offsetof(struct block, spans.due_s) < 64, "looking at a segment takes one line");
 
 struct arena_queue {
-	uint32_t oldest, newest;
-	uint32_t n_blocks;  /* sealed and open of this log */
-	uint32_t n_extents; /* parts owned by its live records */
+	struct index_list list; /* oldest block first */
+	uint32_t n_blocks;      /* sealed and open of this log */
+	uint32_t n_extents;     /* parts owned by its live records */
 };
 
 struct arena {
@@ -91,7 +92,7 @@ struct arena {
 	uint64_t births; /* blocks ever opened */
 	uint32_t now_s;  /* as the caller was last told: what opened_s is taken from */
 	/* sealed blocks by sixteenths of live bytes, as last looked at */
-	uint32_t level_head[ARENA_LEVELS], level_tail[ARENA_LEVELS];
+	struct index_list level[ARENA_LEVELS];
 };
 
 /* All blocks free. -ENOMEM. */

@@ -13,31 +13,7 @@
 void
 arena_queue_push(struct arena *a, enum arena_log log, uint32_t i)
 {
-	struct arena_queue *q = &a->queue[log];
-
-	a->block[i].prev = q->newest;
-	a->block[i].next = ARENA_NONE;
-	if (q->newest != ARENA_NONE)
-		a->block[q->newest].next = i;
-	else
-		q->oldest = i;
-	q->newest = i;
-}
-
-static void
-queue_remove(struct arena *a, enum arena_log log, uint32_t i)
-{
-	struct arena_queue *q = &a->queue[log];
-	struct block *s = &a->block[i];
-
-	if (s->prev != ARENA_NONE)
-		a->block[s->prev].next = s->next;
-	else
-		q->oldest = s->next;
-	if (s->next != ARENA_NONE)
-		a->block[s->next].prev = s->prev;
-	else
-		q->newest = s->prev;
+	index_list_append(&a->queue[log].list, &a->block->queued, sizeof(*a->block), i);
 }
 
 /* ---- sealed blocks by how live they are ---- */
@@ -54,28 +30,13 @@ arena_level_enter(struct arena *a, uint32_t i)
 	struct block *s = &a->block[i];
 
 	s->level = level_of(a, s);
-	s->peer_next = ARENA_NONE;
-	s->peer_prev = a->level_tail[s->level];
-	if (s->peer_prev != ARENA_NONE)
-		a->block[s->peer_prev].peer_next = i;
-	else
-		a->level_head[s->level] = i;
-	a->level_tail[s->level] = i;
+	index_list_append(&a->level[s->level], &a->block->peer, sizeof(*a->block), i);
 }
 
 void
 arena_level_leave(struct arena *a, uint32_t i)
 {
-	struct block *s = &a->block[i];
-
-	if (s->peer_next != ARENA_NONE)
-		a->block[s->peer_next].peer_prev = s->peer_prev;
-	else
-		a->level_tail[s->level] = s->peer_prev;
-	if (s->peer_prev != ARENA_NONE)
-		a->block[s->peer_prev].peer_next = s->peer_next;
-	else
-		a->level_head[s->level] = s->peer_next;
+	index_list_remove(&a->level[a->block[i].level], &a->block->peer, sizeof(*a->block), i);
 }
 
 void
@@ -91,7 +52,7 @@ uint32_t
 arena_emptiest(const struct arena *a, bool logs_only)
 {
 	for (unsigned level = 0; level < ARENA_LEVELS; level++)
-		for (uint32_t i = a->level_head[level]; i != ARENA_NONE; i = a->block[i].peer_next)
+		for (uint32_t i = a->level[level].first; i != ARENA_NONE; i = a->block[i].peer.next)
 			if (!logs_only || a->block[i].kind == BLOCK_SEALED)
 				return i;
 	return ARENA_NONE;
@@ -122,7 +83,7 @@ arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t t
 	uint32_t i = a->free_head;
 	struct block *s = &a->block[i];
 
-	a->free_head = s->next;
+	a->free_head = s->queued.next;
 	a->n_free--;
 	a->births++;
 	*s = (struct block){.kind = (uint8_t)kind,
@@ -143,7 +104,7 @@ arena_give_back(struct arena *a, uint32_t i)
 	struct block *s = &a->block[i];
 
 	free(s->listed);
-	*s = (struct block){.kind = BLOCK_FREE, .next = a->free_head};
+	*s = (struct block){.kind = BLOCK_FREE, .queued.next = a->free_head};
 	a->free_head = i;
 	a->n_free++;
 }
@@ -156,7 +117,8 @@ arena_free(struct arena *a, uint32_t block_idx)
 	if (s->kind == BLOCK_SEALED || s->kind == BLOCK_PARTS)
 		arena_level_leave(a, block_idx);
 	if (arena_is_log(s)) {
-		queue_remove(a, s->log, block_idx);
+		index_list_remove(
+		    &a->queue[s->log].list, &a->block->queued, sizeof(*a->block), block_idx);
 		a->queue[s->log].n_blocks--;
 	} else {
 		a->n_extent_blocks--;

@@ -279,10 +279,10 @@ evict_choose_clean(struct evict *e)
 static uint32_t
 oldest_sealed(const struct evict *e, enum arena_log log)
 {
-	uint32_t i = e->arena->queue[log].oldest;
+	uint32_t i = e->arena->queue[log].list.first;
 
 	while (i != ARENA_NONE && e->arena->block[i].kind != BLOCK_SEALED)
-		i = e->arena->block[i].next;
+		i = e->arena->block[i].queued.next;
 	return i;
 }
 
@@ -296,8 +296,8 @@ seal_oldest(struct evict *e, enum arena_log log)
 {
 	uint32_t i, next;
 
-	for (i = e->arena->queue[log].oldest; i != ARENA_NONE; i = next) {
-		next = e->arena->block[i].next;
+	for (i = e->arena->queue[log].list.first; i != ARENA_NONE; i = next) {
+		next = e->arena->block[i].queued.next;
 		if (e->arena->block[i].kind != BLOCK_OPEN)
 			continue;
 		arena_seal(e->arena, log, e->arena->block[i].ttl_class);

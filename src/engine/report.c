@@ -10,7 +10,7 @@ oldest_opened(const struct arena *a)
 	uint32_t oldest_s = UINT32_MAX;
 
 	for (unsigned log = 0; log < ARENA_LOGS; log++) {
-		uint32_t i = a->queue[log].oldest;
+		uint32_t i = a->queue[log].list.first;
 		if (i != ARENA_NONE && a->block[i].opened_s < oldest_s)
 			oldest_s = a->block[i].opened_s;
 	}

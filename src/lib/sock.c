@@ -14,14 +14,12 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/now.h"
 
 int64_t
 sock_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return now_monotonic_ms();
 }
 
 int64_t

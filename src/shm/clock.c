@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/now.h"
 #include "shm/layout.h"
 
 /*
@@ -27,15 +27,6 @@ is_between(void)
 	return n > 0 &&
 	    (readlink("/proc/self/ns/time_for_children", of_children, sizeof(of_children)) != n ||
 		memcmp(own, of_children, (size_t)n) != 0);
-}
-
-static int64_t
-now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 void

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "base/own.h"
 #include "daemon/host/log.h"
 #include "daemon/host/limits.h"
@@ -206,15 +207,6 @@ read_sign(int fd)
 	return sign;
 }
 
-static uint32_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint32_t)((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-}
-
 static int
 written_by_other(const char *name, int fd)
 {
@@ -224,7 +216,7 @@ written_by_other(const char *name, int fd)
 	if (sign.known)
 		snprintf(words, sizeof(words), ", pid %llu, whose heartbeat is %lu ms old",
 		    (unsigned long long)sign.pid,
-		    (unsigned long)(monotonic_ms() - (uint32_t)sign.clock));
+		    (unsigned long)((uint32_t)now_monotonic_ms() - (uint32_t)sign.clock));
 	log_error(
 	    "instance \"%s\" is in use by a running daemon%s. It holds the segment, though not "
 	    "/dev/shm/peekd.%s.lock: somebody has removed or replaced that file",

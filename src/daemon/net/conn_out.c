@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "daemon/net/conn_private.h"
 
 #define OUT_BYTES \
@@ -22,20 +23,7 @@
 static int
 grow_out(struct wire_out *out, size_t cap_min)
 {
-	size_t cap = out->cap != 0 ? out->cap : OUT_BYTES;
-	char *buf;
-
-	while (cap < cap_min) {
-		if (cap > SIZE_MAX / 2)
-			return -ENOMEM;
-		cap *= 2;
-	}
-	buf = realloc(out->buf, cap);
-	if (buf == NULL)
-		return -ENOMEM;
-	out->buf = buf;
-	out->cap = cap;
-	return 0;
+	return buffer_grow(&out->buf, &out->cap, cap_min, OUT_BYTES);
 }
 
 int

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/now.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
@@ -14,10 +14,7 @@
 uint64_t
 server_now_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return (uint64_t)now_monotonic_us();
 }
 
 /* Keys of a get that take as long as a request does, with parse and reply. */

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "daemon/host/log.h"
 #include "daemon/verbs/metrics.h"
 #include "daemon/net/server_private.h"
@@ -98,14 +99,7 @@ on_accepted(struct event_base *base, void *arg)
 static int
 grow_text(struct wire_out *out, size_t cap_min)
 {
-	size_t cap = cap_min > 2 * out->cap ? cap_min : 2 * out->cap;
-	char *buf = realloc(out->buf, cap);
-
-	if (buf == NULL)
-		return -ENOMEM;
-	out->buf = buf;
-	out->cap = cap;
-	return 0;
+	return buffer_grow(&out->buf, &out->cap, cap_min, TEXT_BYTES);
 }
 
 static void
