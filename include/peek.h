@@ -7,55 +7,56 @@
  *
  * Caveats
  *  - A read is whole and belongs to the key that was asked for, but it is a
- *  copy: what it says may be replaced an instant later.
+ *    copy: the value may be replaced an instant later.
  *  - Reads never wait without bound. A daemon that is stopped in the middle of
- *  an update makes reads of that one bucket
- *    return -EAGAIN until it goes on or another takes over; all others go on.
+ *    an update makes reads of that one bucket return -EAGAIN until it goes on
+ *    or another takes over; all other reads go on.
  *  - One handle serves any number of threads at once, for reads and for writes
- *  (writes take turns). peek_close must be
- *    the last call on a handle.
+ *    (writes take turns). peek_close must be the last call on a handle.
  *  - A thread that is cancelled ends its call first: no lock, descriptor or
- *  half-sent request is left. Callbacks (failed, visit) run without a
- *    lock and with the application's own cancellation; they may be left by
+ *    half-sent request is left. Callbacks (failed, visit) run without a lock
+ *    and with the application's own cancellation; they may be left by
  *    returning, longjmp, a C++ exception or the end of their thread.
- *  - No function may be called from a signal handler but peek_view_valid,
- *  peek_strerror and peek_version, and a handler must not longjmp out of
- *    a call that it interrupted: the locks that the call held would stay taken.
- *    Who then needs one gets -ETIMEDOUT after its time, and a read that has to
- *    attach anew waits for ever.
+ *  - A signal handler may call peek_view_valid, peek_strerror and
+ *    peek_version, and no other function. It must not longjmp out of a call
+ *    that it interrupted: the locks that the call held would stay taken. Then
+ *    a call that needs one returns -ETIMEDOUT after its time, and a read that
+ *    has to attach anew waits for ever.
  *  - After fork() the child goes on using the parent's handle: it reads the
- *  same mapping, counts for itself, and
- *    connects anew at its first read (for the hints) and its first write. What
- *    the parent had queued stays the parent's.
+ *    same mapping, counts for itself, and connects anew at its first read (for
+ *    the hints) and its first write. Sets that the parent had queued stay the
+ *    parent's.
  *  - A segment that was retired stays mapped until peek_close, so that no
- *  reader ever touches memory that went away.
- *  - Whoever may write the file below /dev/shm (its owner and root) can
- *  truncate it under its readers, who then get SIGBUS. Nobody else can.
- *  - Whoever may read the segment can read all of its memory: also values that
- *  were deleted, replaced or have expired, until something else is
- *    written in their place, every key, and the seed of the hash.
- *  - Whoever may connect to the daemon gets the whole hint page, and can write
- *  what any client leaves there: its counts and its hints. The
- *    daemon believes none of it further than that something is evicted sooner
- *    or a sum is wrong; peek_status says which figures come from there.
- *  - Reads enter the kernel in named cases only: the first read of a process or
- *  thread; a segment that was replaced (switched
- *    off by PEEK_NO_FOLLOW); another daemon than the last, looked for once in
- *    512 hits and once in 512 misses of a thread or more often, which is then
- *    asked for its hint page: one look asks and a later one takes the answer,
- *    so that no read waits for it (at most one look a tick of the coarse clock
- *    enters the kernel, at most 8 questions to each start of a daemon; switched
- *    off by PEEK_NO_FOLLOW, PEEK_NO_HINTS or PEEK_READ_ONLY); a foreign layout,
- *    which is read through the socket.
- *  - An item that expires is looked at with a clock of the vDSO; others with
- *  none. A child in another time namespace is noticed at its first
- *    read; a process that moves itself into one (setns) opens anew.
- *  - Seven threads of a process count without an atomic instruction, further
- *  ones share a counter.
+ *    reader ever touches memory that is no longer mapped.
+ *  - A user who may write the file below /dev/shm (its owner and root) can
+ *    truncate it under its readers, who then get SIGBUS. Nobody else can.
+ *  - A user who may read the segment can read all of its memory: also values
+ *    that were deleted, replaced or have expired, until something else is
+ *    written in their place; every key; and the seed of the hash.
+ *  - A user who may connect to the daemon gets the whole hint page, and can
+ *    write everything that a client leaves there: its counts and its hints.
+ *    The daemon does not trust them: false ones can make an item be evicted
+ *    sooner or a sum wrong, and no more. peek_status says which figures come
+ *    from there.
+ *  - Reads enter the kernel in these cases only. The first read of a process
+ *    or thread. A table that has grown (peek_get). A segment that was replaced
+ *    (switched off by PEEK_NO_FOLLOW). A daemon other than the last, which a
+ *    read then asks for its hint page: a thread looks for one once in 512 hits
+ *    and once in 512 misses, or more often; one look asks and a later one
+ *    takes the answer, so that no read waits for it; at most one look in a
+ *    tick of the coarse clock enters the kernel, and each start of a daemon
+ *    gets at most 8 questions (switched off by PEEK_NO_FOLLOW, PEEK_NO_HINTS
+ *    or PEEK_READ_ONLY). A foreign layout, which is read through the socket.
+ *  - A read of an item that expires looks at a clock of the vDSO; a read of
+ *    another looks at none. A child in another time namespace is noticed at
+ *    its first read; a process that moves itself into one (setns) must open
+ *    anew.
+ *  - Seven threads of a process count without an atomic instruction; further
+ *    ones share a counter.
  *  - The library's descriptors are above 2 and close-on-exec, also where the
- *  application has closed its standard streams.
+ *    application has closed its standard streams.
  *  - The library never logs, aborts or installs a signal handler, and keeps
- *  nothing outside the handle but a number for each thread.
+ *    nothing outside the handle but a number for each thread.
  *
  * Errors: 0 or a count, else a negative errno. Each code has one meaning in all
  * functions:
@@ -152,9 +153,10 @@ extern "C" {
 
 /* flags of peek_open */
 #define PEEK_NO_FOLLOW 0x1u /* never attach anew by itself: see peek_open */
-/* read without telling the daemon what is read, and without being counted */
+/* read without telling the daemon which items are read, and without being
+ * counted */
 #define PEEK_NO_HINTS 0x2u
-/* a segment of another layout is -EPROTO, not a slower read through the
+/* a segment of another layout is -EPROTO, instead of a slower read through the
  * socket */
 #define PEEK_NO_FALLBACK 0x4u
 #define PEEK_READ_ONLY   0x8u /* never connect to the control socket; writes are -EACCES */
@@ -165,28 +167,34 @@ struct peek;
 
 /*
  * Opens instance `name` ("default" if NULL). Works while no daemon runs, as
- * long as its segment is there. If there is none, but somebody listens where
- * this instance's daemon would (PEEK_SOCKET; else
- * $XDG_RUNTIME_DIR/peekd/NAME.sock or /tmp/peekd-UID/NAME.sock of this user's
- * own, then /run/peekd/NAME.sock), it connects: a service manager starts the
- * daemon then, and one that is just starting is waited for. This takes at most
- * 5 seconds, and doesn't happen with PEEK_READ_ONLY. PEEK_SOCKET in the
- * environment overrides the control socket that the segment names. The owner of
- * the segment must be root, this process's effective user, the uid that
- * PEEK_OWNER names, or whom the file /etc/peekd/owner names: a uid or a user,
- * in a plain file of root's that nobody else may write. It is read, and its
- * user looked up, here and not by reads. (Neither variable is looked at in a
- * set-user-ID program.) In a user namespace whose map doesn't hold all users,
- * those that it lacks all show the overflow user (65534): such an owner is
- * believed if it really is this process's user, or if PEEK_OWNER says so. If a
- * daemon runs it is told that this process reads: at most 100 ms, and no error
- * if it doesn't answer. With PEEK_NO_FOLLOW reads of a segment that was retired
- * return what it held, for some seconds: then the daemon gives its memory back,
- * and from then on each is -ESTALE.
+ * long as the instance's segment is there.
+ *
+ * If there is none, but somebody listens where this instance's daemon would
+ * (PEEK_SOCKET; else $XDG_RUNTIME_DIR/peekd/NAME.sock or
+ * /tmp/peekd-UID/NAME.sock of this user's own, then /run/peekd/NAME.sock), it
+ * connects: a service manager then starts the daemon, and a daemon that is just
+ * starting is waited for. This takes at most 5 seconds, and doesn't happen with
+ * PEEK_READ_ONLY.
+ *
+ * PEEK_SOCKET in the environment overrides the control socket that the segment
+ * names. The owner of the segment must be root, this process's effective user,
+ * the uid that PEEK_OWNER names, or the user that the file /etc/peekd/owner
+ * names: a uid or a user's name, in a plain file that belongs to root and that
+ * nobody else may write. The file is read, and its user looked up, here and not
+ * by reads. (A set-user-ID program ignores both variables.) In a user namespace
+ * whose map doesn't hold all users, those that it lacks all show the overflow
+ * user (65534): such an owner is believed if it really is this process's user,
+ * or if PEEK_OWNER says so.
+ *
+ * If a daemon runs, it is told that this process reads: this takes at most 100
+ * ms, and is no error if the daemon doesn't answer. With PEEK_NO_FOLLOW, reads
+ * of a segment that was retired return the values that it held, for some
+ * seconds: then the daemon gives the segment's memory back, and from then on
+ * each read is -ESTALE.
  */
 int peek_open(const char *name, unsigned flags, struct peek **ret_peek);
 
-/* Unmaps everything, closes the connection. No other call may be under way.
+/* Unmaps everything and closes the connections. No other call may be under way.
  * NULL is allowed. */
 void peek_close(struct peek *p);
 
@@ -194,18 +202,18 @@ void peek_close(struct peek *p);
 
 /*
  * Copies the value of a key into buf and returns its length. No system call,
- * lock, allocation or wait; but when the table has grown beyond what this
- * process has mapped of it, which the first reads after some growth find, three
- * system calls map the rest (-ENOMEM: there are no addresses or, with mlockall,
- * no lockable memory for it). -ENOSPC: it is longer than buf_cap; buf's content
- * is undefined. A segment that was taken out of use without a successor has no
- * keys.
+ * lock, allocation or wait, with one exception: the first reads after the table
+ * has grown beyond the part that this process has mapped make three system
+ * calls to map the rest (-ENOMEM: there are no addresses or, with mlockall, no
+ * lockable memory for it). -ENOSPC: the value is longer than buf_cap; buf's
+ * content is undefined. A segment that was taken out of use without a successor
+ * has no keys.
  */
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 
-/* The value as a number: a counter's own word, or text that strtoull would take
- * and incr counts on ("5", " 5", "+5", "5\n", padded to any length; through the
- * socket up to 4,096 bytes). */
+/* Reads the value as a number: a counter's own word, or text that strtoull
+ * would take and incr counts on ("5", " 5", "+5", "5\n", padded to any length;
+ * through the socket up to 4,096 bytes). */
 int peek_get_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value);
 
 struct peek_info {
@@ -213,11 +221,11 @@ struct peek_info {
 	uint32_t flags; /* the client flags it was stored with */
 	int64_t ttl_s;  /* seconds left; -1: never expires */
 	uint64_t cas;   /* for peek_cas */
-	int stale;      /* marked by an invalidation, and not yet stored anew */
+	int stale;      /* marked stale by an invalidation, and not stored anew since */
 };
 
-/* As peek_get, and tells about the item. On -ENOSPC info is filled too (buf_cap
- * 0 asks for nothing else). */
+/* As peek_get, and describes the item. On -ENOSPC *ret_info is filled too
+ * (buf_cap 0 asks for the description alone). */
 ssize_t peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info);
 
@@ -230,22 +238,22 @@ struct peek_op {
 };
 
 /*
- * n reads whose cache misses overlap. Each is a read of its own; they are not
- * one snapshot. Returns the number of hits, or -EINVAL (ops is NULL); a key of
- * no allowed length is its own operation's -EINVAL. Through the socket they are
- * carried out one after the other, and those behind one that got no answer are
- * -EPROTO unasked.
+ * Makes n reads whose cache misses overlap. Each is a read of its own; together
+ * they are not one snapshot. Returns the number of hits, or -EINVAL (ops is
+ * NULL); a key whose length is not allowed is its own operation's -EINVAL.
+ * Through the socket the reads are made one after the other, and those behind
+ * one that got no answer are -EPROTO without being asked.
  */
 ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n);
 
 /*
- * A view: the value where it lies, without a copy. What `data` points to may be
- * rewritten while it is looked at; it was whole and the key's own only if
- * peek_view_valid() says so AFTERWARDS. Before that, don't follow anything read
- * from it, and don't let it leave. Values in one piece only; -ENOTSUP says that
- * this one is a counter, lies in several pieces, or in a foreign layout: use
- * peek_get. data stays readable, whatever becomes of the value, until
- * peek_close.
+ * A view: the value where it lies, without a copy. The bytes at `data` may be
+ * rewritten while the caller looks at them; they were the key's own whole value
+ * only if peek_view_valid() says so AFTERWARDS. Before that, don't follow
+ * anything read from them, and don't let it leave. Views are for values in one
+ * piece only: -ENOTSUP says that this one is a counter, lies in several pieces,
+ * or in a foreign layout; use peek_get. data stays readable until peek_close,
+ * whatever becomes of the value.
  */
 struct peek_view {
 	const void *data;
@@ -254,17 +262,17 @@ struct peek_view {
 };
 int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view);
 
-/* 1: everything read through the view until now was the value, whole. 0: it may
- * not have been. */
+/* 1: every byte read through the view until now belonged to the value, which
+ * was whole. 0: this is not certain. */
 int peek_view_valid(struct peek *p, const struct peek_view *view);
 
 /*
  * Walks all keys without the daemon. Each key that is there throughout is
- * passed at least once, also while the table grows; one that comes, goes or
+ * passed at least once, also while the table grows; a key that comes, goes or
  * moves meanwhile may be passed twice or not at all. visit returns 0 to go on;
- * anything else ends the walk and is returned as it is. A segment that is
- * replaced meanwhile is walked from its beginning. visit may call anything but
- * peek_close.
+ * any other number ends the walk, and peek_scan returns it. A segment that is
+ * replaced meanwhile is walked from its beginning. visit may call any function
+ * but peek_close.
  */
 struct peek_entry {
 	const void *key; /* valid during the call */
@@ -273,13 +281,15 @@ struct peek_entry {
 };
 int peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry), void *arg);
 
-/* ---- writes: over the control socket, with the daemon's verdict -------------
+/*
+ * ---- writes: over the control socket, with the daemon's verdict -------------
  *
  * ttl_s is always relative, also beyond 30 days; 0: never expires. A set,
  * touch, delete or flush whose reply was lost with the connection is sent once
- * more, since twice is as good as once. An add, replace, append, prepend, cas,
- * incr or decr is not, nor anything whose reply is late: it returns
- * -EINPROGRESS. */
+ * more, since to carry it out twice changes nothing. An add, replace, append,
+ * prepend, cas, incr or decr is not sent again, nor is any request whose reply
+ * is late: the call returns -EINPROGRESS.
+ */
 int peek_set(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
     uint32_t ttl_s);
 int peek_set_flags(struct peek *p, const void *key, size_t key_len, const void *value,
@@ -293,7 +303,7 @@ int peek_append(
 int peek_prepend(
     struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len);
 int peek_cas(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
-    uint32_t ttl_s, uint64_t cas); /* -EEXIST: changed meanwhile */
+    uint32_t ttl_s, uint64_t cas); /* -EEXIST: the item has changed meanwhile */
 int peek_delete(struct peek *p, const void *key, size_t key_len);
 int peek_touch(struct peek *p, const void *key, size_t key_len, uint32_t ttl_s);
 int peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value);
@@ -303,47 +313,48 @@ int peek_flush(struct peek *p, uint32_t delay_s);
 
 /*
  * Pipelined sets: queued here and sent in batches. peek_set_flush sends the
- * rest and waits until the daemon has answered for all; failed is called for
- * each key that was refused, with its errno, from within either call; it may
- * read and write by this handle, but not use the queue. If it doesn't return
- * (see the caveats), the set that peek_set_async was called for is not queued,
- * and the next call on the queue tells the other refusals. Memory is bounded
- * (two times 64 KiB); a value too large for that waits for its answer. Not
- * carried across a broken connection or a daemon that takes nothing for the
- * timeout: either call then returns -EINPROGRESS, and everything that was
- * queued is of unknown fate; -ECONNREFUSED, -EACCES, -EIO: it was dropped
- * unsent. One thread at a time uses a handle's queue: a second one that comes
- * meanwhile waits, and gets -ETIMEDOUT when its time is over; nothing of the
- * queue is lost by that.
+ * rest and waits until the daemon has answered all of them. failed is called
+ * for each key that was refused, with its errno, from within either function;
+ * it may read and write with this handle, but not use the queue. If it doesn't
+ * return (see the caveats), the set that peek_set_async was called for is not
+ * queued, and the next call on the queue reports the other refusals.
+ *
+ * Memory is bounded (two times 64 KiB); a value too large for that waits for
+ * its answer. If the connection breaks, or the daemon takes nothing for the
+ * timeout, either function returns -EINPROGRESS, and the fate of everything
+ * that was queued is unknown; -ECONNREFUSED, -EACCES, -EIO: everything was
+ * dropped unsent. One thread at a time uses a handle's queue: a second one that
+ * comes meanwhile waits, and gets -ETIMEDOUT when its time is over; nothing of
+ * the queue is lost by that.
  */
 typedef void (*peek_failed_fn)(void *arg, const void *key, size_t key_len, int error);
 int peek_set_async(struct peek *p, const void *key, size_t key_len, const void *value,
     size_t value_len, uint32_t ttl_s, peek_failed_fn failed, void *arg);
 int peek_set_flush(struct peek *p);
 
-/* Milliseconds that a write, or a read through the socket, may take, its wait
- * for other threads' included (default 1000; 0 is not allowed). */
+/* Sets the milliseconds that a write, or a read through the socket, may take,
+ * including its wait for other threads (default 1000; 0 is not allowed). */
 int peek_set_timeout(struct peek *p, unsigned timeout_ms);
 
 /* ---- the handle's state -------------------------------------------------- */
 
 /*
- * Whom the figures are to be believed from: fallback and hinting are this
- * library's own. generation, writer_*, n_buckets, arena_bytes and socket_path
- * are the segment's, which its owner alone can write. The counts are this
- * process's own while hinting is 0, and has always been; from the moment that
- * it is 1 they lie in the hint page, where every client of the daemon can
- * write: they are for tuning, not for decisions that another client must not
- * sway. PEEK_NO_HINTS keeps them private.
+ * The sources of the figures. fallback and hinting come from this library
+ * itself. generation, writer_*, n_buckets, arena_bytes and socket_path come
+ * from the segment, which only its owner can write. The counts are this
+ * process's own as long as hinting has always been 0. Once it is 1, they lie in
+ * the hint page, where every client of the daemon can write: use them for
+ * tuning, not for decisions that another client must not influence.
+ * PEEK_NO_HINTS keeps them private.
  */
 struct peek_status {
-	uint64_t generation;       /* of the segment that reads use now */
+	uint64_t generation;       /* of the segment that reads now use */
 	int writer_present;        /* 1: a daemon runs and its heartbeat is fresh */
 	uint64_t writer_silent_ms; /* since the last heartbeat */
 	int64_t writer_pid;        /* 0: it ended cleanly */
 	/* 1: the segment's layout is foreign; reads go through the socket */
 	int fallback;
-	int hinting; /* 1: the daemon sees what this handle reads */
+	int hinting; /* 1: the daemon sees which items this handle reads */
 	/* of this handle in this process; gets are hits and misses */
 	uint64_t gets, hits, misses, retries;
 	uint64_t n_buckets;
@@ -351,7 +362,7 @@ struct peek_status {
 	char socket_path[128];
 };
 
-/* May attach the hints (a connection). */
+/* May attach to the hint page (a connection). */
 int peek_status(struct peek *p, struct peek_status *ret_status);
 
 /* A sentence for a negative return value. Static storage. */

@@ -14,16 +14,15 @@
 #include "lib/sock.h"
 #include "lib/segment.h"
 
-#define ACTIVATE_MS 5000 /* a start makes the segment, and may take over a large one */
+#define ACTIVATE_MS 5000 /* the daemon's start makes the segment, and may take over a large one */
 #define SLICE_MS    10   /* between two looks for the segment, while nothing is answered */
 
 #define OBJECT_PREFIX "peekd."
 
 /*
- * The i-th place where the instance's daemon may listen
- * (src/daemon/net/listen.c chooses among the same): this user's own, then the
- * host's. False: there is no such place; *ret_more: but there may be a later
- * one.
+ * The i-th place where the instance's daemon may listen: this user's own, then
+ * the host's (src/daemon/net/listen.c chooses among the same). False: there is
+ * no such place. *ret_more says whether there may be a later one.
  */
 static bool
 activate_place(const struct peek *p, unsigned i, char *path, size_t cap, bool *ret_more)
@@ -47,8 +46,9 @@ activate_place(const struct peek *p, unsigned i, char *path, size_t cap, bool *r
 }
 
 /*
- * Until the segment is there, or an answer: whoever answers has had its time. A
- * connection that is hung up is an answer too.
+ * Waits until the segment is there or the daemon has answered: a daemon that
+ * answers has had its time to make the segment. A connection that is hung up is
+ * an answer too.
  */
 static int
 wait_for_segment(struct peek *p, int64_t deadline_ms)
@@ -64,8 +64,8 @@ wait_for_segment(struct peek *p, int64_t deadline_ms)
 	}
 }
 
-/* Where somebody listens: asks for a sign of life, which needs no right, and
- * waits. */
+/* Asks the daemon that listens at the path for a sign of life, which needs no
+ * right, and waits for the segment. */
 static int
 ask_at(struct peek *p, const char *path, int64_t deadline_ms)
 {

@@ -1,7 +1,7 @@
 /*
- * activate.h: peek_open where there is no segment: a service manager may hold
- * the control socket and start the daemon at the first connection, or a daemon
- * may be building its segment.
+ * activate.h: peek_open of an instance that has no segment. A service manager
+ * may hold the control socket and start the daemon at the first connection, or
+ * a daemon may be building its segment.
  */
 #ifndef PEEK_LIB_ACTIVATE_H
 #define PEEK_LIB_ACTIVATE_H
@@ -10,9 +10,10 @@
 
 /*
  * Connects to the control socket of the handle's instance (PEEK_SOCKET; else
- * where its daemon listens by default), asks, and waits until the segment is
- * there, at most ACTIVATE_MS. As segment_first; -ENOENT: nobody listens, or
- * who listens has made no segment. Before there is another thread.
+ * the place where its daemon listens by default), asks, and waits until the
+ * segment is there, at most ACTIVATE_MS. Returns as segment_first; -ENOENT:
+ * nobody listens, or the listener has made no segment. Call it before the
+ * process has another thread.
  */
 int activate_instance(struct peek *p);
 

@@ -11,7 +11,7 @@
 #include "lib/guard.h"
 #include "lib/segment.h"
 
-#define COME_HOME_CADENCE 256 /* reads between two looks whether the segment can be read again */
+#define COME_HOME_CADENCE 256 /* reads between two checks whether the segment can be read again */
 
 static int
 fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline_ms,
@@ -19,7 +19,7 @@ fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline
 {
 	int r = -ECONNRESET;
 
-	/* once more: the daemon may have been started anew */
+	/* a second time, since the daemon may have been restarted */
 	for (int i = 0; i < 2 && r == -ECONNRESET; i++) {
 		struct iovec iov = {(void *)(uintptr_t)line, line_len};
 		if ((r = sock_open(p, CONN_WRITES, deadline_ms)) == 0 &&
@@ -67,7 +67,8 @@ take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_i
 	return (ssize_t)re->data_bytes;
 }
 
-/* Whatever keeps the daemon from answering in time is the same to a read. */
+/* To a read, all causes that keep the daemon from answering in time are the
+ * same. */
 static ssize_t
 error_of_ask(int error)
 {
@@ -82,7 +83,7 @@ fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t 
 	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	struct wire_reply re;
 	int64_t deadline_ms = sock_deadline_ms(p);
-	/* the shared lane: this is no place to be quick */
+	/* the shared cell: a read through the socket need not be fast */
 	struct hint_cell *cell = &p->own.cells[HINT_CELLS_PER_CLIENT - 1];
 
 	if ((p->flags & (PEEK_NO_FALLBACK | PEEK_READ_ONLY)) != 0 ||

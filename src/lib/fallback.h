@@ -8,7 +8,7 @@
 #include "lib/handle.h"
 
 /* As peek_get_info; ret_info may be NULL. Waits for the daemon. Further errors:
- * -EPROTO (there is none that answers), -ENOMEM. */
+ * -EPROTO (no daemon answers), -ENOMEM. */
 ssize_t fallback_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info);
 

@@ -1,7 +1,7 @@
 /*
- * get_slow.c: the reads that get.c leaves: large values, chains, counters,
- * expired items, rewrites, a replaced segment, a first read; and those that
- * want more than the value.
+ * get_slow.c: the pinned tier of reads, for those that get.c leaves: large
+ * values, chains, counters, expired items, rewrites, a replaced segment, a
+ * first read; and for those that want more than the value.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,12 +15,12 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 
-#define U64_TEXT_MAX      32 /* longer ones, padded with blanks or zeros, are read in pieces */
+#define U64_TEXT_MAX      32 /* a longer text, padded with blanks or zeros, is read in pieces */
 #define NUMBER_PIECE      256
-#define FALLBACK_TEXT_MAX 4096 /* through the socket they are not */
+#define FALLBACK_TEXT_MAX 4096 /* through the socket a text is not read in pieces */
 
-/* Copies what is pinned. The length; -ENOSPC, and *ret_len is the length;
- * LOOKUP_TORN: it was overwritten meanwhile. */
+/* Copies a pinned value. Returns its length; -ENOSPC, and *ret_len is the
+ * length; LOOKUP_TORN: the value was overwritten meanwhile. */
 static ssize_t
 copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 {
@@ -41,7 +41,7 @@ copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 	return lookup_copy(&rd->a->map, pin, buf) ? (ssize_t)len : LOOKUP_TORN;
 }
 
-/* Any read, by the pinned form. */
+/* Any read, by the pinned tier. */
 static ssize_t
 get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_info)
 {
@@ -63,7 +63,7 @@ get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_inf
 	return r;
 }
 
-/* Falls back to the socket where no segment can be read. */
+/* Reads through the socket where no segment can be read. */
 static ssize_t
 get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info)
@@ -141,7 +141,8 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 	return true;
 }
 
-/* A value that is longer than any number is without blanks or zeros. */
+/* Reads a number whose text is longer than any number without blanks or
+ * zeros. */
 static int
 long_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
 {
@@ -153,7 +154,8 @@ long_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
 		struct number n = {0};
 		char digits[INFO_DIGITS_MAX];
 
-		if ((item_state(rd.pin.word1) & ITEM_COUNTER) != 0) /* since the short read */
+		/* it became one since the short read */
+		if ((item_state(rd.pin.word1) & ITEM_COUNTER) != 0)
 			number_piece(&n, digits, info_counter_digits(&rd.pin, digits));
 		else if (!number_pinned(&rd.a->map, &rd.pin, &n))
 			continue;

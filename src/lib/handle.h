@@ -1,18 +1,19 @@
 /*
  * handle.h: what stands behind struct peek.
  *
- * A handle is three pages and more, mapped for it alone:
+ * A handle is three pages and more, in a mapping of its own:
  *
- *   struct handle_own    this process's: what reads use, locks, counters, the
- *                        connection. The kernel wipes it in a child
- *                        (MADV_WIPEONFORK), so that after fork() the child
- *                        finds zeros and makes its own, without a system call
- *                        in either's reads, and without a lock that another
- *                        thread of the parent held at that moment.
+ *   struct handle_own    this process's: the attachment that reads use, locks,
+ *                        counters, the connections. The kernel wipes it in a
+ *                        child (MADV_WIPEONFORK), so that the child finds zeros
+ *                        after fork() and makes its own. Neither process's
+ *                        reads make a system call for that, and the child
+ *                        inherits no lock that another thread of the parent
+ *                        held then.
  *   struct peek          the rest, which a child inherits: name, flags, and
  *                        every mapping.
  *
- * What reads use is a struct attached: one mapped segment, and where this
+ * Reads use a struct attached: one mapped segment, and the place where this
  * process leaves hints and counts for it. It never changes once it is
  * published; a new one takes its place. All of them stay until peek_close,
  * since a read may still be under way in any of them.
@@ -38,26 +39,26 @@ struct attached {
 	struct map map;
 	struct peek *p;     /* the handle it belongs to */
 	struct byte *hints; /* NULL: nobody wants them */
-	/* HINT_CELLS_PER_CLIENT of them: in the hint page, or the handle's
-	 * own */
+	/* HINT_CELLS_PER_CLIENT of them: in the hint page, or else in the
+	 * handle */
 	struct hint_cell *cells;
 	struct clock_shift shift;
 	uint64_t quick_off_max;    /* lookup_quick_off_max of the map */
 	struct hash_secret secret; /* of the map's seed */
-	bool stay;                 /* PEEK_NO_FOLLOW: a retired segment is read on */
+	bool stay;                 /* PEEK_NO_FOLLOW: reads stay in a retired segment */
 
-	/* for those who attach and close */
-	bool owns_map;   /* several may stand on one mapping: the first owns it */
+	/* for attaching and closing */
+	bool owns_map;   /* several may share one mapping: the first owns it */
 	uint64_t epoch;  /* of the daemon that the hints belong to; 0: none */
 	void *hint_addr; /* the mapping of the hint page */
 	size_t hint_bytes;
 	struct attached *older;
 };
 
-/* The connections of a handle, each made at its first use. */
+/* The connections of a handle. Each is made at its first use. */
 enum sock_of {
-	CONN_HINTS,  /* says nothing after the attachment; closing it ends that */
-	CONN_WRITES, /* a request and its reply at a time; also reads of a foreign layout */
+	CONN_HINTS,  /* silent after the attachment; closing it ends the attachment */
+	CONN_WRITES, /* one request at a time, and its reply; also reads of a foreign layout */
 	CONN_QUEUE,  /* pipelined sets */
 	CONN_N
 };
@@ -69,27 +70,30 @@ struct sock {
 
 #define CONN_REPLY_CAP 8192u
 
-/* What a child inherits of a connection: the buffer, and a descriptor that it
- * must close (if it still is what it was, since a daemonizing child may have
- * closed it and opened something else). */
+/*
+ * The part of a connection that a child inherits: the buffer, and a descriptor
+ * that the child must close. The child closes it only if dev and ino are still
+ * the same: a daemonizing child may have closed it and opened something else
+ * under its number.
+ */
 struct sock_kept {
 	int fd_plus_1;
 	uint64_t dev, ino;
 	char reply[CONN_REPLY_CAP];
 };
 
-/* Pipelined sets (queue.c): two halves, of which one is filled while the daemon
- * answers the other. */
+/* Pipelined sets (queue.c): two halves. One is filled while the daemon answers
+ * the other. */
 #define QUEUE_HALF_BYTES   (64u << 10)
 #define QUEUE_HALF_ENTRIES 1024u
 
 struct queue_entry {
 	peek_failed_fn failed;
 	void *arg;
-	uint32_t key_at; /* of the key as it was sent, in the half's bytes */
+	uint32_t key_at; /* where the key that was sent begins, in the half's bytes */
 	uint16_t key_len;
 	bool base64;
-	int error; /* once it is answered: why it was refused, or 0 */
+	int error; /* once it is answered: the errno of its refusal, or 0 */
 };
 
 struct queue_half {
@@ -100,9 +104,9 @@ struct queue_half {
 struct queue_state {
 	uint32_t n_entries[2], n_bytes[2]; /* of each half */
 	uint32_t n_answered;               /* of the half in flight */
-	/* of these: looked through for refusals, which were told */
+	/* of these: already searched for refusals, which were reported */
 	uint32_t n_told;
-	uint32_t n_untold; /* refusals among the others */
+	uint32_t n_untold; /* refusals among the others, not reported yet */
 	uint32_t n_sent_bytes;
 	uint32_t filling; /* 0 or 1 */
 };
@@ -110,35 +114,36 @@ struct queue_state {
 struct handle_own {
 	union {
 		struct {
-			/* not NULL: the segment's layout is foreign, reads go
-			 * through the socket */
+			/* not NULL: the segment's layout is foreign, and reads
+			 * go through the socket */
 			struct shared_ptr foreign;
 
-			/* zero is a free lock: what a child finds. Guards the
-			 * list of attached */
+			/* guards the list of attached. Zero is a free lock: a
+			 * child finds that. */
 			pthread_mutex_t attach_lock;
-			/* guards the hint connection and what follows */
+			/* guards the hint connection and the next four
+			 * fields */
 			pthread_mutex_t hint_lock;
-			/* of the daemon that was asked for hints last */
+			/* of the daemon that was last asked for hints */
 			struct word tried_epoch;
 			struct word tried_at_ms, n_tried;
-			struct word looked_at_ms; /* the last look of a read at the daemon */
-			struct hint_cell past;    /* counted in hint pages that are gone */
+			struct word looked_at_ms; /* when a read last looked for a new daemon */
+			struct hint_cell past;    /* the counts of hint pages that are gone */
 
 			pthread_mutex_t sock_lock;  /* CONN_WRITES */
 			pthread_mutex_t queue_lock; /* CONN_QUEUE and the queue */
 			struct sock conn[CONN_N];
 			struct queue_state queue;
 
-			/* counts while there is no hint page */
+			/* they count while there is no hint page */
 			_Alignas(64) struct hint_cell cells[HINT_CELLS_PER_CLIENT];
 		};
 		char rest[HANDLE_PAGE_BYTES - 64];
 	};
 	/*
-	 * struct attached; NULL: none yet in this process. Every read begins
-	 * with it. Not among a page's first bytes, for the reason that
-	 * hint_plan has: reads took twice the time.
+	 * struct attached; NULL: none yet in this process. Every read begins by
+	 * loading it. It must not be among a page's first bytes, for the reason
+	 * given in hint_plan: reads took twice the time there.
 	 */
 	struct shared_ptr now;
 };
@@ -153,7 +158,7 @@ struct peek {
 	unsigned flags;
 	struct word timeout_ms; /* of writes */
 	struct clock_shift shift;
-	struct owner owner;       /* whose segments are believed */
+	struct owner owner;       /* the owners whose segments are trusted */
 	char object[80];          /* "peekd.NAME" */
 	char socket_path[128];    /* PEEK_SOCKET; empty: as the segment says */
 	char foreign_socket[128]; /* as a segment of a foreign layout says */

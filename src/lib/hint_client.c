@@ -23,7 +23,7 @@
 
 #define ANSWER_CAP 256
 
-/* How often reads ask one daemon that turns them away. */
+/* How often reads ask a daemon that turns them away. */
 #define TRIES_MAX    8
 #define TRY_AGAIN_MS 1000
 
@@ -32,7 +32,7 @@ hint_client_writer_runs(const struct attached *a)
 {
 	const struct header *h = a->map.header;
 
-	/* relaxed: a guess */
+	/* relaxed: the result is a guess */
 	return word_load_rlx(&h->writer_pid) != 0 &&
 	    !lookup_clock_stopped(word_load_rlx(&h->clock), &a->shift);
 }
@@ -42,7 +42,7 @@ struct offer {
 	uint64_t client_idx, total_bytes, n_clients_max, epoch;
 };
 
-/* Takes the descriptor that came with some bytes, and closes any other. */
+/* Takes the descriptor that came with the bytes, and closes any further one. */
 static void
 take_fd(struct msghdr *msg, int *fd)
 {
@@ -60,8 +60,8 @@ take_fd(struct msghdr *msg, int *fd)
 	}
 }
 
-/* Whether the whole answer is there: its length; 0: not yet. What came with it
- * stays in the socket. */
+/* The length of the answer, once all of it has arrived; 0: not yet. The bytes
+ * and the descriptor that came with them stay in the socket. */
 static ssize_t
 answer_bytes(int sock)
 {
@@ -79,7 +79,8 @@ answer_bytes(int sock)
 	return r == 1 ? (ssize_t)re.total_bytes : -EBADMSG;
 }
 
-/* -EAGAIN: it is not there by the deadline, and can be asked for again. */
+/* -EAGAIN: the answer is not there by the deadline, and can be asked for
+ * again. */
 static int
 receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 {
@@ -168,7 +169,8 @@ hint_client_ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 	word_store_rlx(&p->own.n_tried, again ? word_load_rlx(&p->own.n_tried) + 1 : 1);
 	word_store_rlx(&p->own.tried_epoch, epoch);
 	word_store_rlx(&p->own.tried_at_ms, clock_coarse_ms(&a->shift));
-	sock_close(p, CONN_HINTS); /* the daemon frees what belonged to the old one */
+	/* the daemon frees the cells that belonged to the old connection */
+	sock_close(p, CONN_HINTS);
 	int r = sock_open(p, CONN_HINTS, deadline_ms);
 	if (r == 0)
 		r = sock_send(p, CONN_HINTS, &iov, 1, deadline_ms);
@@ -177,8 +179,9 @@ hint_client_ask(struct peek *p, const struct attached *a, int64_t deadline_ms)
 	return r;
 }
 
-/* With hint_lock: takes the answer and publishes what it offers, in place of
- * `a`. -EAGAIN: it is not there by the deadline. */
+/* With hint_lock: takes the answer, and publishes an attachment that has the
+ * offered page in place of `a`. -EAGAIN: the answer is not there by the
+ * deadline. */
 static int
 hint_client_take(struct peek *p, const struct attached *a, int64_t deadline_ms)
 {
@@ -196,7 +199,7 @@ hint_client_take(struct peek *p, const struct attached *a, int64_t deadline_ms)
 			now->older = seq_load_ptr(&p->newest);
 			seq_publish_ptr(&p->newest, now);
 			seq_publish_ptr(&p->own.now, now);
-		} else { /* another segment meanwhile */
+		} else { /* another segment has come meanwhile */
 			munmap(now->hint_addr, now->hint_bytes);
 			r = -ESTALE;
 		}
@@ -244,8 +247,7 @@ hint_client_retire(struct peek *p, const struct attached *a)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-/* With hint_lock: whether the daemon of this epoch may be asked at this
- * time. */
+/* With hint_lock: says whether the daemon of this epoch may be asked now. */
 static bool
 may_ask(const struct peek *p, uint64_t epoch, uint32_t now_ms)
 {
@@ -260,7 +262,7 @@ may_ask(const struct peek *p, uint64_t epoch, uint32_t now_ms)
 void
 hint_client_look_after(struct peek *p, const struct attached *a)
 {
-	/* relaxed: noticed late is early enough */
+	/* relaxed: noticing it late is soon enough */
 	uint64_t epoch = word_load_rlx(&a->map.header->writer_epoch);
 
 	if (epoch == a->epoch ||

@@ -1,7 +1,7 @@
 /*
- * info.h: what an item says about itself, for those who ask for more than its
- * value. What is read here counts if lookup_stands(), or the bucket's sequence,
- * says so afterwards.
+ * info.h: what a pinned item tells besides its value. The words that are read
+ * here count only if lookup_stands(), or the bucket's sequence, confirms them
+ * afterwards.
  */
 #ifndef PEEK_LIB_INFO_H
 #define PEEK_LIB_INFO_H
@@ -11,7 +11,7 @@
 
 #define INFO_DIGITS_MAX 20
 
-/* A counter's value in decimal; the number of digits. */
+/* A counter's value in decimal. Returns the number of digits. */
 static inline size_t
 info_counter_digits(const struct lookup_pinned *pin, char digits[INFO_DIGITS_MAX])
 {

@@ -1,10 +1,12 @@
 /*
- * lane.h: which counters a thread adds to, without an atomic read-modify-write.
+ * lane.h: the counters that a thread adds to without an atomic
+ * read-modify-write.
  *
- * A thread takes a lane when it first reads, and gives it back when it ends.
- * All but the last belong to one thread each, which loads, adds and stores; all
- * further threads share the last one and add atomically. The cells are private
- * memory or the hint page, never the segment.
+ * A thread takes a lane when it first reads, and gives it back when it ends. A
+ * lane is one cell of counters. All lanes but the last belong to one thread
+ * each, which loads, adds and stores. All further threads share the last one
+ * and add atomically. The cells are private memory or lie in the hint page,
+ * never in the segment.
  */
 #ifndef PEEK_LIB_LANE_H
 #define PEEK_LIB_LANE_H
@@ -15,19 +17,20 @@
 #include "shm/hint.h"
 #include "shm/table.h"
 
-/* A lane is where its cell lies among a client's cells, in bytes. */
+/* A lane is named by its cell's offset among a client's cells, in bytes. */
 #define LANE_SHARED ((unsigned)((HINT_CELLS_PER_CLIENT - 1) * sizeof(struct hint_cell)))
 #define LANE_NONE   UINT_MAX /* this thread has not read yet */
 
 /*
- * n_left: reads until one is due: it looks after the daemon, and leaves a
- * sample (shm/hint.h) if it is a hit. Each that is due draws the next: it is 1
- * to 256 reads away, all as likely, 128.5 on average. So each key of a loop,
- * however long, is sampled as often as it is read; at a fixed distance a loop
- * over 2^n keys would show one of them. Of a thread that shares its lane it is
- * less by LANE_SHARED_LEFT, and of one that has none 0, so that one comparison
- * tells a read that is like any other. The thread's own, where no other client
- * can write.
+ * n_left: reads left until the next sampling point. There the read looks for a
+ * new daemon and, if it is a hit, leaves a sample (shm/hint.h); the next
+ * interval is drawn from 1 to 256, all equally likely, 128.5 on average. So
+ * each key of a loop, however long, is sampled as often as it is read. A fixed
+ * interval would show one key of a loop over 2^n keys. A thread without a lane
+ * of its own keeps n_left <= 0: in the shared lane it is lower by
+ * LANE_SHARED_LEFT, and without a lane it is 0. So the hot path tests one
+ * condition. The struct is the thread's own memory, where no other client can
+ * write.
  */
 struct lane {
 	unsigned cell_at;
@@ -36,15 +39,16 @@ struct lane {
 
 #define LANE_SHARED_LEFT (INT_MAX / 2)
 
-/* initial-exec: a load or two, also in a shared library. Eight bytes of the
- * surplus that the C library keeps for dlopen. */
+/* initial-exec: an access costs one or two loads, also in a shared library. It
+ * takes eight bytes of the surplus that the C library keeps for dlopen. */
 extern _Thread_local struct lane lane_mine __attribute__((tls_model("initial-exec")));
 
-/* Takes a lane for this thread. Never fails: LANE_SHARED, if all are taken. */
+/* Takes a lane for this thread. Never fails: it returns LANE_SHARED if all
+ * others are taken. */
 unsigned lane_take(void);
 
-/* Adds to a word of the lane's cell and returns the sum, which of the shared
- * lane is only near. */
+/* Adds to a word of the lane's cell and returns the sum, which is approximate
+ * in the shared lane. */
 static inline uint64_t
 lane_add(struct word *w, uint64_t n, unsigned lane)
 {
@@ -58,7 +62,8 @@ lane_add(struct word *w, uint64_t n, unsigned lane)
 	return sum;
 }
 
-/* Whether the lane belongs to one thread: neither LANE_NONE nor LANE_SHARED. */
+/* Says whether the lane belongs to one thread: it is neither LANE_NONE nor
+ * LANE_SHARED. */
 static inline bool
 lane_is_own(unsigned lane)
 {
@@ -71,8 +76,8 @@ lane_cell(struct hint_cell *cells, unsigned lane)
 	return (struct hint_cell *)(void *)((char *)cells + lane);
 }
 
-/* Counts reads down. True: the thread has no lane of its own, or one of them is
- * due; lane_is_due() says which. */
+/* Counts n_left down. True: the thread has no lane of its own, or a sampling
+ * point was reached; lane_is_due() says which. */
 static inline bool
 lane_pass(unsigned n_reads)
 {
@@ -87,8 +92,8 @@ lane_pass(unsigned n_reads)
 #endif
 }
 
-/* How many reads have been counted since the one that is due; less than 0: none
- * is. */
+/* How many reads were counted after the one at the sampling point; less than 0:
+ * no sampling point was reached. */
 static inline int
 lane_past_due(void)
 {
@@ -101,8 +106,8 @@ lane_is_due(void)
 	return lane_past_due() >= 0;
 }
 
-/* Counts one, in a cell of the lane's only thread: a load and a store,
- * relaxed. */
+/* Counts one read in a cell that belongs to this thread alone: a load and a
+ * store, relaxed. */
 static inline void
 lane_count(struct word *w)
 {
@@ -113,8 +118,8 @@ lane_count(struct word *w)
 #endif
 }
 
-/* For a read that is due, the cell's hit or miss number n. hint_at: what it
- * read, or HINT_NONE. */
+/* For a read at a sampling point, which is number n of the cell's hits or
+ * misses. hint_at: the hint's index of the item that was read, or HINT_NONE. */
 __attribute__((cold, noinline)) void lane_sample(
     struct hint_cell *cell, uint64_t n, uint64_t hint_at);
 

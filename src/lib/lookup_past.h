@@ -1,6 +1,6 @@
 /*
- * lookup_past.h: whether an item that a reader has found is past: flushed,
- * expired, or cut off by one of its tags.
+ * lookup_past.h: decides whether an item that a reader has found is past:
+ * flushed, expired, or cut off by one of its tags.
  */
 #ifndef PEEK_LIB_LOOKUP_PAST_H
 #define PEEK_LIB_LOOKUP_PAST_H
@@ -15,7 +15,7 @@
 #define LOOKUP_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define LOOKUP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Whether the daemon's heartbeat has stopped. */
+/* Says whether the daemon's heartbeat has stopped. */
 static inline bool
 lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
 {
@@ -23,9 +23,9 @@ lookup_clock_stopped(uint64_t clock_word, const struct clock_shift *shift)
 }
 
 /*
- * The segment's time in seconds, for an item that expires: the published clock,
- * unless it has stopped; then this process's own. In the daemon's absence
- * nobody raises the cut-off of a delayed flush either.
+ * The segment's time in seconds, for an item that expires. It is the published
+ * clock, unless that has stopped; then it is this process's own. While no
+ * daemon runs, nobody raises the cut-off of a delayed flush either.
  */
 static inline uint32_t
 lookup_now_s(const struct map *m, const struct clock_shift *shift)
@@ -37,8 +37,8 @@ lookup_now_s(const struct map *m, const struct clock_shift *shift)
 	return clock_word_s(clock);
 }
 
-/* Whether an item is past: flushed or expired. Out of line, so that what it
- * needs costs others nothing. */
+/* Says whether an item is past: flushed or expired. Out of line, so that reads
+ * of other items don't pay for it. */
 static __attribute__((noinline, unused)) bool
 lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t cutoff,
     const struct clock_shift *shift)
@@ -53,19 +53,19 @@ lookup_past_slow(const struct map *m, uint64_t word0, uint64_t word1, uint64_t c
 		    at_s <= clock_word_s(clock_word_now(shift)))
 			return true;
 	}
-	/* The published clock first: what it says has expired needs no look at
-	 * another. */
+	/* The published clock comes first: an item that has expired by it needs
+	 * no look at another clock. */
 	return item_expired(item_expiry_s(word0), clock_word_s(clock)) ||
 	    (item_expiry_s(word0) != 0 &&
 		item_expired(item_expiry_s(word0), lookup_now_s(m, shift)));
 }
 
-/* The same, at once for one that never expires. To be asked between seq_begin
+/* The same, at once for an item that never expires. Call it between seq_begin
  * and the validation. */
 static inline bool
 lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct clock_shift *shift)
 {
-	/* relaxed: coherent with what was acknowledged */
+	/* relaxed: coherent with every acknowledged write */
 	uint64_t cutoff = word_load_rlx(&m->header->cutoff);
 
 	/* A flush to come makes the cut-off larger than any CAS id. */
@@ -75,10 +75,10 @@ lookup_past(const struct map *m, uint64_t word0, uint64_t word1, const struct cl
 }
 
 /*
- * Whether an item is past for what its state says of it: one of its tags was
- * invalidated; or it came from an origin, whose lease this program can't judge,
- * so that it says less than it might. item: of a shape that was found to lie in
- * its segment. To be asked as lookup_past.
+ * Says whether an item is past by its state: one of its tags was invalidated;
+ * or it came from an origin, and this program can't judge its lease, so that
+ * the item counts as past. item: its shape was found to lie in its block. Call
+ * it as lookup_past.
  */
 static __attribute__((noinline, unused)) bool
 lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
@@ -92,7 +92,7 @@ lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
 	    item_cas(word1), m->tags, m->n_tag_slots);
 }
 
-/* All of it. */
+/* All of these checks together. */
 static inline bool
 lookup_past_any(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1,
     const struct clock_shift *shift)

@@ -1,6 +1,7 @@
 /*
  * mget.c: many keys at once. A group's buckets are fetched together, then its
- * items: what one lookup waits for, the others use. Compiled twice: wide.h.
+ * items, so that the cache misses of its lookups overlap. Compiled twice:
+ * wide.h.
  */
 #include <errno.h>
 
@@ -13,7 +14,7 @@
 #include "lib/wide.h"
 #include "shm/hash.h"
 
-#define GROUP 16 /* as many lines as a core fetches at once, and a few more */
+#define GROUP 16 /* the lines that a core fetches at once, and a few more */
 
 #define PREFETCH(p) __builtin_prefetch((p), 0, 3)
 
@@ -21,12 +22,12 @@ struct group {
 	uint64_t hash[GROUP];
 	uint64_t bucket_idx[GROUP];
 	struct lookup_place at[GROUP];
-	const struct word *item[GROUP]; /* NULL: none, or not for the quick form */
+	const struct word *item[GROUP]; /* NULL: no item, or none for the fast tier */
 	bool ended[GROUP];              /* no match up to the chain's end */
 };
 
-/* Where the read that n_after others of the group's n came after has its hint;
- * HINT_NONE if it was no hit. */
+/* The hint-page index of the operation that was at the sampling point: n_after
+ * of the group's n operations came after it. HINT_NONE if it missed. */
 static inline uint64_t
 mget_hint_at(const struct group *g, const struct peek_op *ops, size_t n, size_t n_after)
 {
@@ -35,8 +36,8 @@ mget_hint_at(const struct group *g, const struct peek_op *ops, size_t n, size_t 
 	return ops[i].result >= 0 && g->item[i] != NULL ? lookup_hint_at(&g->at[i]) : HINT_NONE;
 }
 
-/* n <= GROUP operations, whose keys are of an allowed length. Returns the hits.
- * flatten: as for peek_get. */
+/* Reads n <= GROUP operations, whose keys are of allowed lengths. Returns the
+ * hits. flatten: as for peek_get. */
 __attribute__((flatten)) static size_t
 mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_op *ops, size_t n)
 {
@@ -55,7 +56,7 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
 		g.ended[i] = lookup_quick_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
-		/* which fetches the lines behind the first */
+		/* lookup_quick_item fetches the lines behind the first */
 		if (g.at[i].match != 0 &&
 		    lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) {
 			PREFETCH(g.item[i]);
@@ -101,8 +102,8 @@ ssize_t
 WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 {
 	ssize_t n_hits = 0;
-	/* a read through the socket got no answer: those behind it would wait
-	 * as long */
+	/* a read through the socket got no answer: the reads behind it would
+	 * each wait as long */
 	bool in_vain = false;
 
 	if ((ops == NULL && n > 0) || n > SSIZE_MAX)
@@ -117,7 +118,8 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 			    (ssize_t)mget_group(p, a, lane_mine.cell_at, ops + begin, end - begin);
 			continue;
 		}
-		/* A key of no allowed length, or no segment to read. */
+		/* The key's length is not allowed, or there is no segment to
+		 * read. */
 		end = begin + 1;
 		if (in_vain && a == NULL && item_key_len_ok(ops[begin].key_len))
 			ops[begin].result = -EPROTO;

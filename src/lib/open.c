@@ -17,8 +17,8 @@
 #define ATTACH_AT_OPEN_MS  100
 #define TIMEOUT_DEFAULT_MS 1000
 
-/* PEEK_SOCKET and PEEK_OWNER; not believed in a program that runs with
- * another's rights. */
+/* Reads PEEK_SOCKET and PEEK_OWNER. A program that runs with another user's
+ * rights ignores them. */
 static int
 read_environment(struct peek *p)
 {
@@ -63,7 +63,7 @@ open_handle(const char *name, unsigned flags, struct peek **ret_peek)
 		return r;
 	}
 	if (a != NULL && hint_client_writer_runs(a))
-		hint_client_attach(p, a, ATTACH_AT_OPEN_MS); /* a read does as well without */
+		hint_client_attach(p, a, ATTACH_AT_OPEN_MS); /* reads work as well without it */
 	*ret_peek = p;
 	return 0;
 }

@@ -18,7 +18,7 @@
 
 #define OWNER_FILE     "/etc/peekd/owner"
 #define OWNER_CAP      256
-#define OVERFLOW_UID   65534 /* where /proc doesn't say */
+#define OVERFLOW_UID   65534 /* if /proc doesn't say */
 #define PASSWD_CAP     (16u << 10)
 #define PASSWD_CAP_MAX (1u << 20)
 
@@ -61,9 +61,9 @@ read_text(const char *path, char *text, size_t cap)
 }
 
 /*
- * Whether the number stands for everybody who has none in this process's user
- * namespace. It is the overflow user's, and the map doesn't hold all 2^32 - 1
- * users, as the host's does.
+ * Says whether the number stands for every user who has none in this process's
+ * user namespace. Then it is the overflow user's, and the map doesn't hold all
+ * 2^32 - 1 users, as the host's does.
  */
 static bool
 is_anybody(uid_t uid)
@@ -88,8 +88,9 @@ owner_of_service(void)
 	char word[OWNER_CAP];
 	struct stat st;
 	uint32_t uid;
-	/* Neither waits for a pipe nor follows a link, which may lead to
-	 * something else of root's; so may a second name. */
+	/* O_NONBLOCK: a pipe must not make it wait. O_NOFOLLOW: a link may lead
+	 * to another file of root's. A second name may do so too, so st_nlink
+	 * must be 1. */
 	int fd = descriptor_above(
 	    open(owner_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 

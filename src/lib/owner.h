@@ -9,25 +9,25 @@
 
 #include "shm/map.h"
 
-/* A test's own file in place of it; only libraries that are built for tests can
- * be told. */
+/* The file's path, which a test may change. It is a variable only in libraries
+ * that are built for tests. */
 #ifdef PEEK_HOOKS
 extern const char *owner_file;
 #endif
 
-/* Whom a handle believes besides root and the process's own user; (uid_t)-1:
- * nobody. */
+/* The owners that a handle trusts besides root and the process's own user.
+ * (uid_t)-1: none. */
 struct owner {
 	uid_t named;   /* by PEEK_OWNER */
 	uid_t service; /* by /etc/peekd/owner */
 };
 
 /*
- * Whom /etc/peekd/owner names: a uid or a user's name, in a plain file of
- * root's that nobody else may write. May ask name services, which is nothing
- * for a read: a handle asks when it is opened. (uid_t)-1: nobody, or nobody who
- * is to be believed; also where the number stands for all users that this user
- * namespace has none for.
+ * The user that /etc/peekd/owner names, by uid or by name. The file must be a
+ * plain file that belongs to root and that nobody else may write. This may ask
+ * name services, which a read must not do: a handle asks when it is opened.
+ * (uid_t)-1: the file names nobody, or is not to be trusted; also if the uid is
+ * the one that stands for all users whom this user namespace has no number for.
  */
 uid_t owner_of_service(void);
 

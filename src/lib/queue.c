@@ -2,13 +2,13 @@
  * queue.c: pipelined sets.
  *
  * Requests are gathered in one half of the queue while the daemon answers the
- * other. Every one is answered, in order, so that a refusal is known by its
- * place: error lines carry no key. A half is sent when it is full, or by
- * peek_set_flush; its bytes stay until the last answer is there, since they
- * hold the keys. Everything but a broken connection is answered.
+ * other. The daemon answers every request, in order, so that a refusal is known
+ * by its place: error lines carry no key. A half is sent when it is full, or by
+ * peek_set_flush. Its bytes stay until the last answer is there, since they
+ * hold the keys. Only a broken connection leaves requests unanswered.
  *
- * In the half that fills: n_bytes and n_entries grow. In the other:
- * n_sent_bytes up to n_bytes, n_answered up to n_entries.
+ * In the half that is being filled, n_bytes and n_entries grow. In the half in
+ * flight, n_sent_bytes grows up to n_bytes, and n_answered up to n_entries.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,17 +18,17 @@
 #include "lib/request.h"
 #include "shm/item.h"
 
-/* What a call on the queue works for. */
+/* The set that a call on the queue is about. */
 struct set {
 	struct queue_entry e;
 	const char *line; /* of the request */
 	size_t line_len;
 	const void *value;
 	size_t value_len;
-	int error; /* of one that was sent alone: why it was refused, or 0 */
+	int error; /* of a set that was sent alone: the errno of its refusal, or 0 */
 };
 
-#define QUEUE_AGAIN 1 /* refusals have to be told first; then the same step again */
+#define QUEUE_AGAIN 1 /* report refusals first; then do the same step again */
 
 static bool
 in_flight(const struct queue_state *q)
@@ -36,7 +36,7 @@ in_flight(const struct queue_state *q)
 	return q->n_answered < q->n_entries[!q->filling];
 }
 
-/* Takes the replies that are here. */
+/* Takes the replies that have arrived. */
 static int
 take_answers(struct peek *p)
 {
@@ -55,8 +55,8 @@ take_answers(struct peek *p)
 	return 0;
 }
 
-/* Drops everything that was queued and is not answered: it will not be.
- * Refusals that came before are still to be told. */
+/* Drops everything that was queued and is not answered: no answer will come.
+ * Refusals that were answered before are still to be reported. */
 static int
 queue_broken(struct peek *p, int error)
 {
@@ -69,7 +69,8 @@ queue_broken(struct peek *p, int error)
 	return error;
 }
 
-/* Works until the half in flight is sent (and answered, if so asked). */
+/* Works until the half in flight is sent, and with until_answered until all of
+ * it is answered. */
 static int
 queue_push(struct peek *p, bool until_answered)
 {
@@ -93,8 +94,8 @@ queue_push(struct peek *p, bool until_answered)
 		if (r == 0 && !to_send && (!until_answered || !in_flight(q)))
 			return 0;
 		if (q->n_sent_bytes != sent_before || q->n_answered != answered_before)
-			/* the time is for one step: a daemon that goes on is
-			 * not late */
+			/* the timeout is for one step: a daemon that makes
+			 * progress is not late */
 			deadline_ms = sock_deadline_ms(p);
 		if (r == 0)
 			r = sock_wait(p, CONN_QUEUE, to_send, deadline_ms);
@@ -103,8 +104,8 @@ queue_push(struct peek *p, bool until_answered)
 	}
 }
 
-/* Sends off the half that was filled. When this returns 0 the other is free,
- * and being filled. QUEUE_AGAIN: its keys are still needed. */
+/* Sends the half that was filled, and begins to fill the other. 0: the other
+ * half was free. QUEUE_AGAIN: its keys are still needed for refusals. */
 static int
 queue_turn(struct peek *p)
 {
@@ -129,7 +130,7 @@ queue_turn(struct peek *p)
 	return queue_push(p, false);
 }
 
-/* A value that is too long for a half: by itself, behind all others. */
+/* Sends a value that is too long for a half by itself, behind all others. */
 static int
 set_alone(struct peek *p, struct set *s)
 {
@@ -192,7 +193,8 @@ send_rest(struct peek *p, struct set *s)
 	return r;
 }
 
-/* With queue_lock: the next refusal that is to be told, and its key. */
+/* With queue_lock: finds the next refusal that is to be reported, and its
+ * key. */
 static bool
 next_untold(struct peek *p, struct queue_entry *ret, unsigned char *key, size_t *ret_key_len)
 {
@@ -216,10 +218,10 @@ next_untold(struct peek *p, struct queue_entry *ret, unsigned char *key, size_t 
 }
 
 /*
- * Tells all refusals that are known, each without the lock and with
- * cancellation as the application has it: a callback that leaves by longjmp, by
- * an exception or with its thread leaves nothing behind, and the next call
- * tells the rest.
+ * Reports all refusals that are known, each without the lock and with
+ * cancellation as the application has it. A callback may leave by longjmp, by
+ * an exception or with its thread: it leaves nothing behind, and the next call
+ * reports the rest.
  */
 static void
 tell_refusals(struct peek *p)
@@ -242,8 +244,8 @@ tell_refusals(struct peek *p)
 	}
 }
 
-/* A call on the queue: its step with the lock, and what came of it told
- * without. */
+/* Does one call on the queue: its step with the lock, then the refusals without
+ * it. */
 static int
 in_steps(struct peek *p, int (*step)(struct peek *p, struct set *s), struct set *s)
 {
@@ -292,7 +294,7 @@ peek_set_async(struct peek *p, const void *key, size_t key_len, const void *valu
 	    .value = value,
 	    .value_len = value_len,
 	};
-	s.e.base64 = s.e.key_len != key_len; /* which makes a key longer */
+	s.e.base64 = s.e.key_len != key_len; /* base64 always makes a key longer */
 	int r = in_steps(p, set_queued, &s);
 	if (s.error != 0 && failed != NULL)
 		failed(arg, key, key_len, s.error);

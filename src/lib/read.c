@@ -1,5 +1,5 @@
 /*
- * read.c: reads that are not the common case.
+ * read.c: see read.h.
  */
 #include "lib/read.h"
 
@@ -18,7 +18,7 @@ read_ready(struct peek *p)
 	return segment_ready(p);
 }
 
-/* What depends on the segment. */
+/* Sets the fields that depend on the segment. */
 static void
 read_use(struct read *rd)
 {
@@ -59,7 +59,8 @@ read_pin(struct read *rd)
 			lane_add(&rd->cell->retries, 1, rd->lane);
 			lookup_pause();
 		}
-		/* relaxed: a miss looks again; segment_follow fences */
+		/* relaxed: a miss loads it again; segment_follow has the
+		 * fence */
 		uint64_t count = word_load_rlx(&m->header->count);
 		if ((count & COUNT_RETIRED) != 0 && !rd->a->stay) {
 			r = segment_follow(rd->p, rd->a);
@@ -91,8 +92,8 @@ read_pin(struct read *rd)
 			break;
 		}
 	}
-	/* relaxed: a retired segment stays so. Its memory was given back, and
-	 * its buckets are left odd for ever. */
+	/* relaxed: a retired segment stays retired. Its memory was given back,
+	 * and its buckets are left odd for ever. */
 	bool gone = (word_load_rlx(&rd->a->map.header->count) & COUNT_RETIRED) != 0 && rd->a->stay;
 	return gone ? -ESTALE : -EAGAIN;
 }

@@ -1,6 +1,6 @@
 /*
- * read.h: a read that is not the common case: the budget of tries, following to
- * a new segment, counting. get.c has the common one.
+ * read.h: the state of a pinned read: its budget of tries, following to a new
+ * segment, counting.
  */
 #ifndef PEEK_LIB_READ_H
 #define PEEK_LIB_READ_H
@@ -26,35 +26,35 @@ struct read {
 };
 
 /*
- * Makes what this thread in this process still lacks for reading: a lane, and
- * what to read (first read of a thread, of a child after fork()). Returns 0
- * (p->own.now is not NULL), or -EPROTO: only the socket can be asked.
+ * Makes what this thread of this process still lacks for reading: a lane, and
+ * an attachment (at the first read of a thread, or of a child after fork()).
+ * Returns 0 (p->own.now is not NULL), or -EPROTO: only the socket can be asked.
  */
 int read_ready(struct peek *p);
 
-/* Begins, and counts. Returns as read_ready. */
+/* Begins a pinned read, and counts it. Returns as read_ready. */
 int read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len);
 
 /*
- * Finds and pins the item, within what is left of the budget of tries. 0:
- * rd->pin is to be read and then confirmed by lookup_stands(&rd->a->map,
- * &rd->pin); if that fails, call again. -ENOENT (counted as a miss), -EAGAIN,
- * -ESTALE, -EBADMSG; -EPROTO as read_ready; or, when the segment was replaced
- * and the new one can't be attached, why not.
+ * Finds and pins the item, within the rest of the budget of tries. 0: read from
+ * rd->pin, then confirm it by lookup_stands(&rd->a->map, &rd->pin); if that
+ * fails, call again. -ENOENT (counted as a miss), -EAGAIN, -ESTALE, -EBADMSG;
+ * -EPROTO as read_ready; or, when the segment was replaced and the new one
+ * can't be attached, the reason.
  */
 int read_pin(struct read *rd);
 
 /*
- * Counts a read that came to its end, where it is not just one more: the thread
- * has no lane of its own, or the read is due. hint_at: HINT_NONE for a miss.
- * Returns result, as those below do: a jump at the end of a read that has
- * nothing to save.
+ * Counts a finished read in the rare cases: the thread has no lane of its own,
+ * or the read is at a sampling point. hint_at: HINT_NONE for a miss. Returns
+ * result, as the functions below do, so that they end in a jump: they have no
+ * register to restore.
  */
 __attribute__((cold, noinline)) ssize_t read_count_rarely(
     const struct attached *a, uint64_t hint_at, ssize_t result);
 
-/* A read that stood, of the item with this hint: leaves it, and counts the hit
- * in the thread's own cell, without an atomic read-modify-write. */
+/* Ends a read that found the item with this hint: raises the hint, and counts
+ * the hit in the thread's own cell, without an atomic read-modify-write. */
 static inline ssize_t
 read_hit(const struct attached *a, uint64_t hint_at, ssize_t result)
 {
@@ -66,7 +66,7 @@ read_hit(const struct attached *a, uint64_t hint_at, ssize_t result)
 	return result;
 }
 
-/* A read that stood, and found nothing. */
+/* Ends a read that found nothing. */
 static inline ssize_t
 read_miss(const struct attached *a)
 {

@@ -1,5 +1,5 @@
 /*
- * request.c: what writes have in common.
+ * request.c: see request.h.
  */
 #include "lib/request.h"
 
@@ -42,7 +42,7 @@ request_store_flags(const struct request_store *s, char *buf)
 		*buf++ = ' ';
 	}
 	if (s->mode == 'A' || s->mode == 'P')
-		*buf++ = 'c'; /* so that a refusal tells whether there is an item */
+		*buf++ = 'c'; /* so that a refusal shows whether there is an item */
 	if (buf > begin && buf[-1] == ' ')
 		buf--;
 	*buf = '\0';
@@ -50,8 +50,8 @@ request_store_flags(const struct request_store *s, char *buf)
 
 #define STORES "SCERAP"
 
-/* What a reply means to a request of one of these kinds (request.h). Any other
- * pair is not in the protocol. */
+/* The errno of a reply to a request of one of these kinds (request.h). Any
+ * other pair is not in the protocol. */
 static const struct {
 	enum wire_code code;
 	const char *kinds;
@@ -76,13 +76,13 @@ static const struct {
     {"non-numeric", "N", -EDOM}, {"denied", STORES "DTNF", -EACCES},
     {"not allowed", STORES "DTNF", -EACCES}, {"may not", STORES "DTNF", -EACCES},
     {"not enabled", STORES "DTNF", -EACCES}, {"unauth", STORES "DTNF", -EACCES},
-    {"connections", STORES "DTNF", -ECONNREFUSED}, /* it has as many as it allows */
+    {"connections", STORES "DTNF", -ECONNREFUSED}, /* the daemon has as many as it allows */
 };
 
 #define N_OF(table) (sizeof(table) / sizeof((table)[0]))
 
-/* An append that wasn't stored, to a key that is there: the sum is too large.
- * The item's CAS id shows it. */
+/* Says whether an append that was not stored found an item: then the sum is too
+ * large. The item's CAS id in the reply shows it. */
 static bool
 has_item(const struct wire_reply *re)
 {

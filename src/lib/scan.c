@@ -1,10 +1,10 @@
 /*
  * scan.c: all keys, without the daemon.
  *
- * Buckets are walked upwards, and the table's size is read anew at the end:
- * linear hashing moves a key only from a bucket to a later one, the new last.
- * So a key that is there throughout is met where it was, or later where it
- * went; or twice.
+ * Buckets are walked upwards, and the table's size is read again at the end.
+ * Linear hashing moves a key only from a bucket to a later one: the new last
+ * bucket. So a key that is there throughout is met where it was, or later where
+ * it went, or twice.
  */
 #include <errno.h>
 
@@ -21,8 +21,8 @@ struct scan_chain {
 	unsigned char key[CHAIN_ITEMS_MAX][ITEM_KEY_MAX + 6];
 };
 
-/* Adds one item, if it is alive. What is impossible is skipped: either the
- * sequence says that it was torn, or it is damage. */
+/* Adds one item, if it is alive. An impossible item is skipped: either the
+ * sequence shows that it was torn, or it is damaged. */
 static void
 add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 {
@@ -98,8 +98,8 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 	const struct attached *a = seq_load_ptr(&p->own.now);
 
 	for (uint64_t idx = 0; r == 0 && a != NULL;) {
-		/* relaxed: a key that was moved before this was read is in a
-		 * bucket that is still to come */
+		/* relaxed: a key that was moved before this load is in a bucket
+		 * that is still to be walked */
 		uint64_t count = word_load_rlx(&a->map.header->count);
 		if ((count & COUNT_RETIRED) != 0 && !a->stay) {
 			r = segment_follow(p, a);
@@ -128,7 +128,7 @@ peek_scan(struct peek *p, int (*visit)(void *arg, const struct peek_entry *entry
 				return ended;
 		}
 	}
-	if (r == -ENOENT) /* taken out of use without a successor: there are no keys */
+	if (r == -ENOENT) /* the segment was retired and has no successor: there are no keys */
 		return 0;
 	return r == -EPROTO || a == NULL ? -ENOTSUP : r; /* a foreign layout can't be walked */
 }

@@ -13,24 +13,24 @@
 #include "lib/lookup.h"
 #include "lib/owner.h"
 
-/* milliseconds that a name may be missing while the daemon replaces what it
- * means */
+/* a name may be missing for this many milliseconds while the daemon replaces
+ * its segment */
 #define RENAME_TRIES 10
 
-/* What the name means now. -ENOENT also for a segment that was taken out of use
- * and has no successor. */
+/* Opens the segment that the name means now. -ENOENT also for a segment that
+ * was retired and has no successor. */
 static int
 open_current(const struct peek *p, struct map *ret)
 {
 	for (uint64_t retired = UINT64_MAX;;) {
 		int r = owner_map_open(p->object, &p->owner, ret);
-		/* relaxed: retired in this very moment is as good as a moment
-		 * later */
+		/* relaxed: a segment that is retired just after this load is
+		 * noticed by the next read */
 		if (r != 0 || (p->flags & PEEK_NO_FOLLOW) != 0 ||
 		    (word_load_rlx(&ret->header->count) & COUNT_RETIRED) == 0)
 			return r;
 		bool same = ret->generation == retired;
-		retired = ret->generation; /* the name may mean another by now */
+		retired = ret->generation; /* the name may mean another segment by now */
 		map_close(ret);
 		if (same)
 			return -ENOENT;
@@ -71,8 +71,8 @@ segment_publish(struct peek *p, struct attached *a)
 	seq_publish_ptr(&p->own.foreign, NULL);
 }
 
-/* With attach_lock: reads go through the socket from now on, if the daemon can
- * be found and the handle allows it. */
+/* With attach_lock: makes reads go through the socket from now on, if the
+ * daemon can be found and the handle allows it. */
 static int
 publish_foreign(struct peek *p)
 {

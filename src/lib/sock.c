@@ -48,7 +48,7 @@ sock_fd(const struct peek *p, enum sock_of which)
 	return p->own.conn[which].fd_plus_1 - 1;
 }
 
-/* In a child: lets go of the parent's connection, which else would outlive the
+/* In a child: closes the parent's connection, which else would outlive the
  * parent. */
 static void
 close_inherited(struct sock_kept *kept)
@@ -64,7 +64,8 @@ close_inherited(struct sock_kept *kept)
 void
 sock_close(struct peek *p, enum sock_of which)
 {
-	/* the same descriptor, unless this is a child that never connected */
+	/* the same descriptor as conn[which]'s, unless this is a child that
+	 * never connected */
 	close_inherited(&p->kept[which]);
 	p->own.conn[which] = (struct sock){0};
 }
@@ -76,7 +77,7 @@ sock_drop_if_stale(struct peek *p, enum sock_of which)
 
 	if (sock_is_open(p, which) &&
 	    recv(sock_fd(p, which), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-		/* hung up; or it said something unasked, which is no better */
+		/* hung up; or the daemon sent bytes unasked, which is as bad */
 		sock_close(p, which);
 }
 
@@ -150,7 +151,7 @@ sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 			close(fd);
 			return err == EAGAIN ? -ETIMEDOUT : error_of_connect(err);
 		}
-		/* its queue of connections is full */
+		/* the daemon's queue of connections is full */
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (fstat(fd, &st) != 0) {
@@ -164,7 +165,7 @@ sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 	return 0;
 }
 
-/* Reads what is there, into the buffer. 0; -ECONNRESET. */
+/* Reads the bytes that have arrived into the buffer. 0; -ECONNRESET. */
 static int
 read_some(struct peek *p, enum sock_of which)
 {

@@ -1,10 +1,10 @@
 /*
- * sock.h: connections to the control socket: bytes out, replies in, each within
- * a deadline. Whoever calls holds the lock of the connection.
+ * sock.h: connections to the control socket. They send bytes and take replies,
+ * each within a deadline. The caller holds the lock of the connection.
  *
  * A deadline is a time of sock_now_ms(). Errors: -ECONNREFUSED (nobody
  * listens), -EACCES, -ETIMEDOUT, -EBADMSG (not the protocol), -EIO, -ECONNRESET
- * (the daemon hung up; never seen by the application). After any of them the
+ * (the daemon hung up; the application never sees it). After any of them the
  * connection is closed.
  */
 #ifndef PEEK_LIB_SOCK_H
@@ -16,11 +16,11 @@
 
 int64_t sock_now_ms(void);
 
-/* When a call that begins now has to be back: peek_set_timeout. */
+/* The deadline of a call that begins now: peek_set_timeout. */
 int64_t sock_deadline_ms(const struct peek *p);
 
-/* The control socket that this handle uses: PEEK_SOCKET, else as the segment
- * names it. buf holds 128 bytes. */
+/* The path of the control socket that this handle uses: PEEK_SOCKET, else the
+ * one that the segment names. buf holds 128 bytes. */
 void sock_socket_path(struct peek *p, char *buf);
 
 static inline bool
@@ -29,8 +29,8 @@ sock_is_open(const struct peek *p, enum sock_of which)
 	return p->own.conn[which].fd_plus_1 != 0;
 }
 
-/* Closes it if the other side has meanwhile: to be asked when no reply is
- * due. */
+/* Closes the connection if the daemon has closed its end. Call it when no reply
+ * is due. */
 void sock_drop_if_stale(struct peek *p, enum sock_of which);
 
 /* Connects, unless it is connected. */
@@ -38,30 +38,30 @@ int sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms);
 void sock_close(struct peek *p, enum sock_of which);
 
 /*
- * Sends everything; iov is used up. Reads meanwhile, so that no side waits for
- * the other with full buffers. On failure the daemon has not had the whole
- * request, and carries nothing of it out.
+ * Sends everything; iov is used up. Reads replies meanwhile, so that neither
+ * side waits for the other with full buffers. On failure the daemon has not had
+ * the whole request, and carries out nothing of it.
  */
 int sock_send(
     struct peek *p, enum sock_of which, struct iovec *iov, int n_iov, int64_t deadline_ms);
 
-/* Sends what the socket takes now of [bytes, bytes + n). The number, 0:
+/* Sends as many of the n bytes as the socket takes now. The number of bytes; 0:
  * none. */
 ssize_t sock_send_some(struct peek *p, enum sock_of which, const char *bytes, size_t n);
 
 /*
- * The next reply; 0. Its pointers are valid until the next call. One that is
- * larger than the connection's buffer lies in *ret_heap, which the caller
- * frees; without ret_heap it is -EBADMSG.
+ * Takes the next reply; 0. Its pointers are valid until the next call. A reply
+ * that is larger than the connection's buffer lies in *ret_heap, which the
+ * caller frees; without ret_heap it is -EBADMSG.
  */
 int sock_reply(struct peek *p, enum sock_of which, int64_t deadline_ms, struct wire_reply *ret,
     char **ret_heap);
 
-/* Waits until bytes can be sent (if so asked) or something was read; 0, or an
- * error as above. */
+/* Waits until something was read or, with to_send, until bytes can be sent. 0,
+ * or an error as above. */
 int sock_wait(struct peek *p, enum sock_of which, bool to_send, int64_t deadline_ms);
 
-/* A reply that is here already: 1; 0: none. */
+/* Takes a reply that has arrived already: 1; 0: there is none. */
 int sock_reply_ready(struct peek *p, enum sock_of which, struct wire_reply *ret);
 
 #endif

@@ -16,7 +16,7 @@
 static void
 add_cell(const struct hint_cell *cell, struct peek_status *s)
 {
-	/* relaxed: each is exact for its moment */
+	/* relaxed: each count is exact for the moment of its load */
 	uint64_t hits = word_load_rlx(&cell->hits), misses = word_load_rlx(&cell->misses);
 
 	s->gets += hits + misses;

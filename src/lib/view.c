@@ -1,8 +1,8 @@
 /*
- * view.c: a value where it lies. As get.c, but for the copy: where that has the
- * value, this has its place, and the incarnation of the segment that it lies
- * in, which is looked at under the bucket's sequence too. Compiled twice:
- * wide.h.
+ * view.c: the fast tier of views. It is like get.c up to the copy: in its place
+ * a view takes the value's address and the incarnation of the block that the
+ * value lies in, which is loaded under the bucket's sequence too. Compiled
+ * twice: wide.h.
  */
 #include <errno.h>
 
@@ -12,7 +12,9 @@
 #include "lib/read.h"
 #include "lib/wide.h"
 
-/* The first match's place. False: not one piece, or not the key's, or torn. */
+/* Finds the place of the first match's value. False: the value is not in one
+ * piece, or the item is not the key's, or the bucket was rewritten
+ * meanwhile. */
 static inline bool
 view_place(const struct attached *a, const struct lookup_place *at, const void *key, size_t key_len,
     struct peek_view *ret)

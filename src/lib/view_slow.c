@@ -1,7 +1,7 @@
 /*
- * view_slow.c: the views that view.c leaves: values in a segment of their own,
- * chains' later matches, rewrites, a replaced segment, a first read; and
- * whether a view still stands.
+ * view_slow.c: the pinned tier of views, for those that view.c leaves: values
+ * in a block of their own, later matches in a chain, rewrites, a replaced
+ * segment, a first read; and whether a view still stands.
  */
 #include <errno.h>
 
@@ -10,8 +10,8 @@
 #include "lib/lookup.h"
 #include "lib/read.h"
 
-/* The one place of a pinned value, and the incarnation it stands under. False:
- * it has none, or several. */
+/* Finds the one place of a pinned value, and the incarnation that it stands
+ * under. False: the value has no place, or several. */
 static bool
 place_of(const struct read *rd, struct peek_view *ret)
 {
@@ -30,8 +30,8 @@ place_of(const struct read *rd, struct peek_view *ret)
 		uint32_t extent = lookup_extent(pin->item, shape, 0);
 		uint32_t segment = item_extent_segment(shape, 0, extent);
 		if (segment >= m->n_blocks)
-			/* the list was overwritten: the caller finds that it
-			 * doesn't stand */
+			/* the list was overwritten: lookup_stands() will say
+			 * so */
 			return false;
 		value = m->arena;
 		value_at = (size_t)item_extent_off(shape, 0, extent, m->block_shift);
@@ -62,7 +62,7 @@ view_slow(struct peek *p, const void *key, size_t key_len, struct peek_view *ret
 			*ret_view = view;
 		return (int)read_hit(rd.a, rd.pin.hint_at, one_place ? 0 : -ENOTSUP);
 	}
-	return r == -EPROTO ? -ENOTSUP : r; /* a foreign layout has no place that could be shown */
+	return r == -EPROTO ? -ENOTSUP : r; /* a value of a foreign layout has no place to show */
 }
 
 int

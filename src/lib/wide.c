@@ -1,15 +1,15 @@
 /*
- * wide.c: which form of the reads this processor gets. The functions below run
- * while the program is being linked, before anything else: they call nothing
- * but the compiler's own look at the processor.
+ * wide.c: chooses the build of the reads that this processor gets. The
+ * functions below run while the program is being linked, before anything else:
+ * they call nothing but the compiler's own check of the processor.
  */
 #include "lib/wide.h"
 
 #ifdef LIB_BOTH
 #include <cpuid.h>
 
-/* VBMI2 stands for the generations (Ice Lake, Zen 4 and later) whose clock
- * doesn't fall for 64-byte registers. */
+/* VBMI2 marks the generations (Ice Lake, Zen 4 and later) whose clock doesn't
+ * slow down for 64-byte registers. */
 bool
 wide_is_here(void)
 {

@@ -1,13 +1,13 @@
 /*
- * wide.h: get.c, mget.c and view.c are compiled twice on x86-64: for every
- * processor, and (LIB_WIDE) for those with AVX-512 and BMI2, where a bucket's
- * tags, a key and 64 bytes of a value take one instruction each. Fewer
- * instructions matter because they are what keeps the next lookup's misses out
- * of the processor's window. wide.c chooses, once, when the program is linked
- * at its start.
+ * wide.h: the two builds of the reads. On x86-64 get.c, mget.c and view.c are
+ * compiled for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2,
+ * where a bucket's tags, a key and 64 bytes of a value take one instruction
+ * each. Fewer instructions matter because instructions keep the next lookup's
+ * misses out of the processor's window. wide.c chooses once, when the program
+ * is linked at its start.
  *
  * Under the sanitizers, in the model and on other processors there is the
- * portable form alone.
+ * portable build alone.
  */
 #ifndef PEEK_LIB_WIDE_H
 #define PEEK_LIB_WIDE_H
@@ -30,7 +30,7 @@
 #define WIDE(name) name##_base
 #endif
 
-/* Whether this processor has what the second form needs. */
+/* Says whether this processor has what the wide build needs. */
 bool wide_is_here(void);
 
 ssize_t peek_get_base(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);

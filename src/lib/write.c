@@ -1,5 +1,5 @@
 /*
- * write.c: writes, each a request over the control socket and its reply.
+ * write.c: writes. Each is a request over the control socket and its reply.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,16 +10,17 @@
 #include "shm/item.h"
 
 /*
- * Sends a request and takes the reply. A request that did not leave whole was
- * not carried out, whatever it was, and is sent anew on a new connection; so is
- * one whose reply was lost, if it may be carried out twice. With sock_lock.
+ * Sends a request and takes the reply, with sock_lock. A request that was not
+ * sent whole was not carried out, whatever it was: it is sent again on a new
+ * connection. If `twice` is set, the request may be carried out twice: then it
+ * is also sent again when its reply was lost.
  */
 static int
 write_exchange(struct peek *p, const char *line, size_t line_len, const void *value,
     size_t value_len, bool has_value, bool twice, int64_t deadline_ms, struct wire_reply *ret)
 {
 	for (unsigned n_left = 2;;) {
-		/* it may have been closed since it was last used */
+		/* the daemon may have closed it since its last use */
 		bool stale = sock_is_open(p, CONN_WRITES);
 		int r = sock_open(p, CONN_WRITES, deadline_ms);
 		if (r != 0)
@@ -45,7 +46,7 @@ write_exchange(struct peek *p, const char *line, size_t line_len, const void *va
 	}
 }
 
-/* With sock_lock: a request, and the errno that its reply means. */
+/* With sock_lock: makes a request. Returns the errno that its reply means. */
 static int
 write_ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len,
     bool has_value, bool twice, char kind, int64_t deadline_ms, uint64_t *ret_value)
@@ -64,8 +65,8 @@ write_ask(struct peek *p, const char *line, size_t line_len, const void *value, 
 	return r;
 }
 
-/* The deadline bounds the wait for the lock too: threads that take turns end
- * together. */
+/* The deadline includes the wait for the lock, so that threads that take turns
+ * end at the same time. */
 static int
 write_request(struct peek *p, const char *line, size_t line_len, const void *value,
     size_t value_len, bool has_value, bool twice, char kind, uint64_t *ret_value)

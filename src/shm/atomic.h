@@ -33,8 +33,8 @@ struct shared_ptr {
 _Static_assert(
     sizeof(struct word) == 8 && _Alignof(struct word) == 8, "a word is eight aligned bytes");
 _Static_assert(sizeof(struct byte) == 1, "a byte is one byte");
-/* Of bytes only loads and stores are used: they are one instruction also where
- * a byte's read-modify-write is a call (riscv64). */
+/* Bytes have loads and stores alone, which are one instruction also where a
+ * byte's read-modify-write is a call (riscv64). */
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free atomics");
 
 #ifdef PEEK_MODEL
@@ -78,8 +78,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free atomics
 	atomic_store_explicit(&(p)->atomic_ptr, (void *)(v), memory_order_release)
 #define fence_acq()   atomic_thread_fence(memory_order_acquire)
 #define fence_rel()   atomic_thread_fence(memory_order_release)
-/* Orders two stores for a successor of this process only: what a kill leaves is
- * a prefix of the program. */
+/* Orders two stores against a kill of this process: a kill leaves a prefix of
+ * the program, so that no fence of the processor is needed. */
 #define fence_crash() atomic_signal_fence(memory_order_release)
 
 #endif

@@ -2,14 +2,14 @@
  * copy.h: bytes in and out of shared words.
  *
  * Order: none. Every load and store of shared memory here is relaxed; the
- * caller's sequence or incarnation decides whether what was copied counts.
- * Never memcpy on shared words: that is a data race, and a compiler may read a
- * byte twice.
+ * caller's sequence or incarnation decides whether the copied bytes count.
+ * memcpy on shared words would be a data race, and a compiler may read a byte
+ * twice.
  *
- * On x86-64 outside the model and the sanitizers the loads are volatile asm (16
- * bytes at a time, 32 and 64 where the compiler may use AVX-512, rep movsb from
- * COPY_REP_MIN_BYTES on); elsewhere aligned relaxed 8-byte words, shifted into
- * place.
+ * On x86-64 outside the model and the sanitizers the loads are volatile asm: 16
+ * bytes at a time, 32 and 64 where the compiler may use AVX-512, and rep movsb
+ * from COPY_REP_MIN_BYTES on. Elsewhere they are aligned relaxed 8-byte words,
+ * shifted into place.
  */
 #ifndef PEEK_SHM_COPY_H
 #define PEEK_SHM_COPY_H
@@ -24,8 +24,8 @@
 #define COPY_REP_MIN_BYTES 257
 
 #ifdef SHM_X86_ASM
-/* Relaxed loads of 16 bytes that need not be aligned. volatile: each is done
- * once, where it stands. */
+/* Relaxed loads of 16 bytes that need not be aligned. volatile: each load is
+ * done once, in its place. */
 static inline __m128i
 copy_load_16(const char *src)
 {
@@ -78,7 +78,7 @@ copy_32(unsigned char *out, const char *src)
 	_mm_storeu_si128((__m128i *)(void *)(out + 16), b);
 }
 
-/* Four loads before the first store: the loads' misses overlap. */
+/* All four loads come before the first store, so that their misses overlap. */
 static inline void
 copy_64(unsigned char *out, const char *src)
 {
@@ -92,8 +92,9 @@ copy_64(unsigned char *out, const char *src)
 }
 #endif
 
-/* Sizes by halves, each with a second part that ends where the value ends and
- * may overlap the first: few branches, none in a loop below 129. */
+/* Halves the range of sizes at each branch. Each case copies a second part that
+ * ends where the value ends and may overlap the first part: few branches, and
+ * no loop below 129 bytes. */
 static inline void
 copy_out_x86(unsigned char *out, const char *src, size_t n)
 {
@@ -129,8 +130,8 @@ copy_out_x86(unsigned char *out, const char *src, size_t n)
 }
 #endif
 
-/* Reads bytes [byte_off, byte_off + n) behind base, which must lie inside the
- * mapping, into dst (private memory). */
+/* Copies bytes [byte_off, byte_off + n) behind base, which must lie inside the
+ * mapping, to dst (private memory). */
 static inline void
 copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 {
@@ -148,7 +149,7 @@ copy_out(void *dst, const struct word *base, size_t byte_off, size_t n)
 	while (n > 0) {
 		uint64_t v = low >> shift;
 		size_t here = n < 8 ? n : 8;
-		/* the bytes, or the next ones, reach into the next word */
+		/* these bytes, or the next ones, reach into the next word */
 		if (here > 8 - shift / 8 || n > here) {
 			low = word_load_rlx(++w);
 			v |= shift != 0 ? low << (64 - shift) : 0;
@@ -189,8 +190,9 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 
 #ifdef SHM_X86_WIDE
 	if (__builtin_expect(key_len <= 64, 1)) {
-		/* A mask by the length: no branch on it, none on the tail, and
-		 * not a byte beyond is read. */
+		/* The mask follows from the length: there is no branch on the
+		 * length and none on the tail, and no byte beyond the key is
+		 * read. */
 		uint64_t which = _bzhi_u64(~UINT64_C(0), (unsigned)key_len);
 		bool equal;
 
@@ -211,7 +213,7 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 			differ = _mm_or_si128(differ,
 			    _mm_xor_si128(copy_load_16(shared + i),
 				_mm_loadu_si128((const __m128i *)(const void *)(p + i))));
-		size_t last = key_len - 16; /* may overlap what was compared */
+		size_t last = key_len - 16; /* may overlap bytes that were compared already */
 		differ = _mm_or_si128(differ,
 		    _mm_xor_si128(copy_load_16(shared + last),
 			_mm_loadu_si128((const __m128i *)(const void *)(p + last))));
@@ -249,19 +251,19 @@ copy_key_equal(const struct word *at, const void *key, size_t key_len)
 	(COPY_PLAIN_KEY(n) | 0x1 /* the key's length */ | 0xf0 /* the expiry */ | \
 	    0x100 /* the state's low byte */)
 
-/* By a key's length: which bytes of an item's first 64 are the key's, and which
- * say whether it is plain. */
+/* Masks by a key's length: the bytes of an item's first 64 that are the key's,
+ * and the bytes that show whether the item is plain. */
 static const struct copy_plain_masks {
 	uint64_t key[COPY_PLAIN_KEY_MAX + 1], item[COPY_PLAIN_KEY_MAX + 1];
 } copy_plain_masks
     __attribute__((unused)) = {COPY_PLAIN_ROWS(COPY_PLAIN_KEY), COPY_PLAIN_ROWS(COPY_PLAIN_ITEM)};
 
 /*
- * Whether the item has this key and none of what is out of the ordinary: no
- * expiry, and a state whose low byte is 0 (no counter, extents or flags). Its
- * header and its key are compared at once: the fewer instructions wait for the
- * item's line, the more lookups overlap. key_len <= COPY_PLAIN_KEY_MAX. Not a
- * byte of private memory beyond the key is read.
+ * Says whether the item has this key and is plain: no expiry, and a state whose
+ * low byte is 0 (no counter, extents or flags). Header and key are compared at
+ * once: the fewer instructions wait for the item's line, the more lookups
+ * overlap. key_len <= COPY_PLAIN_KEY_MAX. No byte of private memory beyond the
+ * key is read.
  */
 static inline bool
 copy_is_plain(const struct word *item, const void *key, size_t key_len)
@@ -282,8 +284,8 @@ copy_is_plain(const struct word *item, const void *key, size_t key_len)
 #endif
 
 /*
- * Writes bytes one run after another into consecutive words that no reader can
- * reach yet. copy_in_end stores the last partial word, zero-padded.
+ * Writes runs of bytes one after another into consecutive words that no reader
+ * can reach yet. copy_in_end stores the last partial word, zero-padded.
  */
 struct copy_in {
 	struct word *at;

@@ -14,9 +14,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* The seed is the segment's own. It stands in the segment, so whoever can read
- * it can make keys collide: the length of a chain is bounded (CHAIN_LINES_MAX),
- * not its likelihood. */
+/* The seed belongs to the segment and stands in it, so whoever can read the
+ * segment can make keys collide. A chain's length is bounded (CHAIN_LINES_MAX),
+ * but not how likely long chains are. */
 static __attribute__((noinline, unused)) uint64_t
 hash_long_key(const void *key, size_t key_len, uint64_t seed)
 {
@@ -24,9 +24,10 @@ hash_long_key(const void *key, size_t key_len, uint64_t seed)
 }
 
 /*
- * What xxHash makes of its secret by a seed, made once. For keys of 17 to 128
- * bytes the one hashes as the other: XXH3 takes the secret of a seed there in
- * the same pairs of words.
+ * The XXH3 secret that is derived from the segment's seed, computed once at
+ * each attachment. For keys of 17 to 128 bytes, hashing with this secret gives
+ * the same result as hashing with the seed: XXH3 adds the seed to the same
+ * pairs of words of its secret there.
  */
 struct hash_secret {
 	unsigned char bytes[XXH3_SECRET_DEFAULT_SIZE];
@@ -41,8 +42,9 @@ hash_secret_of(uint64_t seed)
 	return s;
 }
 
-/* hash_key of 17 to 32 bytes, the usual keys of a cache: what XXH3 decides by
- * the length is decided, what it makes of the seed is made. */
+/* hash_key for keys of HASH_USUAL_MIN to HASH_USUAL_MAX bytes, as most keys of
+ * a cache are. The result is the same; the dispatch by the length and the
+ * seed's part are computed ahead of time. */
 static inline uint64_t
 hash_usual_key(const void *key, size_t key_len, const struct hash_secret *secret)
 {
@@ -51,8 +53,8 @@ hash_usual_key(const void *key, size_t key_len, const struct hash_secret *secret
 	return XXH3_64bits_withSecret(key, key_len, secret->bytes, sizeof(secret->bytes));
 }
 
-/* Longer keys out of line: the vector code for them, inlined, has its caller
- * set up an aligned stack frame for short ones too. */
+/* Longer keys are hashed out of line: inlined, their vector code would make the
+ * caller set up an aligned stack frame for short keys too. */
 static inline uint64_t
 hash_key(const void *key, size_t key_len, uint64_t seed)
 {
@@ -61,7 +63,8 @@ hash_key(const void *key, size_t key_len, uint64_t seed)
 	return XXH3_64bits_withSeed(key, key_len, seed);
 }
 
-/* The same by what is the shorter way for most. secret: of the seed. */
+/* hash_key, by the way that is shorter for most keys. secret: derived from the
+ * seed. */
 static inline uint64_t
 hash_key_by(const void *key, size_t key_len, uint64_t seed, const struct hash_secret *secret)
 {

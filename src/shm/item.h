@@ -8,22 +8,23 @@
  *   [word]      the counter, if ITEM_COUNTER; then value length is 0 and the
  *               value is its decimal form
  *   [word]      client flags (low 32 bits), if ITEM_FLAGS
- *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; those of fewer tags
- *               stand in it more than once
+ *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; an item with fewer
+ *               tags repeats some of them
  *   key         8-byte aligned
  *   value       right behind the key; or, if ITEM_EXTENTS:
  *   [words]     at the next word: extents, two 32-bit numbers a word, low half
  *               first
  *   [tail]      the value's rest that fills no part
  *
- * An item whose copies fill a block well is inline: the writer decides. The
- * value of another lies in whole blocks; of the rest each eighth of a block
- * (BLOCK_PARTS_SHIFT) lies in a part, and what is left stands inline behind the
- * list. A rest of 7 parts or more has a whole block too. In the list the whole
- * blocks come first, then the parts, by their number in the arena: 8 times
- * their block's, plus their place in it. All of this but the writer's choice
- * follows from the lengths and the layout bits: item_shape computes it for
- * writer and reader.
+ * The writer decides whether an item is inline: it is if copies of it fill a
+ * block well. Otherwise the value lies in extents. Its whole blocks are
+ * extents. Of the rest, each eighth of a block (BLOCK_PARTS_SHIFT) lies in a
+ * part, and the bytes that are left stand inline behind the list. A rest of 7
+ * parts or more takes a whole block too. The list holds the whole blocks first,
+ * by their number, and then the parts, by their number in the arena: 8 times
+ * the block's number, plus the part's place in its block. All of this but the
+ * writer's decision follows from the lengths and the layout bits: item_shape
+ * computes it for writer and reader.
  */
 #ifndef PEEK_SHM_ITEM_H
 #define PEEK_SHM_ITEM_H
@@ -41,11 +42,11 @@ _Static_assert(ITEM_VALUE_MAX == (UINT32_C(1) << 24) - 1 && ITEM_KEY_MAX < 1 << 
 
 struct item_shape {
 	uint32_t key_at;       /* byte offsets from the item's first byte */
-	uint32_t value_at;     /* of the inline value or the inline tail */
+	uint32_t value_at;     /* of the inline value, or of the inline tail */
 	uint32_t extents_at;   /* of the list; 0 if there is none */
 	uint32_t n_extents;    /* whole blocks and parts */
-	uint32_t n_whole;      /* of these, whole blocks; they come first */
-	uint32_t tail_bytes;   /* of the value, inline */
+	uint32_t n_whole;      /* of these, whole blocks, which come first */
+	uint32_t tail_bytes;   /* the value's bytes that are inline */
 	uint64_t record_bytes; /* the item's own bytes in its block, a multiple of 8 */
 };
 
@@ -120,8 +121,8 @@ item_tags_at(uint32_t state)
 	return item_flags_at(state) + ((state & ITEM_FLAGS) != 0) * 8u;
 }
 
-/* The number of the i-th tag in the word of tags. From shared memory: clamp it
- * before use. */
+/* The number of the i-th tag in the word of tags. It comes from shared memory:
+ * clamp it before use. */
 static inline uint32_t
 item_tag(uint64_t tags, unsigned i)
 {
@@ -129,10 +130,10 @@ item_tag(uint64_t tags, unsigned i)
 }
 
 /*
- * Whether an item with these tags was stored before one of them was
- * invalidated. A number that the table doesn't have says so too: nothing that
- * is alive has one. relaxed: as the flush cut-off, coherent with what was
- * acknowledged.
+ * Says whether an item with these tags was stored before one of them was
+ * invalidated. A number that the table doesn't have counts as invalidated: no
+ * live item has one. relaxed: as the flush cut-off, coherent with every
+ * acknowledged write.
  */
 static inline bool
 item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint64_t n_tag_slots)
@@ -146,9 +147,9 @@ item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint6
 }
 
 /*
- * Whether a value of this length is better kept in extents: inline it would
- * leave more than 15 % of a block of such items unused. Records of at most an
- * eighth of a block never do.
+ * Says whether a value of this length is better kept in extents: inline, it
+ * would leave more than 15 % of a block of such items unused. Records of at
+ * most an eighth of a block never do.
  */
 static inline bool
 item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uint64_t block_bytes)
@@ -160,7 +161,7 @@ item_wants_extents(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, uin
 	return record_bytes > block_bytes / 2 || block_bytes % record_bytes * 20 > block_bytes * 3;
 }
 
-/* Total for every input: lengths that came out of damaged memory give a shape
+/* Defined for every input: lengths that come out of damaged memory give a shape
  * that item_in_bounds then refuses. */
 static inline struct item_shape
 item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned block_shift)
@@ -191,7 +192,7 @@ item_shape(uint32_t state, uint32_t key_bytes, uint32_t value_bytes, unsigned bl
 	return s;
 }
 
-/* What its extents take, in parts. */
+/* The room of the item's extents, in parts. */
 static inline uint64_t
 item_parts(const struct item_shape *s)
 {
@@ -199,8 +200,9 @@ item_parts(const struct item_shape *s)
 }
 
 /*
- * The block that the i-th extent, which the list calls n, lies in; how long
- * it is; and where it begins, if there is such a block.
+ * Of the i-th extent, whose number in the list is n: the block that it lies in,
+ * the logarithm of its length, and its offset in the arena, which is valid only
+ * if there is such a block.
  */
 static inline uint32_t
 item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)

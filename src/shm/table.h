@@ -29,8 +29,8 @@
 #endif
 #endif
 
-/* 1 <= n_buckets < 2^63. Without a branch: which of the two it is can't be
- * predicted. */
+/* The head bucket of a hash; 1 <= n_buckets < 2^63. There is no branch: whether
+ * the bucket has been split yet can't be predicted. */
 static inline uint64_t
 table_bucket_idx(uint64_t hash, uint64_t n_buckets)
 {
@@ -87,7 +87,7 @@ slot_unit(uint64_t slot)
 static inline uint64_t
 slot_item_off(uint64_t slot)
 {
-	/* the unit, eight times */
+	/* the unit, times 8 */
 	return slot << (64 - SLOT_UNIT_BITS) >> (64 - SLOT_UNIT_BITS - 3);
 }
 
@@ -103,22 +103,23 @@ slot_is_link(uint64_t slot)
 	return slot != 0 && !slot_is_item(slot);
 }
 
-/* The bit of a link's filter that stands for a tag: 16 to 31 below the topmost,
- * since a tag begins with a 1. */
+/* The bit of a link's filter that stands for a tag: the 16th to 31st below the
+ * topmost, since a tag begins with a 1. */
 static inline uint64_t
 slot_filter_bit(uint64_t tag)
 {
 	return UINT64_C(1) << 63 >> (tag >> (SLOT_TAG_BITS - 5));
 }
 
-/* filter: of slot_filter_bit, for every item behind the link. */
+/* filter: slot_filter_bit of every item behind the link. */
 static inline uint64_t
 slot_make_link(uint64_t overflow_idx, uint64_t filter)
 {
 	return filter | (overflow_idx + 1);
 }
 
-/* Of a link slot only. From shared memory: clamp it before use. */
+/* The slot must be a link. The result comes from shared memory: clamp it before
+ * use. */
 static inline uint64_t
 slot_link_idx(uint64_t slot)
 {
@@ -126,9 +127,10 @@ slot_link_idx(uint64_t slot)
 }
 
 /*
- * Whether a last slot is a link that an item with this tag may lie behind.
- * Which buckets have links a processor can't predict, and for each that it
- * didn't a miss begins anew: few get past the filter.
+ * Says whether a last slot is a link behind which an item with this tag may
+ * lie. Whether a bucket has a link is unpredictable, and each misprediction
+ * restarts the cache miss that is under way. The filter makes it rare that a
+ * link has to be followed.
  */
 static inline bool
 slot_leads_to(uint64_t slot, uint64_t tag)
@@ -137,9 +139,9 @@ slot_leads_to(uint64_t slot, uint64_t tag)
 }
 
 /*
- * Which slots carry the tag: bit i for slot i. Compares all of them without a
- * branch, since a mispredicted branch on a line that has not arrived throws
- * away the overlap with the next lookup. tag is never 0, so that neither an
+ * The slots that carry the tag: bit i for slot i. It compares all of them
+ * without a branch, since a mispredicted branch on a line that has not arrived
+ * destroys the overlap with the next lookup. tag is never 0, so that neither an
  * empty slot nor a link matches.
  */
 static inline unsigned
@@ -155,7 +157,7 @@ bucket_match(const struct bucket *b, uint64_t tag)
 			 : "=r"(match)
 			 : "m"(*(const char(*)[64])(const void *)b), "r"(tag), "i"(SLOT_UNIT_BITS)
 			 : "xmm16", "xmm17", "k1");
-	return match >> 1; /* the first is the sequence */
+	return match >> 1; /* the first word is the sequence */
 #elif defined(SHM_X86_ASM)
 	__m128i w01, w23, w45, w67;
 	const __m128i want = _mm_set1_epi32((int)tag);
@@ -186,15 +188,15 @@ bucket_match(const struct bucket *b, uint64_t tag)
 #endif
 }
 
-/* The slot of the first match, which there must be. 64 bits wide, so that the 1
- * becomes part of an address. */
+/* The slot of the first match; there must be one. 64 bits wide, so that the
+ * result can be part of an address. */
 static inline uint64_t
 bucket_match_slot(unsigned match)
 {
 #ifdef SHM_X86_WIDE
 	uint64_t i;
 
-	/* the builtin clears the register before */
+	/* the builtin would clear the register first */
 	__asm__("tzcntl %1, %k0" : "=r"(i) : "r"(match) : "cc");
 	return i;
 #else
