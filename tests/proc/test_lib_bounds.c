@@ -76,7 +76,7 @@ a_stopped_writer_costs_a_bounded_wait(void **state)
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	uint64_t n_buckets = word_load_rlx(&h.map.header->count);
 	uint64_t stuck = table_bucket_idx(store_hash(h.store, "key7", 4), n_buckets);
-	pid_t writer = fork();
+	pid_t writer = harness_fork();
 	if (writer == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		seq_enter(&h.map.buckets[stuck].seq);
@@ -187,7 +187,7 @@ a_million_reads_enter_the_kernel_not_once(void **state)
 	skip(); /* the sanitizer's own */
 #endif
 	open_filled(&h, "nokernel");
-	pid_t child = fork();
+	pid_t child = harness_fork();
 	if (child == 0)
 		reads_without_kernel(&h);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -225,9 +225,9 @@ children_go_on_with_the_parents_handle(void **state)
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	read_keys(p, 5000, &bad);
 	for (int i = 0; i < 3; i++) {
-		pid_t child = fork();
+		pid_t child = harness_fork();
 		if (child == 0) {
-			pid_t grandchild = fork();
+			pid_t grandchild = harness_fork();
 			read_keys(p, 1000, &bad);
 			int r = peek_status(p, &status);
 			if (grandchild > 0)
@@ -349,7 +349,7 @@ threads_follow_and_fork(void **state)
 		memcpy(new->path, old->path, sizeof(new->path));
 		seq_hand_over(&old->map.header->count,
 		    word_load_rlx(&old->map.header->count) | COUNT_RETIRED);
-		pid_t child = fork();
+		pid_t child = harness_fork();
 		if (child == 0) {
 			char buf[64];
 			alarm(20);

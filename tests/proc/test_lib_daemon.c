@@ -300,7 +300,7 @@ children_write_for_themselves(void **state)
 	assert_int_equal(peek_set_async(p, "queued", 6, "q", 1, 0, NULL, NULL), 0);
 	pid_t child[4];
 	for (int c = 0; c < 4; c++) {
-		if ((child[c] = fork()) == 0) {
+		if ((child[c] = harness_fork()) == 0) {
 			struct peek_status status;
 			int bad = peek_set_flush(p) != 0; /* nothing is queued here */
 			for (int i = 0; i < 300; i++) {

@@ -23,16 +23,6 @@ only_above(unsigned closed)
 }
 
 /* The segment is damaged for a moment, as one of another layout is. */
-static void
-set_version(uint64_t version)
-{
-	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
-	uint64_t at = offsetof(struct header, version);
-
-	MUST(fd >= 0 && pwrite(fd, &version, sizeof(version), (off_t)at) == sizeof(version));
-	close(fd);
-}
-
 static int
 nothing(void *arg, const struct peek_entry *entry)
 {
@@ -73,7 +63,7 @@ application(unsigned closed)
 		to[n > 0 ? n : 0] = '\0';
 		MUST(flags < 0 || (flags & FD_CLOEXEC) != 0 || strncmp(to, "socket:", 7) != 0);
 	}
-	pid_t child = fork(); /* which connects anew */
+	pid_t child = harness_fork(); /* which connects anew */
 	if (child == 0) {
 		use(q, closed);
 		_exit(0);
@@ -81,12 +71,12 @@ application(unsigned closed)
 	int state;
 	MUST(child > 0 && waitpid(child, &state, 0) == child && state == 0);
 	peek_close(q);
-	set_version(LAYOUT_VERSION + 1);
+	live_set_version(LAYOUT_VERSION + 1);
 	MUST(peek_open(name, 0, &q) == 0);
 	char buf[16];
 	MUST(peek_get(q, "k", 1, buf, sizeof(buf)) == 5); /* through the socket */
 	only_above(closed);
-	set_version(LAYOUT_VERSION);
+	live_set_version(LAYOUT_VERSION);
 	peek_close(q);
 	_exit(0);
 }
@@ -98,11 +88,11 @@ every_combination(void **state)
 	skip_emulated();
 	for (unsigned closed = 0; closed < N_COMBINATIONS; closed++) {
 		int status = -1;
-		pid_t pid = fork();
+		pid_t pid = harness_fork();
 		if (pid == 0)
 			application(closed);
 		assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
-		set_version(LAYOUT_VERSION);
+		live_set_version(LAYOUT_VERSION);
 		assert_int_equal(status, 0);
 	}
 }

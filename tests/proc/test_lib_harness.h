@@ -6,6 +6,7 @@
 #define PEEK_TESTS_LIB_HARNESS_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -114,6 +115,25 @@ harness_delete(struct harness *h, const void *key, size_t key_len)
 		return false;
 	store_delete(h->store, &item);
 	return true;
+}
+
+/*
+ * fork() for a test's process. A child that fails is ended by SIGABRT, or by
+ * the signal that it got: cmocka would go on there with the tests that follow,
+ * whose teardown takes away the segment that the parent uses.
+ */
+static inline pid_t
+harness_fork(void)
+{
+	static const int caught[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setenv("CMOCKA_TEST_ABORT", "1", 1);
+		for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
+			signal(caught[i], SIG_DFL);
+	}
+	return pid;
 }
 
 /* qemu-user neither wipes a page on fork nor runs a filter of system calls:

@@ -132,7 +132,7 @@ nothing_gets_memory(bool locked)
 	fill(&h, 0, 100);
 	uint64_t before = blocks_of(h.path);
 	assert_true(pipe(up) == 0 && pipe(down) == 0);
-	pid_t pid = fork();
+	pid_t pid = harness_fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		a_reader(&h, locked, up[1], down[0]);
@@ -181,6 +181,7 @@ struct racing {
 	_Atomic unsigned n_there;
 	_Atomic bool stop;
 	_Atomic unsigned n_wrong, n_read;
+	_Atomic ssize_t wrong; /* one of those results */
 };
 
 static void *
@@ -195,8 +196,10 @@ race(void *arg)
 		ssize_t got_n = peek_get(r->p, key, n, got, sizeof(got));
 		/* -EAGAIN: the writer, a thread of this process, was taken off
 		 * its processor inside of a bucket */
-		if (got_n != -EAGAIN && (got_n != (ssize_t)n || memcmp(got, key, n) != 0))
+		if (got_n != -EAGAIN && (got_n != (ssize_t)n || memcmp(got, key, n) != 0)) {
 			r->n_wrong++;
+			r->wrong = got_n;
+		}
 		r->n_read++;
 	}
 	return NULL;
@@ -226,11 +229,14 @@ threads_and_children_extend(void **state)
 	r.stop = true;
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
+	if (r.n_wrong != 0)
+		print_message("# %u of %u reads are wrong, one of them is %zd\n", r.n_wrong,
+		    r.n_read, r.wrong);
 	assert_int_equal(r.n_wrong, 0);
 	assert_true(r.n_read > 1000);
 	fill(&h, N_KEYS / 2, N_KEYS);
 	uint64_t before = blocks_of(h.path);
-	pid_t pid = fork();
+	pid_t pid = harness_fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		for (int fd = 3; fd < 256; fd++)

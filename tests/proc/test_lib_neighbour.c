@@ -101,7 +101,7 @@ a_busy_neighbour_spoils_no_long_read(void **state)
 	assert_int_equal(
 	    harness_set(&h, large_key, strlen(large_key), large, LARGE_BYTES), STORE_OK);
 	assert_int_equal(harness_set(&h, "hot", 3, hot, sizeof(hot)), STORE_OK);
-	pid_t pid = fork();
+	pid_t pid = harness_fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		reader(h.name, large_key, r);

@@ -310,7 +310,7 @@ read_beside_writer(uint64_t arena_bytes, bool grow, double seconds_min, uint64_t
 	for (uint64_t id = 0; id < N_STABLE; id++)
 		rewrite(&h, w, id);
 	for (unsigned i = 0; i < N_READERS; i++) {
-		if ((child[i] = fork()) == 0)
+		if ((child[i] = harness_fork()) == 0)
 			reader(&h, sh, i);
 		assert_true(child[i] > 0);
 	}
