@@ -2,7 +2,7 @@
  * test_lib_broken.c: libpeek where the daemon is not what it should be:
  * stopped, gone in the middle of a reply, of a foreign layout.
  */
-#include "proc/test_lib_live.h"
+#include "proc/test_lib_server.h"
 
 /* ---- time and broken connections ----------------------------------------- */
 
@@ -30,55 +30,37 @@ a_stopped_daemon_costs_the_timeout(void **state)
 	free(large);
 }
 
-/* A server that takes n_drop requests and hangs up without a word, then answers
- * HD to all. Counts the requests. */
-static pid_t
-fake_server(const char *path, int n_drop, uint32_t *counted)
+struct drops {
+	uint32_t n_drop;  /* requests that are hung up upon without a word */
+	uint32_t counted; /* requests */
+};
+
+/* Answers HD to all that it doesn't drop. */
+static void
+answer_after_drops(int fd, void *arg)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	volatile struct drops *d = arg;
 	char buf[4096];
 
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	unlink(path);
-	assert_int_equal(bind(s, (const struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(listen(s, 10), 0);
-	pid_t pid = fork();
-	if (pid != 0) {
-		close(s);
-		return pid;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		int fd = accept(s, NULL, NULL);
-		while (read(fd, buf, sizeof(buf)) > 0) {
-			if (strncmp(buf, "peek_attach", 11) == 0)
-				break;
-			if ((int)(*counted)++ < n_drop)
-				break;
-			if (write(fd, "HD\r\n", 4) != 4)
-				break;
-		}
-		close(fd);
-	}
+	while (read(fd, buf, sizeof(buf)) > 0 && strncmp(buf, "peek_attach", 11) != 0 &&
+	    d->counted++ >= d->n_drop)
+		if (write(fd, "HD\r\n", 4) != 4)
+			break;
 }
 
 static void
 a_lost_reply_is_told_or_asked_again(void **state)
 {
-	uint32_t *counted =
+	struct drops *drops =
 	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct server server;
 	struct peek *q;
-	char path[128];
-	int status;
 
 	(void)state;
-	assert_true(counted != MAP_FAILED);
-	snprintf(path, sizeof(path), "%s/fake", dir);
-	setenv("PEEK_SOCKET", path, 1);
+	assert_true(drops != MAP_FAILED);
 	for (int what = 0; what < 10; what++) {
-		*counted = 0;
-		pid_t server = fake_server(path, what == 9 ? 2 : 1, counted);
+		*drops = (struct drops){.n_drop = what == 9 ? 2 : 1};
+		server_start(&server, answer_after_drops, drops);
 		assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
 		/* what is lost is told by the hang-up, not by the time */
 		assert_int_equal(peek_set_timeout(q, 20000), 0);
@@ -93,13 +75,11 @@ a_lost_reply_is_told_or_asked_again(void **state)
 		    : what == 8   ? peek_replace(q, "k", 1, "v", 1, 0)
 				  : peek_set(q, "k", 1, "v", 1, 0);
 		assert_int_equal(r, what < 3 ? 0 : -EINPROGRESS);
-		assert_int_equal(*counted, what < 3 || what == 9 ? 2 : 1);
+		assert_int_equal(drops->counted, what < 3 || what == 9 ? 2 : 1);
 		peek_close(q);
-		kill(server, SIGKILL);
-		waitpid(server, &status, 0);
+		server_end(&server);
 	}
-	unsetenv("PEEK_SOCKET");
-	munmap(counted, 4096);
+	munmap(drops, 4096);
 }
 
 /* ---- a foreign layout ---------------------------------------------------- */
@@ -120,11 +100,7 @@ a_foreign_layout_is_read_through_the_socket(void **state)
 		value[i] = (char)(i * 11 + i / 300);
 	assert_int_equal(peek_set_flags(p, "k", 1, "value", 5, 1000, 9), 0);
 	assert_int_equal(peek_set(p, "\0\1 \n", 4, value, n, 0), 0);
-	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	struct header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(h != MAP_FAILED);
-	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	live_set_version(LAYOUT_VERSION + 1);
 	assert_int_equal(peek_open(name, PEEK_NO_FALLBACK, &q), -EPROTO);
 	assert_int_equal(peek_open(name, PEEK_READ_ONLY, &q), -EPROTO);
 	assert_int_equal(peek_open(name, 0, &q), 0);
@@ -144,7 +120,7 @@ a_foreign_layout_is_read_through_the_socket(void **state)
 	struct peek_op op[2] = {{"k", 1, got, n, 0}, {"none", 4, got, n, 0}};
 	assert_int_equal(peek_mget(q, op, 2), 1);
 	assert_true(op[0].result == 7 && op[1].result == -ENOENT);
-	word_store_rlx(&h->version, LAYOUT_VERSION);
+	live_set_version(LAYOUT_VERSION);
 	for (int i = 0; i < 600; i++)
 		assert_int_equal(peek_get(q, "k", 1, got, n), 7);
 	assert_int_equal(peek_status(q, &status), 0);
@@ -152,12 +128,10 @@ a_foreign_layout_is_read_through_the_socket(void **state)
 	assert_true(status.gets >= 600);
 	assert_int_equal(peek_view(q, "k", 1, &view), 0);
 	peek_close(q);
-	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	live_set_version(LAYOUT_VERSION + 1);
 	end_daemon(SIGKILL);
 	assert_int_equal(peek_open(name, 0, &q), -EPROTO); /* nobody to ask */
-	word_store_rlx(&h->version, LAYOUT_VERSION);
-	munmap(h, sizeof(*h));
-	close(fd);
+	live_set_version(LAYOUT_VERSION);
 	free(value);
 	free(got);
 }
@@ -176,12 +150,7 @@ a_batch_waits_once(void **state)
 	assert_int_equal(peek_set(p, "n", 1, "1", 1, 0), 0);
 	for (int i = 0; i < N_OPS; i++)
 		op[i] = (struct peek_op){"n", i == 5 ? 0 : 1, buf, sizeof(buf), 0};
-	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	struct header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(h != MAP_FAILED);
-	close(fd);
-	word_store_rlx(&h->version, LAYOUT_VERSION + 1);
+	live_set_version(LAYOUT_VERSION + 1);
 	assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
 	assert_int_equal(peek_mget(q, op, N_OPS), N_OPS - 1);
 	uint64_t before = stat_of("total_connections");
@@ -197,8 +166,7 @@ a_batch_waits_once(void **state)
 	assert_true(stat_of("total_connections") - before <= 3);
 	assert_int_equal(peek_set_timeout(q, 60000), 0);
 	assert_int_equal(peek_mget(q, op, N_OPS), N_OPS - 1);
-	word_store_rlx(&h->version, LAYOUT_VERSION);
-	munmap(h, sizeof(*h));
+	live_set_version(LAYOUT_VERSION);
 	peek_close(q);
 }
 

@@ -6,6 +6,7 @@
 #include "shm/seq.h"
 
 #include "proc/test_lib_functions.h"
+#include "proc/test_lib_server.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -90,55 +91,21 @@ static const char *const replies[] = {"HD\r\n", "HD c5 s1\r\n", "VA 2 f0\r\nhi\r
     "VA 99999999999\r\n", "VA -1\r\n", "VA x\r\n", "VA 3\r\nabcdef", "no line", "", "silence"};
 #define N_REPLIES (sizeof(replies) / sizeof(*replies))
 
-/* Answers each piece that it reads with the reply whose number stands in
- * *which. */
-static pid_t
-talking_server(const char *path, unsigned *which)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	static char buf[LARGE_BYTES];
-
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	unlink(path);
-	assert_int_equal(bind(s, (const struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(listen(s, 100), 0);
-	pid_t pid = fork();
-	if (pid != 0) {
-		close(s);
-		return pid;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGCHLD, SIG_IGN);
-	for (;;) {
-		int fd = accept(s, NULL, NULL);
-		if (fork() != 0) {
-			close(fd);
-			continue;
-		}
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		while (read(fd, buf, sizeof(buf)) > 0) {
-			const char *reply = replies[*which];
-			if (strcmp(reply, "silence") == 0)
-				continue;
-			if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) <= 0 ||
-			    strcmp(reply, "no line") == 0)
-				break;
-		}
-		_exit(0);
-	}
-}
-
+/* Answers each piece that is read with the reply of the number in *arg. */
 static void
-store_version(uint64_t version)
+answer_any(int fd, void *arg)
 {
-	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
+	static char buf[LARGE_BYTES];
+	const volatile unsigned *which = arg;
 
-	assert_true(fd >= 0);
-	assert_int_equal(
-	    pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)),
-	    sizeof(version));
-	close(fd);
+	while (read(fd, buf, sizeof(buf)) > 0) {
+		const char *reply = replies[*which];
+		if (strcmp(reply, "silence") == 0)
+			continue;
+		if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) <= 0 ||
+		    strcmp(reply, "no line") == 0)
+			break;
+	}
 }
 
 static void
@@ -146,30 +113,27 @@ with_any_reply(void **state)
 {
 	unsigned *which =
 	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct server server;
 	char path[128];
 	struct peek *q;
-	int status_of_server;
 
 	(void)state;
 	assert_true(which != MAP_FAILED);
 	fill(p);
-	snprintf(path, sizeof(path), "%s/fake", dir);
-	pid_t server = talking_server(path, which);
-	setenv("PEEK_SOCKET", path, 1);
+	server_start(&server, answer_any, which);
 	for (int foreign = 0; foreign < 2; foreign++) {
-		store_version(LAYOUT_VERSION + (uint64_t)foreign);
+		live_set_version(LAYOUT_VERSION + (uint64_t)foreign);
 		assert_int_equal(peek_open(name, PEEK_NO_HINTS, &q), 0);
-		for (*which = 0; *which < N_REPLIES; ++*which) {
+		for (unsigned i = 0; i < N_REPLIES; i++) {
+			*which = i;
 			assert_int_equal(
-			    peek_set_timeout(q, strcmp(replies[*which], "silence") == 0 ? 3 : 200),
-			    0);
-			try_all(q, replies[*which], true);
+			    peek_set_timeout(q, strcmp(replies[i], "silence") == 0 ? 3 : 200), 0);
+			try_all(q, replies[i], true);
 		}
 		peek_close(q);
 	}
-	store_version(LAYOUT_VERSION);
-	kill(server, SIGKILL);
-	waitpid(server, &status_of_server, 0);
+	live_set_version(LAYOUT_VERSION);
+	server_end(&server);
 	/* nobody there; no socket; not even a place for one */
 	static const char *const places[] = {"/fake", "/none", "/fake/below", ""};
 	for (size_t i = 0; i < 4; i++) {

@@ -3,11 +3,9 @@
  * told, and a thread that is cancelled, or leaves a callback another way than
  * by returning, leaves no lock behind (issue 15.17).
  */
-#include "proc/test_lib_live.h"
+#include "proc/test_lib_server.h"
 
 #include <pthread.h>
-
-#include "shm/layout.h"
 
 #define LONG_MS  60000 /* of a call that is let go by the test */
 #define SHORT_MS 100
@@ -176,18 +174,6 @@ the_queue_waits_its_own_time(void **state)
 }
 
 static void
-store_version(uint64_t version)
-{
-	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(
-	    pwrite(fd, &version, sizeof(version), (off_t)offsetof(struct header, version)),
-	    sizeof(version));
-	close(fd);
-}
-
-static void
 reads_through_the_socket_wait_their_own_time(void **state)
 {
 	static int (*const fns[])(struct peek *) = {read_other, read_other, read_other};
@@ -195,11 +181,11 @@ reads_through_the_socket_wait_their_own_time(void **state)
 
 	(void)state;
 	assert_int_equal(peek_set(p, "n", 1, "1", 1, 0), 0);
-	store_version(LAYOUT_VERSION + 1);
+	live_set_version(LAYOUT_VERSION + 1);
 	assert_int_equal(peek_open(name, 0, &q), 0);
 	others_return(q, set_first, fns, 3, -EPROTO);
 	assert_int_equal(read_other(q), 1);
-	store_version(LAYOUT_VERSION);
+	live_set_version(LAYOUT_VERSION);
 	peek_close(q);
 }
 
@@ -262,7 +248,7 @@ a_cancelled_thread_ends_its_call_first(void **state)
 	skip_emulated();
 	for (int foreign = 0; foreign < 2; foreign++) {
 		struct peek *q;
-		store_version(LAYOUT_VERSION + (uint64_t)foreign);
+		live_set_version(LAYOUT_VERSION + (uint64_t)foreign);
 		assert_int_equal(peek_open(name, 0, &q), 0);
 		for (size_t i = 0; i < sizeof(fns) / sizeof(*fns); i++) {
 			struct call c = {.p = q, .fn = fns[i]};
@@ -279,48 +265,26 @@ a_cancelled_thread_ends_its_call_first(void **state)
 		}
 		peek_close(q);
 	}
-	store_version(LAYOUT_VERSION);
+	live_set_version(LAYOUT_VERSION);
 }
 
 /* ---- a callback that doesn't return -------------------------------------- */
 
 #define N_REFUSED 3000 /* more than one half of the queue holds */
 
-/* A server that refuses n_refused stores and then hangs up. */
-static pid_t
-refusing_server(const char *path, int n_refused)
+/* Refuses *arg stores of a connection and then hangs up. */
+static void
+answer_refused(int fd, void *arg)
 {
 	static const char answer[] = "SERVER_ERROR out of memory storing object\r\n";
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static char line[1 << 17];
+	const int *n_refused = arg;
+	FILE *f = fdopen(fd, "r+e");
 
-	memcpy(un.sun_path, path, strlen(path) + 1);
-	unlink(path);
-	assert_int_equal(bind(s, (const struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(listen(s, 10), 0);
-	pid_t pid = fork();
-	if (pid != 0) {
-		close(s);
-		return pid;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGCHLD, SIG_IGN);
-	for (;;) {
-		static char line[1 << 17];
-		int fd = accept(s, NULL, NULL);
-		if (fork() != 0) {
-			close(fd);
-			continue;
-		}
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		FILE *f = fdopen(fd, "r+e");
-		for (int lines = 0;
-		     f != NULL && fgets(line, sizeof(line), f) != NULL && lines / 2 < n_refused;)
-			if (++lines % 2 == 0 &&
-			    write(fileno(f), answer, sizeof(answer) - 1) != sizeof(answer) - 1)
-				break;
-		_exit(0);
-	}
+	for (int lines = 0;
+	     f != NULL && fgets(line, sizeof(line), f) != NULL && lines / 2 < *n_refused;)
+		if (++lines % 2 == 0 && write(fd, answer, sizeof(answer) - 1) != sizeof(answer) - 1)
+			break;
 }
 
 static struct refusals {
@@ -329,6 +293,8 @@ static struct refusals {
 	int every; /* which of them do so */
 	int n;
 	unsigned char seen[N_REFUSED];
+	int n_refused; /* after so many the server hangs up */
+	struct server server;
 	struct peek *q;
 } refusals;
 
@@ -368,29 +334,22 @@ flush_thread(void *arg)
 }
 
 static void
-open_refused(struct refusals *r, int how, int every, int n_refused, pid_t *ret_server)
+open_refused(struct refusals *r, int how, int every, int n_refused)
 {
-	static char path[128];
-
 	memset(r, 0, sizeof(*r));
 	r->how = how;
 	r->every = every;
-	snprintf(path, sizeof(path), "%s/fake", dir);
-	setenv("PEEK_SOCKET", path, 1);
-	*ret_server = refusing_server(path, n_refused);
+	r->n_refused = n_refused;
+	server_start(&r->server, answer_refused, &r->n_refused);
 	assert_int_equal(peek_open(name, PEEK_NO_HINTS, &r->q), 0);
 	assert_int_equal(peek_set_timeout(r->q, LONG_MS), 0);
 }
 
 static void
-close_refused(struct refusals *r, pid_t server)
+close_refused(struct refusals *r)
 {
-	int status;
-
 	peek_close(r->q);
-	kill(server, SIGKILL);
-	waitpid(server, &status, 0);
-	unsetenv("PEEK_SOCKET");
+	server_end(&r->server);
 }
 
 static void
@@ -398,10 +357,9 @@ a_callback_that_jumps_leaves_no_lock(void **state)
 {
 	struct refusals *r = &refusals;
 	volatile int i = 0;
-	pid_t server;
 
 	(void)state;
-	open_refused(r, 1, 100, INT_MAX / 4, &server);
+	open_refused(r, 1, 100, INT_MAX / 4);
 	/* A jump out of peek_set_async: the set that it was called for is not
 	 * queued, and is tried again. */
 	setjmp(r->back);
@@ -412,7 +370,7 @@ a_callback_that_jumps_leaves_no_lock(void **state)
 	assert_int_equal(r->n, N_REFUSED);
 	for (int k = 0; k < N_REFUSED; k++)
 		assert_int_equal(r->seen[k], 1);
-	close_refused(r, server);
+	close_refused(r);
 }
 
 static void
@@ -420,12 +378,11 @@ a_callback_that_ends_its_thread_leaves_no_lock(void **state)
 {
 	struct refusals *r = &refusals;
 	int n_ended = 0;
-	pid_t server;
 	void *how;
 
 	(void)state;
 	skip_emulated();
-	open_refused(r, 2, 10, INT_MAX / 4, &server);
+	open_refused(r, 2, 10, INT_MAX / 4);
 	for (int i = 0; i < 35; i++)
 		assert_int_equal(queue_number(r, i), 0);
 	do {
@@ -436,24 +393,23 @@ a_callback_that_ends_its_thread_leaves_no_lock(void **state)
 	} while (how == NULL);
 	assert_int_equal(n_ended, 3);
 	assert_int_equal(r->n, 35);
-	close_refused(r, server);
+	close_refused(r);
 }
 
 static void
 refusals_before_a_broken_connection_are_told(void **state)
 {
 	struct refusals *r = &refusals;
-	pid_t server;
 
 	(void)state;
-	open_refused(r, 0, 1, 5, &server);
+	open_refused(r, 0, 1, 5);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(queue_number(r, i), 0);
 	assert_int_equal(peek_set_flush(r->q), -EINPROGRESS);
 	assert_int_equal(r->n, 5);
 	assert_int_equal(peek_set_flush(r->q), 0); /* nothing is left */
 	assert_int_equal(r->n, 5);
-	close_refused(r, server);
+	close_refused(r);
 }
 
 /* The callback may read and write by the handle that it was called from. */
@@ -474,19 +430,18 @@ a_callback_may_use_the_handle(void **state)
 {
 	struct refusals *r = &refusals;
 	char *large = calloc(1, 100000);
-	pid_t server;
 
 	(void)state;
 	assert_non_null(large);
 	memset(large, 'x', 100000);
-	open_refused(r, 0, 1, INT_MAX / 4, &server);
+	open_refused(r, 0, 1, INT_MAX / 4);
 	assert_int_equal(peek_set_async(r->q, "a", 1, "v", 1, 0, on_failed_use, r), 0);
 	/* waits for its answer */
 	assert_int_equal(peek_set_async(r->q, "b", 1, large, 100000, 0, on_failed_use, r), 0);
 	assert_int_equal(r->n, 2);
 	assert_int_equal(peek_set_flush(r->q), 0);
 	assert_int_equal(r->n, 2);
-	close_refused(r, server);
+	close_refused(r);
 	free(large);
 }
 
