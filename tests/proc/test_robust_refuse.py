@@ -210,6 +210,7 @@ def killed_while_full():
             n_refused, s["curr_items"], s["bytes"]))
         assert n_refused > 0, "it was never full"
         assert d.stop() == 0
+        os.unlink(lib.shm())  # the next model begins with nothing
 
 
 lib.main()
