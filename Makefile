@@ -190,7 +190,8 @@ SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/te
 
 # One archive for all of them: no name stands in two rooms, and what a test doesn't call isn't linked.
 ALL_TESTS := $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)
-$(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(filter-out %/daemon/main.o,$(DAEMON)) $(ENGINE) $(LIB) $(WIRE) $(SHM)
+$(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(filter-out %/daemon/main.o,$(DAEMON)) $(filter-out %/ctl/main.o,$(CTL)) \
+    $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	rm -f $@
 	$(CROSS)ar qcs $@ $^
 

@@ -6,13 +6,10 @@
 
 #include "ctl/ctl.h"
 
-#define TOO_MANY "Too many open connections"
-
 bool
 ctl_is_full(const struct wire_reply *re)
 {
-	return re->code == WIRE_RE_ERROR && re->rest.len >= strlen(TOO_MANY) &&
-	    memcmp(re->rest.p, TOO_MANY, strlen(TOO_MANY)) == 0;
+	return wire_replies[re->code].error == -ECONNREFUSED;
 }
 
 int
@@ -34,22 +31,17 @@ ctl_unhoped(const struct wire_reply *re, const struct wire_str *key)
 	case WIRE_RE_EXISTS:
 		return ctl_refused("get --json shows the present one.",
 		    "%s%snot stored, since the item has another CAS id", of, colon);
-	case WIRE_RE_CLIENT_ERROR:
-	case WIRE_RE_SERVER_ERROR:
-		return ctl_refused(
-		    NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
-	case WIRE_RE_ERROR:
-		if (ctl_is_full(re))
-			return ctl_error(FULL_ADVICE,
-			    "the daemon has as many connections as its conn_limit admits");
-		if (re->rest.len > 0)
-			return ctl_error(NULL, "%s%sthe daemon says: %.*s", of, colon,
-			    (int)re->rest.len, re->rest.p);
-		/* fall through */
 	default:
+		break;
+	}
+	if (ctl_is_full(re))
+		return ctl_error(
+		    FULL_ADVICE, "the daemon has as many connections as its conn_limit admits");
+	if (!wire_reply_is_error(re) || re->rest.len == 0)
 		return ctl_error("peekctl version shows both versions.",
 		    "the daemon doesn't know this command; is it peekd, and of this version?");
-	}
+	return (wire_replies[re->code].status == CTL_REFUSED ? ctl_refused : ctl_error)(
+	    NULL, "%s%sthe daemon says: %.*s", of, colon, (int)re->rest.len, re->rest.p);
 }
 
 int

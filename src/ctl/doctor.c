@@ -234,8 +234,7 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 		return;
 	}
 	error = control_ask(c->conn, &re, "version");
-	if (error == 0 && (re.code == WIRE_RE_ERROR || re.code == WIRE_RE_SERVER_ERROR) &&
-	    re.rest.len > 0) {
+	if (error == 0 && wire_reply_is_error(&re) && re.rest.len > 0) {
 		bool full = ctl_is_full(&re);
 		finding_print(f, full ? FINDING_WARN : FINDING_BAD, "socket",
 		    full ? FULL_ADVICE : "The daemon's settings access_* say who may what.",

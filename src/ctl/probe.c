@@ -153,7 +153,7 @@ take_reply(
 		else
 			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s",
 			    (int)re->rest.len, re->rest.p);
-		if (re->code == WIRE_RE_ERROR) { /* and hangs up */
+		if (wire_replies[re->code].kind == WIRE_KIND_ERROR) { /* and hangs up */
 			snprintf(s->why, sizeof(s->why), "%s", s->no_hints);
 			hang_up(p);
 			s->answered = s->silent = false;

@@ -144,8 +144,7 @@ walk_daemon(struct walk *w, bool *ret_denied)
 		}
 		if (error != 0)
 			return ctl_broken(error);
-		if (re.code == WIRE_RE_CLIENT_ERROR || re.code == WIRE_RE_SERVER_ERROR ||
-		    re.code == WIRE_RE_ERROR) {
+		if (wire_reply_is_error(&re)) {
 			*ret_denied = cursor == 0;
 			return ctl_unhoped(&re, NULL);
 		}

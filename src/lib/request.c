@@ -50,33 +50,33 @@ request_store_flags(const struct request_store *s, char *buf)
 
 #define STORES "SCERAP"
 
-/* The errno of a reply to a request of one of these kinds (request.h). Any
- * other pair is not in the protocol. */
+/*
+ * The replies that a request of one of these kinds may get (request.h). The row
+ * of replies.def says what each means. Any other pair is not in the protocol.
+ */
 static const struct {
 	enum wire_code code;
 	const char *kinds;
-	int error;
-} verdicts[] = {
-    {WIRE_RE_HD, STORES "DT", 0},
-    {WIRE_RE_VA, "N", 0},
-    {WIRE_RE_OK, "F", 0},
-    {WIRE_RE_NF, "CDN", -ENOENT},
-    {WIRE_RE_EN, "T", -ENOENT},
-    {WIRE_RE_NS, "E", -EEXIST},
-    {WIRE_RE_NS, "RAP", -ENOENT},
-    {WIRE_RE_EX, "C", -EEXIST},
+} expected[] = {
+    {WIRE_RE_HD, STORES "DT"},
+    {WIRE_RE_VA, "N"},
+    {WIRE_RE_OK, "F"},
+    {WIRE_RE_NF, "CDN"},
+    {WIRE_RE_EN, "T"},
+    {WIRE_RE_NS, "ERAP"},
+    {WIRE_RE_EX, "C"},
 };
 
-/* Errors in the daemon's words. */
+/* The errnos of refusals that peek.h lists for a function of these kinds. */
 static const struct {
-	const char *words, *kinds;
 	int error;
+	const char *kinds;
 } refusals[] = {
-    {"too large", STORES, -EMSGSIZE}, {"out of memory", STORES "N", -ENOSPC},
-    {"non-numeric", "N", -EDOM}, {"denied", STORES "DTNF", -EACCES},
-    {"not allowed", STORES "DTNF", -EACCES}, {"may not", STORES "DTNF", -EACCES},
-    {"not enabled", STORES "DTNF", -EACCES}, {"unauth", STORES "DTNF", -EACCES},
-    {"connections", STORES "DTNF", -ECONNREFUSED}, /* the daemon has as many as it allows */
+    {-EMSGSIZE, STORES},
+    {-ENOSPC, STORES "N"},
+    {-EDOM, "N"},
+    {-EACCES, STORES "DTNF"},
+    {-ECONNREFUSED, STORES "DTNF"},
 };
 
 #define N_OF(table) (sizeof(table) / sizeof((table)[0]))
@@ -93,28 +93,28 @@ has_item(const struct wire_reply *re)
 }
 
 static int
-request_refusal(const struct wire_reply *re, char kind)
+request_refusal(const struct wire_reply_info *row, char kind)
 {
-	for (size_t i = 0; i < N_OF(refusals); i++) {
-		const char *words = refusals[i].words;
-		if (memmem(re->rest.p, re->rest.len, words, strlen(words)) != NULL &&
-		    strchr(refusals[i].kinds, kind) != NULL)
-			return refusals[i].error;
-	}
-	return re->code == WIRE_RE_SERVER_ERROR ? -EIO : -EBADMSG;
+	for (size_t i = 0; i < N_OF(refusals); i++)
+		if (row->error == refusals[i].error && strchr(refusals[i].kinds, kind) != NULL)
+			return row->error;
+	return row->kind == WIRE_KIND_SERVER_ERROR ? -EIO : -EBADMSG;
 }
 
 int
 request_verdict(const struct wire_reply *re, char kind)
 {
-	if (re->code == WIRE_RE_CLIENT_ERROR || re->code == WIRE_RE_SERVER_ERROR ||
-	    re->code == WIRE_RE_ERROR)
-		return request_refusal(re, kind);
+	const struct wire_reply_info *row = &wire_replies[re->code];
+
+	if (wire_reply_is_error(re))
+		return request_refusal(row, kind);
 	if (re->code == WIRE_RE_NS && (kind == 'A' || kind == 'P') && has_item(re))
 		return -EMSGSIZE;
-	for (size_t i = 0; i < N_OF(verdicts); i++)
-		if (re->code == verdicts[i].code && strchr(verdicts[i].kinds, kind) != NULL)
-			return verdicts[i].error;
+	if (re->code == WIRE_RE_NS && strchr("RAP", kind) != NULL)
+		return -ENOENT;
+	for (size_t i = 0; i < N_OF(expected); i++)
+		if (re->code == expected[i].code && strchr(expected[i].kinds, kind) != NULL)
+			return row->error;
 	return -EBADMSG;
 }
 

@@ -65,56 +65,13 @@ wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t
 	out->len += (size_t)(p + 2 - begin);
 }
 
-struct code_name {
-	const char *name;
-	uint32_t len;
-	enum wire_code code;
-};
-
-#define CODE(text, code) \
-	{ \
-		text, sizeof(text) - 1, code \
-	}
-
-static const struct code_name code_names[] = {
-    CODE("HD", WIRE_RE_HD),
-    CODE("VA", WIRE_RE_VA),
-    CODE("EN", WIRE_RE_EN),
-    CODE("NS", WIRE_RE_NS),
-    CODE("EX", WIRE_RE_EX),
-    CODE("NF", WIRE_RE_NF),
-    CODE("MN", WIRE_RE_MN),
-    CODE("ME", WIRE_RE_ME),
-    CODE("STORED", WIRE_RE_STORED),
-    CODE("NOT_STORED", WIRE_RE_NOT_STORED),
-    CODE("EXISTS", WIRE_RE_EXISTS),
-    CODE("NOT_FOUND", WIRE_RE_NOT_FOUND),
-    CODE("DELETED", WIRE_RE_DELETED),
-    CODE("TOUCHED", WIRE_RE_TOUCHED),
-    CODE("OK", WIRE_RE_OK),
-    CODE("END", WIRE_RE_END),
-    CODE("VALUE", WIRE_RE_VALUE),
-    CODE("STAT", WIRE_RE_STAT),
-    CODE("RESET", WIRE_RE_RESET),
-    CODE("VERSION", WIRE_RE_VERSION),
-    CODE("ATTACHED", WIRE_RE_ATTACHED),
-    CODE("ITEM", WIRE_RE_ITEM),
-    CODE("ERROR", WIRE_RE_ERROR),
-    CODE("ERROR:", WIRE_RE_ERROR),
-    CODE("CLIENT_ERROR", WIRE_RE_CLIENT_ERROR),
-    CODE("SERVER_ERROR", WIRE_RE_SERVER_ERROR),
-};
-
-/* The code word: a name, or a decimal number. */
+/* The code word: a reply's text, or a decimal number. */
 static int
-reply_code(const struct wire_str *word, struct wire_reply *ret)
+reply_code(const struct wire_str *word, const char *end, struct wire_reply *ret)
 {
-	for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++) {
-		if (wire_word_is(word, code_names[i].name, code_names[i].len)) {
-			ret->code = code_names[i].code;
-			return 0;
-		}
-	}
+	ret->code = wire_reply_find(word, end);
+	if (ret->code != WIRE_RE_NONE)
+		return 0;
 	if (!wire_u64(word->p, word->len, &ret->number))
 		return -EBADMSG;
 	ret->code = WIRE_RE_NUMBER;
@@ -128,7 +85,8 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 
 	/* what pipelined sets are answered with: as below, in a few
 	 * instructions */
-	if (len >= 4 && memcmp(buf, "HD\r\n", 4) == 0) {
+	if (len >= 4 && memcmp(buf, wire_replies[WIRE_RE_HD].text, 2) == 0 && buf[2] == '\r' &&
+	    buf[3] == '\n') {
 		ret->code = WIRE_RE_HD;
 		ret->total_bytes = 4;
 		ret->rest = (struct wire_str){buf + 2, 0};
@@ -146,7 +104,7 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 		return 0;
 	}
 	const char *p = buf, *end = lf > buf && lf[-1] == '\r' ? lf - 1 : lf;
-	if (!wire_next_word(&p, end, &word) || reply_code(&word, ret) < 0)
+	if (!wire_next_word(&p, end, &word) || reply_code(&word, end, ret) < 0)
 		return -EBADMSG;
 
 	const char *rest = p < end ? p + 1 : end;

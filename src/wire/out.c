@@ -21,47 +21,49 @@ wire_out_grow(struct wire_out *out, size_t n)
 }
 
 void
-wire_put_line(struct wire_out *out, const char *text)
+wire_put_reply(struct wire_out *out, enum wire_code code)
 {
-	size_t n = strlen(text);
-	char *p = wire_reserve(out, n + 2);
+	char *p = wire_reserve(out, (size_t)wire_replies[code].text_len + 2), *begin = p;
 
 	if (p == NULL)
 		return;
-	memcpy(p, text, n);
-	memcpy(p + n, "\r\n", 2);
-	out->len += n + 2;
+	p = wire_reply_text(p, code);
+	memcpy(p, "\r\n", 2);
+	out->len += (size_t)(p + 2 - begin);
 }
 
 void
-wire_put_linef(struct wire_out *out, const char *fmt, ...)
+wire_put_reply_words(struct wire_out *out, enum wire_code code, const char *fmt, ...)
 {
+	char *p = wire_reserve(out, WIRE_REPLY_LINE_MAX), *begin = p;
 	va_list ap;
-	char *p = wire_reserve(out, WIRE_REPLY_LINE_MAX);
 
 	if (p == NULL)
 		return;
+	p = wire_reply_text(p, code);
+	if (p > begin) /* a number is all of its line */
+		*p++ = ' ';
+	size_t room = WIRE_REPLY_LINE_MAX - 2 - (size_t)(p - begin);
 	va_start(ap, fmt);
-	int n = vsnprintf(p, WIRE_REPLY_LINE_MAX - 2, fmt, ap);
+	int n = vsnprintf(p, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		n = 0;
-	if (n > (int)WIRE_REPLY_LINE_MAX - 3)
-		n = (int)WIRE_REPLY_LINE_MAX - 3;
-	memcpy(p + n, "\r\n", 2);
-	out->len += (size_t)n + 2;
+	p += (size_t)n < room ? (size_t)n : room - 1;
+	memcpy(p, "\r\n", 2);
+	out->len += (size_t)(p + 2 - begin);
 }
 
 void
 wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value)
 {
-	wire_put_linef(out, "STAT %s %llu", name, (unsigned long long)value);
+	wire_put_reply_words(out, WIRE_RE_STAT, "%s %llu", name, (unsigned long long)value);
 }
 
 void
 wire_put_stat_str(struct wire_out *out, const char *name, const char *value)
 {
-	wire_put_linef(out, "STAT %s %s", name, value);
+	wire_put_reply_words(out, WIRE_RE_STAT, "%s %s", name, value);
 }
 
 void
@@ -83,7 +85,7 @@ void
 wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes,
     uint64_t n_clients_max, uint64_t epoch)
 {
-	wire_put_linef(out, "ATTACHED %llu %llu %llu %llu", (unsigned long long)client_idx,
-	    (unsigned long long)total_bytes, (unsigned long long)n_clients_max,
-	    (unsigned long long)epoch);
+	wire_put_reply_words(out, WIRE_RE_ATTACHED, "%llu %llu %llu %llu",
+	    (unsigned long long)client_idx, (unsigned long long)total_bytes,
+	    (unsigned long long)n_clients_max, (unsigned long long)epoch);
 }

@@ -10,15 +10,6 @@
 #define WORDS_MAX     7 /* of a classic command without a list of keys: cas k f e n c noreply */
 #define UNKNOWN_WORDS 5 /* of an unknown verb's line are looked at */
 
-static const char bad_words[] = "ERROR";
-static const char bad_format[] = "CLIENT_ERROR bad command line format";
-static const char bad_line[] = "CLIENT_ERROR bad command line";
-static const char bad_exptime[] = "CLIENT_ERROR invalid exptime argument";
-static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument";
-static const char bad_delete[] =
-    "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
-static const char bad_chunk[] = "CLIENT_ERROR bad data chunk";
-
 /* No LF in len bytes: may one still come? */
 static bool
 line_may_grow(const char *buf, size_t len)
@@ -86,7 +77,7 @@ unknown_verb(const char *p, const char *end, struct wire_request *ret)
 		return WIRE_CLOSE;
 	if (n == 1 && last.len >= 2 && last.p[0] == '*' && last.p[1] >= '0' && last.p[1] <= '9')
 		return WIRE_CLOSE;
-	ret->error = bad_words;
+	ret->error = WIRE_RE_ERROR;
 	ret->lost = n > 0 && seems_store(word, n);
 	return WIRE_BAD;
 }
@@ -109,23 +100,23 @@ keys_fit(const char *p, const char *end)
 }
 
 /* get gets gat gats. p: behind the verb. */
-static const char *
+static enum wire_code
 parse_keys(const char *p, const char *end, struct wire_request *ret)
 {
 	struct wire_str word = {p, 0};
 	bool touch = wire_verbs[ret->verb].shape == WIRE_SHAPE_GAT;
 
 	if (touch && !wire_next_word(&p, end, &word))
-		return bad_words;
+		return WIRE_RE_ERROR;
 	ret->keys_at = (uint32_t)(p - ret->line);
 	ret->keys_end = (uint32_t)(end - ret->line);
 	while (p < end && *p == ' ')
 		p++;
 	if (p == end)
-		return bad_words;
+		return WIRE_RE_ERROR;
 	if (touch && !wire_exptime(word.p, word.len, &ret->exptime))
-		return bad_exptime;
-	return keys_fit(p, end) ? NULL : bad_format;
+		return WIRE_RE_BAD_EXPTIME;
+	return keys_fit(p, end) ? WIRE_RE_NONE : WIRE_RE_BAD_FORMAT;
 }
 
 /* A data block of this length follows. False: it can't be said how long it
@@ -151,7 +142,7 @@ take_length(const struct wire_str *word, struct wire_request *ret)
  * then the length stands elsewhere, which shows by too many words, or by a
  * number or `noreply` where there should be none.
  */
-static const char *
+static enum wire_code
 parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
 {
 	unsigned n_own = ret->verb == WIRE_CAS ? 5 : 4;
@@ -159,24 +150,24 @@ parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
 
 	if (ret->verb == WIRE_CAS && wire_word_is(&word[4], "noreply", 7)) {
 		ret->lost = true;
-		return bad_format;
+		return WIRE_RE_BAD_FORMAT;
 	}
 	bool has_length = take_length(&word[3], ret);
 	if (moved) {
 		ret->lost = true;
-		return bad_words;
+		return WIRE_RE_ERROR;
 	}
 	if (!has_length || word[0].len > WIRE_KEY_MAX ||
 	    !wire_u32_word(&word[1], &ret->client_flags) ||
 	    !wire_exptime(word[2].p, word[2].len, &ret->exptime))
-		return bad_format;
+		return WIRE_RE_BAD_FORMAT;
 	if (ret->verb == WIRE_CAS && !number_u64(word[4].p, word[4].len, &ret->number))
-		return bad_format;
+		return WIRE_RE_BAD_FORMAT;
 	ret->key = ret->key_sent = word[0];
-	return NULL;
+	return WIRE_RE_NONE;
 }
 
-static const char *
+static enum wire_code
 parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 {
 	bool last_is_noreply = ret->noreply;
@@ -186,7 +177,7 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	case WIRE_SHAPE_ARITH:
 	case WIRE_SHAPE_TOUCH:
 		if (word[0].len > WIRE_KEY_MAX)
-			return bad_format;
+			return WIRE_RE_BAD_FORMAT;
 		ret->key = ret->key_sent = word[0];
 		break;
 	default:
@@ -198,33 +189,36 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	case WIRE_SHAPE_DEL:
 		if (n > 1 && !(n == 2 && last_is_noreply) &&
 		    !(wire_word_is(&word[1], "0", 1) && (n == 2 || last_is_noreply)))
-			return bad_delete;
-		return NULL;
+			return WIRE_RE_BAD_DELETE;
+		return WIRE_RE_NONE;
 	case WIRE_SHAPE_ARITH:
-		return number_u64(word[1].p, word[1].len, &ret->number) ? NULL : bad_delta;
+		return number_u64(word[1].p, word[1].len, &ret->number) ? WIRE_RE_NONE
+									: WIRE_RE_BAD_DELTA;
 	case WIRE_SHAPE_TOUCH:
-		return wire_exptime(word[1].p, word[1].len, &ret->exptime) ? NULL : bad_exptime;
+		return wire_exptime(word[1].p, word[1].len, &ret->exptime) ? WIRE_RE_NONE
+									   : WIRE_RE_BAD_EXPTIME;
 	case WIRE_SHAPE_FLUSH:
 		ret->exptime = 0;
 		if (n == 0 || (n == 1 && last_is_noreply))
-			return NULL;
-		return wire_exptime(word[0].p, word[0].len, &ret->exptime) ? NULL : bad_exptime;
+			return WIRE_RE_NONE;
+		return wire_exptime(word[0].p, word[0].len, &ret->exptime) ? WIRE_RE_NONE
+									   : WIRE_RE_BAD_EXPTIME;
 	case WIRE_SHAPE_VERB:
 		return number_u64(word[0].p, word[0].len, &ret->number) && ret->number <= UINT32_MAX
-		    ? NULL
-		    : bad_format;
+		    ? WIRE_RE_NONE
+		    : WIRE_RE_BAD_FORMAT;
 	case WIRE_SHAPE_NUMS:
 		if (!wire_u64(word[0].p, word[0].len, &ret->number) ||
 		    (n > 1 && !wire_u64(word[1].p, word[1].len, &ret->number2)))
-			return bad_format;
-		return NULL;
+			return WIRE_RE_BAD_FORMAT;
+		return WIRE_RE_NONE;
 	default:
-		return NULL;
+		return WIRE_RE_NONE;
 	}
 }
 
 /* Lists of all keys are the administrator's, whatever they are called. */
-static const char *
+static enum wire_code
 parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wire_request *ret)
 {
 	const struct wire_str none = {end, 0};
@@ -233,10 +227,10 @@ parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wir
 	ret->word2 = n > 1 ? word[1] : none;
 	if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "cachedump", 9)) {
 		if (n != 3)
-			return bad_line;
+			return WIRE_RE_BAD_LINE;
 		if (!number_u64(word[1].p, word[1].len, &ret->number) ||
 		    !number_u64(word[2].p, word[2].len, &ret->number2))
-			return bad_format;
+			return WIRE_RE_BAD_FORMAT;
 		ret->access = WIRE_ACCESS_ADMIN;
 	}
 	if (ret->verb == WIRE_STATS && wire_word_is(&ret->word, "reset", 5))
@@ -247,11 +241,11 @@ parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wir
 								      : WIRE_CRAWL_NONE;
 		ret->access = ret->number != WIRE_CRAWL_NONE ? WIRE_ACCESS_ADMIN : WIRE_ACCESS_READ;
 	}
-	return NULL;
+	return WIRE_RE_NONE;
 }
 
 /* Every shape but META, GET and GAT. p: behind the verb. */
-static const char *
+static enum wire_code
 parse_classic(const char *p, const char *end, struct wire_request *ret)
 {
 	const struct wire_verb_info *info = &wire_verbs[ret->verb];
@@ -265,7 +259,7 @@ parse_classic(const char *p, const char *end, struct wire_request *ret)
 	if (n + 1 < info->words_min)
 		ret->lost = info->shape == WIRE_SHAPE_STORE && n >= 2; /* an empty key, say */
 	if (n + 1 < info->words_min || (too_many && info->shape != WIRE_SHAPE_STORE))
-		return bad_words;
+		return WIRE_RE_ERROR;
 	if (too_many)
 		return parse_store(word, n, ret);
 	unsigned n_key = info->shape == WIRE_SHAPE_DEL; /* alone on its line, the word is a key */
@@ -280,7 +274,7 @@ enum wire_status
 wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret)
 {
 	ret->noreply = false;
-	ret->error = NULL;
+	ret->error = WIRE_RE_NONE;
 	/* The binary protocol, or TLS, whose first record can be made to hold
 	 * lines: none of theirs is meant for us. */
 	if (len > 0 && ((unsigned char)buf[0] == 0x80 || buf[0] == 0x16))
@@ -317,7 +311,7 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 		ret->error = parse_classic(p, end, ret);
 		break;
 	}
-	if (ret->error != NULL)
+	if (ret->error != WIRE_RE_NONE)
 		return WIRE_BAD;
 	if (ret->total_bytes == ret->line_bytes)
 		return WIRE_OK;
@@ -325,7 +319,7 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 		return WIRE_DATA;
 	ret->data = buf + ret->line_bytes;
 	if (memcmp(ret->data + ret->data_bytes, "\r\n", 2) != 0) {
-		ret->error = bad_chunk;
+		ret->error = WIRE_RE_BAD_CHUNK;
 		return WIRE_BAD;
 	}
 	return WIRE_OK;

@@ -21,6 +21,10 @@ bool wire_exptime(const char *p, size_t len, int64_t *ret);
  * read at p, at least len. */
 enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 
+/* The row of a reply's line: word is its first word, and end the line's end.
+ * WIRE_RE_NONE: no text of replies.def fits; it may be a number. */
+enum wire_code wire_reply_find(const struct wire_str *word, const char *end);
+
 /* A word of a request as an unsigned 32-bit number. */
 static inline bool
 wire_u32_word(const struct wire_str *word, uint32_t *ret)
@@ -35,10 +39,10 @@ wire_u32_word(const struct wire_str *word, uint32_t *ret)
 
 /*
  * The rest of a meta request: everything between the verb and end. Fills key,
- * data_bytes and flags. Returns NULL, or the error line; total_bytes and lost
- * then say what is to be swallowed.
+ * data_bytes and flags. Returns WIRE_RE_NONE, or the error to answer;
+ * total_bytes and lost then say what is to be swallowed.
  */
-const char *wire_parse_meta(const char *p, const char *end, struct wire_request *ret);
+enum wire_code wire_parse_meta(const char *p, const char *end, struct wire_request *ret);
 
 /* The first blank of [p, end), or end: eight bytes at a time, since keys are
  * long. Little-endian, as everything here. */

@@ -5,22 +5,6 @@
 
 #define META_WORDS_MAX 19 /* of the whole line */
 
-static const char bad_words[] = "ERROR";
-static const char bad_format[] = "CLIENT_ERROR bad command line format";
-static const char bad_token[] = "CLIENT_ERROR bad token in command line format";
-static const char bad_flag[] = "CLIENT_ERROR invalid flag";
-static const char bad_twice[] = "CLIENT_ERROR duplicate flag";
-static const char bad_either[] = "CLIENT_ERROR invalid or duplicate flag";
-static const char bad_key[] = "CLIENT_ERROR error decoding key";
-static const char bad_opaque[] = "CLIENT_ERROR opaque token too long";
-static const char bad_many_mg[] = "CLIENT_ERROR options flags are too long";
-static const char bad_many[] = "CLIENT_ERROR options flags too long";
-static const char bad_mode_len[] = "CLIENT_ERROR incorrect length for M token";
-static const char bad_initial[] = "CLIENT_ERROR invalid numeric initial value";
-static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta value";
-static const char bad_mode_ms[] = "CLIENT_ERROR invalid mode for ms M token";
-static const char bad_mode_ma[] = "CLIENT_ERROR invalid mode for ma M token";
-
 /* What may follow a flag's letter. */
 enum token {
 	TOKEN_UNKNOWN,
@@ -60,7 +44,7 @@ static const uint8_t tokens[128] = {
     ['M'] = TOKEN_MODE,
 };
 
-static const char *
+static enum wire_code
 parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
 {
 	uint64_t *to = letter == 'C' ? &ret->compare_cas
@@ -69,12 +53,14 @@ parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
 				     : &ret->initial;
 
 	if (number_u64(p, len, to))
-		return NULL;
-	return letter == 'D' ? bad_delta : letter == 'J' ? bad_initial : bad_token;
+		return WIRE_RE_NONE;
+	return letter == 'D' ? WIRE_RE_BAD_D
+	    : letter == 'J'  ? WIRE_RE_BAD_INITIAL
+			     : WIRE_RE_BAD_TOKEN;
 }
 
 /* One flag that is known and new. w: the letter and its token. */
-static const char *
+static enum wire_code
 parse_flag(const struct wire_str *w, struct wire_request *ret)
 {
 	const char *p = w->p + 1;
@@ -87,27 +73,27 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 			letter == 'T'       ? &ret->exptime
 			    : letter == 'N' ? &ret->vivify
 					    : &ret->recache))
-			return bad_token;
+			return WIRE_RE_BAD_TOKEN;
 		break;
 	case TOKEN_NUMBER:
 		return parse_number(p, len, letter, ret);
 	case TOKEN_FLAGS:
 		if (!wire_u32_word(&(struct wire_str){p, (uint32_t)len}, &ret->client_flags))
-			return bad_format;
+			return WIRE_RE_BAD_FORMAT;
 		break;
 	case TOKEN_MODE:
 		if (len != 1)
-			return bad_mode_len;
+			return WIRE_RE_BAD_MODE_LEN;
 		ret->mode = *p;
 		break;
 	default:
 		break;
 	}
-	return NULL;
+	return WIRE_RE_NONE;
 }
 
 /* All flags from p on. */
-static const char *
+static enum wire_code
 parse_flags(const char *p, const char *end, struct wire_request *ret)
 {
 	struct wire_str w;
@@ -118,22 +104,22 @@ parse_flags(const char *p, const char *end, struct wire_request *ret)
 	while (wire_next_word(&p, end, &w)) {
 		unsigned char letter = (unsigned char)*w.p;
 		if (letter >= 127)
-			return bad_twice;
+			return WIRE_RE_FLAG_TWICE;
 		if (tokens[letter] == TOKEN_UNKNOWN || (letter == 'x' && ret->verb != WIRE_MD))
-			return bad_flag;
+			return WIRE_RE_BAD_FLAG;
 		if ((ret->given & WIRE_HAS(letter)) != 0)
-			return bad_twice;
+			return WIRE_RE_FLAG_TWICE;
 		if (ret->n_flags == WIRE_FLAGS_MAX)
-			return bad_many;
+			return WIRE_RE_MANY_FLAGS;
 		ret->given |= WIRE_HAS(letter);
 		ret->flag[ret->n_flags++] = (struct wire_flag){.letter = (char)letter,
 		    .len = (uint8_t)(w.len > 256 ? 255 : w.len - 1),
 		    .token = w.p + 1};
-		const char *error = parse_flag(&w, ret);
-		if (error != NULL)
+		enum wire_code error = parse_flag(&w, ret);
+		if (error != WIRE_RE_NONE)
 			return error;
 	}
-	return NULL;
+	return WIRE_RE_NONE;
 }
 
 static unsigned
@@ -164,50 +150,50 @@ key_sent_fits(const struct wire_str *key, const char *p, const char *end)
 	return false;
 }
 
-static const char *
+static enum wire_code
 decode_key(struct wire_request *ret)
 {
 	size_t n;
 
 	if (!wire_unbase64(ret->key_sent.p, ret->key_sent.len, ret->key_decoded, &n) ||
 	    n > WIRE_KEY_MAX)
-		return bad_key;
+		return WIRE_RE_BAD_KEY;
 	ret->base64 = true;
 	ret->key = (struct wire_str){(const char *)ret->key_decoded, (uint32_t)n};
-	return NULL;
+	return WIRE_RE_NONE;
 }
 
 /* me looks at nothing but its third word. */
-static const char *
+static enum wire_code
 parse_debug(const char *p, const char *end, struct wire_request *ret)
 {
 	struct wire_str w;
 
 	ret->n_flags = 0;
 	ret->given = 0;
-	if (wire_next_word(&p, end, &w) && *w.p == 'b' && decode_key(ret) != NULL)
-		return bad_format;
-	return NULL;
+	if (wire_next_word(&p, end, &w) && *w.p == 'b' && decode_key(ret) != WIRE_RE_NONE)
+		return WIRE_RE_BAD_FORMAT;
+	return WIRE_RE_NONE;
 }
 
 /* Looked at last: whatever else is wrong with a line is said first. */
-static const char *
+static enum wire_code
 check_opaque(const struct wire_request *req)
 {
 	for (unsigned i = 0; i < req->n_flags; i++)
 		if (req->flag[i].letter == 'O' && req->flag[i].len >= WIRE_OPAQUE_MAX)
-			return bad_opaque;
-	return NULL;
+			return WIRE_RE_BAD_OPAQUE;
+	return WIRE_RE_NONE;
 }
 
 /* What flags mean together, or for one verb only. */
-static const char *
+static enum wire_code
 check_flags(struct wire_request *ret)
 {
 	ret->quiet = (ret->given & WIRE_HAS('q')) != 0;
 	if ((ret->given & WIRE_HAS('b')) != 0) {
-		const char *error = decode_key(ret);
-		if (error != NULL)
+		enum wire_code error = decode_key(ret);
+		if (error != WIRE_RE_NONE)
 			return error;
 	}
 	switch (ret->verb) {
@@ -217,11 +203,11 @@ check_flags(struct wire_request *ret)
 		break;
 	case WIRE_MS:
 		if (ret->mode != 0 && strchr("EAPRS", ret->mode) == NULL)
-			return bad_mode_ms;
+			return WIRE_RE_BAD_MODE_MS;
 		break;
 	case WIRE_MA:
 		if (ret->mode != 0 && strchr("I+D-", ret->mode) == NULL)
-			return bad_mode_ma;
+			return WIRE_RE_BAD_MODE_MA;
 		break;
 	default:
 		break;
@@ -242,14 +228,15 @@ flag_is_number(const char *p, const char *end)
 	return false;
 }
 
-const char *
+enum wire_code
 wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 {
-	const char *line = p, *error;
+	const char *line = p;
+	enum wire_code error;
 	struct wire_str w;
 
 	if (!wire_next_word(&p, end, &ret->key_sent))
-		return ret->verb == WIRE_ME ? bad_format : bad_words;
+		return ret->verb == WIRE_ME ? WIRE_RE_BAD_FORMAT : WIRE_RE_ERROR;
 	ret->key = ret->key_sent;
 	if (ret->verb == WIRE_MS) {
 		uint64_t data_bytes;
@@ -257,25 +244,27 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 		/* a length, the key empty */
 		ret->lost = has_word || number_u64(ret->key.p, ret->key.len, &data_bytes);
 		if (!has_word || !number_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
-			return bad_format;
+			return WIRE_RE_BAD_FORMAT;
 		ret->data_bytes = (uint32_t)data_bytes;
 		ret->total_bytes = ret->line_bytes + data_bytes + 2;
 		ret->lost = flag_is_number(p, end);
 	}
 	if (!key_sent_fits(&ret->key_sent, p, end))
-		return bad_format;
+		return WIRE_RE_BAD_FORMAT;
 	if (ret->verb == WIRE_ME)
 		return parse_debug(p, end, ret);
 	error = parse_flags(p, end, ret);
-	if (error == NULL)
+	if (error == WIRE_RE_NONE)
 		error = check_flags(ret);
-	if ((error != NULL || ret->n_flags + 2u > META_WORDS_MAX - (ret->verb == WIRE_MS)) &&
+	if ((error != WIRE_RE_NONE ||
+		ret->n_flags + 2u > META_WORDS_MAX - (ret->verb == WIRE_MS)) &&
 	    count_words(line, end) + 1 > META_WORDS_MAX)
-		return ret->verb == WIRE_MG ? bad_many_mg : bad_many;
+		return ret->verb == WIRE_MG ? WIRE_RE_MANY_FLAGS_MG : WIRE_RE_MANY_FLAGS;
 	/* md and ma have one text for everything that is wrong with their
 	 * flags, but for a mode and an opaque token. */
-	if (error != NULL && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) &&
-	    error != bad_mode_ma && error != bad_opaque && error != bad_many)
-		return bad_either;
+	if (error != WIRE_RE_NONE && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) &&
+	    error != WIRE_RE_BAD_MODE_MA && error != WIRE_RE_BAD_OPAQUE &&
+	    error != WIRE_RE_MANY_FLAGS)
+		return WIRE_RE_FLAG_EITHER;
 	return error;
 }

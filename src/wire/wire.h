@@ -31,6 +31,37 @@
 /* no reply line without data is longer (ITEM: three times the key) */
 #define WIRE_REPLY_LINE_MAX 1024u
 
+/* An answer: the row of replies.def. WIRE_RE_NONE is no answer. */
+enum wire_code {
+	WIRE_RE_NONE,
+#define REPLY(id, kind, text, args, error, status, help) WIRE_RE_##id,
+#include "wire/replies.def"
+#undef REPLY
+	WIRE_N_REPLIES
+};
+
+/* Errors stand last. */
+enum wire_kind {
+	WIRE_KIND_META,
+	WIRE_KIND_CLASSIC,
+	WIRE_KIND_OWN,
+	WIRE_KIND_ERROR,
+	WIRE_KIND_CLIENT_ERROR,
+	WIRE_KIND_SERVER_ERROR,
+};
+
+struct wire_reply_info {
+	const char *text;
+	uint8_t text_len;
+	bool has_args;
+	enum wire_kind kind;
+	int error;      /* 0, or the negative errno of libpeek's writes */
+	uint8_t status; /* peekctl's exit status */
+};
+
+/* WIRE_N_REPLIES rows of replies.def, by enum wire_code. */
+extern const struct wire_reply_info wire_replies[WIRE_N_REPLIES];
+
 struct wire_str {
 	const char *p;
 	uint32_t len;
@@ -110,7 +141,7 @@ struct wire_request {
 	uint32_t data_bytes;     /* of the data block, without its CR LF; 0 without one */
 	uint64_t total_bytes;    /* of the whole request: line, data and CR LF */
 	const char *line;        /* where it begins */
-	const char *error;       /* WIRE_BAD: the error line, without CR LF. Static storage */
+	enum wire_code error;    /* WIRE_BAD: the answer */
 	/* WIRE_BAD: a data block of unknown length may follow: the next lines
 	 * may be a value */
 	bool lost;
@@ -236,15 +267,21 @@ wire_put(struct wire_out *out, const void *bytes, size_t n)
 	}
 }
 
-/* A literal: its length is known. wire_put_text(out, "END\r\n") */
-#define wire_put_text(out, literal) wire_put((out), "" literal, sizeof(literal) - 1)
+/* The text of a reply at p; returns the end. */
+static inline char *
+wire_reply_text(char *p, enum wire_code code)
+{
+	memcpy(p, wire_replies[code].text, wire_replies[code].text_len);
+	return p + wire_replies[code].text_len;
+}
 
-/* A line: text and CR LF. */
-void wire_put_line(struct wire_out *out, const char *text);
+/* A reply without arguments: its text and CR LF. */
+void wire_put_reply(struct wire_out *out, enum wire_code code);
 
-/* A line as printf makes it; CR LF is added. Not for the hot path. */
-void wire_put_linef(struct wire_out *out, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+/* A reply with arguments: its text, a blank, the arguments as printf makes
+ * them, and CR LF. Cut at WIRE_REPLY_LINE_MAX bytes. Not for the hot path. */
+void wire_put_reply_words(struct wire_out *out, enum wire_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Decimal digits of v at p (room for 20); returns the end. */
 char *wire_digits(char *p, uint64_t v);
@@ -262,18 +299,17 @@ char *wire_urlencode(char *p, const void *bytes, size_t n);
 /* The reverse; out has room for len. False: a bad escape. */
 bool wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n);
 
-/* "STAT name value" */
+/* A line of stats: STAT, the name, the value. */
 void wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value);
 void wire_put_stat_str(struct wire_out *out, const char *name, const char *value);
 /* A value of any bytes as one word, since tools count the words of a line:
  * blanks and percent signs are escaped as %XX; an empty one is NULL. */
 void wire_put_stat_word(struct wire_out *out, const char *name, const char *value);
 
-/* "ATTACHED ..." : what the server answers to peek_attach; the descriptor goes
- * with its first byte (SCM_RIGHTS). */
+/* The server's answer to peek_attach; the descriptor goes with its first byte
+ * (SCM_RIGHTS). */
 void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes,
     uint64_t n_clients_max, uint64_t epoch);
-#define WIRE_NO_HINT_PAGE "SERVER_ERROR no hint page"
 
 /* ---- requests, as a client writes them ---- */
 
@@ -293,46 +329,15 @@ bool wire_key_plain(const void *key, size_t key_len);
 
 /* ---- replies, as a client reads them ---- */
 
-enum wire_code {
-	/* meta */
-	WIRE_RE_HD,
-	WIRE_RE_VA,
-	WIRE_RE_EN,
-	WIRE_RE_NS,
-	WIRE_RE_EX,
-	WIRE_RE_NF,
-	WIRE_RE_MN,
-	WIRE_RE_ME,
-	/* classic */
-	WIRE_RE_STORED,
-	WIRE_RE_NOT_STORED,
-	WIRE_RE_EXISTS,
-	WIRE_RE_NOT_FOUND,
-	WIRE_RE_DELETED,
-	WIRE_RE_TOUCHED,
-	WIRE_RE_OK,
-	WIRE_RE_END,
-	WIRE_RE_VALUE,
-	WIRE_RE_STAT,
-	WIRE_RE_RESET,
-	WIRE_RE_VERSION,
-	WIRE_RE_NUMBER,
-	/* private */
-	WIRE_RE_ATTACHED,
-	WIRE_RE_ITEM,
-	/* errors */
-	WIRE_RE_ERROR,
-	WIRE_RE_CLIENT_ERROR,
-	WIRE_RE_SERVER_ERROR,
-};
-
 #define WIRE_REPLY_ARGS_MAX 8
 
 struct wire_reply {
+	/* An error line without a row of its own is WIRE_RE_ERROR,
+	 * WIRE_RE_CLIENT_ERROR or WIRE_RE_SERVER_ERROR. */
 	enum wire_code code;
 	uint64_t total_bytes; /* line, data and CR LF */
-	/* the line behind the code word, without CR LF: message, version text,
-	 * STAT's name and value */
+	/* the line behind its first word, without CR LF: an error's message,
+	 * VERSION's text, STAT's name and value */
 	struct wire_str rest;
 	uint32_t n_args; /* the first words of rest */
 	struct wire_str arg[WIRE_REPLY_ARGS_MAX];
@@ -348,6 +353,12 @@ struct wire_reply {
  * a line without end.
  */
 int wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need);
+
+static inline bool
+wire_reply_is_error(const struct wire_reply *re)
+{
+	return wire_replies[re->code].kind >= WIRE_KIND_ERROR;
+}
 
 /* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it
  * is not there. 'W', 'X', 'Z' have empty ones. */

@@ -12,7 +12,7 @@ fuzz-wire: $(FUZZ_B)/fuzz_wire $(FUZZ_B)/wire.dict
 	$(FUZZ_B)/fuzz_wire -dict=$(FUZZ_B)/wire.dict -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ_B)/ $(FUZZ_B)/found tests/fuzz/corpus/wire
 
-$(FUZZ_B)/fuzz_wire: tests/fuzz/fuzz_wire.c $(wildcard src/wire/*.[ch]) src/wire/verbs.def
+$(FUZZ_B)/fuzz_wire: tests/fuzz/fuzz_wire.c $(wildcard src/wire/*.[ch] src/wire/*.def)
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) -o $@ tests/fuzz/fuzz_wire.c $(wildcard src/wire/*.c)
 

@@ -161,7 +161,7 @@ keys_of_any_bytes(void **state)
 		struct wire_out out = {.buf = line, .cap = sizeof(line)};
 		wire_put_meta(&out, WIRE_MS, key, len, 0, "T60 c");
 		assert_false(out.failed);
-		wire_put_text(&out, "\r\n");
+		wire_put(&out, "\r\n", 2);
 		assert_int_equal(wire_parse(line, out.len, 0, &req), WIRE_OK);
 		assert_int_equal(req.total_bytes, out.len);
 		assert_int_equal(req.key.len, len);
@@ -221,11 +221,11 @@ a_full_buffer(void **state)
 	struct wire_out out = {.buf = buf, .cap = sizeof(buf), .grow = refuse};
 
 	(void)state;
-	wire_put_text(&out, "12345678");
+	wire_put(&out, "12345678", 8);
 	assert_false(out.failed);
-	wire_put_text(&out, "9");
+	wire_put(&out, "9", 1);
 	assert_true(out.failed && out.len == 8);
-	wire_put_line(&out, "");
+	wire_put_reply(&out, WIRE_RE_OK);
 	assert_int_equal(out.len, 8);
 }
 

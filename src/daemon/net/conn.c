@@ -183,7 +183,7 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 		if (sh->hints != NULL && c->is_unix && req->number == sh->epoch)
 			c->attaching = true;
 		else
-			wire_put_line(&sh->out, WIRE_NO_HINT_PAGE);
+			wire_put_reply(&sh->out, WIRE_RE_NO_HINT_PAGE);
 		break;
 	case CMD_SNAPSHOT:
 		/* files of the host are not for those who don't say who they
@@ -192,8 +192,8 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 			snapshot_request(
 			    sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s, &sh->out);
 		else
-			wire_put_line(&sh->out,
-			    "CLIENT_ERROR permission denied: snapshots are for the Unix socket");
+			wire_put_reply_words(
+			    &sh->out, WIRE_RE_DENIED, "%s", "snapshots are for the Unix socket");
 		break;
 	case CMD_CLOSE:
 		c->closing = true;

@@ -140,7 +140,7 @@ conn_send_attached(struct conn *c, struct conn_shared *sh)
 	if (c->client_idx == HINT_PAGE_NO_CLIENT &&
 	    hint_page_attach(sh->hints, &c->client_idx) != 0) {
 		c->attaching = false;
-		wire_put_line(out, WIRE_NO_HINT_PAGE);
+		wire_put_reply(out, WIRE_RE_NO_HINT_PAGE);
 		return true;
 	}
 	wire_put_attached(out, c->client_idx, hint_page_total_bytes(sh->hints),

@@ -31,9 +31,7 @@ conn_step_hangs_up(struct conn *c, struct conn_shared *sh, const struct wire_req
 	if (!c->lost || req->verb == WIRE_VERSION || req->verb == WIRE_MN || req->verb == WIRE_QUIT)
 		return false;
 	sh->cmd->stat[SHM_STAT_BAD_REQUESTS]++;
-	wire_put_line(&sh->out,
-	    "CLIENT_ERROR closing: the length of a value could not be read, and this may be a part "
-	    "of it");
+	wire_put_reply(&sh->out, WIRE_RE_LOST);
 	c->closing = true;
 	return true;
 }

@@ -80,12 +80,12 @@ begin_peer(struct server *s, int fd, bool is_unix)
 	int one = 1;
 
 	if (p == NULL) {
-		server_accept_refuse(s, fd, "SERVER_ERROR out of memory");
+		server_accept_refuse(s, fd, wire_replies[WIRE_RE_OUT_OF_MEMORY].text);
 		return;
 	}
 	conn_begin(&p->conn, fd);
 	if (!server_accept_admit(s, &p->conn, is_unix)) {
-		server_accept_refuse(s, fd, "SERVER_ERROR this user may not connect");
+		server_accept_refuse(s, fd, wire_replies[WIRE_RE_NOT_ADMITTED].text);
 		free(p);
 		return;
 	}

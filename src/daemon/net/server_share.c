@@ -26,8 +26,6 @@
 #define RESERVE_MAX    8  /* ... and never more than these */
 #define STALLED_S      2  /* the clock's second may be nearly over when a byte moves */
 
-#define TOO_MANY "ERROR Too many open connections" /* memcached's words */
-
 struct share {
 	bool is_unix; /* false: everybody on TCP, uid is 0 */
 	uid_t uid;
@@ -109,25 +107,26 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 	char name[24];
 
 	if (o == NULL) {
-		snprintf(line, SERVER_LINE_BYTES, "SERVER_ERROR out of memory");
+		snprintf(line, SERVER_LINE_BYTES, "%s", wire_replies[WIRE_RE_OUT_OF_MEMORY].text);
 		return false;
 	}
 	line[0] = '\0';
 	if (most == 0)
 		most = 1;
 	if (open >= conf->conn_limit)
-		snprintf(line, SERVER_LINE_BYTES, TOO_MANY);
+		snprintf(line, SERVER_LINE_BYTES, "%s", wire_replies[WIRE_RE_CONNECTIONS].text);
 	else if (p->conn.level < WIRE_ACCESS_ADMIN &&
 	    open + server_share_reserve(conf) >= conf->conn_limit)
 		snprintf(line, SERVER_LINE_BYTES,
-		    TOO_MANY ": the last %" PRIu64 " of %" PRIu64
-			     " (conn_limit) are kept for admin",
-		    server_share_reserve(conf), conf->conn_limit);
+		    "%s the last %" PRIu64 " of %" PRIu64 " (conn_limit) are kept for admin",
+		    wire_replies[WIRE_RE_CONNECTIONS_OF].text, server_share_reserve(conf),
+		    conf->conn_limit);
 	else if (conf->conn_share != 0 && p->conn.level < WIRE_ACCESS_ADMIN && o->n_conns >= most) {
 		s->a.cmd->stat[SHM_STAT_SHARE_REFUSED]++;
 		snprintf(line, SERVER_LINE_BYTES,
-		    TOO_MANY ": %s has %" PRIu64 " of %" PRIu64 ", which is its share (conn_share)",
-		    share_name(o, name), o->n_conns, conf->conn_limit);
+		    "%s %s has %" PRIu64 " of %" PRIu64 ", which is its share (conn_share)",
+		    wire_replies[WIRE_RE_CONNECTIONS_OF].text, share_name(o, name), o->n_conns,
+		    conf->conn_limit);
 	}
 	if (line[0] != '\0') {
 		say_refused(s, o, line);
@@ -191,8 +190,8 @@ find_victim(struct server *s)
 static void
 say_closed(struct server *s, const struct peer *p)
 {
-	static const char line[] =
-	    "SERVER_ERROR out of memory: too much is kept for connections (conn_memory)\r\n";
+	char line[SERVER_LINE_BYTES];
+	struct wire_out out = {.buf = line, .cap = sizeof(line)};
 	static struct log_limit limit;
 	char more[LOG_MORE_BYTES], name[24];
 	uint64_t suppressed;
@@ -207,8 +206,10 @@ say_closed(struct server *s, const struct peer *p)
 						: "a request that doesn't end",
 		    log_more(suppressed, more));
 	/* in the midst of a reply it would be taken for a part of that */
-	if (!conn_is_mid_reply(&p->conn))
-		(void)!send(p->conn.fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (conn_is_mid_reply(&p->conn))
+		return;
+	wire_put_reply(&out, WIRE_RE_CONN_MEMORY);
+	(void)!send(p->conn.fd, out.buf, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void

@@ -77,12 +77,12 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed
 
 	if (!wire_urldecode(req->word.p + passed, req->word.len - passed, path, &len) ||
 	    len >= PATH_MAX || memchr(path, '\0', len) != NULL) {
-		wire_put_line(out, "CLIENT_ERROR bad path");
+		wire_put_reply(out, WIRE_RE_BAD_PATH);
 		return;
 	}
 	path[len] = '\0';
 	if (passed && *passed_fd < 0) {
-		wire_put_line(out, "CLIENT_ERROR no descriptor came with the request");
+		wire_put_reply(out, WIRE_RE_NO_FD);
 		return;
 	}
 	if (passed) {
@@ -98,13 +98,13 @@ snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed
 		    SNAPSHOT_KEEP | (req->verb == WIRE_PEEK_LOAD_PART ? SNAPSHOT_PARTIAL : 0u),
 		    now_unix_s);
 	if (job > 0)
-		wire_put_linef(out, "%" PRId64, job);
+		wire_put_reply_words(out, WIRE_RE_NUMBER, "%" PRId64, job);
 	else if (job == -EBUSY)
-		wire_put_line(out, "SERVER_ERROR another snapshot is being saved or loaded");
+		wire_put_reply(out, WIRE_RE_SNAPSHOT_BUSY);
 	else if (job == -EINVAL)
-		wire_put_line(out, "CLIENT_ERROR the path must be absolute");
+		wire_put_reply(out, WIRE_RE_NOT_ABSOLUTE);
 	else
-		wire_put_linef(out, "SERVER_ERROR %s", strerror((int)-job));
+		wire_put_reply_words(out, WIRE_RE_SERVER_ERROR, "%s", strerror((int)-job));
 }
 
 void

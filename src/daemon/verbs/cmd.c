@@ -12,7 +12,7 @@ cmd_allowed(
 		return true;
 	cmd_count(cmd, SHM_STAT_DENIED);
 	if (!req->noreply)
-		wire_put_linef(out, "CLIENT_ERROR permission denied: %s needs %s%s",
+		wire_put_reply_words(out, WIRE_RE_DENIED, "%s needs %s%s",
 		    wire_verbs[req->verb].name, wire_access_name(req->access),
 		    cmd->over_tcp ? ", which tcp_access doesn't give" : "");
 	return false;
@@ -39,7 +39,7 @@ cmd_fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
 	cmd_drop_old(cmd, req);
 	if (!req->noreply)
-		wire_put_line(out, CMD_TOO_LARGE);
+		wire_put_reply(out, WIRE_RE_TOO_LARGE);
 	return false;
 }
 
@@ -55,18 +55,18 @@ cmd_bad(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
 	cmd_count(cmd, SHM_STAT_BAD_REQUESTS);
 	if (!req->noreply)
-		wire_put_line(out, req->error);
+		wire_put_reply(out, req->error);
 }
 
 static enum cmd_result
 shut_down(const struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
 	if (!cmd->shutdown_allowed) {
-		wire_put_text(out, "ERROR: shutdown not enabled\r\n");
+		wire_put_reply(out, WIRE_RE_SHUTDOWN_OFF);
 		return CMD_DONE;
 	}
 	if (req->word.len != 0 && (req->word.len != 8 || memcmp(req->word.p, "graceful", 8) != 0)) {
-		wire_put_text(out, "CLIENT_ERROR invalid shutdown mode\r\n");
+		wire_put_reply(out, WIRE_RE_BAD_SHUTDOWN);
 		return CMD_DONE;
 	}
 	return CMD_SHUTDOWN;
@@ -77,7 +77,7 @@ say_version(struct cmd *cmd, const struct wire_request *req, struct wire_out *ou
 {
 	(void)cmd;
 	(void)req;
-	wire_put_text(out, "VERSION " PEEKD_VERSION "\r\n");
+	wire_put_reply_words(out, WIRE_RE_VERSION, "%s", PEEKD_VERSION);
 }
 
 static void
@@ -85,7 +85,7 @@ set_verbosity(struct cmd *cmd, const struct wire_request *req, struct wire_out *
 {
 	cmd->verbosity = (unsigned)req->number;
 	if (!req->noreply)
-		wire_put_text(out, "OK\r\n");
+		wire_put_reply(out, WIRE_RE_OK);
 }
 
 static void
@@ -145,7 +145,7 @@ cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request
 		return CMD_DONE;
 	case WIRE_MN:
 		cmd_count(cmd, SHM_STAT_CMD_META);
-		wire_put_text(out, "MN\r\n");
+		wire_put_reply(out, WIRE_RE_MN);
 		return CMD_FLUSH;
 	case WIRE_QUIT:
 		return CMD_CLOSE;

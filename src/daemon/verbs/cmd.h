@@ -25,8 +25,7 @@
  *     CMD_SHUTDOWN  end the daemon: nothing is answered
  *     CMD_ATTACH    peek_attach: req.number is the epoch that the reader saw.
  *                   The server answers: wire_put_attached and the hint page's
- *                   descriptor, or wire_put_line(out, WIRE_NO_HINT_PAGE). Then
- *                   as CMD_DONE
+ *                   descriptor, or WIRE_RE_NO_HINT_PAGE. Then as CMD_DONE
  *     CMD_SNAPSHOT  peek_save, peek_load, peek_load_part: the server answers.
  *                   Then as CMD_DONE
  *

@@ -15,9 +15,10 @@ put_value(struct cmd *cmd, const struct wire_str *key, const struct store_item *
 
 	if (p == NULL)
 		return;
-	memcpy(p, "VALUE ", 6);
-	memcpy(p + 6, key->p, key->len);
-	p += 6 + key->len;
+	p = wire_reply_text(p, WIRE_RE_VALUE);
+	*p++ = ' ';
+	memcpy(p, key->p, key->len);
+	p += key->len;
 	*p++ = ' ';
 	p = wire_digits(p, item->flags);
 	*p++ = ' ';
@@ -74,11 +75,11 @@ cmd_get(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struc
 		if (cmd_work_done(cmd))
 			return CMD_AGAIN;
 	}
-	wire_put_text(out, "END\r\n");
+	wire_put_reply(out, WIRE_RE_END);
 	return CMD_DONE;
 }
 
-static const char *
+static enum wire_code
 store_reply(struct cmd *cmd, const struct wire_request *req, enum store_result result)
 {
 	bool is_cas = req->verb == WIRE_CAS;
@@ -88,22 +89,23 @@ store_reply(struct cmd *cmd, const struct wire_request *req, enum store_result r
 	case STORE_OK:
 		if (is_cas)
 			cmd_count(cmd, SHM_STAT_CAS_HITS);
-		return "STORED";
+		return WIRE_RE_STORED;
 	case STORE_EXISTS:
 		cmd_count(cmd, SHM_STAT_CAS_BADVAL);
-		return "EXISTS";
+		return WIRE_RE_EXISTS;
 	case STORE_NOT_FOUND:
 		cmd_count(cmd, SHM_STAT_CAS_MISSES);
-		return "NOT_FOUND";
+		return WIRE_RE_NOT_FOUND;
 	case STORE_TOO_LARGE:
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
-		return joins ? "NOT_STORED" : CMD_TOO_LARGE; /* what came fits, the sum doesn't */
+		/* what came fits, the sum doesn't */
+		return joins ? WIRE_RE_NOT_STORED : WIRE_RE_TOO_LARGE;
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
 		cmd_drop_old(cmd, req);
-		return CMD_NO_MEMORY;
+		return WIRE_RE_NO_MEMORY;
 	default:
-		return "NOT_STORED";
+		return WIRE_RE_NOT_STORED;
 	}
 }
 
@@ -129,12 +131,12 @@ cmd_store(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, SHM_STAT_CMD_SET);
 	enum store_result result = store_put(cmd->store, &put, cmd->now_s, &cas);
 	if (result == STORE_OK && !req->noreply && req->verb == WIRE_SET) {
-		wire_put_text(out, "STORED\r\n");
+		wire_put_reply(out, WIRE_RE_STORED);
 		return;
 	}
-	const char *line = store_reply(cmd, req, result);
+	enum wire_code reply = store_reply(cmd, req, result);
 	if (!req->noreply)
-		wire_put_line(out, line);
+		wire_put_reply(out, reply);
 }
 
 void
@@ -148,7 +150,7 @@ cmd_delete(struct cmd *cmd, const struct wire_request *req, struct wire_out *out
 	if (hit)
 		store_delete(cmd->store, &item);
 	if (!req->noreply)
-		wire_put_line(out, hit ? "DELETED" : "NOT_FOUND");
+		wire_put_reply(out, hit ? WIRE_RE_DELETED : WIRE_RE_NOT_FOUND);
 }
 
 static void
@@ -167,12 +169,12 @@ cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	struct store_item item;
 	bool decr = req->verb == WIRE_DECR;
 	uint64_t value, cas;
-	const char *line;
+	enum wire_code reply;
 
 	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
 		cmd_count(cmd, decr ? SHM_STAT_DECR_MISSES : SHM_STAT_INCR_MISSES);
 		if (!req->noreply)
-			wire_put_text(out, "NOT_FOUND\r\n");
+			wire_put_reply(out, WIRE_RE_NOT_FOUND);
 		return;
 	}
 	switch (
@@ -183,15 +185,15 @@ cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			put_number(value, out);
 		return;
 	case STORE_NON_NUMERIC:
-		line = CMD_NON_NUMERIC;
+		reply = WIRE_RE_NON_NUMERIC;
 		break;
 	default:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
-		line = CMD_NO_MEMORY;
+		reply = WIRE_RE_NO_MEMORY;
 		break;
 	}
 	if (!req->noreply)
-		wire_put_line(out, line);
+		wire_put_reply(out, reply);
 }
 
 void
@@ -208,7 +210,7 @@ cmd_touch(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		store_touch(cmd->store, &item, cmd_expiry(cmd, req->exptime));
 	}
 	if (!req->noreply)
-		wire_put_line(out, hit ? "TOUCHED" : "NOT_FOUND");
+		wire_put_reply(out, hit ? WIRE_RE_TOUCHED : WIRE_RE_NOT_FOUND);
 }
 
 void
@@ -219,7 +221,7 @@ cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, SHM_STAT_CMD_FLUSH);
 	if (!cmd->flush_allowed) {
 		if (!req->noreply)
-			wire_put_text(out, "CLIENT_ERROR flush_all not allowed\r\n");
+			wire_put_reply(out, WIRE_RE_FLUSH_OFF);
 		return;
 	}
 	if (at_s <= cmd->now_s)
@@ -227,5 +229,5 @@ cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	else
 		store_flush_at(cmd->store, at_s);
 	if (!req->noreply)
-		wire_put_text(out, "OK\r\n");
+		wire_put_reply(out, WIRE_RE_OK);
 }

@@ -80,7 +80,8 @@ static char *
 put_cache_line(char *p, const struct cmd *cmd, const struct store_item *item, const void *key,
     uint32_t key_len)
 {
-	p = put_text(p, "ITEM ");
+	p = wire_reply_text(p, WIRE_RE_ITEM);
+	*p++ = ' ';
 	memcpy(p, key, key_len);
 	p = wire_digits(put_text(p + key_len, " ["), item->value_bytes);
 	p = wire_digits(
@@ -109,7 +110,7 @@ put_item(void *arg, const struct store_item *item, const void *key, uint32_t key
 }
 
 static enum cmd_result
-walk_slice(struct crawl *c, uint32_t *cursor, const char *end)
+walk_slice(struct crawl *c, uint32_t *cursor, enum wire_code end)
 {
 	struct cmd *cmd = (struct cmd *)c->cmd;
 	uint64_t at = *cursor;
@@ -119,7 +120,7 @@ walk_slice(struct crawl *c, uint32_t *cursor, const char *end)
 		cmd->work++;
 		at = store_walk(cmd->store, at, cmd->now_s, put_item, c);
 		if (at == 0 || at > UINT32_MAX || c->left == 0) {
-			wire_put_line(c->out, end);
+			wire_put_reply(c->out, end);
 			return CMD_DONE;
 		}
 		if (c->out->failed ||
@@ -157,31 +158,31 @@ enum cmd_result
 cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out)
 {
 	bool is_mg = req->number == WIRE_CRAWL_MG, ours;
+	enum wire_code end = is_mg ? WIRE_RE_EN : WIRE_RE_END;
 	struct crawl c = {cmd, out, is_mg ? FORM_MG : FORM_META, UINT64_MAX};
 	const struct wire_str *what = &req->word, *argument = &req->word2;
 	uint32_t number;
 
 	if (*cursor != 0) /* it goes on: the words may be gone */
-		return walk_slice(&c, cursor, is_mg ? "EN" : "END");
+		return walk_slice(&c, cursor, end);
 	if (req->number != WIRE_CRAWL_NONE && argument->len != 0) {
 		if (!parse_classes(argument, &ours))
-			wire_put_text(out, "BADCLASS invalid class id\r\n");
+			wire_put_reply(out, WIRE_RE_BAD_CLASS);
 		else if (ours)
-			return walk_slice(&c, cursor, is_mg ? "EN" : "END");
+			return walk_slice(&c, cursor, end);
 		else
-			wire_put_line(out, is_mg ? "EN" : "END");
+			wire_put_reply(out, end);
 	} else if (argument->len == 0 && (word_is(what, "enable") || word_is(what, "disable"))) {
-		wire_put_text(out, "OK\r\n");
+		wire_put_reply(out, WIRE_RE_OK);
 	} else if (argument->len != 0 && (word_is(what, "sleep") || word_is(what, "tocrawl"))) {
-		wire_put_line(out,
-		    wire_u32(argument->p, argument->len, &number)
-			? "OK"
-			: "CLIENT_ERROR bad command line format");
+		wire_put_reply(out,
+		    wire_u32(argument->p, argument->len, &number) ? WIRE_RE_OK
+								  : WIRE_RE_BAD_FORMAT);
 	} else if (argument->len != 0 && word_is(what, "crawl")) {
-		wire_put_line(
-		    out, parse_classes(argument, &ours) ? "OK" : "BADCLASS invalid class id");
+		wire_put_reply(
+		    out, parse_classes(argument, &ours) ? WIRE_RE_OK : WIRE_RE_BAD_CLASS);
 	} else {
-		wire_put_text(out, "ERROR\r\n");
+		wire_put_reply(out, WIRE_RE_ERROR);
 	}
 	return CMD_DONE;
 }
@@ -193,10 +194,10 @@ cmd_cachedump(
 	bool all = req->number2 == 0;
 	struct crawl c = {cmd, out, FORM_CACHE, all ? UINT64_MAX : req->number2};
 
-	if (req->number == 1 && walk_slice(&c, cursor, "END") == CMD_DONE)
+	if (req->number == 1 && walk_slice(&c, cursor, WIRE_RE_END) == CMD_DONE)
 		return CMD_DONE;
 	if (req->number == 1 && all)
 		return CMD_AGAIN;
-	wire_put_text(out, "END\r\n"); /* so many lines, or one slice */
+	wire_put_reply(out, WIRE_RE_END); /* so many lines, or one slice */
 	return CMD_DONE;
 }

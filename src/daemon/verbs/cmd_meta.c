@@ -4,14 +4,13 @@
 #include "daemon/verbs/cmd_meta.h"
 
 void
-cmd_put_bare(const struct wire_request *req, const char *code, struct wire_out *out)
+cmd_put_bare(const struct wire_request *req, enum wire_code code, struct wire_out *out)
 {
 	char *p = wire_reserve(out, CMD_META_LINE_MAX), *begin = p;
 
 	if (p == NULL)
 		return;
-	memcpy(p, code, 2);
-	p += 2;
+	p = wire_reply_text(p, code);
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		if (req->flag[i].letter == 'O')
 			p = cmd_put_opaque(p, &req->flag[i]);
@@ -55,12 +54,12 @@ cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_k
 	enum store_result result = store_put(cmd->store, &put, cmd->now_s, &cas);
 
 	if (result == STORE_BAD_CAS) {
-		wire_put_line(out, CMD_BAD_CAS);
+		wire_put_reply(out, WIRE_RE_BAD_TOKEN);
 		return false;
 	}
 	if (result != STORE_OK) {
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
-		wire_put_text(out, "SERVER_ERROR out of memory\r\n");
+		wire_put_reply(out, WIRE_RE_OUT_OF_MEMORY);
 		return false;
 	}
 	*ret = (struct store_item){.cas = cas,

@@ -12,8 +12,6 @@
 #define CMD_META_LINE_MAX (64 + 2 + WIRE_KEY_B64_MAX + 2 + WIRE_FLAGS_MAX * (1 + WIRE_OPAQUE_MAX))
 _Static_assert(CMD_META_LINE_MAX <= WIRE_REPLY_LINE_MAX, "a client's limit for lines");
 
-#define CMD_BAD_CAS "CLIENT_ERROR bad token in command line format"
-
 static inline bool
 cmd_given(const struct wire_request *req, char letter)
 {
@@ -68,7 +66,7 @@ cmd_put_word(char *p, const char *blank_and_letter)
 }
 
 /* A reply that has no item to tell of: the code, and what was sent along. */
-void cmd_put_bare(const struct wire_request *req, const char *code, struct wire_out *out);
+void cmd_put_bare(const struct wire_request *req, enum wire_code code, struct wire_out *out);
 
 /*
  * Creates the item that N asks for on a miss, with a value and state bits.

@@ -90,7 +90,7 @@ cmd_mg(
 	count_get(cmd, req, hit || created, gone);
 	if (!hit && !created) {
 		if (!req->quiet)
-			cmd_put_bare(req, "EN", out);
+			cmd_put_bare(req, WIRE_RE_EN, out);
 		return;
 	}
 
@@ -101,11 +101,11 @@ cmd_mg(
 	if (p == NULL)
 		return;
 	if (with_value) {
-		memcpy(p, "VA ", 3);
-		p = wire_digits(p + 3, item.value_bytes);
+		p = wire_reply_text(p, WIRE_RE_VA);
+		*p++ = ' ';
+		p = wire_digits(p, item.value_bytes);
 	} else {
-		memcpy(p, "HD", 2);
-		p += 2;
+		p = wire_reply_text(p, WIRE_RE_HD);
 	}
 	p = put_hit_flags(cmd, req, &item, created, &won, p);
 	if ((item.state & ITEM_STALE) != 0 && !sent && level >= WIRE_ACCESS_WRITE)
@@ -148,7 +148,7 @@ cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
-		wire_put_text(out, "EN\r\n");
+		wire_put_reply(out, WIRE_RE_EN);
 		return;
 	}
 	if ((item.state & ITEM_KEY_B64) != 0)
@@ -157,8 +157,9 @@ cmd_me(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		end = (char *)memcpy(name, req->key.p, req->key.len) + req->key.len;
 	*end = '\0';
 	exp_s = item.expiry_s == 0 ? -1 : (int64_t)cmd->now_s - item.expiry_s;
-	wire_put_linef(out, "ME %s exp=%lld la=%u cas=%llu fetch=%s cls=1 size=%u", name,
-	    (long long)exp_s, cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
+	wire_put_reply_words(out, WIRE_RE_ME, "%s exp=%lld la=%u cas=%llu fetch=%s cls=1 size=%u",
+	    name, (long long)exp_s,
+	    cmd->now_s > item.last_access_s ? cmd->now_s - item.last_access_s : 0,
 	    (unsigned long long)item.cas, (item.state & ITEM_FETCHED) != 0 ? "yes" : "no",
 	    item.item_bytes);
 }

@@ -6,14 +6,13 @@
 /* The reply to ms: what was sent along, and the CAS id: the new one; 0 where
  * nothing was stored; of what stayed where the sum is too large. */
 static void
-put_stored(const struct wire_request *req, const char *code, uint64_t cas, struct wire_out *out)
+put_stored(const struct wire_request *req, enum wire_code code, uint64_t cas, struct wire_out *out)
 {
 	char *p = wire_reserve(out, CMD_META_LINE_MAX), *begin = p;
 
 	if (p == NULL)
 		return;
-	memcpy(p, code, 2);
-	p += 2;
+	p = wire_reply_text(p, code);
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		const struct wire_flag *f = &req->flag[i];
 		if (f->letter == 'O')
@@ -92,22 +91,22 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		if (compares)
 			cmd_count(cmd, SHM_STAT_CAS_HITS);
 		if (!req->quiet)
-			put_stored(req, "HD", cas, out);
+			put_stored(req, WIRE_RE_HD, cas, out);
 		return;
 	case STORE_EXISTS:
 		cmd_count(cmd, SHM_STAT_CAS_BADVAL);
-		put_stored(req, "EX", 0, out);
+		put_stored(req, WIRE_RE_EX, 0, out);
 		return;
 	case STORE_NOT_FOUND:
 		cmd_count(cmd, SHM_STAT_CAS_MISSES);
-		put_stored(req, joins ? "NS" : "NF", 0, out);
+		put_stored(req, joins ? WIRE_RE_NS : WIRE_RE_NF, 0, out);
 		return;
 	case STORE_TOO_LARGE:
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
 		if (!joins)
-			wire_put_line(out, CMD_TOO_LARGE);
+			wire_put_reply(out, WIRE_RE_TOO_LARGE);
 		else /* as memcached; the id tells who asks for it that this was no miss */
-			put_stored(req, "NS",
+			put_stored(req, WIRE_RE_NS,
 			    store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0,
 			    out);
 		return;
@@ -115,15 +114,15 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
 		if (!joins)
 			cmd_drop_old(cmd, req);
-		wire_put_line(out, CMD_NO_MEMORY);
+		wire_put_reply(out, WIRE_RE_NO_MEMORY);
 		return;
 	case STORE_BAD_CAS:
-		wire_put_line(out, CMD_BAD_CAS);
+		wire_put_reply(out, WIRE_RE_BAD_TOKEN);
 		return;
 	default:
 		break;
 	}
-	put_stored(req, "NS", 0, out);
+	put_stored(req, WIRE_RE_NS, 0, out);
 }
 
 /* md x: the item stays, its value and client flags go. */
@@ -168,12 +167,12 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
 		cmd_count(cmd, SHM_STAT_DELETE_MISSES);
-		cmd_put_bare(req, "NF", out);
+		cmd_put_bare(req, WIRE_RE_NF, out);
 		return;
 	}
 	if (cmd_given(req, 'C') && req->compare_cas != item.cas) {
 		cmd_count(cmd, SHM_STAT_DELETE_MISSES);
-		cmd_put_bare(req, "EX", out);
+		cmd_put_bare(req, WIRE_RE_EX, out);
 		return;
 	}
 	if (cmd_given(req, 'x'))
@@ -183,16 +182,16 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	else
 		store_delete(cmd->store, &item);
 	if (result == STORE_BAD_CAS) {
-		wire_put_line(out, CMD_BAD_CAS);
+		wire_put_reply(out, WIRE_RE_BAD_TOKEN);
 		return;
 	}
 	if (result != STORE_OK) {
-		wire_put_line(out, CMD_NO_MEMORY);
+		wire_put_reply(out, WIRE_RE_NO_MEMORY);
 		return;
 	}
 	cmd_count(cmd, SHM_STAT_DELETE_HITS);
 	if (!req->quiet)
-		cmd_put_bare(req, "HD", out);
+		cmd_put_bare(req, WIRE_RE_HD, out);
 }
 
 /* The reply to ma. item: as it is now, but for T. */
@@ -207,11 +206,11 @@ put_sum(const struct cmd *cmd, const struct wire_request *req, const struct stor
 	if (p == NULL)
 		return;
 	if (cmd_given(req, 'v')) {
-		memcpy(p, "VA ", 3);
-		p = wire_digits(p + 3, n);
+		p = wire_reply_text(p, WIRE_RE_VA);
+		*p++ = ' ';
+		p = wire_digits(p, n);
 	} else {
-		memcpy(p, "HD", 2);
-		p += 2;
+		p = wire_reply_text(p, WIRE_RE_HD);
 	}
 	for (unsigned i = 0; i < req->n_flags; i++) {
 		switch (req->flag[i].letter) {
@@ -278,16 +277,16 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			return;
 		}
 		cmd_count(cmd, decr ? SHM_STAT_DECR_MISSES : SHM_STAT_INCR_MISSES);
-		cmd_put_bare(req, "NF", out);
+		cmd_put_bare(req, WIRE_RE_NF, out);
 		return;
 	}
 	/* before the CAS id is looked at, as a number that is none is not */
 	if (item.value_bytes == 0) {
-		wire_put_line(out, CMD_NON_NUMERIC);
+		wire_put_reply(out, WIRE_RE_NON_NUMERIC);
 		return;
 	}
 	if (compares_joined(req) && req->compare_cas != item.cas) {
-		cmd_put_bare(req, "EX", out);
+		cmd_put_bare(req, WIRE_RE_EX, out);
 		return;
 	}
 	switch (store_arith(cmd->store, &key, &item, decr, cmd_given(req, 'D') ? req->number : 1,
@@ -295,14 +294,14 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	case STORE_OK:
 		break;
 	case STORE_NON_NUMERIC:
-		wire_put_line(out, CMD_NON_NUMERIC);
+		wire_put_reply(out, WIRE_RE_NON_NUMERIC);
 		return;
 	case STORE_BAD_CAS:
-		wire_put_line(out, CMD_BAD_CAS);
+		wire_put_reply(out, WIRE_RE_BAD_TOKEN);
 		return;
 	default:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);
-		wire_put_line(out, CMD_NO_MEMORY);
+		wire_put_reply(out, WIRE_RE_NO_MEMORY);
 		return;
 	}
 	cmd_count(cmd, decr ? SHM_STAT_DECR_HITS : SHM_STAT_INCR_HITS);

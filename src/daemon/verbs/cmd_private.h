@@ -7,10 +7,6 @@
 
 #include "daemon/verbs/cmd.h"
 
-#define CMD_TOO_LARGE   "SERVER_ERROR object too large for cache"
-#define CMD_NO_MEMORY   "SERVER_ERROR out of memory storing object"
-#define CMD_NON_NUMERIC "CLIENT_ERROR cannot increment or decrement non-numeric value"
-
 #define CMD_STATS_WORK 256 /* keys that could be looked up while all counters are printed */
 
 static inline void

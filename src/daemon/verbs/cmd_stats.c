@@ -97,10 +97,10 @@ put_processor_time(struct wire_out *out)
 
 	if (getrusage(RUSAGE_SELF, &used) != 0)
 		return;
-	wire_put_linef(out, "STAT rusage_user %lld.%06ld", (long long)used.ru_utime.tv_sec,
-	    (long)used.ru_utime.tv_usec);
-	wire_put_linef(out, "STAT rusage_system %lld.%06ld", (long long)used.ru_stime.tv_sec,
-	    (long)used.ru_stime.tv_usec);
+	wire_put_reply_words(out, WIRE_RE_STAT, "rusage_user %lld.%06ld",
+	    (long long)used.ru_utime.tv_sec, (long)used.ru_utime.tv_usec);
+	wire_put_reply_words(out, WIRE_RE_STAT, "rusage_system %lld.%06ld",
+	    (long long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec);
 }
 
 static void
@@ -223,13 +223,13 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			cmd->put_snapshot(cmd->arg, out);
 	} else if (word_is(req, "reset")) {
 		cmd_stats_reset(cmd);
-		wire_put_text(out, "RESET\r\n");
+		wire_put_reply(out, WIRE_RE_RESET);
 		return;
 	} else {
-		wire_put_text(out, "ERROR\r\n");
+		wire_put_reply(out, WIRE_RE_ERROR);
 		return;
 	}
-	wire_put_text(out, "END\r\n");
+	wire_put_reply(out, WIRE_RE_END);
 }
 
 struct dump {
@@ -249,8 +249,9 @@ dump_item(void *arg, const struct store_item *item, const void *key, uint32_t ke
 	d->n_items++;
 	if (p == NULL)
 		return;
-	memcpy(p, "ITEM ", 5);
-	p = wire_urlencode(p + 5, key, key_len);
+	p = wire_reply_text(p, WIRE_RE_ITEM);
+	*p++ = ' ';
+	p = wire_urlencode(p, key, key_len);
 	*p++ = ' ';
 	p = wire_digits(p, item->value_bytes);
 	*p++ = ' ';
@@ -281,5 +282,5 @@ cmd_dump(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		    (cmd->reply_bytes_max != 0 && out->len - begin > cmd->reply_bytes_max))
 			break;
 	}
-	wire_put_linef(out, "END %llu", (unsigned long long)cursor);
+	wire_put_reply_words(out, WIRE_RE_END, "%llu", (unsigned long long)cursor);
 }

@@ -171,11 +171,13 @@ cmd_metrics(struct cmd *cmd, struct wire_out *out)
 
 	metrics_put(cmd, out);
 	len = out->len - begin;
-	n = (size_t)snprintf(line, sizeof(line), "VALUE metrics 0 %zu\r\n", len);
+	n = (size_t)snprintf(
+	    line, sizeof(line), "%s metrics 0 %zu\r\n", wire_replies[WIRE_RE_VALUE].text, len);
 	if (wire_reserve(out, n) == NULL)
 		return;
 	memmove(out->buf + begin + n, out->buf + begin, len);
 	memcpy(out->buf + begin, line, n);
 	out->len += n;
-	wire_put_text(out, "\r\nEND\r\n");
+	wire_put(out, "\r\n", 2);
+	wire_put_reply(out, WIRE_RE_END);
 }
