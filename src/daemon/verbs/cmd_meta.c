@@ -3,22 +3,128 @@
  */
 #include "daemon/verbs/cmd_meta.h"
 
+static char *
+put_number(char *p, char letter, uint64_t v)
+{
+	*p++ = ' ';
+	*p++ = letter;
+	return wire_digits(p, v);
+}
+
+static char *
+put_ttl(char *p, int64_t ttl_s)
+{
+	if (ttl_s >= 0)
+		return put_number(p, 't', (uint64_t)ttl_s);
+	memcpy(p, " t-1", 4);
+	return p + 4;
+}
+
+static char *
+put_key(char *p, const struct wire_str *key, bool encoded)
+{
+	memcpy(p, " k", 2);
+	p += 2;
+	if (!encoded) {
+		memcpy(p, key->p, key->len);
+		return p + key->len;
+	}
+	p = wire_base64(p, key->p, key->len);
+	memcpy(p, " b", 2);
+	return p + 2;
+}
+
+static char *
+put_opaque(char *p, const struct wire_flag *f)
+{
+	memcpy(p, " O", 2);
+	memcpy(p + 2, f->token, f->len);
+	return p + 2 + f->len;
+}
+
+/* R wins an item that has less time left than R says, and no winner yet. */
+static bool
+is_won_by_recache(
+    const struct cmd *cmd, const struct wire_request *req, const struct cmd_shown *shown)
+{
+	const struct store_item *item = shown->item;
+
+	return (item->state & ITEM_WON) == 0 && !shown->created && item->expiry_s != 0 &&
+	    item->expiry_s < cmd_expiry(cmd, req->recache);
+}
+
+char *
+cmd_put_flags(
+    const struct cmd *cmd, const struct wire_request *req, struct cmd_shown *shown, char *p)
+{
+	struct store_item *item = shown->item;
+
+	for (unsigned i = 0; i < req->n_flags; i++) {
+		char letter = req->flag[i].letter;
+		switch ((shown->letters & WIRE_HAS(letter)) != 0 ? letter : '\0') {
+		case 'N':
+			if (shown->created)
+				item->expiry_s = cmd_expiry(cmd, req->vivify);
+			break;
+		case 'T':
+			item->expiry_s = cmd_expiry(cmd, req->exptime);
+			break;
+		case 'R':
+			shown->won |= is_won_by_recache(cmd, req, shown);
+			break;
+		case 's':
+			p = put_number(p, 's', item->value_bytes);
+			break;
+		case 't':
+			p = put_ttl(p, cmd_ttl(cmd, item->expiry_s));
+			break;
+		case 'c':
+			p = put_number(p, 'c', item->cas);
+			break;
+		case 'f':
+			p = put_number(p, 'f', item->flags);
+			break;
+		case 'h':
+			p = put_number(p, 'h', (item->state & ITEM_FETCHED) != 0);
+			break;
+		case 'l':
+			p = put_number(p, 'l', cmd_age(cmd, item));
+			break;
+		case 'O':
+			p = put_opaque(p, &req->flag[i]);
+			break;
+		case 'k':
+			p = put_key(p, &req->key, shown->key_encoded);
+			break;
+		default:
+			break;
+		}
+	}
+	return p;
+}
+
 void
-cmd_put_bare(const struct wire_request *req, enum wire_code code, struct wire_out *out)
+cmd_put_shown(const struct cmd *cmd, const struct wire_request *req, enum wire_code code,
+    struct cmd_shown *shown, struct wire_out *out)
 {
 	char *p = wire_reserve(out, CMD_META_LINE_MAX), *begin = p;
 
 	if (p == NULL)
 		return;
-	p = wire_reply_text(p, code);
-	for (unsigned i = 0; i < req->n_flags; i++) {
-		if (req->flag[i].letter == 'O')
-			p = cmd_put_opaque(p, &req->flag[i]);
-		else if (req->flag[i].letter == 'k')
-			p = cmd_put_key(p, &req->key, req->base64);
-	}
+	p = cmd_put_flags(cmd, req, shown, wire_reply_text(p, code));
 	memcpy(p, "\r\n", 2);
 	out->len += (size_t)(p + 2 - begin);
+}
+
+void
+cmd_put_bare(const struct cmd *cmd, const struct wire_request *req, enum wire_code code,
+    struct wire_out *out)
+{
+	struct store_item none = {0};
+	struct cmd_shown shown = {
+	    .item = &none, .letters = CMD_SENT_FLAGS, .key_encoded = req->base64};
+
+	cmd_put_shown(cmd, req, code, &shown, out);
 }
 
 /* N's time, or T's, whichever comes last. */

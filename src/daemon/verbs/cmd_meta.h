@@ -18,55 +18,41 @@ cmd_given(const struct wire_request *req, char letter)
 	return (req->given & WIRE_HAS(letter)) != 0;
 }
 
+/* The flags that come back as they were sent, whatever the reply. */
+#define CMD_SENT_FLAGS (WIRE_HAS('O') | WIRE_HAS('k'))
+
+/* The item that a reply tells of. */
+struct cmd_shown {
+	struct store_item *item; /* N and T set its expiry_s when they are met */
+	uint64_t letters;        /* WIRE_HAS(letter) of each flag that counts in this reply */
+	bool created;            /* N made the item */
+	bool key_encoded;        /* k shows the key in base64, with the b that says so */
+	bool won;                /* set where R makes the client the winner */
+};
+
+/* Writes the flags at p in the order in which they were sent; returns the
+ * end. */
+char *cmd_put_flags(
+    const struct cmd *cmd, const struct wire_request *req, struct cmd_shown *shown, char *p);
+
+/* The beginning of a reply with an item: VA and the value's length, or HD. */
 static inline char *
-cmd_put_flag(char *p, char letter, uint64_t v)
+cmd_put_head(char *p, bool with_value, uint64_t value_bytes)
 {
+	if (!with_value)
+		return wire_reply_text(p, WIRE_RE_HD);
+	p = wire_reply_text(p, WIRE_RE_VA);
 	*p++ = ' ';
-	*p++ = letter;
-	return wire_digits(p, v);
+	return wire_digits(p, value_bytes);
 }
 
-static inline char *
-cmd_put_ttl(char *p, int64_t ttl_s)
-{
-	if (ttl_s >= 0)
-		return cmd_put_flag(p, 't', (uint64_t)ttl_s);
-	memcpy(p, " t-1", 4);
-	return p + 4;
-}
+/* A reply without a value: the code and the flags. */
+void cmd_put_shown(const struct cmd *cmd, const struct wire_request *req, enum wire_code code,
+    struct cmd_shown *shown, struct wire_out *out);
 
-/* The key encoded, with the b that says so, or as it is. */
-static inline char *
-cmd_put_key(char *p, const struct wire_str *key, bool encoded)
-{
-	memcpy(p, " k", 2);
-	p += 2;
-	if (!encoded) {
-		memcpy(p, key->p, key->len);
-		return p + key->len;
-	}
-	p = wire_base64(p, key->p, key->len);
-	memcpy(p, " b", 2);
-	return p + 2;
-}
-
-static inline char *
-cmd_put_opaque(char *p, const struct wire_flag *f)
-{
-	memcpy(p, " O", 2);
-	memcpy(p + 2, f->token, f->len);
-	return p + 2 + f->len;
-}
-
-static inline char *
-cmd_put_word(char *p, const char *blank_and_letter)
-{
-	memcpy(p, blank_and_letter, 2);
-	return p + 2;
-}
-
-/* A reply that has no item to tell of: the code, and what was sent along. */
-void cmd_put_bare(const struct wire_request *req, enum wire_code code, struct wire_out *out);
+/* A reply that has no item to tell of. */
+void cmd_put_bare(const struct cmd *cmd, const struct wire_request *req, enum wire_code code,
+    struct wire_out *out);
 
 /*
  * Creates the item that N asks for on a miss, with a value and state bits.

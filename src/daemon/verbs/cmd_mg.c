@@ -19,55 +19,11 @@ count_get(struct cmd *cmd, const struct wire_request *req, bool hit, enum store_
 		cmd_count(cmd, gone == STORE_EXPIRED ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
 }
 
-/* The flags of a hit. item->expiry_s follows T; *ret_won: R wins. */
 static char *
-put_hit_flags(const struct cmd *cmd, const struct wire_request *req, struct store_item *item,
-    bool created, bool *ret_won, char *p)
+put_mark(char *p, char letter)
 {
-	for (unsigned i = 0; i < req->n_flags; i++) {
-		switch (req->flag[i].letter) {
-		case 'N':
-			if (created)
-				item->expiry_s = cmd_expiry(cmd, req->vivify);
-			break;
-		case 'T':
-			item->expiry_s = cmd_expiry(cmd, req->exptime);
-			break;
-		case 'R':
-			if ((item->state & ITEM_WON) == 0 && !created && item->expiry_s != 0 &&
-			    item->expiry_s < cmd_expiry(cmd, req->recache))
-				*ret_won = true;
-			break;
-		case 's':
-			p = cmd_put_flag(p, 's', item->value_bytes);
-			break;
-		case 't':
-			p = cmd_put_ttl(p, cmd_ttl(cmd, item->expiry_s));
-			break;
-		case 'c':
-			p = cmd_put_flag(p, 'c', item->cas);
-			break;
-		case 'f':
-			p = cmd_put_flag(p, 'f', item->flags);
-			break;
-		case 'h':
-			p = cmd_put_flag(p, 'h', (item->state & ITEM_FETCHED) != 0);
-			break;
-		case 'l':
-			p = cmd_put_flag(p, 'l',
-			    cmd->now_s > item->last_access_s ? cmd->now_s - item->last_access_s
-							     : 0);
-			break;
-		case 'O':
-			p = cmd_put_opaque(p, &req->flag[i]);
-			break;
-		case 'k':
-			p = cmd_put_key(p, &req->key, (item->state & ITEM_KEY_B64) != 0);
-			break;
-		default:
-			break;
-		}
-	}
+	*p++ = ' ';
+	*p++ = letter;
 	return p;
 }
 
@@ -90,32 +46,30 @@ cmd_mg(
 	count_get(cmd, req, hit || created, gone);
 	if (!hit && !created) {
 		if (!req->quiet)
-			cmd_put_bare(req, WIRE_RE_EN, out);
+			cmd_put_bare(cmd, req, WIRE_RE_EN, out);
 		return;
 	}
 
-	bool sent = !created && (item.state & ITEM_WON) != 0, won = created,
-	     with_value = cmd_given(req, 'v');
+	bool sent = !created && (item.state & ITEM_WON) != 0, with_value = cmd_given(req, 'v');
+	bool is_stale = (item.state & ITEM_STALE) != 0;
+	struct cmd_shown shown = {.item = &item,
+	    .letters = ~UINT64_C(0),
+	    .created = created,
+	    .key_encoded = (item.state & ITEM_KEY_B64) != 0,
+	    .won = created};
 	uint32_t old_expiry_s = item.expiry_s;
 	char *p = wire_reserve(out, CMD_META_LINE_MAX + (size_t)item.value_bytes + 2), *begin = p;
 	if (p == NULL)
 		return;
-	if (with_value) {
-		p = wire_reply_text(p, WIRE_RE_VA);
-		*p++ = ' ';
-		p = wire_digits(p, item.value_bytes);
-	} else {
-		p = wire_reply_text(p, WIRE_RE_HD);
-	}
-	p = put_hit_flags(cmd, req, &item, created, &won, p);
-	if ((item.state & ITEM_STALE) != 0 && !sent && level >= WIRE_ACCESS_WRITE)
-		won = true;
+	p = cmd_put_head(p, with_value, item.value_bytes);
+	p = cmd_put_flags(cmd, req, &shown, p);
+	bool won = shown.won || (is_stale && !sent && level >= WIRE_ACCESS_WRITE);
 	if (sent)
-		p = cmd_put_word(p, " Z");
-	if ((item.state & ITEM_STALE) != 0)
-		p = cmd_put_word(p, " X");
+		p = put_mark(p, 'Z');
+	if (is_stale)
+		p = put_mark(p, 'X');
 	if (won)
-		p = cmd_put_word(p, " W");
+		p = put_mark(p, 'W');
 	memcpy(p, "\r\n", 2);
 	p += 2;
 	if (with_value) {

@@ -3,29 +3,18 @@
  */
 #include "daemon/verbs/cmd_meta.h"
 
-/* The reply to ms: what was sent along, and the CAS id: the new one; 0 where
- * nothing was stored; of what stayed where the sum is too large. */
+/* The reply to ms. cas: the new CAS id; 0 where nothing was stored; that of the
+ * item that stays where the sum is too large. */
 static void
-put_stored(const struct wire_request *req, enum wire_code code, uint64_t cas, struct wire_out *out)
+put_stored(const struct cmd *cmd, const struct wire_request *req, enum wire_code code, uint64_t cas,
+    struct wire_out *out)
 {
-	char *p = wire_reserve(out, CMD_META_LINE_MAX), *begin = p;
+	struct store_item item = {.cas = cas, .value_bytes = req->data_bytes};
+	struct cmd_shown shown = {.item = &item,
+	    .letters = CMD_SENT_FLAGS | WIRE_HAS('c') | WIRE_HAS('s'),
+	    .key_encoded = req->base64};
 
-	if (p == NULL)
-		return;
-	p = wire_reply_text(p, code);
-	for (unsigned i = 0; i < req->n_flags; i++) {
-		const struct wire_flag *f = &req->flag[i];
-		if (f->letter == 'O')
-			p = cmd_put_opaque(p, f);
-		else if (f->letter == 'k')
-			p = cmd_put_key(p, &req->key, req->base64);
-		else if (f->letter == 'c')
-			p = cmd_put_flag(p, 'c', cas);
-		else if (f->letter == 's')
-			p = cmd_put_flag(p, 's', req->data_bytes);
-	}
-	memcpy(p, "\r\n", 2);
-	out->len += (size_t)(p + 2 - begin);
+	cmd_put_shown(cmd, req, code, &shown, out);
 }
 
 /* For ma, append and prepend C0 compares with nothing. */
@@ -91,22 +80,22 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		if (compares)
 			cmd_count(cmd, SHM_STAT_CAS_HITS);
 		if (!req->quiet)
-			put_stored(req, WIRE_RE_HD, cas, out);
+			put_stored(cmd, req, WIRE_RE_HD, cas, out);
 		return;
 	case STORE_EXISTS:
 		cmd_count(cmd, SHM_STAT_CAS_BADVAL);
-		put_stored(req, WIRE_RE_EX, 0, out);
+		put_stored(cmd, req, WIRE_RE_EX, 0, out);
 		return;
 	case STORE_NOT_FOUND:
 		cmd_count(cmd, SHM_STAT_CAS_MISSES);
-		put_stored(req, joins ? WIRE_RE_NS : WIRE_RE_NF, 0, out);
+		put_stored(cmd, req, joins ? WIRE_RE_NS : WIRE_RE_NF, 0, out);
 		return;
 	case STORE_TOO_LARGE:
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
 		if (!joins)
 			wire_put_reply(out, WIRE_RE_TOO_LARGE);
 		else /* as memcached; the id tells who asks for it that this was no miss */
-			put_stored(req, WIRE_RE_NS,
+			put_stored(cmd, req, WIRE_RE_NS,
 			    store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0,
 			    out);
 		return;
@@ -122,7 +111,7 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	default:
 		break;
 	}
-	put_stored(req, WIRE_RE_NS, 0, out);
+	put_stored(cmd, req, WIRE_RE_NS, 0, out);
 }
 
 /* md x: the item stays, its value and client flags go. */
@@ -167,12 +156,12 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	if (!store_find(cmd->store, &key, cmd->now_s, &item, NULL)) {
 		cmd_count(cmd, SHM_STAT_DELETE_MISSES);
-		cmd_put_bare(req, WIRE_RE_NF, out);
+		cmd_put_bare(cmd, req, WIRE_RE_NF, out);
 		return;
 	}
 	if (cmd_given(req, 'C') && req->compare_cas != item.cas) {
 		cmd_count(cmd, SHM_STAT_DELETE_MISSES);
-		cmd_put_bare(req, WIRE_RE_EX, out);
+		cmd_put_bare(cmd, req, WIRE_RE_EX, out);
 		return;
 	}
 	if (cmd_given(req, 'x'))
@@ -191,55 +180,30 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	}
 	cmd_count(cmd, SHM_STAT_DELETE_HITS);
 	if (!req->quiet)
-		cmd_put_bare(req, WIRE_RE_HD, out);
+		cmd_put_bare(cmd, req, WIRE_RE_HD, out);
 }
 
 /* The reply to ma. item: as it is now, but for T. */
 static void
-put_sum(const struct cmd *cmd, const struct wire_request *req, const struct store_item *item,
+put_sum(const struct cmd *cmd, const struct wire_request *req, struct store_item *item,
     bool created, uint64_t value, struct wire_out *out)
 {
 	char digits[20], *p = wire_reserve(out, CMD_META_LINE_MAX + sizeof(digits) + 4), *begin = p;
 	size_t n = (size_t)(wire_digits(digits, value) - digits);
-	uint32_t expiry_s = item->expiry_s;
+	bool with_value = cmd_given(req, 'v');
+	struct cmd_shown shown = {.item = item,
+	    .letters =
+		CMD_SENT_FLAGS | WIRE_HAS('N') | WIRE_HAS('T') | WIRE_HAS('t') | WIRE_HAS('c'),
+	    .created = created,
+	    .key_encoded = req->base64};
 
 	if (p == NULL)
 		return;
-	if (cmd_given(req, 'v')) {
-		p = wire_reply_text(p, WIRE_RE_VA);
-		*p++ = ' ';
-		p = wire_digits(p, n);
-	} else {
-		p = wire_reply_text(p, WIRE_RE_HD);
-	}
-	for (unsigned i = 0; i < req->n_flags; i++) {
-		switch (req->flag[i].letter) {
-		case 'N':
-			if (created)
-				expiry_s = cmd_expiry(cmd, req->vivify);
-			break;
-		case 'T':
-			expiry_s = cmd_expiry(cmd, req->exptime);
-			break;
-		case 't':
-			p = cmd_put_ttl(p, cmd_ttl(cmd, expiry_s));
-			break;
-		case 'c':
-			p = cmd_put_flag(p, 'c', item->cas);
-			break;
-		case 'O':
-			p = cmd_put_opaque(p, &req->flag[i]);
-			break;
-		case 'k':
-			p = cmd_put_key(p, &req->key, req->base64);
-			break;
-		default:
-			break;
-		}
-	}
+	p = cmd_put_head(p, with_value, n);
+	p = cmd_put_flags(cmd, req, &shown, p);
 	memcpy(p, "\r\n", 2);
 	p += 2;
-	if (cmd_given(req, 'v')) {
+	if (with_value) {
 		memcpy(p, digits, n);
 		memcpy(p + n, "\r\n", 2);
 		p += n + 2;
@@ -277,7 +241,7 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 			return;
 		}
 		cmd_count(cmd, decr ? SHM_STAT_DECR_MISSES : SHM_STAT_INCR_MISSES);
-		cmd_put_bare(req, WIRE_RE_NF, out);
+		cmd_put_bare(cmd, req, WIRE_RE_NF, out);
 		return;
 	}
 	/* before the CAS id is looked at, as a number that is none is not */
@@ -286,7 +250,7 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		return;
 	}
 	if (compares_joined(req) && req->compare_cas != item.cas) {
-		cmd_put_bare(req, WIRE_RE_EX, out);
+		cmd_put_bare(cmd, req, WIRE_RE_EX, out);
 		return;
 	}
 	switch (store_arith(cmd->store, &key, &item, decr, cmd_given(req, 'D') ? req->number : 1,

@@ -38,6 +38,13 @@ cmd_ttl(const struct cmd *cmd, uint32_t expiry_s)
 	return expiry_s > cmd->now_s ? (int64_t)(expiry_s - cmd->now_s) : 0;
 }
 
+/* Seconds since the item was accessed. */
+static inline uint32_t
+cmd_age(const struct cmd *cmd, const struct store_item *item)
+{
+	return cmd->now_s > item->last_access_s ? cmd->now_s - item->last_access_s : 0;
+}
+
 /* cmd_classic.c */
 enum cmd_result cmd_get(
     struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, struct wire_out *out);
