@@ -21,7 +21,9 @@ same "no counter is explained that is none" "" comm -13 "$tmp/shown" "$tmp/expla
 named "what stats snapshot prints" $stats $("$PEEKCTL" -n "$name" stats snapshot | awk '{ print $1 }')
 named "what stats conns prints" $stats $("$PEEKCTL" -n "$name" stats conns | awk '{ sub(/.*:/, "", $1); print $1 }' | sort -u)
 
-named "every verb" src/daemon/peekd-protocol.7 $(sed -n 's/^VERB([^"]*"\([a-z_]*\)".*/\1/p' src/wire/verbs.def)
+named "every verb" src/wire/peekd-protocol.7 $(sed -n 's/^VERB([^"]*"\([a-z_]*\)".*/\1/p' src/wire/verbs.def)
+
+named "every rule that a case names" src/wire/peekd-protocol.7 $(sed -n 's/^test \([1-9][0-9]*\) .*/\1/p' tests/wire/*.cases | sort -nu)
 
 named "the short options of settings" src/daemon/peekd.8 $(sed -n "s/^SETTING([A-Z]*, *[a-z_]*, *'\(.\)'.*/\1/p" src/daemon/conf/settings.def)
 named "the other options" src/daemon/peekd.8 config check print-config print-manual verbose udp-port help version

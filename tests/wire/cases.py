@@ -1,6 +1,6 @@
 """Reads files of test cases: raw bytes in, expected bytes out.
 
-    test 20 title          begins a case; the number is PROTOCOL's requirement
+    test 20 title          begins a case; the number is that of a rule of peekd-protocol(7); 0: none
     with -F                options of the server that it needs
     on b                   goes on with connection b (the first is a)
     > set k 0 0 1          sends the line and CR LF; consecutive lines are one request block

@@ -9,3 +9,7 @@ check-wire-peer: ## the wire tests' expectations against Debian's memcached
 fuzz-peer: $(B)/peekd ## COMMANDS=200000 random commands to peekd and to Debian's memcached, replies compared
 	@.ci/deps install test
 	@B=$(B) PEEK_TEST_COMMANDS=$(or $(COMMANDS),200000) tests/run tests/wire/test_differential.py
+
+.PHONY: protocol-manual
+protocol-manual: $(B)/tests/wire/test_manual ## write the lists of peekd-protocol(7) from verbs.def and replies.def
+	$< --write

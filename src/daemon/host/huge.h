@@ -3,10 +3,10 @@
  * the background.
  *
  * A random read of 1 GiB falls from 202 to 144 ns on such pages, and a reader's
- * first faults to a tenth (DESIGN). MADV_COLLAPSE does it on the mapping of one
- * process for all, also where shmem_enabled says never. It takes 1 to 1.5 ms a
- * page, so a request waits for one at the most. Pages of the arena first, then
- * of the table and its hints as they grow.
+ * first faults to a tenth. MADV_COLLAPSE does it on the mapping of one process
+ * for all, also where shmem_enabled says never. It takes 1 to 1.5 ms a page, so
+ * a request waits for one at the most. Pages of the arena first, then of the
+ * table and its hints as they grow.
  */
 #ifndef PEEKD_HUGE_H
 #define PEEKD_HUGE_H
