@@ -63,30 +63,33 @@ struct fill {
 static double
 fill_used(struct fill *f)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
-	store_stats(f->segment.store, &st);
-	double third =
-	    st.curr_items > 10000 ? (double)st.overflow_items / (double)st.curr_items : 0;
+	store_stats(f->segment.store, 0, st);
+	double third = st[SHM_STAT_CURR_ITEMS] > 10000
+	    ? (double)st[SHM_STAT_OVERFLOW_ITEMS] / (double)st[SHM_STAT_CURR_ITEMS]
+	    : 0;
 	f->third_max = third > f->third_max ? third : f->third_max;
-	return (double)st.payload_bytes / (double)f->segment.map.arena_bytes;
+	return (double)st[SHM_STAT_PAYLOAD_BYTES] / (double)f->segment.map.arena_bytes;
 }
 
 /* A SET with a time to live is over: did it evict, and did expired data
  * remain? */
 static void
-note_early(struct fill *f, const struct store_stats *before)
+note_early(struct fill *f, const uint64_t *before)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
-	store_stats(f->segment.store, &st);
-	if (st.evictions == before->evictions)
+	store_stats(f->segment.store, 0, st);
+	if (st[SHM_STAT_EVICTIONS] == before[SHM_STAT_EVICTIONS])
 		return;
-	if (st.expired == before->expired && f->none_expired_s != f->segment.now_s &&
+	if (st[SHM_STAT_RECLAIMED] == before[SHM_STAT_RECLAIMED] &&
+	    f->none_expired_s != f->segment.now_s &&
 	    store_expired_bytes(f->segment.store, f->segment.now_s, 1) == 0)
 		f->none_expired_s = f->segment.now_s;
-	if (st.expired != before->expired || f->none_expired_s != f->segment.now_s)
-		f->evicted_early += st.evictions - before->evictions;
+	if (st[SHM_STAT_RECLAIMED] != before[SHM_STAT_RECLAIMED] ||
+	    f->none_expired_s != f->segment.now_s)
+		f->evicted_early += st[SHM_STAT_EVICTIONS] - before[SHM_STAT_EVICTIONS];
 }
 
 /* The bytes of key and value that were stored. */
@@ -94,7 +97,7 @@ static uint64_t
 fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl_s)
 {
 	struct sizes sizes, other;
-	struct store_stats before;
+	uint64_t before[SHM_STAT_N];
 	uint64_t cas;
 
 	f->mix->of(id, &sizes);
@@ -112,11 +115,11 @@ fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_
 	    .value_bytes = sizes.value_bytes,
 	    .expiry_s = ttl_s == 0 ? 0 : f->segment.now_s + ttl_s};
 	if (ttl_s != 0)
-		store_stats(f->segment.store, &before);
+		store_stats(f->segment.store, 0, before);
 	f->refused += store_put(f->segment.store, &put, f->segment.now_s, &cas) != STORE_OK;
 	f->n_sets++;
 	if (ttl_s != 0)
-		note_early(f, &before);
+		note_early(f, before);
 	return sizes.key_bytes + sizes.value_bytes;
 }
 
@@ -125,11 +128,13 @@ fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_
 static void
 write_bytes(struct fill *f, uint64_t n_bytes, bool overwrite, uint32_t factor)
 {
-	struct store_stats st = {0};
+	uint64_t st[SHM_STAT_N] = {0};
 
 	for (uint64_t done = 0; done < n_bytes;) {
-		if (overwrite && (f->n_sets & 1) != 0 && st.curr_items > 0) {
-			uint64_t back = st.curr_items < f->next_id ? st.curr_items : f->next_id;
+		if (overwrite && (f->n_sets & 1) != 0 && st[SHM_STAT_CURR_ITEMS] > 0) {
+			uint64_t back = st[SHM_STAT_CURR_ITEMS] < f->next_id
+			    ? st[SHM_STAT_CURR_ITEMS]
+			    : f->next_id;
 			uint64_t id = f->next_id - 1 - rng_next(&f->rng) % back;
 			done += fill_set(f, id, (uint32_t)(f->n_sets & 0xffff) + 1, factor, 0);
 		} else {
@@ -138,7 +143,7 @@ write_bytes(struct fill *f, uint64_t n_bytes, bool overwrite, uint32_t factor)
 		if (f->n_sets % SAMPLE_EVERY != 0)
 			continue;
 		own_segment_tick(&f->segment);
-		store_stats(f->segment.store, &st);
+		store_stats(f->segment.store, 0, st);
 		double u = fill_used(f);
 		if (done > n_bytes / 3 * 2) {
 			f->used_sum += u;
@@ -240,36 +245,42 @@ static const struct pattern {
 #define N_PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
 
 static double
-fill_overhead(const struct fill *f, const struct store_stats *st)
+fill_overhead(const struct fill *f, const uint64_t *st)
 {
-	uint64_t lines = st->n_buckets + st->n_overflow_used;
-	uint64_t shared = st->bytes + lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
+	uint64_t lines = st[SHM_STAT_N_BUCKETS] + st[SHM_STAT_N_OVERFLOW];
+	uint64_t shared = st[SHM_STAT_BYTES] +
+	    lines * (sizeof(struct bucket) + HINT_BYTES_PER_BUCKET) +
 	    f->segment.map.n_blocks * sizeof(struct block_record);
 
-	return st->curr_items > 0 ? (double)(shared - st->payload_bytes) / (double)st->curr_items
-				  : 0;
+	return st[SHM_STAT_CURR_ITEMS] > 0
+	    ? (double)(shared - st[SHM_STAT_PAYLOAD_BYTES]) / (double)st[SHM_STAT_CURR_ITEMS]
+	    : 0;
 }
 
 static double
-left_over(const struct fill *f, const struct store_stats *st)
+left_over(const struct fill *f, const uint64_t *st)
 {
-	uint64_t used = (st->n_blocks - st->n_blocks_free) << f->segment.map.block_shift;
+	uint64_t used = (st[SHM_STAT_N_SEGMENTS] - st[SHM_STAT_N_SEGMENTS_FREE])
+	    << f->segment.map.block_shift;
 
-	return st->curr_items > 0 ? (double)(used - st->bytes) / (double)st->curr_items : 0;
+	return st[SHM_STAT_CURR_ITEMS] > 0
+	    ? (double)(used - st[SHM_STAT_BYTES]) / (double)st[SHM_STAT_CURR_ITEMS]
+	    : 0;
 }
 
 static void
 fill_print(const struct fill *f)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	double share = f->used_n > 0 ? f->used_sum / f->used_n : 0;
 
-	store_stats(f->segment.store, &st);
+	store_stats(f->segment.store, 0, st);
 	if (strcmp(f->pattern, "shift") == 0)
 		share = f->used_min;
-	double copied =
-	    st.bytes_written > 0 ? (double)st.bytes_copied / (double)st.bytes_written : 0;
-	double evicted = 100 * (double)st.evictions / (double)f->n_sets;
+	double copied = st[SHM_STAT_LOG_BYTES_WRITTEN] > 0
+	    ? (double)st[SHM_STAT_LOG_BYTES_COPIED] / (double)st[SHM_STAT_LOG_BYTES_WRITTEN]
+	    : 0;
+	double evicted = 100 * (double)st[SHM_STAT_EVICTIONS] / (double)f->n_sets;
 	double early = 100 * (double)f->evicted_early / (double)f->n_sets;
 	const char *format = f->o->json
 	    ? "{\"mix\":\"%s\",\"pattern\":\"%s\",\"sets\":%llu,\"items\":%llu,\"payload_per_"
@@ -282,10 +293,10 @@ fill_print(const struct fill *f)
 	    : "%-9s %-10s %9llu %9llu  %8.4f  %8.2f %8.2f  %8.3f  %7llu  %8.3f %7.3f  %8.3f  %7llu "
 	      "%9llu\n";
 	printf(format, f->mix->name, f->pattern, (unsigned long long)f->n_sets,
-	    (unsigned long long)st.curr_items, share, fill_overhead(f, &st), left_over(f, &st),
-	    copied, (unsigned long long)f->refused, evicted, early, 100 * f->third_max,
-	    (unsigned long long)st.longest_set_items,
-	    (unsigned long long)st.longest_set_copied_bytes);
+	    (unsigned long long)st[SHM_STAT_CURR_ITEMS], share, fill_overhead(f, st),
+	    left_over(f, st), copied, (unsigned long long)f->refused, evicted, early,
+	    100 * f->third_max, (unsigned long long)st[SHM_STAT_LONGEST_SET_ITEMS],
+	    (unsigned long long)st[SHM_STAT_LONGEST_SET_COPIED]);
 	fflush(stdout);
 }
 

@@ -74,11 +74,12 @@ sum_hints(const struct hints *h, bool clear)
 {
 	const struct map *m = &h->segment.map;
 	struct hint_layout l = hint_plan(m->n_buckets_max, m->n_overflow_max, 1);
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	uint64_t sum = 0;
 
-	store_stats(h->segment.store, &st);
-	uint64_t part[][2] = {{0, st.n_buckets}, {l.overflow_at, st.n_overflow_used}};
+	store_stats(h->segment.store, 0, st);
+	uint64_t part[][2] = {
+	    {0, st[SHM_STAT_N_BUCKETS]}, {l.overflow_at, st[SHM_STAT_N_OVERFLOW]}};
 	for (unsigned k = 0; k < 2; k++)
 		for (uint64_t i = part[k][0]; i < part[k][0] + part[k][1] * HINT_BYTES_PER_BUCKET;
 		     i++) {

@@ -145,7 +145,7 @@ replay_turn(struct replay *r)
 {
 	uint32_t begin_s = r->segment.now_s, at_s = 0;
 	uint64_t begin_ns = timer_clock_ns();
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
 	for (uint64_t i = 0; i < r->t->n; i++) {
 		const struct trace_record *rec = &r->t->rec[i];
@@ -156,10 +156,10 @@ replay_turn(struct replay *r)
 		replay_request(r, rec);
 	}
 	r->result.seconds = (double)(timer_clock_ns() - begin_ns) / 1e9;
-	store_stats(r->segment.store, &st);
-	r->result.evictions = st.evictions;
-	r->result.longest_set_items = st.longest_set_items;
-	r->result.longest_set_copied_bytes = st.longest_set_copied_bytes;
+	store_stats(r->segment.store, 0, st);
+	r->result.evictions = st[SHM_STAT_EVICTIONS];
+	r->result.longest_set_items = st[SHM_STAT_LONGEST_SET_ITEMS];
+	r->result.longest_set_copied_bytes = st[SHM_STAT_LONGEST_SET_COPIED];
 	r->result.n_blocks = r->segment.map.n_blocks;
 	r->result.block_bytes = UINT64_C(1) << r->segment.map.block_shift;
 	r->result.value_bytes = r->value_bytes;

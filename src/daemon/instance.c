@@ -75,7 +75,8 @@ open_segment(struct daemon *d)
 	    .socket_path = d->listeners.unix_path,
 	    .will_load = d->conf.snapshot_path[0] != '\0',
 	    .store = {.evict = d->conf.disable_evictions == 0,
-		.item_max_bytes = (uint32_t)d->conf.max_item_size},
+		.item_max_bytes = (uint32_t)d->conf.max_item_size,
+		.stat = d->stat},
 	};
 	struct segment *s = &d->segment;
 	struct byte *bytes;
@@ -104,9 +105,11 @@ static void
 fill_cmd(struct daemon *d)
 {
 	struct cmd *cmd = &d->cmd;
+	uint64_t *stat = d->stat;
 
 	cmd->name = d->conf.name;
 	cmd->store = d->segment.store;
+	cmd->stat = stat;
 	cmd->limit_maxbytes = d->segment.map.arena_bytes;
 	cmd->item_max_bytes = (uint32_t)d->conf.max_item_size;
 	cmd->flush_allowed = d->conf.disable_flush_all == 0;
@@ -116,14 +119,13 @@ fill_cmd(struct daemon *d)
 	cmd->started_s = clock_word_s(clock_word_now(&d->shift));
 	cmd->pid = (long)getpid();
 	/* relaxed: own store */
-	cmd->stat[SHM_STAT_RECOVERED_ITEMS] =
-	    word_load_rlx(&d->segment.map.header->recovered_items);
-	cmd->stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged +
+	stat[SHM_STAT_RECOVERED_ITEMS] = word_load_rlx(&d->segment.map.header->recovered_items);
+	stat[SHM_STAT_RECOVERED_DROPPED] = d->segment.recovery.dropped_damaged +
 	    d->segment.recovery.dropped_expired + d->segment.recovery.dropped_double +
 	    d->segment.not_carried;
-	cmd->stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
-	cmd->stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
-	cmd->stat[SHM_STAT_RECOVERY_US] = (uint64_t)now_monotonic_us() - d->start_us;
+	stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
+	stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
+	stat[SHM_STAT_RECOVERY_US] = (uint64_t)now_monotonic_us() - d->start_us;
 }
 
 /* One line with everything that matters. */
@@ -161,8 +163,8 @@ log_start(const struct daemon *d)
 		 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
 		 ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld",
 	    d->conf.name, s->map.arena_bytes >> 20, 1u << (s->map.block_shift - 10),
-	    d->conf.max_item_size >> 10, found, d->cmd.stat[SHM_STAT_RECOVERY_US] / 1000,
-	    d->cmd.stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp,
+	    d->conf.max_item_size >> 10, found, d->stat[SHM_STAT_RECOVERY_US] / 1000,
+	    d->stat[SHM_STAT_RECOVERY_US] % 1000, d->listeners.unix_path, tcp,
 	    (unsigned)d->listeners.unix_mode, d->conf.conn_limit, (long)getpid());
 }
 
@@ -174,7 +176,7 @@ on_tick(void *arg, uint32_t now_ms)
 	struct daemon *d = arg;
 
 	retired_give_back(d->conf.name, now_ms);
-	d->cmd.stat[SHM_STAT_NAMES_GONE] =
+	d->stat[SHM_STAT_NAMES_GONE] =
 	    watch_names(d->conf.name, d->segment.map.fd, d->listeners.unix_path, now_ms);
 	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
 }
@@ -216,6 +218,7 @@ instance_loop(struct daemon *d)
 	    .access = &d->access,
 	    .listeners = &d->listeners,
 	    .cmd = &d->cmd,
+	    .stat = d->stat,
 	    .map = &d->segment.map,
 	    .hints = d->hints,
 	    .snapshot = d->snapshot,
@@ -237,7 +240,7 @@ instance_loop(struct daemon *d)
 	log_start(d);
 	room_check(&d->segment.map, d->segment.store);
 	notify_send("READY=1\nMAINPID=%ld\nSTATUS=%" PRIu64 " items taken over", (long)getpid(),
-	    d->cmd.stat[SHM_STAT_RECOVERED_ITEMS]);
+	    d->stat[SHM_STAT_RECOVERED_ITEMS]);
 	d->on_ready(d);
 	if (ending_signal() == 0)
 		server_run(d->server);

@@ -33,6 +33,7 @@ struct daemon {
 	struct snapshot *snapshot;
 	struct warm warm;
 	struct cmd cmd;
+	uint64_t stat[SHM_STAT_N]; /* the one copy of the counters; all parts count into it */
 	struct server *server;
 	uint64_t start_us; /* monotonic */
 	gid_t gid;

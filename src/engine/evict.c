@@ -13,10 +13,11 @@
 #define TARGET_MAX(bytes)   ((bytes) / 10 * 9) /* 90 % */
 
 void
-evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabled)
+evict_init(struct evict *e, struct arena *arena, struct table *table, uint64_t *stat, bool enabled)
 {
 	*e = (struct evict){.arena = arena,
 	    .table = table,
+	    .stat = stat,
 	    .enabled = enabled,
 	    .usual_bytes = 1,
 	    .sweep = SWEEP_DONE,
@@ -136,6 +137,7 @@ evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 	*ret_hint = 0;
 	if (!ghost_take(&e->ghost, hash, &log))
 		return ARENA_SMALL;
+	e->stat[log == ARENA_MAIN ? SHM_STAT_GHOST_HITS_MAIN : SHM_STAT_GHOST_HITS_SMALL]++;
 	evict_adapt(e, log);
 	*ret_hint = evict_change(EVICT_HINT_MIN, evict_price(e, ARENA_SMALL, bytes));
 	return ARENA_MAIN;
@@ -179,7 +181,6 @@ evict_keep(struct evict *e, struct victim *v, const struct record *r, struct tab
 		to = arena_append_copy(e->arena, log, ttl_class, r->shape.record_bytes, 0);
 		if (to == ARENA_NO_ROOM)
 			return NO_PLACE;
-		e->n.bytes_cleaned += r->shape.record_bytes;
 		evict_move_record(e, v, r, place, to);
 		return KEPT;
 	}
@@ -205,15 +206,15 @@ evict_examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 	uint64_t hash = record_hash(e->arena, &r);
 	struct table_place place;
 
-	e->n.examined++;
+	e->examined++;
 	if (!table_find_item(e->table, hash, off, &place))
 		return true;
 	if (!evict_dead_already(e, &r, now_s)) {
 		enum fate fate = evict_keep(e, v, &r, &place, now_s);
 		if (fate != GOES)
 			return fate == KEPT;
-		e->n.evicted++;
-		e->n.evicted_unfetched +=
+		e->stat[SHM_STAT_EVICTIONS]++;
+		e->stat[SHM_STAT_EVICTED_UNFETCHED] +=
 		    (item_state(r.word1) & ITEM_FETCHED) == 0 && hint_of(e, place.ref) == 0;
 		ghost_put(&e->ghost, e->arena->block[v->block].log, hash, e->table->n_items);
 	}
@@ -348,16 +349,16 @@ static void
 finish_victim(struct evict *e, struct victim *v)
 {
 	if (v->kind == VICTIM_EVICT) {
-		e->n.blocks_evicted++;
+		e->stat[SHM_STAT_SEGMENTS_EVICTED]++;
 		e->hot_left -= e->hot_left > 0;
 		if (e->hot_run >= EVICT_HOT_RUN_MAX || v->kept < e->arena->block_bytes / 8 * 7)
 			e->hot_run = 0;
 		else
 			e->hot_run++;
 	} else if (v->kind == VICTIM_CLEAN) {
-		e->n.blocks_cleaned++;
+		e->stat[SHM_STAT_SEGMENTS_CLEANED]++;
 	} else {
-		e->n.blocks_expired++;
+		e->stat[SHM_STAT_SEGMENTS_EXPIRED]++;
 	}
 	arena_free(e->arena, v->block);
 	CRASH_POINT("evict:freed");

@@ -40,15 +40,6 @@
 
 #define SWEEP_DONE UINT64_MAX /* evict.sweep: no bucket is left to look at */
 
-struct evict_counts {
-	uint64_t evicted, evicted_unfetched, expired, flushed; /* items */
-	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
-	uint64_t bytes_copied;    /* by cleaning and by keeping what is hot */
-	uint64_t bytes_cleaned;   /* by cleaning alone: what its bound is about */
-	uint64_t examined;        /* items looked at, ever */
-	uint64_t payload_dropped; /* key and value bytes of live items that went */
-};
-
 enum victim_kind { VICTIM_EVICT, VICTIM_CLEAN, VICTIM_EXPIRED };
 
 /* A block that is being emptied. */
@@ -97,10 +88,12 @@ struct evict {
 	uint64_t small_target; /* bytes of the small log, in 1/256 */
 	uint64_t clean_credit; /* bytes that cleaning may still copy */
 	uint64_t cutoff;       /* items at or below are flushed */
-	struct evict_counts n;
+	uint64_t examined;     /* items looked at, ever */
+	uint64_t *stat;        /* the store's counters (shm/stats.h) */
 };
 
-void evict_init(struct evict *e, struct arena *arena, struct table *table, bool enabled);
+void evict_init(
+    struct evict *e, struct arena *arena, struct table *table, uint64_t *stat, bool enabled);
 void evict_fini(struct evict *e);
 
 /*
@@ -138,10 +131,10 @@ void evict_flush(struct evict *e, uint64_t cutoff);
 
 /*
  * Makes sure that a key that isn't there can be linked: dead items of its chain
- * go first; with eviction on the oldest goes if there is no other way (counted
- * in *n_evicted). false: the key can't be linked; eviction is off.
+ * go first; with eviction on the oldest goes if there is no other way. false:
+ * the key can't be linked; eviction is off.
  */
-bool evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *n_evicted);
+bool evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s);
 
 /* Unlinks one item, whatever the reason, and takes its memory back. */
 void evict_unlink(struct evict *e, const struct table_place *place);

@@ -9,7 +9,7 @@ evict_unlink(struct evict *e, const struct table_place *place)
 {
 	struct record r = record_load(e->arena, table_item_off(place->slot));
 
-	e->n.payload_dropped += item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	e->stat[SHM_STAT_PAYLOAD_BYTES] -= item_key_bytes(r.word0) + item_value_bytes(r.word0);
 	table_unlink(e->table, place);
 	CRASH_POINT("evict:unlinked");
 	arena_drop_live(e->arena, r.off, &r.shape, false);
@@ -21,8 +21,8 @@ evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 	bool flushed = record_is_flushed(e->arena, r, e->cutoff),
 	     expired = item_expired(item_expiry_s(r->word0), now_s);
 
-	e->n.flushed += flushed;
-	e->n.expired += !flushed && expired;
+	e->stat[SHM_STAT_FLUSHED_ITEMS] += flushed;
+	e->stat[SHM_STAT_RECLAIMED] += !flushed && expired;
 	return flushed || expired;
 }
 
@@ -46,7 +46,7 @@ evict_move_record(struct evict *e, struct victim *v, const struct record *r,
 	table_switch(e->table, place, to);
 	arena_drop_live(a, r->off, &r->shape, true);
 	arena_add_live(a, to, &r->shape, item_expiry_s(r->word0));
-	e->n.bytes_copied += r->shape.record_bytes;
+	e->stat[SHM_STAT_LOG_BYTES_COPIED] += r->shape.record_bytes;
 	v->kept += (uint32_t)r->shape.record_bytes;
 	if (e->fresh_off == r->off)
 		e->fresh_off = to;
@@ -97,8 +97,7 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
 	for (uint32_t k = 0; k < n_moved; k++)
 		arena_part_died(a, from[k]);
 	arena_drop_live(a, r->off, &r->shape, true);
-	e->n.bytes_copied += r->shape.record_bytes + n_moved * part_bytes;
-	e->n.bytes_cleaned += r->shape.record_bytes + n_moved * part_bytes;
+	e->stat[SHM_STAT_LOG_BYTES_COPIED] += r->shape.record_bytes + n_moved * part_bytes;
 	if (e->fresh_off == r->off)
 		e->fresh_off = off;
 	return true;
@@ -110,7 +109,7 @@ evict_examine_parts(struct evict *e, struct victim *v, uint64_t off, uint32_t no
 	struct record r = record_load(e->arena, off);
 	struct table_place place;
 
-	e->n.examined++;
+	e->examined++;
 	if (!table_find_item(e->table, record_hash(e->arena, &r), off, &place))
 		return true;
 	if (!evict_dead_already(e, &r, now_s))

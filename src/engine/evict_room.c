@@ -77,7 +77,7 @@ evict_room_sweep(struct evict *e, uint64_t n)
 			table_visit(e->table, e->sweep, drop_flushed, &w);
 			if (w.place.slot == 0)
 				break;
-			e->n.flushed++;
+			e->stat[SHM_STAT_FLUSHED_ITEMS]++;
 			evict_unlink(e, &w.place);
 		}
 	if (e->sweep >= e->table->n_buckets)
@@ -229,7 +229,7 @@ pick_oldest(void *arg, const struct table_place *place)
 }
 
 bool
-evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *n_evicted)
+evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s)
 {
 	while (!table_can_link(e->table, hash)) {
 		struct chain_pick pick = {.evict = e, .cas = UINT64_MAX, .now_s = now_s};
@@ -239,8 +239,8 @@ evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s, uint64_t *n_evi
 		if (!evict_dead_already(e, &r, now_s)) {
 			if (!e->enabled)
 				return false;
-			e->n.evicted++;
-			++*n_evicted;
+			e->stat[SHM_STAT_EVICTIONS]++;
+			e->stat[SHM_STAT_CHAIN_EVICTIONS]++;
 		}
 		evict_unlink(e, &pick.oldest);
 	}

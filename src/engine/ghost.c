@@ -121,8 +121,6 @@ ghost_take(struct ghost *g, uint64_t hash, enum arena_log *ret_log)
 		bool alive = ghost_years(g, set[i]) < AGES_ALIVE;
 		*ret_log = (set[i] & LOG_BIT) != 0 ? ARENA_MAIN : ARENA_SMALL;
 		set[i] = 0;
-		if (alive)
-			g->hits[*ret_log]++;
 		return alive;
 	}
 	return false;

@@ -22,7 +22,6 @@ struct ghost {
 	uint64_t n_sets;          /* a power of two; 0: nothing was evicted yet */
 	uint64_t capacity;        /* keys that each log's ghost remembers */
 	uint64_t seq[ARENA_LOGS]; /* keys ever put into it */
-	uint64_t hits[ARENA_LOGS];
 };
 
 void ghost_init(struct ghost *g);

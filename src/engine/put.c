@@ -48,7 +48,8 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		struct record gone = record_load(&s->arena, table_item_off(old->slot));
 		place = *old;
 		table_switch(&s->table, &place, w->item_off);
-		s->payload_bytes -= item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
+		s->stat[SHM_STAT_PAYLOAD_BYTES] -=
+		    item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
 		/*
 		 * In this order: what goes may have the last live part of a
 		 * block that the new one has parts of.
@@ -60,9 +61,9 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		(void)table_link(&s->table, key->hash, w->item_off, &place);
 		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	}
-	s->payload_bytes += w->key_bytes + w->value_bytes;
-	s->bytes_written += arena_memory(&s->arena, &w->shape);
-	s->total_items++;
+	s->stat[SHM_STAT_PAYLOAD_BYTES] += w->key_bytes + w->value_bytes;
+	s->stat[SHM_STAT_LOG_BYTES_WRITTEN] += arena_memory(&s->arena, &w->shape);
+	s->stat[SHM_STAT_TOTAL_ITEMS]++;
 	s->last_access_s[place.ref] = now_s;
 	struct byte *hint = table_hint(&s->table, place.ref);
 	if (hint != NULL)
@@ -88,23 +89,33 @@ take_memory(struct store *s, const struct store_key *key, struct value_write *w,
 	if (!evict_room(&s->evict, &need, now_s))
 		return false;
 	if (!table_find(&s->table, key->hash, key->bytes, key->len, &place) &&
-	    !evict_chain_room(&s->evict, key->hash, now_s, &s->chain_evictions)) {
-		s->table_refused++;
+	    !evict_chain_room(&s->evict, key->hash, now_s)) {
+		s->stat[SHM_STAT_TABLE_REFUSED]++;
 		return false;
 	}
 	return true;
 }
 
-static void
-note_work(struct store *s, const struct evict_counts *before)
-{
-	uint64_t items = s->evict.n.examined - before->examined;
-	uint64_t copied = s->evict.n.bytes_copied - before->bytes_copied;
+/* The work of eviction and cleaning until now. */
+struct put_work {
+	uint64_t items, copied;
+};
 
-	if (items > s->longest_set_items)
-		s->longest_set_items = items;
-	if (copied > s->longest_set_copied_bytes)
-		s->longest_set_copied_bytes = copied;
+static struct put_work
+work_done(const struct store *s)
+{
+	return (struct put_work){s->evict.examined, s->stat[SHM_STAT_LOG_BYTES_COPIED]};
+}
+
+static void
+note_work(struct store *s, struct put_work before)
+{
+	struct put_work now = work_done(s);
+
+	if (now.items - before.items > s->stat[SHM_STAT_LONGEST_SET_ITEMS])
+		s->stat[SHM_STAT_LONGEST_SET_ITEMS] = now.items - before.items;
+	if (now.copied - before.copied > s->stat[SHM_STAT_LONGEST_SET_COPIED])
+		s->stat[SHM_STAT_LONGEST_SET_COPIED] = now.copied - before.copied;
 }
 
 /*
@@ -163,7 +174,7 @@ put_admit(struct store *s, const struct store_put *put, const struct store_item 
 enum store_result
 store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas)
 {
-	struct evict_counts before = s->evict.n;
+	struct put_work before = work_done(s);
 	struct store_item found,
 	    *old = store_find(s, &put->key, now_s, &found, NULL) ? &found : NULL;
 	struct value_write w = {.key = put->key.bytes,
@@ -220,7 +231,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	CRASH_POINT("append:written");
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
 	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
-	note_work(s, &before);
+	note_work(s, before);
 	*ret_cas = cas;
 	return STORE_OK;
 }
@@ -249,7 +260,7 @@ static enum store_result
 become_counter(struct store *s, const struct store_key *key, const struct store_item *item,
     uint64_t value, uint64_t cas, uint32_t now_s)
 {
-	struct evict_counts before = s->evict.n;
+	struct put_work before = work_done(s);
 	struct value_write w = {.key = key->bytes,
 	    .key_bytes = key->len,
 	    .flags = item->flags,
@@ -268,7 +279,7 @@ become_counter(struct store *s, const struct store_key *key, const struct store_
 	value_end(&w);
 	link_record(s, key, linked ? &place : NULL, &w, now_s);
 	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
-	note_work(s, &before);
+	note_work(s, before);
 	return STORE_OK;
 }
 

@@ -1,6 +1,8 @@
 /*
  * report.c: what the engine holds, for stats and for a walk.
  */
+#include <string.h>
+
 #include "engine/record.h"
 #include "engine/store_private.h"
 
@@ -17,47 +19,39 @@ oldest_opened(const struct arena *a)
 	return oldest_s != UINT32_MAX ? oldest_s : 0;
 }
 
-void
-store_stats(const struct store *s, struct store_stats *ret)
+/*
+ * The arena's bytes are live, in free blocks, or dead: left by items that are
+ * gone, or at the end of a block that is not full yet.
+ */
+static void
+fill_arena(const struct arena *a, uint32_t now_s, uint64_t *v)
 {
-	const struct arena *a = &s->arena;
-	const struct evict_counts *n = &s->evict.n;
+	uint32_t oldest_s = oldest_opened(a);
 
-	*ret = (struct store_stats){
-	    .curr_items = s->table.n_items,
-	    .total_items = s->total_items,
-	    .bytes = a->live_bytes,
-	    .payload_bytes = s->payload_bytes - n->payload_dropped,
-	    .evictions = n->evicted,
-	    .evicted_unfetched = n->evicted_unfetched,
-	    .expired = n->expired,
-	    .flushed = n->flushed,
-	    .n_buckets = s->table.n_buckets,
-	    .n_overflow_used = s->table.n_overflow_used,
-	    .n_blocks = a->n_blocks,
-	    .n_blocks_free = a->n_free,
-	    .overflow_items = s->table.n_overflow_items,
-	    .splits = s->table.n_splits,
-	    .growth_refused = s->table.n_refused,
-	    .chain_evictions = s->chain_evictions,
-	    .table_refused = s->table_refused,
-	    .bytes_written = s->bytes_written,
-	    .bytes_copied = n->bytes_copied,
-	    .small_blocks = a->queue[ARENA_SMALL].n_blocks,
-	    .main_blocks = a->queue[ARENA_MAIN].n_blocks,
-	    .extent_blocks = a->n_extent_blocks,
-	    .small_target_blocks = evict_small_target(&s->evict),
-	    .ghost_hits_small = s->evict.ghost.hits[ARENA_SMALL],
-	    .ghost_hits_main = s->evict.ghost.hits[ARENA_MAIN],
-	    .blocks_evicted = n->blocks_evicted,
-	    .blocks_expired = n->blocks_expired,
-	    .blocks_cleaned = n->blocks_cleaned,
-	    .longest_set_items = s->longest_set_items,
-	    .longest_set_copied_bytes = s->longest_set_copied_bytes,
-	    .cas_last = s->cas_last,
-	    .cutoff = s->evict.cutoff,
-	    .oldest_opened_s = oldest_opened(a),
-	};
+	v[SHM_STAT_LIMIT_MAXBYTES] = a->map->arena_bytes;
+	v[SHM_STAT_BYTES] = a->live_bytes;
+	v[SHM_STAT_FREE_BYTES] = (uint64_t)a->n_free << a->block_shift;
+	v[SHM_STAT_DEAD_BYTES] =
+	    v[SHM_STAT_LIMIT_MAXBYTES] - v[SHM_STAT_FREE_BYTES] - v[SHM_STAT_BYTES];
+	v[SHM_STAT_N_SEGMENTS] = a->n_blocks;
+	v[SHM_STAT_N_SEGMENTS_FREE] = a->n_free;
+	v[SHM_STAT_SMALL_SEGMENTS] = a->queue[ARENA_SMALL].n_blocks;
+	v[SHM_STAT_MAIN_SEGMENTS] = a->queue[ARENA_MAIN].n_blocks;
+	v[SHM_STAT_EXTENT_SEGMENTS] = a->n_extent_blocks;
+	v[SHM_STAT_OLDEST_AGE_S] = oldest_s != 0 && now_s > oldest_s ? now_s - oldest_s : 0;
+}
+
+void
+store_stats(const struct store *s, uint32_t now_s, uint64_t *ret)
+{
+	memcpy(ret, s->stat, sizeof(s->own_stat));
+	fill_arena(&s->arena, now_s, ret);
+	ret[SHM_STAT_CURR_ITEMS] = s->table.n_items;
+	ret[SHM_STAT_N_BUCKETS] = s->table.n_buckets;
+	ret[SHM_STAT_N_OVERFLOW] = s->table.n_overflow_used;
+	ret[SHM_STAT_OVERFLOW_ITEMS] = s->table.n_overflow_items;
+	ret[SHM_STAT_SMALL_TARGET] = evict_small_target(&s->evict);
+	ret[SHM_STAT_CAS_LAST] = s->cas_last;
 }
 
 struct expired {

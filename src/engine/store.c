@@ -39,21 +39,22 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 		return -ENOMEM;
 	s->map = map;
 	s->conf = *conf;
+	s->stat = conf->stat != NULL ? conf->stat : s->own_stat;
 	s->n_refs = slot_ref(map->n_buckets_max + map->n_overflow_max, 0);
 	s->own_hints = reserve_zeroed(s->n_refs);
 	s->last_access_s = reserve_zeroed(s->n_refs * sizeof(uint32_t));
 	if (s->own_hints == NULL || s->last_access_s == NULL || arena_init(&s->arena, map) != 0)
 		goto fail;
 	s->arena.now_s = now_s;
-	table_init(&s->table, map, s->own_hints, s->last_access_s, s->n_refs);
-	evict_init(&s->evict, &s->arena, &s->table, conf->evict);
+	table_init(&s->table, map, s->own_hints, s->last_access_s, s->n_refs, s->stat);
+	evict_init(&s->evict, &s->arena, &s->table, s->stat, conf->evict);
 	s->cas_last = s->cas_reserved = word_load_rlx(&map->header->cas_reserved);
 	uint64_t cutoff = word_load_rlx(&map->header->cutoff);
 	s->evict.cutoff = cutoff & CUTOFF_MASK;
 	if ((cutoff & CUTOFF_PENDING) != 0)
 		s->flush_at_s = (uint32_t)word_load_rlx(&map->header->flush_at_s);
 	r = recover_all(&s->arena, &s->table, s->evict.cutoff, now_s, ret_recovery, &s->cas_last,
-	    &s->payload_bytes);
+	    &s->stat[SHM_STAT_PAYLOAD_BYTES]);
 	if (r != 0)
 		goto fail;
 	s->cas_reserved = word_load_rlx(&map->header->cas_reserved);

@@ -16,12 +16,19 @@
 #include <stdint.h>
 
 #include "shm/map.h"
+#include "shm/stats.h"
 
 struct store;
 
 struct store_conf {
 	bool evict;              /* false (-M): refuse when full */
 	uint32_t item_max_bytes; /* header, key and value (-I) */
+	/*
+	 * SHM_STAT_N words that the store counts into while it is open: its
+	 * owner's, who counts into the rows that aren't the engine's. NULL: the
+	 * store's own.
+	 */
+	uint64_t *stat;
 };
 
 struct store_recovery {
@@ -174,33 +181,12 @@ typedef void (*store_visit_fn)(
 uint64_t store_walk(
     struct store *s, uint64_t cursor, uint32_t now_s, store_visit_fn visit, void *arg);
 
-/* Counters and gauges, published in the segment by the daemon
- * (src/shm/stats.def has the names). */
-struct store_stats {
-	uint64_t curr_items, total_items;
-	uint64_t bytes;         /* of live items: header, key, value, rounding */
-	uint64_t payload_bytes; /* key and value bytes of live items */
-	uint64_t evictions;     /* live items dropped for lack of room */
-	uint64_t evicted_unfetched;
-	/* items whose memory was taken back after they had expired or were
-	 * flushed */
-	uint64_t expired, flushed;
-	uint64_t n_buckets, n_overflow_used, n_blocks, n_blocks_free;
-	uint64_t overflow_items; /* items on a chain's second or later line */
-	uint64_t splits, growth_refused, chain_evictions;
-	uint64_t table_refused; /* with eviction off: sets that the table had no place for */
-	uint64_t bytes_written, bytes_copied; /* by clients; by cleaning and eviction */
-	uint64_t small_blocks, main_blocks, extent_blocks;
-	uint64_t small_target_blocks;
-	uint64_t ghost_hits_small, ghost_hits_main;
-	uint64_t blocks_evicted, blocks_expired, blocks_cleaned;
-	uint64_t longest_set_items; /* items examined in the worst SET */
-	uint64_t longest_set_copied_bytes;
-	uint64_t cas_last, cutoff;
-	/* when the oldest block of the logs was opened; 0: they are empty */
-	uint32_t oldest_opened_s;
-};
-void store_stats(const struct store *s, struct store_stats *ret);
+/*
+ * Copies the counters (shm/stats.def; SHM_STAT_N words), and fills the engine's
+ * gauges in: those that it doesn't keep as it goes. now_s serves the age of the
+ * oldest block alone.
+ */
+void store_stats(const struct store *s, uint32_t now_s, uint64_t *ret);
 
 /*
  * The memory of items that have expired and that nobody has taken back yet,

@@ -20,9 +20,8 @@ struct store {
 	uint64_t n_refs;
 	uint64_t cas_last, cas_reserved;
 	uint32_t flush_at_s;
-	uint64_t total_items, payload_bytes, bytes_written, chain_evictions;
-	uint64_t table_refused; /* sets that a chain had no place for, with eviction off */
-	uint64_t longest_set_items, longest_set_copied_bytes;
+	uint64_t *stat; /* conf.stat, or own_stat */
+	uint64_t own_stat[SHM_STAT_N];
 };
 
 /* The item that a place leads to. */

@@ -32,14 +32,15 @@ with_memory(const struct map *map, uint64_t n)
 }
 
 void
-table_init(
-    struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs)
+table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s,
+    uint64_t n_refs, uint64_t *stat)
 {
 	*t = (struct table){.map = map,
 	    .hints = hints,
 	    .n_hints = n_refs,
 	    .last_access_s = last_access_s,
-	    .n_refs = n_refs};
+	    .n_refs = n_refs,
+	    .stat = stat};
 	/* relaxed, here and below: own stores */
 	t->n_buckets = word_load_rlx(&map->header->count) & COUNT_MASK;
 	uint64_t made = word_load_rlx(&map->header->n_overflow);

@@ -19,6 +19,7 @@
 
 #include "shm/hint.h"
 #include "shm/map.h"
+#include "shm/stats.h"
 #include "shm/table.h"
 
 struct table {
@@ -36,9 +37,9 @@ struct table {
 	/* list through slot[0] of free overflow buckets; index + 1, 0: none */
 	uint64_t overflow_free;
 	uint64_t n_overflow_memory; /* overflow buckets that have memory */
-	uint64_t n_splits, n_refused;
-	uint32_t n_without;        /* tries to come until memory is asked for again */
-	uint64_t refused_at_items; /* growth is tried again when there are more */
+	uint64_t *stat;             /* the store's counters (shm/stats.h) */
+	uint32_t n_without;         /* tries to come until memory is asked for again */
+	uint64_t refused_at_items;  /* growth is tried again when there are more */
 };
 
 struct table_place {
@@ -47,10 +48,10 @@ struct table_place {
 	uint64_t slot; /* the slot's word */
 };
 
-/* Over a map that the caller has. private_hints and last_access_s are the
- * caller's memory, zeroed, n_refs long. */
-void table_init(
-    struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s, uint64_t n_refs);
+/* Over a map that the caller has. hints and last_access_s are the caller's
+ * memory, zeroed, n_refs long. */
+void table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *last_access_s,
+    uint64_t n_refs, uint64_t *stat);
 
 /* Finds a key. */
 bool table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len,

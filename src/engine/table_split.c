@@ -160,7 +160,7 @@ table_split(struct table *t)
 		word_store_rlx(slot_at(t, ref_line(m.ref[k]), ref_slot(m.ref[k])), 0);
 	CRASH_POINT("split:old cleared");
 	t->n_buckets = to + 1;
-	t->n_splits++;
+	t->stat[SHM_STAT_SPLITS]++;
 	for (uint32_t k = 0; k < m.n; k++) {
 		uint64_t ref = chain_ref(&c, k);
 		t->n_overflow_items -= ref_line(m.ref[k]) != from;
@@ -174,7 +174,7 @@ table_split(struct table *t)
 	CRASH_POINT("split:new left");
 	return true;
 refused:
-	t->n_refused++;
+	t->stat[SHM_STAT_GROWTH_REFUSED]++;
 	t->refused_at_items = t->n_items + t->n_items / 16 + 1;
 	return false;
 }

@@ -339,16 +339,16 @@ read_flushed(void)
 static void
 setup_flushed_chain(void)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
 	scene_full();
 	world_delete(store, key_b);
 	world_delete(store, key_c);
-	store_stats(store, &st);
+	store_stats(store, 0, st);
 	world_put(store, key_b, 'B');
 	world_put(store, key_c, 'C');
 	world_put(store, key_d, 'D');
-	word_store_rlx(&world.header.cutoff, st.cas_last);
+	word_store_rlx(&world.header.cutoff, st[SHM_STAT_CAS_LAST]);
 }
 
 static void

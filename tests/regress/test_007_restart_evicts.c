@@ -33,7 +33,7 @@ a_successor_evicts_nothing_while_there_is_dead_memory(void **state)
 {
 	struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 	struct store_recovery rec;
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	struct store *s;
 	struct map map;
 	char key[32], *value = calloc(1, 70000);
@@ -56,8 +56,8 @@ a_successor_evicts_nothing_while_there_is_dead_memory(void **state)
 			    .value_bytes = value_bytes((unsigned)rand_r(&seed))};
 			assert_int_equal(store_put(s, &put, 100, &cas), STORE_OK);
 		}
-		store_stats(s, &st);
-		evictions += st.evictions;
+		store_stats(s, 0, st);
+		evictions += st[SHM_STAT_EVICTIONS];
 		store_close(s);
 	}
 	print_message("# %u lives, %llu evictions\n", N_LIVES, (unsigned long long)evictions);

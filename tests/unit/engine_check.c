@@ -93,7 +93,7 @@ const char *
 engine_check(struct store *s)
 {
 	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / 8)};
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	uint64_t n_lines = 0, n_free_lines = 0, filter, block_live = 0,
 		 kinds[BLOCK_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
@@ -108,7 +108,7 @@ engine_check(struct store *s)
 	     i != 0 && n_free_lines <= s->table.n_overflow_made; n_free_lines++)
 		i = word_load_rlx(&s->map->overflow[i - 1].slot[0]);
 	free(c.taken);
-	store_stats(s, &st);
+	store_stats(s, 0, st);
 	for (uint32_t i = 0; i < s->arena.n_blocks; i++) {
 		kinds[s->arena.block[i].kind]++;
 		block_live += s->arena.block[i].live_bytes;
@@ -119,17 +119,17 @@ engine_check(struct store *s)
 	return odd                                    ? "a sequence is odd"
 	    : c.n_shared != 0                         ? "two items have the same memory"
 	    : c.n_misplaced != 0                      ? "an item is in a bucket that isn't its own"
-	    : st.curr_items != c.items                ? "the number of items is wrong"
-	    : st.bytes != c.live_bytes                ? "the sum of live bytes is wrong"
+	    : st[SHM_STAT_CURR_ITEMS] != c.items      ? "the number of items is wrong"
+	    : st[SHM_STAT_BYTES] != c.live_bytes      ? "the sum of live bytes is wrong"
 	    : s->arena.live_squares != c.live_squares ? "the sum of squares is wrong"
-	    : st.overflow_items != c.overflow_items
+	    : st[SHM_STAT_OVERFLOW_ITEMS] != c.overflow_items
 	    ? "the number of items on overflow lines is wrong"
-	    : n_lines != st.n_overflow_used ? "the number of overflow lines is wrong"
-	    : c.n_untold != 0               ? "a link doesn't tell what lies behind it"
+	    : n_lines != st[SHM_STAT_N_OVERFLOW] ? "the number of overflow lines is wrong"
+	    : c.n_untold != 0                    ? "a link doesn't tell what lies behind it"
 	    : n_lines + n_free_lines != s->table.n_overflow_made
 	    ? "an overflow line is lost, or free twice"
-	    : st.payload_bytes != c.payload        ? "the sum of payload is wrong"
-	    : kinds[BLOCK_FREE] != s->arena.n_free ? "the number of free segments is wrong"
+	    : st[SHM_STAT_PAYLOAD_BYTES] != c.payload ? "the sum of payload is wrong"
+	    : kinds[BLOCK_FREE] != s->arena.n_free    ? "the number of free segments is wrong"
 	    : kinds[BLOCK_EXTENT] + kinds[BLOCK_PARTS] + kinds[BLOCK_PARTS_VICTIM] !=
 		s->arena.n_extent_blocks
 	    ? "the number of extents is wrong"

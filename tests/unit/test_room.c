@@ -6,13 +6,13 @@
  */
 #include "unit/room_fixture.h"
 
-static struct store_stats
-stats_of(const struct room *f)
+static uint64_t
+stat_of(const struct room *f, enum shm_stat stat)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
-	store_stats(f->store, &st);
-	return st;
+	store_stats(f->store, 0, st);
+	return st[stat];
 }
 
 /*
@@ -36,12 +36,12 @@ one_large_value_takes_the_place_of_one(void **state)
 			assert_int_equal(
 			    room_put(&f, STORE_SET, key, room_value(0), sizes[k], 0), STORE_OK);
 			store_tick(f.store, (uint64_t)f.now_s << 32);
-			struct store_stats st = stats_of(&f);
-			if (full == 0 && st.evictions > 0)
+			uint64_t n_items = stat_of(&f, SHM_STAT_CURR_ITEMS);
+			if (full == 0 && stat_of(&f, SHM_STAT_EVICTIONS) > 0)
 				full = most;
-			most = st.curr_items > most ? st.curr_items : most;
-			if (full != 0 && st.curr_items < fewest)
-				fewest = st.curr_items;
+			most = n_items > most ? n_items : most;
+			if (full != 0 && n_items < fewest)
+				fewest = n_items;
 			n_after -= full != 0;
 		}
 		print_message("# values of %u: full with %llu items, never fewer than %llu\n",
@@ -187,9 +187,9 @@ flushed_memory_comes_back(void **state)
 	room_open(&f, 4 << 20, false, 0);
 	int n = fill(&f, "k", 300);
 	store_flush(f.store);
-	assert_int_equal(stats_of(&f).flushed, 0);
+	assert_int_equal(stat_of(&f, SHM_STAT_FLUSHED_ITEMS), 0);
 	assert_true(fill(&f, "n", 300) >= n - 20);
-	assert_int_equal(stats_of(&f).evictions, 0);
+	assert_int_equal(stat_of(&f, SHM_STAT_EVICTIONS), 0);
 	assert_null(engine_check(f.store));
 	room_close(&f);
 }
@@ -222,11 +222,11 @@ cleaning_evicts_nothing(void **state)
 				    f.now_s + 1 + (1u << (next_random(&seed) % 24)));
 		}
 		room_restart(&f); /* no segment is open */
-		uint64_t before = stats_of(&f).curr_items;
+		uint64_t before = stat_of(&f, SHM_STAT_CURR_ITEMS);
 		snprintf(key, sizeof(key), "r%d-", round);
 		int more = fill(&f, key, 9000);
-		assert_int_equal(stats_of(&f).curr_items, before + (uint64_t)more);
-		assert_int_equal(stats_of(&f).evictions, 0);
+		assert_int_equal(stat_of(&f, SHM_STAT_CURR_ITEMS), before + (uint64_t)more);
+		assert_int_equal(stat_of(&f, SHM_STAT_EVICTIONS), 0);
 	}
 	assert_null(engine_check(f.store));
 	room_close(&f);
@@ -271,7 +271,7 @@ a_number_counts_in_a_full_cache(void **state)
 	assert_true(store_find(f.store, &k, f.now_s, &item, NULL));
 	assert_int_equal(
 	    store_arith(f.store, &k, &item, false, 5, 0, f.now_s, &value, &cas), STORE_OK);
-	assert_int_equal(stats_of(&f).evictions, 0);
+	assert_int_equal(stat_of(&f, SHM_STAT_EVICTIONS), 0);
 	assert_null(engine_check(f.store));
 	room_close(&f);
 }
@@ -299,9 +299,10 @@ a_full_table_refuses(void **state)
 		assert_int_equal(r == STORE_OK, room_is(&f, key, room_value((uint64_t)i), 10));
 	}
 	assert_int_equal(n_in + n_refused, 5000);
-	assert_int_equal(stats_of(&f).curr_items, n_in);
-	assert_int_equal(stats_of(&f).table_refused, n_refused);
-	assert_int_equal(stats_of(&f).chain_evictions + stats_of(&f).evictions, 0);
+	assert_int_equal(stat_of(&f, SHM_STAT_CURR_ITEMS), n_in);
+	assert_int_equal(stat_of(&f, SHM_STAT_TABLE_REFUSED), n_refused);
+	assert_int_equal(
+	    stat_of(&f, SHM_STAT_CHAIN_EVICTIONS) + stat_of(&f, SHM_STAT_EVICTIONS), 0);
 	assert_int_equal(n_early, 0);
 	f.now_s = 300;
 	assert_int_equal(room_put(&f, STORE_SET, "another", "x", 1, 0), STORE_OK);
@@ -327,9 +328,9 @@ a_full_table_evicts_from_chains(void **state)
 		    room_put(&f, STORE_SET, key, room_value((uint64_t)i), 10, 0), STORE_OK);
 		assert_true(room_is(&f, key, room_value((uint64_t)i), 10));
 	}
-	struct store_stats st = stats_of(&f);
-	assert_int_equal(st.chain_evictions, 5000 - st.curr_items);
-	assert_true(st.curr_items > 256 * 5);
+	uint64_t n_items = stat_of(&f, SHM_STAT_CURR_ITEMS);
+	assert_int_equal(stat_of(&f, SHM_STAT_CHAIN_EVICTIONS), 5000 - n_items);
+	assert_true(n_items > 256 * 5);
 	assert_null(engine_check(f.store));
 	room_close(&f);
 }

@@ -114,16 +114,16 @@ static void
 successor(struct fixture *f, const struct store_conf *conf)
 {
 	struct store_recovery rec;
-	struct store_stats before, after;
+	uint64_t before[SHM_STAT_N], after[SHM_STAT_N];
 
-	store_stats(f->store, &before);
+	store_stats(f->store, 0, before);
 	store_close(f->store);
 	assert_int_equal(store_open(&f->map, conf, 100, &f->store, &rec), 0);
-	store_stats(f->store, &after);
+	store_stats(f->store, 0, after);
 	assert_int_equal(rec.dropped_damaged + rec.dropped_double + rec.repaired_buckets, 0);
-	assert_int_equal(rec.items, after.curr_items);
-	assert_true(after.curr_items <= before.curr_items);
-	assert_int_equal(after.n_overflow_used, before.n_overflow_used);
+	assert_int_equal(rec.items, after[SHM_STAT_CURR_ITEMS]);
+	assert_true(after[SHM_STAT_CURR_ITEMS] <= before[SHM_STAT_CURR_ITEMS]);
+	assert_int_equal(after[SHM_STAT_N_OVERFLOW], before[SHM_STAT_N_OVERFLOW]);
 }
 
 static void
@@ -278,7 +278,7 @@ static void
 test_growth(void **state)
 {
 	struct fixture f;
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	char key[32];
 
 	(void)state;
@@ -287,15 +287,15 @@ test_growth(void **state)
 		snprintf(key, sizeof(key), "grow-%d", i);
 		assert_int_equal(put(f.store, STORE_SET, key, &i, sizeof(i), 0), STORE_OK);
 		if (i % 50000 == 49999) {
-			store_stats(f.store, &st);
+			store_stats(f.store, 0, st);
 			/* At most 5 % of the items are on a third line, at any
 			 * moment of growth. */
-			assert_true(st.overflow_items * 20 <= st.curr_items);
+			assert_true(st[SHM_STAT_OVERFLOW_ITEMS] * 20 <= st[SHM_STAT_CURR_ITEMS]);
 		}
 	}
-	store_stats(f.store, &st);
-	assert_true(st.n_buckets > 100000);
-	assert_int_equal(st.chain_evictions, 0);
+	store_stats(f.store, 0, st);
+	assert_true(st[SHM_STAT_N_BUCKETS] > 100000);
+	assert_int_equal(st[SHM_STAT_CHAIN_EVICTIONS], 0);
 	for (int i = 0; i < 500000; i++) {
 		snprintf(key, sizeof(key), "grow-%d", i);
 		assert_true(value_equals(f.store, key, &i, sizeof(i), 100));
@@ -399,7 +399,7 @@ test_expired_go_first(void **state)
 	/* of 8 MiB: 66 %, half of it expires; then 57 % */
 	enum { N_OLD = 24000, N_NEW = 21000, BYTES = 200 };
 	struct fixture f;
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	struct store_item item;
 	static char value[BYTES];
 	char key[32];
@@ -433,9 +433,9 @@ test_expired_go_first(void **state)
 			expired_is_a_lower_bound(
 			    f.store, now_s, i == N_OLD + 500 ? 10000 * 232 : 0);
 	}
-	store_stats(f.store, &st);
-	assert_int_equal(st.evictions, 0);
-	assert_true(st.bytes_copied <= 2 * st.bytes_written);
+	store_stats(f.store, 0, st);
+	assert_int_equal(st[SHM_STAT_EVICTIONS], 0);
+	assert_true(st[SHM_STAT_LOG_BYTES_COPIED] <= 2 * st[SHM_STAT_LOG_BYTES_WRITTEN]);
 	for (int i = 0; i < N_OLD + N_NEW; i++) {
 		snprintf(key, sizeof(key), "key-%05d", i);
 		assert_int_equal(value_equals(f.store, key, value, BYTES, 260),

@@ -21,14 +21,14 @@
 void
 room_check(const struct map *m, const struct store *s)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 	struct statvfs vfs;
 
 	if (statvfs("/dev/shm", &vfs) != 0)
 		return;
-	store_stats(s, &st);
+	store_stats(s, 0, st);
 	uint64_t free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	uint64_t have = (st.n_buckets + st.n_overflow_used) * sizeof(struct bucket);
+	uint64_t have = (st[SHM_STAT_N_BUCKETS] + st[SHM_STAT_N_OVERFLOW]) * sizeof(struct bucket);
 	uint64_t want =
 	    m->arena_bytes / ITEM_BYTES_USUAL * LINES_PER_1000 / 1000 * sizeof(struct bucket);
 	if (want <= have || want - have <= free_bytes)
@@ -47,18 +47,18 @@ room_check(const struct map *m, const struct store *s)
 void
 room_watch(struct room_watch *w, const struct store *s, bool evicts)
 {
-	struct store_stats st;
+	uint64_t st[SHM_STAT_N];
 
 	if (w->said)
 		return;
-	store_stats(s, &st);
-	if (st.growth_refused == 0)
+	store_stats(s, 0, st);
+	if (st[SHM_STAT_GROWTH_REFUSED] == 0)
 		return;
 	w->said = true;
 	log_warning("/dev/shm is full: the table stays at %" PRIu64 " buckets for %" PRIu64
 		    " items. Chains grow longer, and once they are full %s. Make room: "
 		    "mount -o remount,size=... /dev/shm, docker run --shm-size, or a smaller "
 		    "memory_limit (-m)",
-	    st.n_buckets, st.curr_items,
+	    st[SHM_STAT_N_BUCKETS], st[SHM_STAT_CURR_ITEMS],
 	    evicts ? "a new item takes the place of an old one" : "sets are refused");
 }

@@ -43,7 +43,7 @@ close_idle(struct server *s)
 		 * daemon */
 		if (p->conn.client_idx == HINT_PAGE_NO_CLIENT &&
 		    now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
-			s->a.cmd->stat[SHM_STAT_IDLE_KICKS]++;
+			s->a.stat[SHM_STAT_IDLE_KICKS]++;
 			server_free_peer(s, p);
 		}
 	}
@@ -52,7 +52,7 @@ close_idle(struct server *s)
 static void
 once_a_second(struct server *s)
 {
-	uint64_t *stat = s->a.cmd->stat;
+	uint64_t *stat = s->a.stat;
 	struct stat st;
 
 	stat[SHM_STAT_HEAP_BYTES] = memory_heap_bytes();
@@ -84,7 +84,7 @@ on_huge(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (huge_step(s->a.huge))
 		event_add(&s->huge, &soon);
-	s->a.cmd->stat[SHM_STAT_HUGE_BYTES] = s->a.huge->huge_bytes;
+	s->a.stat[SHM_STAT_HUGE_BYTES] = s->a.huge->huge_bytes;
 }
 
 static void
@@ -98,9 +98,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	s->tick_due_us = now_us + TICK_MS * 1000;
-	cmd->stat[SHM_STAT_LOOP_LAG_US] = late_us;
-	if (late_us > cmd->stat[SHM_STAT_LOOP_LAG_MAX_US])
-		cmd->stat[SHM_STAT_LOOP_LAG_MAX_US] = late_us;
+	s->a.stat[SHM_STAT_LOOP_LAG_US] = late_us;
+	if (late_us > s->a.stat[SHM_STAT_LOOP_LAG_MAX_US])
+		s->a.stat[SHM_STAT_LOOP_LAG_MAX_US] = late_us;
 	server_tell_time(s);
 	server_publish(s);
 	feed_watchdog(s, now_us);
@@ -162,7 +162,7 @@ take_settings(struct server *s)
 	s->shared.output_limit = conf->output_limit;
 	s->a.cmd->reply_bytes_max = conf->output_limit;
 	s->a.cmd->work_max = conf->max_reqs_per_event * KEYS_A_REQUEST;
-	s->a.cmd->stat[SHM_STAT_MAX_CONNECTIONS] = conf->conn_limit;
+	s->a.stat[SHM_STAT_MAX_CONNECTIONS] = conf->conn_limit;
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		struct conn *c = &p->conn;
 
@@ -204,20 +204,17 @@ server_create(const struct server_args *args, struct server **ret)
 	s->shared.hints = args->hints;
 	s->shared.snapshot = args->snapshot;
 	s->shared.epoch = args->epoch;
-	s->shared.bytes_read = &args->cmd->stat[SHM_STAT_BYTES_READ];
-	s->shared.longest_set_us = &args->cmd->stat[SHM_STAT_LONGEST_SET_US];
+	s->shared.bytes_read = &args->stat[SHM_STAT_BYTES_READ];
+	s->shared.longest_set_us = &args->stat[SHM_STAT_LONGEST_SET_US];
 	s->shared.now_us = server_now_us;
-	s->shared.bytes_written = &args->cmd->stat[SHM_STAT_BYTES_WRITTEN];
+	s->shared.bytes_written = &args->stat[SHM_STAT_BYTES_WRITTEN];
 	s->base = event_base_new();
 	if (s->base == NULL || conn_shared_init(&s->shared) != 0)
 		goto fail;
 	if (args->listeners->metrics_fd >= 0 &&
 	    server_metrics_open(s, args->listeners->metrics_fd, &s->metrics) != 0)
 		goto fail_shared;
-	args->cmd->put_settings = server_put_settings;
-	args->cmd->put_conns = server_put_conns;
-	args->cmd->put_snapshot = server_put_snapshot;
-	args->cmd->arg = s;
+	args->cmd->source = (struct stats_source){server_put_stats, s};
 	s->verbosity = args->cmd->verbosity;
 	take_settings(s);
 	evtimer_assign(&s->turns, s->base, server_on_turns, s);

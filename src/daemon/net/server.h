@@ -24,6 +24,7 @@ struct server_args {
 	const struct access *access;
 	const struct listeners *listeners;
 	struct cmd *cmd;
+	uint64_t *stat;          /* cmd's counters: the server keeps rows of its own */
 	const struct map *map;   /* where counters are published */
 	struct hint_page *hints; /* NULL: none */
 	struct snapshot *snapshot;

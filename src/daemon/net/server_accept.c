@@ -29,7 +29,7 @@ server_accept(struct server *s, bool on)
 static bool
 at_limit(const struct server *s)
 {
-	return s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS] >= s->a.conf->conn_limit;
+	return s->a.stat[SHM_STAT_CURR_CONNECTIONS] >= s->a.conf->conn_limit;
 }
 
 enum wire_access
@@ -69,7 +69,7 @@ server_accept_refuse(struct server *s, int fd, const char *line)
 	/* if it can't be said, closing says it */
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
-	s->a.cmd->stat[SHM_STAT_REJECTED_CONNECTIONS]++;
+	s->a.stat[SHM_STAT_REJECTED_CONNECTIONS]++;
 }
 
 static void
@@ -102,8 +102,8 @@ begin_peer(struct server *s, int fd, bool is_unix)
 	event_assign(&p->readable, s->base, fd, EV_READ | EV_PERSIST, server_turn_of, p);
 	event_assign(&p->writable, s->base, fd, EV_WRITE | EV_PERSIST, server_turn_of, p);
 	TAILQ_INSERT_TAIL(&s->peers, p, all);
-	s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS]++;
-	s->a.cmd->stat[SHM_STAT_TOTAL_CONNECTIONS]++;
+	s->a.stat[SHM_STAT_CURR_CONNECTIONS]++;
+	s->a.stat[SHM_STAT_TOTAL_CONNECTIONS]++;
 	if (event_add(&p->readable, NULL) != 0)
 		server_free_peer(s, p);
 }
@@ -114,7 +114,7 @@ accept_failed(struct server *s, int error)
 	if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
 		if (!s->out_of_fds)
 			log_warning("connections wait: %s (%llu are open)", strerror(error),
-			    (unsigned long long)s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS]);
+			    (unsigned long long)s->a.stat[SHM_STAT_CURR_CONNECTIONS]);
 		s->out_of_fds = true;
 		s->retry_accept = true;
 		server_accept(s, false);
@@ -139,7 +139,7 @@ server_on_accept(evutil_socket_t listening_fd, short what, void *arg)
 		int fd;
 
 		if (full && s->a.conf->maxconns_fast == 0) {
-			s->a.cmd->stat[SHM_STAT_LISTEN_DISABLED]++;
+			s->a.stat[SHM_STAT_LISTEN_DISABLED]++;
 			server_accept(s, false);
 			return;
 		}

@@ -21,7 +21,7 @@ server_tell_time(struct server *s)
 void
 server_free_peer(struct server *s, struct peer *p)
 {
-	uint64_t *stat = s->a.cmd->stat;
+	uint64_t *stat = s->a.stat;
 
 	event_del(&p->readable);
 	event_del(&p->writable);
@@ -75,7 +75,7 @@ server_peer_turn(struct server *s, struct peer *p)
 	server_tell_time(s);
 	want = conn_turn(&p->conn, &s->shared);
 	if (!was_attached && p->conn.client_idx != HINT_PAGE_NO_CLIENT)
-		s->a.cmd->stat[SHM_STAT_SHM_CLIENTS]++;
+		s->a.stat[SHM_STAT_SHM_CLIENTS]++;
 	begin_slices(s);
 	if (s->shared.shutdown)
 		event_base_loopbreak(s->base);

@@ -93,15 +93,12 @@ void server_accept(struct server *s, bool on);
 void server_on_accept(evutil_socket_t listening_fd, short what, void *server);
 void server_on_resume(evutil_socket_t fd, short what, void *server);
 
-/* server_report.c: the segment's counters; lines of `stats settings` and `stats
- * conns` */
+/* server_report.c: the segment's counters; the server as a stats_source */
 void server_publish(struct server *s);
-void server_put_settings(void *server, struct wire_out *out);
-void server_put_conns(void *server, struct wire_out *out);
+void server_put_stats(void *server, enum stats_part part, struct wire_out *out);
 
 /* server_snapshot.c: calls server_peer.c */
 void server_on_slice(evutil_socket_t fd, short what, void *server);
-void server_put_snapshot(void *server, struct wire_out *out);
 
 /* server_metrics.c: calls server_peer.c, server_report.c. fd: a listening
  * socket, which stays the caller's. -ENOMEM. */

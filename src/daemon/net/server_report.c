@@ -7,18 +7,17 @@
 void
 server_publish(struct server *s)
 {
-	struct cmd *cmd = s->a.cmd;
 	uint64_t values[SHM_STAT_N] = {0};
 
 	if (s->a.hints != NULL) {
 		const struct hint_page_sums *sums = hint_page_collect(s->a.hints);
 
-		cmd->shm_gets = sums->gets;
-		cmd->shm_hits = sums->hits;
-		cmd->shm_misses = sums->misses;
-		cmd->shm_retries = sums->retries;
+		s->a.stat[SHM_STAT_SHM_GETS] = sums->gets;
+		s->a.stat[SHM_STAT_SHM_HITS] = sums->hits;
+		s->a.stat[SHM_STAT_SHM_MISSES] = sums->misses;
+		s->a.stat[SHM_STAT_SHM_RETRIES] = sums->retries;
 	}
-	cmd_collect(cmd, values);
+	cmd_collect(s->a.cmd, values);
 	if (s->a.hints != NULL)
 		hint_page_grow(s->a.hints, values[SHM_STAT_N_BUCKETS], values[SHM_STAT_N_OVERFLOW]);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
@@ -26,10 +25,9 @@ server_publish(struct server *s)
 		word_store_rlx(&s->a.map->stats->value[i], values[i]);
 }
 
-void
-server_put_settings(void *arg, struct wire_out *out)
+static void
+put_settings(const struct server *s, struct wire_out *out)
 {
-	const struct server *s = arg;
 	char value[1100];
 
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
@@ -38,10 +36,9 @@ server_put_settings(void *arg, struct wire_out *out)
 	}
 }
 
-void
-server_put_conns(void *arg, struct wire_out *out)
+static void
+put_conns(const struct server *s, struct wire_out *out)
 {
-	const struct server *s = arg;
 	const struct peer *p;
 	char name[32];
 
@@ -66,5 +63,24 @@ server_put_conns(void *arg, struct wire_out *out)
 		wire_put_stat_u64(
 		    out, ROW("secs_since_last_cmd"), s->a.cmd->now_s - c->last_active_s);
 #undef ROW
+	}
+}
+
+void
+server_put_stats(void *arg, enum stats_part part, struct wire_out *out)
+{
+	const struct server *s = arg;
+
+	switch (part) {
+	case STATS_SETTINGS:
+		put_settings(s, out);
+		break;
+	case STATS_CONNS:
+		put_conns(s, out);
+		break;
+	case STATS_SNAPSHOT:
+		if (s->a.snapshot != NULL)
+			snapshot_put_stats(s->a.snapshot, out);
+		break;
 	}
 }

@@ -102,7 +102,7 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 {
 	const struct conf *conf = s->a.conf;
 	uint64_t most = conf->conn_limit * conf->conn_share / 100,
-		 open = s->a.cmd->stat[SHM_STAT_CURR_CONNECTIONS];
+		 open = s->a.stat[SHM_STAT_CURR_CONNECTIONS];
 	struct share *o = share_of(s, &p->conn);
 	char name[24];
 
@@ -122,7 +122,7 @@ server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LIN
 		    wire_replies[WIRE_RE_CONNECTIONS_OF].text, server_share_reserve(conf),
 		    conf->conn_limit);
 	else if (conf->conn_share != 0 && p->conn.level < WIRE_ACCESS_ADMIN && o->n_conns >= most) {
-		s->a.cmd->stat[SHM_STAT_SHARE_REFUSED]++;
+		s->a.stat[SHM_STAT_SHARE_REFUSED]++;
 		snprintf(line, SERVER_LINE_BYTES,
 		    "%s %s has %" PRIu64 " of %" PRIu64 ", which is its share (conn_share)",
 		    wire_replies[WIRE_RE_CONNECTIONS_OF].text, share_name(o, name), o->n_conns,
@@ -148,7 +148,7 @@ server_share_end(struct server *s, struct peer *p)
 	o->n_conns--;
 	p->kept_bytes = 0;
 	drop_if_empty(s, o);
-	s->a.cmd->stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
+	s->a.stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
 }
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -196,7 +196,7 @@ say_closed(struct server *s, const struct peer *p)
 	char more[LOG_MORE_BYTES], name[24];
 	uint64_t suppressed;
 
-	s->a.cmd->stat[SHM_STAT_CONN_MEMORY_CLOSED]++;
+	s->a.stat[SHM_STAT_CONN_MEMORY_CLOSED]++;
 	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
 		log_warning("%" PRIu64 " bytes are kept for connections, more than conn_memory: "
 			    "one of %s, pid %ld, is closed, which kept %zu "
@@ -220,7 +220,7 @@ server_share_count(struct server *s, struct peer *p)
 	s->kept_bytes += now - p->kept_bytes; /* wraps where it is less, and comes out right */
 	p->owner->kept_bytes += now - p->kept_bytes;
 	p->kept_bytes = now;
-	s->a.cmd->stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
+	s->a.stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;
 }
 
 struct peer *

@@ -10,7 +10,7 @@ static void
 server_snapshot_report(struct server *s)
 {
 	const struct snapshot_result *r = snapshot_result(s->a.snapshot);
-	uint64_t *stat = s->a.cmd->stat;
+	uint64_t *stat = s->a.stat;
 	char words[512];
 
 	snapshot_describe(s->a.snapshot, words, sizeof(words));
@@ -46,13 +46,4 @@ server_on_slice(evutil_socket_t fd, short what, void *arg)
 		break;
 	}
 	s->slicing = event_add(&s->slice, &again) == 0;
-}
-
-void
-server_put_snapshot(void *arg, struct wire_out *out)
-{
-	const struct server *s = arg;
-
-	if (s->a.snapshot != NULL)
-		snapshot_put_stats(s->a.snapshot, out);
 }

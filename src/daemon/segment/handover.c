@@ -58,7 +58,7 @@ handover_carry(struct handover *h)
 	struct carrying c = {.from = h->from, .to = h->to, .now_s = h->now_s};
 	/* relaxed: no other writer */
 	uint64_t cursor = 0, flush = word_load_rlx(&h->from_map->header->cutoff);
-	struct store_stats stats;
+	uint64_t stat[SHM_STAT_N];
 
 	do {
 		if (ending_signal() != 0) {
@@ -71,9 +71,9 @@ handover_carry(struct handover *h)
 		store_flush_at(h->to, (uint32_t)word_load_rlx(&h->from_map->header->flush_at_s));
 	CRASH_POINT("handover:all carried");
 	free(c.value);
-	store_stats(h->to, &stats);
-	h->carried = stats.curr_items;
-	h->not_carried = c.visited > stats.curr_items ? c.visited - stats.curr_items : 0;
-	h->growth_refused = stats.growth_refused > 0;
+	store_stats(h->to, h->now_s, stat);
+	h->carried = stat[SHM_STAT_CURR_ITEMS];
+	h->not_carried = c.visited > h->carried ? c.visited - h->carried : 0;
+	h->growth_refused = stat[SHM_STAT_GROWTH_REFUSED] > 0;
 	return true;
 }

@@ -84,10 +84,10 @@ segment_create(const struct segment_conf *conf, struct names *n, int64_t now_uni
 
 /* 0; EX_OSERR, logged; EX_DATAERR: it is damaged. */
 static int
-open_store(const struct segment_conf *conf, uint32_t now_s, struct map *m, struct store **ret,
+open_store(const struct store_conf *conf, uint32_t now_s, struct map *m, struct store **ret,
     struct store_recovery *ret_recovery)
 {
-	int r = store_open(m, &conf->store, now_s, ret, ret_recovery);
+	int r = store_open(m, conf, now_s, ret, ret_recovery);
 
 	if (r == -ENOMEM) {
 		limits_no_memory("the table's private part");
@@ -188,7 +188,7 @@ segment_build(const struct segment_conf *conf, const struct names *n, uint32_t n
 	if (old != NULL)
 		word_store_rlx(
 		    &s->map.header->cas_reserved, word_load_rlx(&old->header->cas_reserved));
-	if ((status = open_store(conf, now_s, &s->map, &s->store, &s->recovery)) != 0)
+	if ((status = open_store(&conf->store, now_s, &s->map, &s->store, &s->recovery)) != 0)
 		return status;
 	s->origin = SEGMENT_CREATED;
 	if (old_store != NULL) {
@@ -217,11 +217,14 @@ segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_uni
 {
 	struct store_recovery old_recovery = {0};
 	struct store *old_store = NULL;
+	struct store_conf old_conf = conf->store;
 	struct names n;
 	struct stat was;
 	uint64_t generation = old != NULL ? old->generation + 1 : (uint64_t)now_unix_s;
-	int status = old != NULL ? open_store(conf, now_s, old, &old_store, &old_recovery) : 0;
+	int status;
 
+	old_conf.stat = NULL; /* the old segment's items are not counted twice */
+	status = old != NULL ? open_store(&old_conf, now_s, old, &old_store, &old_recovery) : 0;
 	if (status == EX_DATAERR)
 		log_warning(
 		    "the segment is damaged: it is set aside, and the new one begins empty");
@@ -280,8 +283,9 @@ open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s,
 		status = segment_replace(conf, now_s, now_unix_s, m, s);
 	else {
 		s->map = *m; /* the store keeps its address */
-		status = is_plausible(m) ? open_store(conf, now_s, &s->map, &s->store, &s->recovery)
-					 : EX_DATAERR;
+		status = is_plausible(m)
+		    ? open_store(&conf->store, now_s, &s->map, &s->store, &s->recovery)
+		    : EX_DATAERR;
 		if (status == 0) {
 			s->origin = SEGMENT_TAKEN_OVER;
 			map_set_socket_path(m, conf->socket_path);

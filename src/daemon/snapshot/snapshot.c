@@ -125,13 +125,13 @@ snapshot_begin(struct snapshot *s, const struct snapshot_source *file,
 int64_t
 snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_unix_s)
 {
-	struct store_stats stats;
+	uint64_t stat[SHM_STAT_N];
 
-	store_stats(s->store, &stats);
+	store_stats(s->store, 0, stat);
 	const struct snapshot_pipe pipe = {
 	    .compress = s->compress,
 	    .now_unix_s = (uint64_t)now_unix_s,
-	    .n_items = stats.curr_items,
+	    .n_items = stat[SHM_STAT_CURR_ITEMS],
 	};
 	return snapshot_begin(s, to, &pipe, SNAPSHOT_SAVING);
 }

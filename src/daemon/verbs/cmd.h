@@ -44,9 +44,23 @@
 #include "shm/stats.h"
 #include "wire/wire.h"
 
+enum stats_part { STATS_SETTINGS, STATS_CONNS, STATS_SNAPSHOT };
+
+/*
+ * The parts of `stats` that only the server knows: each call appends
+ * wire_put_stat_* lines. The commands call back here, and nowhere else.
+ */
+struct stats_source {
+	void (*put)(void *arg, enum stats_part part, struct wire_out *out);
+	void *arg;
+};
+
 struct cmd {
 	/* ---- set once ---- */
 	struct store *store;
+	/* the daemon's counters (shm/stats.def): the commands count into the
+	 * rows of requests; all of them are what `stats` prints */
+	uint64_t *stat;
 	size_t reply_bytes_max; /* a multi-get stops between keys when out holds more; 0: never */
 	uint64_t limit_maxbytes;
 	uint32_t item_max_bytes;
@@ -59,12 +73,7 @@ struct cmd {
 	long pid;
 	const char *name; /* the instance's; "" if it has none */
 
-	/* What `stats settings`, `stats conns` and `stats snapshot` print
-	 * besides END: wire_put_stat_* lines. May be NULL. */
-	void (*put_settings)(void *arg, struct wire_out *out);
-	void (*put_conns)(void *arg, struct wire_out *out);
-	void (*put_snapshot)(void *arg, struct wire_out *out);
-	void *arg;
+	struct stats_source source;
 
 	/* ---- set before each batch ---- */
 	uint32_t now_s; /* the segment's clock */
@@ -74,16 +83,6 @@ struct cmd {
 
 	/* ---- live ---- */
 	unsigned verbosity; /* `verbosity` writes it; the log reads it */
-	/* rows of the server and of main are theirs to keep; the rest is kept
-	 * here */
-	uint64_t stat[SHM_STAT_N];
-
-	/* Sums over all hint cells and over all clients that have gone
-	 * (src/shm/hint.h), since the daemon's start; the server refreshes them
-	 * ten times a second. `stats` and the published counters add them to
-	 * cmd_get, get_hits, get_misses. */
-	uint64_t shm_gets, shm_hits, shm_misses, shm_retries;
-
 	/* ---- private ---- */
 	uint64_t base[SHM_STAT_N]; /* the counters' values at `stats reset` */
 };

@@ -19,57 +19,11 @@ static const struct shm_stat_info rows[SHM_STAT_N] = {
 static void
 collect_raw(const struct cmd *cmd, uint64_t *v)
 {
-	struct store_stats st;
-
-	memcpy(v, cmd->stat, sizeof(cmd->stat));
-	v[SHM_STAT_CMD_GET] += cmd->shm_gets;
-	v[SHM_STAT_GET_HITS] += cmd->shm_hits;
-	v[SHM_STAT_GET_MISSES] += cmd->shm_misses;
-	v[SHM_STAT_SHM_GETS] = cmd->shm_gets;
-	v[SHM_STAT_SHM_HITS] = cmd->shm_hits;
-	v[SHM_STAT_SHM_MISSES] = cmd->shm_misses;
-	v[SHM_STAT_SHM_RETRIES] = cmd->shm_retries;
-
+	store_stats(cmd->store, cmd->now_s, v);
+	v[SHM_STAT_CMD_GET] += v[SHM_STAT_SHM_GETS];
+	v[SHM_STAT_GET_HITS] += v[SHM_STAT_SHM_HITS];
+	v[SHM_STAT_GET_MISSES] += v[SHM_STAT_SHM_MISSES];
 	v[SHM_STAT_UPTIME] = cmd->now_s - cmd->started_s;
-	store_stats(cmd->store, &st);
-	v[SHM_STAT_CURR_ITEMS] = st.curr_items;
-	v[SHM_STAT_TOTAL_ITEMS] = st.total_items;
-	v[SHM_STAT_BYTES] = st.bytes;
-	v[SHM_STAT_PAYLOAD_BYTES] = st.payload_bytes;
-	v[SHM_STAT_LIMIT_MAXBYTES] = cmd->limit_maxbytes;
-	v[SHM_STAT_EVICTIONS] = st.evictions;
-	v[SHM_STAT_EVICTED_UNFETCHED] = st.evicted_unfetched;
-	v[SHM_STAT_RECLAIMED] = st.expired;
-	v[SHM_STAT_FLUSHED_ITEMS] = st.flushed;
-	v[SHM_STAT_N_BUCKETS] = st.n_buckets;
-	v[SHM_STAT_N_OVERFLOW] = st.n_overflow_used;
-	v[SHM_STAT_OVERFLOW_ITEMS] = st.overflow_items;
-	v[SHM_STAT_SPLITS] = st.splits;
-	v[SHM_STAT_GROWTH_REFUSED] = st.growth_refused;
-	v[SHM_STAT_CHAIN_EVICTIONS] = st.chain_evictions;
-	v[SHM_STAT_TABLE_REFUSED] = st.table_refused;
-	v[SHM_STAT_N_SEGMENTS] = st.n_blocks;
-	v[SHM_STAT_N_SEGMENTS_FREE] = st.n_blocks_free;
-	v[SHM_STAT_SMALL_SEGMENTS] = st.small_blocks;
-	v[SHM_STAT_SMALL_TARGET] = st.small_target_blocks;
-	v[SHM_STAT_MAIN_SEGMENTS] = st.main_blocks;
-	v[SHM_STAT_EXTENT_SEGMENTS] = st.extent_blocks;
-	v[SHM_STAT_LOG_BYTES_WRITTEN] = st.bytes_written;
-	v[SHM_STAT_LOG_BYTES_COPIED] = st.bytes_copied;
-	v[SHM_STAT_GHOST_HITS_SMALL] = st.ghost_hits_small;
-	v[SHM_STAT_GHOST_HITS_MAIN] = st.ghost_hits_main;
-	v[SHM_STAT_SEGMENTS_EVICTED] = st.blocks_evicted;
-	v[SHM_STAT_SEGMENTS_EXPIRED] = st.blocks_expired;
-	v[SHM_STAT_SEGMENTS_CLEANED] = st.blocks_cleaned;
-	v[SHM_STAT_LONGEST_SET_ITEMS] = st.longest_set_items;
-	v[SHM_STAT_LONGEST_SET_COPIED] = st.longest_set_copied_bytes;
-	v[SHM_STAT_CAS_LAST] = st.cas_last;
-	v[SHM_STAT_FREE_BYTES] =
-	    st.n_blocks != 0 ? cmd->limit_maxbytes / st.n_blocks * st.n_blocks_free : 0;
-	v[SHM_STAT_DEAD_BYTES] = cmd->limit_maxbytes - v[SHM_STAT_FREE_BYTES] - st.bytes;
-	v[SHM_STAT_OLDEST_AGE_S] = st.oldest_opened_s != 0 && cmd->now_s > st.oldest_opened_s
-	    ? cmd->now_s - st.oldest_opened_s
-	    : 0;
 }
 
 void
@@ -137,8 +91,7 @@ put_settings(const struct cmd *cmd, struct wire_out *out)
 	wire_put_stat_str(out, "evictions", cmd->evicts ? "on" : "off");
 	wire_put_stat_str(out, "binding_protocol", "ascii");
 	wire_put_stat_str(out, "dump_enabled", "yes");
-	if (cmd->put_settings != NULL)
-		cmd->put_settings(cmd->arg, out);
+	cmd->source.put(cmd->source.arg, STATS_SETTINGS, out);
 }
 
 /*
@@ -167,7 +120,7 @@ put_items(const struct cmd *cmd, struct wire_out *out)
 	wire_put_stat_u64(out, "items:1:hits_to_hot", v[SHM_STAT_GET_HITS]);
 }
 
-/* A chunk, and a page, is a segment of the arena. */
+/* A chunk, and a page, is a block of the arena. */
 static void
 put_slabs(const struct cmd *cmd, struct wire_out *out)
 {
@@ -216,11 +169,9 @@ cmd_stats(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	} else if (word_is(req, "sizes")) {
 		wire_put_stat_str(out, "sizes_status", "disabled");
 	} else if (word_is(req, "conns")) {
-		if (cmd->put_conns != NULL)
-			cmd->put_conns(cmd->arg, out);
+		cmd->source.put(cmd->source.arg, STATS_CONNS, out);
 	} else if (word_is(req, "snapshot")) {
-		if (cmd->put_snapshot != NULL)
-			cmd->put_snapshot(cmd->arg, out);
+		cmd->source.put(cmd->source.arg, STATS_SNAPSHOT, out);
 	} else if (word_is(req, "reset")) {
 		cmd_stats_reset(cmd);
 		wire_put_reply(out, WIRE_RE_RESET);
