@@ -29,6 +29,7 @@
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
 #include "daemon/host/pidfile.h"
+#include "daemon/verbs/stats_rows.h"
 #include "engine/crash.h"
 
 #define FDS_RESERVED 64 /* descriptors that are no connections */
@@ -330,6 +331,9 @@ main(int argc, char **argv)
 		break;
 	case CONF_MANUAL:
 		conf_print_manual(stdout);
+		break;
+	case CONF_STATS_MANUAL:
+		stats_print_manual(stdout);
 		break;
 	case CONF_CHECK:
 		status = main_check(&d);

@@ -120,12 +120,17 @@ def round_trip():
 
 @test
 def texts():
-    """conf/peekd.conf and peekd.conf(5) are what the table says; every setting is in --help and in both"""
+    """conf/peekd.conf, peekd.conf(5) and the lists of peekd-stats(7) are what the tables say; every setting is in --help and in both"""
     _, conf, _ = peekd("--print-config")
     _, manual, _ = peekd("--print-manual")
     _, help_text, _ = peekd("--help")
     assert conf == open(os.path.join(ROOT, "conf/peekd.conf")).read(), "run peekd --print-config >conf/peekd.conf"
     assert manual == open(os.path.join(ROOT, "src/daemon/peekd.conf.5")).read(), "run peekd --print-manual >src/daemon/peekd.conf.5"
+    _, lists, _ = peekd("--print-manual=stats")
+    page = open(os.path.join(ROOT, "src/daemon/peekd-stats.7")).read()
+    named = lists.count(".It Ic ")
+    assert named == sum(line.startswith("STAT(") for line in open(os.path.join(ROOT, "src/shm/stats.def"))), named
+    assert lists in page, "run peekd --print-manual=stats, and put it into src/daemon/peekd-stats.7 in place of the lists behind the comment"
     names = [x.split(" =")[0][1:] for x in conf.splitlines() if x.startswith("#") and " = " in x and not x.startswith("# ")]
     assert len(names) >= 28, names
     for n in names:

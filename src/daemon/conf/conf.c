@@ -50,7 +50,7 @@ static const struct {
     {"config", 'f', required_argument, OPT_FILE},
     {"check", 't', no_argument, OPT_CHECK},
     {"print-config", 0, no_argument, OPT_PRINT},
-    {"print-manual", 0, no_argument, OPT_MANUAL},
+    {"print-manual", 0, optional_argument, OPT_MANUAL},
     {"verbose", 'v', no_argument, OPT_VERBOSE},
     {"udp-port", 'U', required_argument, OPT_UDP},
     {"help", 'h', no_argument, OPT_HELP},
@@ -221,6 +221,18 @@ keep_arg(size_t row, const char *value, bool was_long, struct conf_result *ret)
 	return 0;
 }
 
+/* --print-manual[=stats] */
+static int
+take_manual(struct conf_result *ret)
+{
+	ret->action = optarg == NULL ? CONF_MANUAL : CONF_STATS_MANUAL;
+	if (optarg == NULL || strcmp(optarg, "stats") == 0)
+		return 0;
+	snprintf(ret->error, CONF_ERROR_BYTES,
+	    "--print-manual is \"%.64s\"; allowed: stats, or no value", optarg);
+	return -EINVAL;
+}
+
 static int
 take_option(int id, bool was_long, struct conf_result *ret)
 {
@@ -237,8 +249,7 @@ take_option(int id, bool was_long, struct conf_result *ret)
 		ret->action = CONF_PRINT;
 		return 0;
 	case OPT_MANUAL:
-		ret->action = CONF_MANUAL;
-		return 0;
+		return take_manual(ret);
 	case OPT_VERBOSE:
 		command_line.verbose++;
 		return 0;
@@ -347,7 +358,8 @@ conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret)
 		    "unexpected argument \"%.64s\"; --help lists the options", argv[optind]);
 		return -EINVAL;
 	}
-	if (ret->action == CONF_HELP || ret->action == CONF_VERSION || ret->action == CONF_MANUAL)
+	if (ret->action == CONF_HELP || ret->action == CONF_VERSION || ret->action == CONF_MANUAL ||
+	    ret->action == CONF_STATS_MANUAL)
 		return 0;
 	return conf_gather(conf, ret);
 }

@@ -37,7 +37,15 @@ enum { HUGE_PAGES_OFF, HUGE_PAGES_TRY, HUGE_PAGES_REQUIRE };
 enum { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
 /* What the command line asks for besides settings. */
-enum conf_action { CONF_RUN, CONF_CHECK, CONF_HELP, CONF_VERSION, CONF_PRINT, CONF_MANUAL };
+enum conf_action {
+	CONF_RUN,
+	CONF_CHECK,
+	CONF_HELP,
+	CONF_VERSION,
+	CONF_PRINT,
+	CONF_MANUAL,
+	CONF_STATS_MANUAL
+};
 
 #define CONF_ERROR_BYTES 512
 

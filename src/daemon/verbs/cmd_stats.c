@@ -5,15 +5,10 @@
 #include <sys/resource.h>
 
 #include "daemon/verbs/cmd_private.h"
+#include "daemon/verbs/stats_rows.h"
 
 #define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
 #define DUMP_LINE_MAX    (5 + 3 * WIRE_KEY_MAX + 5 * 21 + 2)
-
-static const struct shm_stat_info rows[SHM_STAT_N] = {
-#define STAT SHM_STAT_ROW
-#include "shm/stats.def"
-#undef STAT
-};
 
 /* All values since the start. */
 static void
@@ -31,7 +26,7 @@ cmd_collect(const struct cmd *cmd, uint64_t *values)
 {
 	collect_raw(cmd, values);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
-		if (rows[i].kind == SHM_STAT_COUNTER)
+		if (stats_rows[i].kind == SHM_STAT_COUNTER)
 			values[i] -= cmd->base[i];
 }
 
@@ -65,7 +60,7 @@ put_general(const struct cmd *cmd, struct wire_out *out)
 	cmd_collect(cmd, values);
 	wire_put_stat_u64(out, "pid", (uint64_t)cmd->pid);
 	/* the second row, as in memcached */
-	wire_put_stat_u64(out, rows[SHM_STAT_UPTIME].name, values[SHM_STAT_UPTIME]);
+	wire_put_stat_u64(out, stats_rows[SHM_STAT_UPTIME].name, values[SHM_STAT_UPTIME]);
 	wire_put_stat_u64(out, "time", (uint64_t)cmd->now_unix_s);
 	wire_put_stat_str(out, "version", PEEKD_VERSION);
 	wire_put_stat_u64(out, "pointer_size", sizeof(void *) * 8);
@@ -74,7 +69,7 @@ put_general(const struct cmd *cmd, struct wire_out *out)
 	wire_put_stat_u64(out, "accepting_conns", 1);
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		if (i != SHM_STAT_UPTIME)
-			wire_put_stat_u64(out, rows[i].name, values[i]);
+			wire_put_stat_u64(out, stats_rows[i].name, values[i]);
 }
 
 static void

@@ -3,9 +3,9 @@
  *
  * Names, help and units are those of stats.def. A row's name may end in labels;
  * the rows of one name stand together behind one HELP and TYPE, as the format
- * demands. Behind them come ratios that are asked for often, over the time
- * since the start or the last `stats reset`: over any other time they are made
- * of rates of the counters.
+ * demands. Ratios that are asked for often follow, over the time since the
+ * start or the last `stats reset`. For another span of time, divide the rates
+ * of the counters.
  */
 #include "daemon/verbs/metrics.h"
 
@@ -14,12 +14,7 @@
 #include <string.h>
 
 #include "daemon/verbs/cmd_private.h"
-
-static const struct shm_stat_info rows[SHM_STAT_N] = {
-#define STAT SHM_STAT_ROW
-#include "shm/stats.def"
-#undef STAT
-};
+#include "daemon/verbs/stats_rows.h"
 
 #define LINE_MAX_BYTES 512
 
@@ -45,9 +40,7 @@ put_text(struct wire_out *out, const char *fmt, ...)
 static void
 put_head(struct wire_out *out, const char *prom, const char *kind, const char *help)
 {
-	int len = (int)strcspn(prom, "{");
-
-	put_text(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", len, prom, help, len, prom, kind);
+	put_text(out, "# HELP %s %s\n# TYPE %s %s\n", prom, help, prom, kind);
 }
 
 /* prom: "name" or "name{labels}". */
@@ -70,32 +63,48 @@ same_name(const struct shm_stat_info *a, const struct shm_stat_info *b)
 	return len == strcspn(b->prom, "{") && memcmp(a->prom, b->prom, len) == 0;
 }
 
+/* The head of the rows that have the name of the row `first`: the help of each,
+ * in their order. */
 static void
-put_rows(const struct cmd *cmd, struct wire_out *out, const uint64_t *values)
+put_rows_head(struct wire_out *out, unsigned first)
+{
+	const struct shm_stat_info *r = &stats_rows[first];
+	int len = (int)strcspn(r->prom, "{");
+
+	put_text(out, "# HELP %.*s %s", len, r->prom, r->help);
+	for (unsigned i = first + 1; i < SHM_STAT_N; i++)
+		if (same_name(&stats_rows[i], r))
+			put_text(out, "; %s", stats_rows[i].help);
+	put_text(out, "\n# TYPE %.*s %s\n", len, r->prom,
+	    r->kind == SHM_STAT_COUNTER ? "counter" : "gauge");
+}
+
+static void
+put_row(const struct cmd *cmd, struct wire_out *out, unsigned row, unsigned long long v)
 {
 	char value[32];
 
+	if (strcmp(stats_rows[row].unit, "microseconds") == 0)
+		snprintf(value, sizeof(value), "%llu.%06llu", v / 1000000, v % 1000000);
+	else
+		snprintf(value, sizeof(value), "%llu", v);
+	put_sample(cmd, out, stats_rows[row].prom, value);
+}
+
+static void
+put_rows(const struct cmd *cmd, struct wire_out *out, const uint64_t *values)
+{
 	for (unsigned i = 0; i < SHM_STAT_N; i++) {
 		bool is_first = true;
 
 		for (unsigned j = 0; j < i && is_first; j++)
-			is_first = !same_name(&rows[j], &rows[i]);
+			is_first = !same_name(&stats_rows[j], &stats_rows[i]);
 		if (!is_first)
 			continue;
-		put_head(out, rows[i].prom, rows[i].kind == SHM_STAT_COUNTER ? "counter" : "gauge",
-		    rows[i].help);
-		for (unsigned j = i; j < SHM_STAT_N; j++) {
-			unsigned long long v = values[j];
-
-			if (!same_name(&rows[j], &rows[i]))
-				continue;
-			if (strcmp(rows[j].unit, "microseconds") == 0)
-				snprintf(
-				    value, sizeof(value), "%llu.%06llu", v / 1000000, v % 1000000);
-			else
-				snprintf(value, sizeof(value), "%llu", v);
-			put_sample(cmd, out, rows[j].prom, value);
-		}
+		put_rows_head(out, i);
+		for (unsigned j = i; j < SHM_STAT_N; j++)
+			if (same_name(&stats_rows[j], &stats_rows[i]))
+				put_row(cmd, out, j, values[j]);
 	}
 }
 
