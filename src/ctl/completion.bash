@@ -1,4 +1,4 @@
-# Completion for peekctl: commands and options as `peekctl help` lists them, instances, and keys.
+# Completion for peekctl: the commands and options that `peekctl help` lists, instances, and keys.
 _peekctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= escape= word i
 	local -a where=()

@@ -16,7 +16,7 @@
 #include "base/buffer.h"
 
 #define OUT_FIRST_BYTES 4096
-#define IN_AHEAD_BYTES  65536 /* room for so much beyond what is there */
+#define IN_AHEAD_BYTES  65536 /* free room when it reads on */
 
 static int
 control_grow(struct wire_out *out, size_t cap_min)
@@ -38,8 +38,8 @@ control_open(const char *path, unsigned timeout_ms, struct control **ret)
 	if (c == NULL)
 		return -ENOMEM;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* Of a daemon that hangs the queue may be full: connect waits for so
-	 * long. */
+	/* A daemon that hangs may have a full queue. connect waits this long
+	 * for room in it. */
 	const struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	if (c->fd >= 0)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
@@ -160,6 +160,6 @@ control_ask(struct control *c, struct wire_reply *ret, const char *fmt, ...)
 	int error = control_send(c, line, (size_t)n + 2);
 	if (error != 0 && error != -EPIPE)
 		return error;
-	int answered = control_reply(c, ret); /* a daemon that hung up may have said why */
+	int answered = control_reply(c, ret); /* a daemon that hung up may have told why before */
 	return answered != 0 && error != 0 ? error : answered;
 }

@@ -1,9 +1,9 @@
 /*
- * doctor.c: peekctl doctor: looks at everything that may be wrong with an
- * instance, says what it found, and what to do.
+ * doctor.c: peekctl doctor: checks everything that may be wrong with an
+ * instance, prints each finding, and what to do about it.
  *
- * From what must be right first to what only costs speed. A check that nothing
- * more can be said without ends it.
+ * The checks run from the segment itself to things that only cost speed. If the
+ * segment can't be opened, no later check can run.
  */
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +19,7 @@
 
 #define REFUSALS_MANY 10 /* fewer are no warning, whatever their share */
 
-/* ---- may it be opened, and believed? ------------------------------------- */
+/* ---- the segment: may this user open it, and trust its owner? ------------ */
 
 static void
 names_of(const struct stat *st, char *buf, size_t cap)
@@ -47,12 +47,12 @@ say_absent(struct findings *f, struct ctl *c, const char *path, int error)
 		return;
 	}
 	snprintf(advice, sizeof(advice),
-	    "peekctl list shows those that there are; to start this one: %s",
+	    "peekctl list shows the instances of this host. To start this one: %s",
 	    ctl_how_to_start(c->name, &start));
 	finding_print(f, FINDING_BAD, "segment", advice, "%s: %s", path, strerror(error));
 }
 
-/* False: the segment can't be looked into. */
+/* False: the segment can't be read. */
 static bool
 check_segment(struct findings *f, struct ctl *c)
 {
@@ -73,7 +73,7 @@ check_segment(struct findings *f, struct ctl *c)
 	}
 	names_of(&st, names, sizeof(names));
 	int error = peek_open(c->name, PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_NO_FOLLOW, &c->peek);
-	const char *what = "can be opened and is believed";
+	const char *what = "can be opened, and its owner is trusted";
 	advice[0] = '\0';
 	switch (error) {
 	case 0:
@@ -81,21 +81,22 @@ check_segment(struct findings *f, struct ctl *c)
 	case -EBADMSG: /* not a matter of permissions */
 		break;
 	case -EACCES:
-		what = "doesn't admit you";
+		what = "may not be opened by you";
 		snprintf(advice, sizeof(advice),
-		    "Be of its group, or change the daemon's settings group, unix_mask and "
+		    "Join its group, or change the daemon's settings group, unix_mask and "
 		    "shm_mask.");
 		break;
 	case -EPERM:
-		what = !S_ISREG(st.st_mode) ? "is no plain file"
-		    : st.st_nlink > 1       ? "has another name too"
+		what = !S_ISREG(st.st_mode) ? "is not a regular file"
+		    : st.st_nlink > 1       ? "has a second name, a hard link"
 		    : (st.st_mode & 022) != 0
 		    ? "may be written by others"
-		    : "belongs to neither root, nor you, nor whom you were told";
+		    : "belongs to a user whom libpeek doesn't trust: not root, not you, not an "
+		      "owner that you named";
 		snprintf(advice, sizeof(advice),
-		    "Libpeek doesn't believe it. If the owner is right: PEEK_OWNER=%u, or the uid "
-		    "in /etc/peekd/owner. If "
-		    "not: remove it and start the daemon again.",
+		    "Readers refuse it. If you trust its owner, set PEEK_OWNER=%u, or write the "
+		    "uid "
+		    "into /etc/peekd/owner. If not, remove the segment and start the daemon again.",
 		    (unsigned)st.st_uid);
 		break;
 	default:
@@ -110,12 +111,12 @@ check_segment(struct findings *f, struct ctl *c)
 	if (error == -EPROTO)
 		finding_print(f, FINDING_BAD, "layout",
 		    "Install the same version of peekd, peekctl and libpeek, and start the daemon "
-		    "again: readers follow.",
-		    "the daemon that wrote the segment is of another build than peekctl %s",
+		    "again. Readers follow to the new segment.",
+		    "the segment was written by a daemon of another layout than peekctl %s knows",
 		    peek_version());
 	else if (error == -EBADMSG)
 		finding_print(f, FINDING_BAD, "layout",
-		    "A daemon that starts sets it aside and makes a new one.",
+		    "Start the daemon: it sets this segment aside and makes a new one.",
 		    "the segment is damaged");
 	return error == 0;
 }
@@ -127,7 +128,7 @@ check_layout(struct findings *f, const struct look *l)
 	bool retired = look_retired(l);
 
 	finding_print(f, retired ? FINDING_WARN : FINDING_OK, "layout",
-	    "It has no successor, and its keys are gone: start the daemon.",
+	    "No segment has replaced it, and its keys are gone. Start the daemon.",
 	    "version %" PRIu64 ", generation %" PRIu64 "%s; %" PRIu64 " MiB for items",
 	    word_load_rlx(&h->version), l->map.generation, retired ? ", retired" : "",
 	    l->map.arena_bytes >> 20);
@@ -135,7 +136,7 @@ check_layout(struct findings *f, const struct look *l)
 
 /* ---- the daemon ---------------------------------------------------------- */
 
-/* The letter that ps shows; '?': there is no such process here. */
+/* The state's letter, as ps shows it; '?': this host has no such process. */
 static char
 process_state(uint64_t pid)
 {
@@ -155,13 +156,13 @@ process_state(uint64_t pid)
 static bool
 check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 {
-	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
+	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: it is only shown */
 	uint64_t silent = look_silent_ms(l);
 	struct start_advice start;
 	char advice[256];
 
 	if (pid == 0) {
-		snprintf(advice, sizeof(advice), "Reads go on. To start it: %s",
+		snprintf(advice, sizeof(advice), "Reads go on. To start the daemon: %s",
 		    ctl_how_to_start(c->name, &start));
 		finding_print(
 		    f, FINDING_BAD, "heartbeat", advice, "no daemon: the last one ended cleanly");
@@ -178,13 +179,13 @@ check_heartbeat(struct findings *f, const struct ctl *c, const struct look *l)
 		    "Reads go on. Process %" PRIu64 " is stopped: kill -CONT %" PRIu64, pid, pid);
 	else if (state == '?')
 		snprintf(advice, sizeof(advice),
-		    "Reads go on. No process %" PRIu64
-		    " is to be seen from here: start the daemon again.",
+		    "Reads go on. This process namespace has no process %" PRIu64
+		    ". If it ended, start the daemon again.",
 		    pid);
 	else
 		snprintf(advice, sizeof(advice),
 		    "Reads go on. Process %" PRIu64
-		    " is there and hangs (state %c): see its log, then end and start it.",
+		    " runs but hangs (state %c). Read its log, then end it and start it again.",
 		    pid, state);
 	finding_print(f, FINDING_BAD, "heartbeat", advice, "silent for %" PRIu64 ".%" PRIu64 " s",
 	    silent / 1000, silent % 1000 / 100);
@@ -200,19 +201,20 @@ check_clock(struct findings *f, const struct look *l)
 
 	if (apart > 2) {
 		finding_print(f, FINDING_BAD, "clock",
-		    "Items expire at the wrong time in one of them. Are they on one host, and is "
-		    "/proc mounted here?",
+		    "One of them lets items expire at the wrong time. Check that both run on one "
+		    "host, and that /proc is mounted here.",
 		    "the daemon's clock and this process's are %" PRId64 " s apart", apart);
 		return;
 	}
 	int64_t started = (int64_t)word_load_rlx(&l->map.header->writer_started_unix_s);
 	finding_print(f, started > now + 2 ? FINDING_WARN : FINDING_OK, "clock",
-	    "Times to live given as dates count by it: look at the host's NTP client.",
+	    "Times to live that clients send as dates count by the wall clock. Check the host's "
+	    "NTP client.",
 	    started > now + 2 ? "the wall clock was set back behind the daemon's start"
 			      : "the daemon's clock and this process's agree");
 }
 
-/* Asks for the daemon's huge_pages on the way. */
+/* Reads the daemon's settings too, of which the caller wants huge_pages. */
 static void
 check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 {
@@ -227,9 +229,11 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 	if (error != 0) {
 		snprintf(advice, sizeof(advice), "%s",
 		    error == -EACCES
-			? "Its mode and group decide who may: settings unix_mask and group."
-			: "Writes need it, reads don't. Is it removed, or in another mount "
-			  "namespace? Starting the daemon again makes it anew.");
+			? "Its mode and group decide who may connect. The settings are unix_mask "
+			  "and "
+			  "group."
+			: "Writes need it, reads don't. It may be removed, or lie in another mount "
+			  "namespace. A daemon that starts makes it again.");
 		finding_print(f, FINDING_BAD, "socket", advice, "%s: %s", path, strerror(-error));
 		return;
 	}
@@ -237,26 +241,28 @@ check_socket(struct findings *f, struct ctl *c, bool *ret_huge_pages_off)
 	if (error == 0 && wire_reply_is_error(&re) && re.rest.len > 0) {
 		bool full = ctl_is_full(&re);
 		finding_print(f, full ? FINDING_WARN : FINDING_BAD, "socket",
-		    full ? FULL_ADVICE : "The daemon's settings access_* say who may what.",
+		    full ? FULL_ADVICE
+			 : "The daemon's settings access_read, access_write and access_admin "
+			   "decide.",
 		    "%s: the daemon says: %.*s", path, (int)re.rest.len, re.rest.p);
 		return;
 	}
 	if (error != 0 || re.code != WIRE_RE_VERSION) {
 		finding_print(f, FINDING_BAD, "socket",
-		    "It is there, but who listens hangs or is no peekd.", "%s: %s", path,
-		    error != 0 ? strerror(-error) : "another answer than a version");
+		    "Something listens there, but it hangs or is not peekd.", "%s: %s", path,
+		    error != 0 ? strerror(-error) : "it answered something else than a version");
 		return;
 	}
 	finding_print(f, FINDING_OK, "socket", NULL, "%s answers", path);
 	bool same = re.rest.len == strlen(peek_version()) &&
 	    memcmp(re.rest.p, peek_version(), re.rest.len) == 0;
 	finding_print(f, same ? FINDING_OK : FINDING_WARN, "versions",
-	    "They understand each other; start the daemon again to have the newer one.",
+	    "The two understand each other. Start the daemon again to run the newer version.",
 	    "daemon %.*s, peekctl and its libpeek %s", (int)re.rest.len, re.rest.p, peek_version());
 	doctor_settings(f, c, c->socket == NULL ? path : NULL, ret_huge_pages_off);
 }
 
-/* Whether the last one failed. */
+/* A warning, if the last snapshot failed. */
 static void
 check_snapshot(struct findings *f, struct ctl *c)
 {
@@ -278,13 +284,14 @@ check_snapshot(struct findings *f, struct ctl *c)
 	}
 	if (failed)
 		finding_print(f, FINDING_WARN, "snapshot",
-		    "The daemon's log says more. Mend it, and peekctl save FILE once.",
-		    "the last one failed: %s", words);
+		    "The daemon's log tells more. Remove the cause, then run peekctl save FILE "
+		    "once.",
+		    "the last snapshot failed: %s", words);
 }
 
-/* ---- what it had to refuse ----------------------------------------------- */
+/* ---- requests and connections that were refused -------------------------- */
 
-/* Requests over the socket, as far as they are counted by their kinds. */
+/* Requests over the socket, of the kinds that have a counter. */
 static uint64_t
 doctor_requests(const struct look *l)
 {
@@ -302,7 +309,7 @@ doctor_requests(const struct look *l)
 static uint64_t
 doctor_stores(const struct look *l)
 {
-	/* those that are too large are refused before they are counted */
+	/* a value that is too large is refused before cmd_set counts it */
 	return look_stat(l, SHM_STAT_CMD_SET) + look_stat(l, SHM_STAT_STORE_TOO_LARGE);
 }
 
@@ -314,38 +321,39 @@ doctor_connections(const struct look *l)
 }
 
 /*
- * Since the start: what happens now and then is a note, a hundredth of all is a
- * warning. It goes when the share falls, or with stats reset.
+ * Refusals since the start. Fewer than REFUSALS_MANY of a kind, or less than a
+ * hundredth of all such requests, are a note; more are a warning. The warning
+ * ends when the share has fallen, or with `stats reset`.
  */
 static const struct refusal {
 	enum shm_stat stat;
-	uint64_t (*all)(const struct look *l); /* NULL: a note, however many */
+	uint64_t (*all)(const struct look *l); /* NULL: always a note */
 	const char *what, *of, *advice;
 } refusal_rows[] = {
     {SHM_STAT_STORE_NO_MEMORY, doctor_stores, "values refused for lack of room", "stores",
-	"Raise memory_limit, or let it evict (disable_evictions)."},
+	"Raise memory_limit, or let the daemon evict: disable_evictions no."},
     {SHM_STAT_STORE_TOO_LARGE, doctor_stores, "values refused for their size", "stores",
 	"Raise max_item_size."},
     {SHM_STAT_REJECTED_CONNECTIONS, doctor_connections, "connections refused", "connections",
-	"The daemon's log names users that may not connect. Else raise conn_limit, or see who "
-	"leaves "
-	"connections open (peekctl stats conns)."},
+	"The daemon's log names users who may not connect. If there are none, raise conn_limit, "
+	"or see who leaves connections open (peekctl stats conns)."},
     {SHM_STAT_DENIED, doctor_requests, "requests denied for the peer's level", "requests",
-	"Settings access_read, access_write and access_admin say who may what."},
+	"The settings access_read, access_write and access_admin decide who may do what."},
     {SHM_STAT_BAD_REQUESTS, doctor_requests, "malformed requests", "requests",
-	"A client speaks another protocol than memcached's text, or has a key or value that it "
-	"can't send."},
-    {SHM_STAT_IDLE_KICKS, NULL, "clients hung up on for being idle", "connections",
-	"idle_timeout is shorter than their pauses; they connect anew."},
+	"A client speaks another protocol than memcached's text protocol, or sent a key or "
+	"value that the protocol doesn't allow."},
+    {SHM_STAT_IDLE_KICKS, NULL, "idle connections closed", "connections",
+	"Their pauses are longer than idle_timeout. The clients connect again."},
     {SHM_STAT_CONN_MEMORY_CLOSED, doctor_connections,
-	"clients hung up on for what was kept for them", "connections",
-	"They ask and don't read what they are answered; or raise conn_memory."},
+	"connections closed for the memory that they held", "connections",
+	"These clients send requests and don't read the replies. If they should be served, raise "
+	"conn_memory."},
     {SHM_STAT_SNAPSHOT_FAILURES, NULL, "snapshots failed", NULL,
-	"The daemon's log says why; peekctl stats snapshot how the last one ended."},
-    {SHM_STAT_CHAIN_EVICTIONS, doctor_stores, "items evicted since their bucket's chain was full",
-	"stores", "Somebody may choose keys that collide."},
-    {SHM_STAT_TABLE_REFUSED, doctor_stores, "values refused since their bucket's chain was full",
-	"stores", "Somebody may choose keys that collide, or /dev/shm has no room for the table."},
+	"The daemon's log tells why. peekctl stats snapshot shows how the last one ended."},
+    {SHM_STAT_CHAIN_EVICTIONS, doctor_stores, "items evicted because their bucket's chain was full",
+	"stores", "A client may choose keys that collide."},
+    {SHM_STAT_TABLE_REFUSED, doctor_stores, "values refused because their bucket's chain was full",
+	"stores", "A client may choose keys that collide, or /dev/shm has no room for the table."},
 };
 
 static void
@@ -381,8 +389,8 @@ ctl_cmd_doctor(struct ctl *c)
 		int error = look_open(c, &l);
 		if (error != 0) {
 			finding_print(&f, FINDING_BAD, "layout",
-			    "It was replaced this very moment: ask again.", "%s",
-			    peek_strerror(error));
+			    "The segment was replaced at this moment. Run peekctl doctor again.",
+			    "%s", peek_strerror(error));
 			return ctl_flushed(findings_status(&f));
 		}
 		check_layout(&f, &l);

@@ -1,6 +1,6 @@
 /*
- * doctor_host.c: what the host gives: room in /dev/shm, the memory limit of the
- * daemon's control group, huge pages.
+ * doctor_host.c: checks what the host gives to the daemon: room in /dev/shm,
+ * the memory limit of its control group, huge pages.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,8 +32,8 @@ check_room(struct findings *f, const struct look *l)
 		: free_bytes < table ? FINDING_WARN
 				     : FINDING_OK,
 	    "room",
-	    "The memory for items is there, but the table beside it grows with their number: mount "
-	    "-o remount,size=... /dev/shm",
+	    "The memory for items is taken, but the table grows with their number. Give /dev/shm "
+	    "more: mount -o remount,size=... /dev/shm",
 	    "/dev/shm: %" PRIu64 " of %" PRIu64 " MiB free, the segment has %" PRIu64 "%s",
 	    MIB(free_bytes), MIB(size), MIB(look_stat(l, SHM_STAT_SEGMENT_BYTES)),
 	    refused ? "; the table could not grow" : "");
@@ -41,7 +41,7 @@ check_room(struct findings *f, const struct look *l)
 
 /* ---- the control group's limit ------------------------------------------- */
 
-/* A number in a file; false for "max", and where there is none. */
+/* The number that a file holds. False: it holds "max", or there is no file. */
 static bool
 read_number(const char *path, uint64_t *ret)
 {
@@ -56,7 +56,7 @@ read_number(const char *path, uint64_t *ret)
 	return ok && ctl_number(word, UINT64_MAX, ret);
 }
 
-/* The smallest limit on the way from a group to the root. */
+/* The smallest limit of a group and of all groups above it. */
 static uint64_t
 limit_above(const char *mount, char *group, const char *file)
 {
@@ -106,7 +106,8 @@ memory_limit(uint64_t pid)
 static void
 check_limit(struct findings *f, const struct look *l)
 {
-	uint64_t pid = word_load_rlx(&l->map.header->writer_pid); /* relaxed: a word for people */
+	uint64_t pid =
+	    word_load_rlx(&l->map.header->writer_pid); /* relaxed: it is only used here */
 	uint64_t limit = pid != 0 ? memory_limit(pid) : UINT64_MAX;
 	uint64_t segment = look_stat(l, SHM_STAT_SEGMENT_BYTES),
 		 hints = look_stat(l, SHM_STAT_HINT_PAGE_BYTES);
@@ -114,11 +115,12 @@ check_limit(struct findings *f, const struct look *l)
 		 needs = segment + hints + of_its_own;
 	char parts[128];
 
-	snprintf(parts, sizeof(parts), "it has %.1f: segment %.1f, hint page %.1f, private %.1f",
-	    IN_MIB(needs), IN_MIB(segment), IN_MIB(hints), IN_MIB(of_its_own));
-	if (limit >= UINT64_C(1) << 60) { /* how version 1 says that there is none */
-		finding_print(f, FINDING_OK, "cgroup", NULL,
-		    "no memory limit is known for the daemon; in MiB %s", parts);
+	snprintf(parts, sizeof(parts),
+	    "the daemon uses %.1f MiB: segment %.1f, hint page %.1f, private %.1f", IN_MIB(needs),
+	    IN_MIB(segment), IN_MIB(hints), IN_MIB(of_its_own));
+	if (limit >= UINT64_C(1) << 60) { /* version 1 shows "no limit" so */
+		finding_print(
+		    f, FINDING_OK, "cgroup", NULL, "the daemon has no memory limit; %s", parts);
 		return;
 	}
 	finding_print(f,
@@ -126,9 +128,9 @@ check_limit(struct findings *f, const struct look *l)
 		: limit - needs < needs / 16 ? FINDING_WARN
 					     : FINDING_OK,
 	    "cgroup",
-	    "All of it counts for the daemon's group, and beyond its limit the kernel kills or "
-	    "swaps: raise MemoryMax, or lower memory_limit.",
-	    "the daemon's limit is %" PRIu64 " MiB, and %s", MIB(limit), parts);
+	    "All of this counts for the daemon's control group. Beyond the limit the kernel kills "
+	    "or swaps. Raise MemoryMax, or lower memory_limit.",
+	    "the daemon's limit is %" PRIu64 " MiB; %s", MIB(limit), parts);
 }
 
 /* ---- huge pages ---------------------------------------------------------- */
@@ -151,7 +153,7 @@ kernel_says(char *buf, size_t cap)
 	fclose(f);
 }
 
-/* What of the arena's first pages this process gets as huge pages. */
+/* The bytes of the arena's first pages that this process maps as huge pages. */
 static uint64_t
 mapped_huge_bytes(const struct look *l)
 {
@@ -160,7 +162,7 @@ mapped_huge_bytes(const struct look *l)
 	bool ours = false;
 
 	for (uint64_t i = 0; i < n_pages && i < HUGE_PAGES_TRIED; i++)
-		/* for the fault only */
+		/* the load makes the kernel map the page */
 		(void)word_load_rlx(&l->map.arena[i * (LAYOUT_HUGE_BYTES / sizeof(struct word))]);
 	FILE *f = fopen("/proc/self/smaps", "re");
 	if (f == NULL)
@@ -197,20 +199,20 @@ check_huge(struct findings *f, const struct look *l, bool off)
 	if (huge < all / 2) {
 		finding_print(f, FINDING_NOTE, "huge pages",
 		    strcmp(kernel, "deny") == 0
-			? "echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, and "
-			  "start the daemon again: reads get faster."
-			: "They need Linux 6.1 and free memory in one piece. Start the daemon "
-			  "again when there is: reads get faster.",
+			? "Reads are slower without. Run echo advise "
+			  ">/sys/kernel/mm/transparent_hugepage/shmem_enabled, and start the "
+			  "daemon again."
+			: "Reads are slower without. They need Linux 6.1 and free memory in one "
+			  "piece. Start the daemon again when there is such memory.",
 		    "%" PRIu64 " of %" PRIu64
 		    " MiB are on 2 MiB pages; the kernel's shmem_enabled is \"%s\"",
 		    MIB(huge), MIB(all), kernel);
 		return;
 	}
 	finding_print(f, mapped == 0 ? FINDING_NOTE : FINDING_OK, "huge pages",
-	    "They may have been split since, under want of memory: start the daemon again.",
+	    "The kernel may have split them since, for lack of memory. Start the daemon again.",
 	    "%" PRIu64 " of %" PRIu64
-	    " MiB were put on 2 MiB pages; a reader that touched the first 128 MiB got %" PRIu64
-	    " so",
+	    " MiB were put on 2 MiB pages; of the first 128 MiB a reader maps %" PRIu64 " MiB so",
 	    MIB(huge), MIB(all), MIB(mapped));
 }
 

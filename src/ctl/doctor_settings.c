@@ -1,7 +1,7 @@
 /*
- * doctor_settings.c: the daemon's settings beside the control socket as it is.
- * A service manager that passes the socket has made it by its own rules: then
- * the daemon's settings for it mean nothing.
+ * doctor_settings.c: compares the daemon's settings with the control socket as
+ * it is. A service manager that passes the socket made it by its own rules, and
+ * the daemon's settings for it have no effect then.
  */
 #include <grp.h>
 #include <stdio.h>
@@ -13,9 +13,10 @@
 #include "ctl/doctor.h"
 
 #define UNIT_ADVICE \
-	"A socket that the service manager passes has what its unit says (%s), and the daemon's " \
+	"If the service manager passes the socket, its unit decides (%s), and the daemon's " \
 	"setting " \
-	"means nothing: set it there. Else somebody changed the socket: start the daemon again."
+	"has no effect: set it in the unit. If not, the socket was changed: start the daemon " \
+	"again."
 
 struct wanted {
 	char unix_socket[256], unix_mask[16], group[64], huge_pages[16];
@@ -78,7 +79,7 @@ doctor_settings_compare(struct findings *f, const struct wanted *w, const char *
 	    (stat(w->unix_socket, &named) != 0 || named.st_dev != st.st_dev ||
 		named.st_ino != st.st_ino))
 		doctor_settings_differs(f, "ListenStream=", "unix_socket", w->unix_socket, path,
-		    "is the one it serves");
+		    "is the one that it serves");
 }
 
 void

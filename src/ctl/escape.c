@@ -1,5 +1,5 @@
 /*
- * escape.c: bytes that may be anything, for a terminal and in messages.
+ * escape.c: makes any bytes safe for a terminal and for messages.
  */
 #include <stdio.h>
 

@@ -11,19 +11,19 @@
 
 #include "shm/table.h"
 
-#define SLOTS_CAP      (1u << 16)         /* of the hash table; half of them are used */
-#define SAMPLES_LEAST  0.2f               /* of a slot, else it is forgotten */
-#define CANDIDATES_MAX (2 * HOT_ROWS_MAX) /* some are gone when their names are read */
-/* of one thread between two of its samples, as far as is believed */
+#define SLOTS_CAP      (1u << 16)         /* of the hash table, at most half of them used */
+#define SAMPLES_LEAST  0.2f               /* a slot with fewer is dropped */
+#define CANDIDATES_MAX (2 * HOT_ROWS_MAX) /* some items are gone before their keys are read */
+/* of one thread between two samples; a larger count is not trusted */
 #define HITS_MAX 100000000u
 
-/* A slot of the segment, by its byte in the hint page. n_samples 0: an empty
- * place. */
+/* A slot of the segment, named by its byte in the hint page. n_samples 0: this
+ * place of the hash table is empty. */
 struct hot_slot {
 	uint64_t hint_at;
-	double hits; /* that its samples stand for */
+	double hits; /* estimated from its samples */
 	float n_samples;
-	uint32_t tag; /* of the item that they are of */
+	uint32_t tag; /* of the sampled item */
 };
 
 struct hot_seen {
@@ -31,9 +31,9 @@ struct hot_seen {
 	uint64_t hits; /* at the last look that found a sample */
 };
 
-/* ---- what is sampled ----------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------- */
 
-/* The place of a slot, or where it would be. There always is one. */
+/* The place of a slot, or the empty place for it. There always is one. */
 static struct hot_slot *
 place_of(struct hot_slot *table, uint64_t hint_at)
 {
@@ -44,7 +44,7 @@ place_of(struct hot_slot *table, uint64_t hint_at)
 	return &table[i % SLOTS_CAP];
 }
 
-/* The tag of what is in a slot now; 0: no item, or no slot. */
+/* The tag of the item in a slot; 0: there is no item, or no such slot. */
 static uint32_t
 tag_at(struct look *l, uint64_t hint_at)
 {
@@ -58,8 +58,7 @@ tag_at(struct look *l, uint64_t hint_at)
 		b = &m->overflow[line - m->n_buckets_max];
 	else
 		return 0;
-	/* relaxed: whose key it is is read under the sequence, when it is
-	 * shown */
+	/* relaxed: the key is read under the sequence, when it is shown */
 	uint64_t slot = word_load_rlx(&b->slot[hint_at % HINT_BYTES_PER_BUCKET]);
 	return slot_is_item(slot) ? (uint32_t)slot_tag_of(slot) : 0;
 }
@@ -72,7 +71,7 @@ hot_sampled(struct hot *h, struct look *l, uint64_t hint_at, double hits)
 
 	h->n_samples++;
 	h->hits += hits;
-	/* no item any more; or no room until some are forgotten */
+	/* the item is gone, or the table has no room until slots are dropped */
 	if (tag == 0 || (s->n_samples == 0 && h->n_slots == SLOTS_CAP / 2))
 		return;
 	h->n_slots += s->n_samples == 0;
@@ -89,15 +88,15 @@ look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < HINT_SAMPLES; i++) {
-		/* relaxed, both: one word says all of a sample, a count is
-		 * near */
+		/* relaxed: a sample is one word, and a count need not be
+		 * exact */
 		uint64_t sample = word_load_rlx(&cell->sampled[i]);
 		if (sample != seen->sampled[i] && sample != 0)
 			fresh[n++] = sample;
 		seen->sampled[i] = sample;
 	}
 	hits = word_load_rlx(&cell->hits);
-	if (hits < seen->hits) { /* it is another client's */
+	if (hits < seen->hits) { /* the cell went to another client */
 		seen->hits = hits;
 		return;
 	}
@@ -113,7 +112,8 @@ look_at_cell(struct hot *h, struct look *l, const struct hint_cell *cell, struct
 void
 hot_look(struct hot *h, struct look *l)
 {
-	/* To whom the kernel doesn't tell it says that all are in memory. */
+	/* The kernel tells a process that it doesn't trust that all pages are
+	 * in memory. */
 	if (h->cells == NULL || mincore(h->pages, h->pages_bytes, h->in_memory) != 0)
 		return;
 	for (size_t i = 0; i < h->n_cells; i++) {
@@ -147,7 +147,7 @@ hot_begin(
 	}
 	h->faded_ms = now_ms;
 	hot_look(h, l);
-	/* Samples of no known age: only what comes counts. */
+	/* The age of these samples is unknown: only later ones count. */
 	memset(h->slot, 0, SLOTS_CAP * sizeof(*h->slot));
 	h->n_slots = 0;
 	h->hits = h->n_samples = 0;
@@ -165,8 +165,8 @@ hot_end(struct hot *h)
 
 /* ---- the list ------------------------------------------------------------ */
 
-/* Older weighs less, and what weighs too little is forgotten: as much as it
- * takes to have room. */
+/* Older samples weigh less. Slots of too little weight are dropped, with a
+ * bound that rises until the table has room. */
 static void
 hot_fade(struct hot *h, int64_t now_ms)
 {
@@ -188,7 +188,7 @@ hot_fade(struct hot *h, int64_t now_ms)
 	}
 	table = calloc(SLOTS_CAP, sizeof(*table));
 	if (table == NULL)
-		return; /* they weigh a little more than they should */
+		return; /* slots keep a little too much weight */
 	for (unsigned i = 0; i < SLOTS_CAP; i++) {
 		struct hot_slot s = h->slot[i];
 		s.n_samples *= (float)weight;
@@ -201,8 +201,8 @@ hot_fade(struct hot *h, int64_t now_ms)
 	h->n_slots = n;
 }
 
-/* The number that n seen stand for at least, 19 times in 20: a twentieth of the
- * gamma distribution of shape n lies below. */
+/* The least number that n samples prove, 19 times in 20: the 5 % quantile of
+ * the gamma distribution of shape n. */
 static double
 at_least(double n)
 {
@@ -211,7 +211,7 @@ at_least(double n)
 	const unsigned last = sizeof(bound) / sizeof(bound[0]) - 1;
 	unsigned low = (unsigned)n;
 
-	if (n >= last) /* and more, but enough to be ranked by */
+	if (n >= last) /* too little, but the order of keys is right */
 		return n * bound[last] / last;
 	return bound[low] + (n - low) * (bound[low + 1] - bound[low]);
 }
@@ -221,7 +221,7 @@ struct candidate {
 	double rank;
 };
 
-/* Best first; no more than all of best. */
+/* Enters c in best, which holds CANDIDATES_MAX, the best first. */
 static void
 hot_place(struct candidate *best, unsigned *n, const struct candidate *c)
 {
@@ -236,7 +236,7 @@ hot_place(struct candidate *best, unsigned *n, const struct candidate *c)
 	best[at] = *c;
 }
 
-/* Its key, if the slot still has the item. */
+/* The key of a slot. False: the slot has another item now. */
 static bool
 hot_name(const struct hot *h, struct look *l, const struct hot_slot *s, struct hot_key *ret)
 {

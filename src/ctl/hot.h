@@ -1,21 +1,21 @@
 /*
- * hot.h: which keys are read most, by the samples that readers leave in the
- * daemon's hint page.
+ * hot.h: finds the keys that are read most, from the samples that readers leave
+ * in the daemon's hint page.
  *
- * A reader leaves one hit in some hundred in its thread's cell (shm/hint.h),
- * over older ones. All cells are looked at many times a second. A thread's
- * samples that are new since the last look stand, in equal parts, for all hits
- * that it counted since its last one: so a thread that leaves more than are
- * seen counts for what it read, beside one of which all are seen. Weights,
- * numbers and time fade alike.
+ * A reader writes one hit in 128, on average, into its thread's cell
+ * (shm/hint.h), over older samples. Each look goes over all cells; there are
+ * many looks a second. A look divides the hits that a thread counted since its
+ * last sample among the thread's new samples, in equal parts. So a busy thread,
+ * of which some samples are overwritten unseen, still counts for all its hits.
+ * Weights, numbers and time fade at one rate.
  *
- * A share is an estimate, and says how many samples it stands on; ranked is by
- * what it is at least, 19 times in 20, so that one sample of a busy thread
- * doesn't come before what was seen often. A slot that has another item by now
- * begins anew.
+ * A key's share is an estimate from its number of samples. Keys are ranked by
+ * the share that they have at least, 19 times in 20: else one sample of a busy
+ * thread would come before a key that was seen often. A slot starts again at 0
+ * when it holds another item.
  *
- * Nothing is written, neither to the page nor to the segment, and nothing there
- * is believed.
+ * Neither the page nor the segment is written, and no number in them is
+ * trusted.
  */
 #ifndef PEEKCTL_HOT_H
 #define PEEKCTL_HOT_H
@@ -28,11 +28,11 @@
 #include "shm/hint.h"
 
 #define HOT_LOOK_MS  10
-#define HOT_FADE_MS  14427 /* what is 10 s older counts half */
+#define HOT_FADE_MS  14427 /* a sample that is 10 s older counts half */
 #define HOT_ROWS_MAX 32
 
 struct hot_key {
-	double share; /* of all sampled hits: 0 to 1 */
+	double share; /* of all sampled hits, 0 to 1 */
 	double hits_s;
 	double n_samples; /* faded */
 	uint8_t key_len;
@@ -42,8 +42,8 @@ struct hot_key {
 struct hot_list {
 	unsigned n;
 	struct hot_key row[HOT_ROWS_MAX]; /* hottest first */
-	double n_samples;                 /* of these and all others, faded */
-	double hits, hits_s;              /* that they stand for */
+	double n_samples;                 /* of all keys, shown or not; faded */
+	double hits, hits_s;              /* estimated from all samples */
 };
 
 struct hot_slot;
@@ -52,27 +52,28 @@ struct hot_seen;
 struct hot {
 	const struct hint_cell *cells; /* NULL: there is no page */
 	size_t n_cells;
-	/* of each of the pages that they lie in; the others are not looked at,
-	 * which would make them */
+	/* of each page that the cells lie in; a look at another page would
+	 * allocate it */
 	unsigned char *in_memory;
 	void *pages;
 	size_t pages_bytes, page_bytes;
-	struct hot_seen *seen; /* of each cell at its last look */
-	struct hot_slot *slot; /* a hash table of those that were sampled */
+	struct hot_seen *seen; /* each cell as it was at the last look */
+	struct hot_slot *slot; /* a hash table of the sampled slots */
 	unsigned n_slots;
 	int64_t faded_ms;
-	double hits, n_samples, ms; /* all that was sampled, in how much time; faded */
+	double hits, n_samples, ms; /* all samples, and the time that they came in; faded */
 };
 
-/* Begins anew with this page of so many bytes; NULL: there is none. -ENOMEM. */
+/* Begins again with this hint page, of hint_bytes; NULL: there is none.
+ * -ENOMEM. */
 int hot_begin(
     struct hot *h, struct look *l, const struct byte *hints, size_t hint_bytes, int64_t now_ms);
 void hot_end(struct hot *h);
 
-/* One look at all cells. */
+/* Takes the new samples of all cells. */
 void hot_look(struct hot *h, struct look *l);
 
-/* What was seen fades; and what is hottest of it. */
+/* Fades all samples, and returns the hottest keys. */
 void hot_best(struct hot *h, struct look *l, int64_t now_ms, struct hot_list *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * instance.c: which instance a command means, whether it is there, and what to
- * do if it isn't.
+ * instance.c: opens the instance that a command means, or explains why it can't
+ * be opened. The commands status and list.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +17,9 @@
 #define OBJECT_PREFIX "peekd."
 #define NAMES_BYTES   512
 
-/* Calls visit for every object that can be opened as a segment or can't be for
- * want of rights. */
+/* Calls visit for every object that is a segment. error: why this user can't
+ * open it, for lack of rights or since its layout is another; then p is
+ * NULL. */
 static void
 each_instance(void (*visit)(void *arg, const char *name, struct peek *p, int error), void *arg)
 {
@@ -79,10 +80,10 @@ explain_absent(const struct ctl *c)
 		snprintf(more, sizeof(more), " and %u more, which peekctl list shows", list.n_more);
 	if (list.text[0] != '\0')
 		snprintf(advice, sizeof(advice),
-		    "These are there: %s%s (choose with -n). To start this one: %s", list.text,
-		    more, ctl_how_to_start(c->name, &start));
+		    "This host has %s%s (choose with -n). To start this one: %s", list.text, more,
+		    ctl_how_to_start(c->name, &start));
 	else
-		snprintf(advice, sizeof(advice), "There is none on this host. To start one: %s",
+		snprintf(advice, sizeof(advice), "This host has no instance. To start one: %s",
 		    ctl_how_to_start(c->name, &start));
 	ctl_error(advice, "no instance is named \"%s\"", c->name);
 }
@@ -110,26 +111,26 @@ ctl_open_segment(struct ctl *c)
 		return error;
 	case -EACCES:
 		snprintf(advice, sizeof(advice),
-		    "ls -l %s/%s%s shows whom its mode admits; peekd's group and unix_mask decide "
-		    "it.",
+		    "ls -l %s/%s%s shows who may open it. peekd's settings group and unix_mask "
+		    "decide.",
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPERM:
 		snprintf(advice, sizeof(advice),
-		    "%s/%s%s belongs to neither root nor you. If you trust its owner: "
-		    "PEEK_OWNER=<uid>, or the uid in "
-		    "/etc/peekd/owner",
+		    "%s/%s%s belongs to neither root nor you. If you trust its owner, set "
+		    "PEEK_OWNER=<uid>, or write the uid into /etc/peekd/owner.",
 		    OBJECT_DIR, OBJECT_PREFIX, c->name);
 		break;
 	case -EPROTO:
 		snprintf(advice, sizeof(advice),
-		    "peekctl is %s; the daemon that wrote the segment is of another build. -s PATH "
-		    "asks it directly.",
+		    "The segment was written by a daemon of another layout than peekctl %s knows. "
+		    "-s "
+		    "PATH asks the daemon directly.",
 		    peek_version());
 		break;
 	case -EBADMSG:
 		snprintf(advice, sizeof(advice),
-		    "A daemon that starts sets it aside and makes a new one: %s",
+		    "A daemon that starts sets this segment aside and makes a new one: %s",
 		    ctl_how_to_start(c->name, &start));
 		break;
 	default:
@@ -167,25 +168,25 @@ ctl_connect(struct ctl *c)
 	case -ECONNREFUSED:
 		if (c->socket != NULL)
 			snprintf(advice, sizeof(advice),
-			    "peekctl list shows the instances that there are.");
+			    "peekctl list shows the instances of this host.");
 		else
 			snprintf(advice, sizeof(advice),
-			    "Its items are there to be read. To start the daemon: %s",
+			    "Its items can be read. To start the daemon: %s",
 			    ctl_how_to_start(c->name, &start));
 		ctl_error(advice, "no daemon listens on %s", path);
 		break;
 	case -EACCES:
 		snprintf(advice, sizeof(advice),
-		    "ls -l %s shows whom its mode admits; peekd's unix_mask and group decide it.",
+		    "ls -l %s shows who may connect. peekd's settings unix_mask and group decide.",
 		    path);
-		ctl_error(advice, "%s doesn't admit you", path);
+		ctl_error(advice, "you may not connect to %s", path);
 		break;
 	case -EINVAL:
 		ctl_error(
 		    "A socket's path has at most 107 bytes.", "\"%s\" can't be a socket", path);
 		break;
 	case -ETIMEDOUT:
-		ctl_error("It is stopped or hangs: peekctl doctor says more.",
+		ctl_error("It is stopped or hangs. peekctl doctor tells more.",
 		    "the daemon doesn't accept connections on %s", path);
 		break;
 	default:
@@ -196,8 +197,8 @@ ctl_connect(struct ctl *c)
 
 /* ---- commands ------------------------------------------------------------ */
 
-/* A reader's view of the segment. The daemon isn't asked, so that it works
- * while the daemon hangs. */
+/* A reader's view of the segment. It asks no daemon, so it works while the
+ * daemon hangs. */
 static void
 print_status(struct output *r, const char *name, const struct peek_status *s)
 {
@@ -221,19 +222,18 @@ no_daemon(const char *name, const struct peek_status *s)
 	char advice[256];
 
 	if (s->fallback)
-		return ctl_refused("A daemon answers on its socket. Install the same version of "
+		return ctl_refused("The daemon answers on its socket. Install the same version of "
 				   "peekd and peekctl to see more.",
 		    "the segment of \"%s\" has another layout than peekctl %s knows", name,
 		    peek_version());
 	if (s->writer_pid == 0) {
-		snprintf(advice, sizeof(advice),
-		    "Its items are there to be read. To start it again: %s",
+		snprintf(advice, sizeof(advice), "Its items can be read. To start the daemon: %s",
 		    ctl_how_to_start(name, &start));
 		return ctl_refused(advice, "the daemon of \"%s\" ended cleanly %llu.%llu s ago",
 		    name, silent_s, tenths);
 	}
 	snprintf(advice, sizeof(advice),
-	    "Reads go on. Is process %lld stopped or gone? To start another: %s",
+	    "Reads go on. Look at process %lld; if it is gone, start the daemon: %s",
 	    (long long)s->writer_pid, ctl_how_to_start(name, &start));
 	return ctl_refused(
 	    advice, "no daemon has written to \"%s\" for %llu.%llu s", name, silent_s, tenths);
@@ -250,7 +250,7 @@ ctl_cmd_status(struct ctl *c)
 	int error = peek_status(c->peek, &status);
 	if (error != 0)
 		return ctl_error(
-		    "peekctl doctor says more.", "no status: %s", peek_strerror(error));
+		    "peekctl doctor tells more.", "no status: %s", peek_strerror(error));
 	output_begin(&r, c->json, 16);
 	print_status(&r, c->name, &status);
 	output_end(&r);
@@ -306,7 +306,6 @@ ctl_cmd_list(struct ctl *c)
 
 	each_instance(list_one, &l);
 	if (l.n == 0)
-		return ctl_refused(
-		    "To start one: peekd -n NAME", "there is no instance on this host");
+		return ctl_refused("To start one: peekd -n NAME", "this host has no instance");
 	return ctl_flushed(CTL_OK);
 }

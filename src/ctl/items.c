@@ -1,5 +1,5 @@
 /*
- * items.c: commands on one key, or on each of several.
+ * items.c: commands on one key: get, set, touch, incr, decr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,12 @@
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
-/* A number of seconds beyond this counts as a date unless it is sent with a
- * sign. */
+/* The protocol takes a larger number of seconds for a date, unless it is sent
+ * with a sign. */
 
 #define READ_FIRST_BYTES 65536
 
-/* A meta request and its reply. 0, or the exit status of an error that was
- * explained. */
+/* Sends a meta request and takes its reply. CTL_OK, or explained. */
 static int
 ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *value,
     int64_t value_len, const char *flags, struct wire_reply *re)
@@ -29,7 +28,7 @@ ask_meta(struct ctl *c, enum wire_verb verb, struct wire_str key, const void *va
 	int error = control_send(c->conn, value, value_len > 0 ? (size_t)value_len : 0);
 	if (error == 0 && value_len >= 0)
 		error = control_send(c->conn, "\r\n", 2);
-	/* a daemon that refused may have hung up while the value was sent */
+	/* a daemon that refuses may hang up while the value is sent */
 	int answered = control_reply(c->conn, re);
 	if (answered != 0)
 		return ctl_broken(error != 0 && error != -EPIPE ? error : answered);
@@ -177,7 +176,7 @@ read_value(const char *path, char **ret, size_t *ret_len)
 	if (!standard)
 		close(fd);
 	if (saved == EFBIG)
-		return ctl_refused(NULL, "the value is larger than any item may be (%d bytes)",
+		return ctl_refused(NULL, "the value is larger than an item may be (%d bytes)",
 		    PEEK_VALUE_MAX_BYTES);
 	return ctl_error(
 	    NULL, "can't read %s: %s", standard ? "standard input" : path, strerror(saved));
@@ -243,8 +242,8 @@ ctl_cmd_touch(struct ctl *c)
 		return CTL_ERROR;
 	if (!ctl_duration(c->args[1], &ttl_s))
 		return ctl_error(
-		    "A time is a number of seconds, or has one of the endings s, m, h, d: 15m.",
-		    "\"%s\" is no time", c->args[1]);
+		    "A time is a number of seconds, or a number with s, m, h or d: 15m.",
+		    "\"%s\" is not a time", c->args[1]);
 	put_ttl(flags, sizeof(flags), ttl_s);
 	int status = ask_meta(c, WIRE_MG, key, NULL, -1, flags, &re);
 	if (status != CTL_OK)

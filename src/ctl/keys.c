@@ -1,8 +1,8 @@
 /*
- * keys.c: keys and dump: what a walk finds, printed.
+ * keys.c: keys and dump: print the items that a walk finds.
  *
- * dump asks the daemon where it may, since only the daemon knows when an item
- * was last read; with -s both do.
+ * dump asks the daemon if this user may, since only the daemon knows when an
+ * item was last read. With -s both ask the daemon.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,10 +15,10 @@
 struct listing {
 	struct walk walk;
 	const struct ctl *c;
-	bool items; /* dump: more than the key */
+	bool items; /* dump: prints more than the key */
 	uint64_t n_shown;
-	uint64_t n_left_out;     /* with -0: a NUL byte would end such a key early */
-	struct walk_entry *kept; /* with --sort: copies, key included */
+	uint64_t n_left_out;     /* with -0: keys that a NUL byte in them would end early */
+	struct walk_entry *kept; /* with --sort: copies of the entries and of their keys */
 	size_t n_kept, cap_kept;
 };
 
@@ -106,7 +106,7 @@ list_entry(void *arg, const struct walk_entry *e)
 		if (keys_keep(l, e))
 			return 0;
 		l->walk.failed = ctl_error(
-		    "Without --sort it takes none.", "no memory to sort %zu keys", l->n_kept);
+		    "Without --sort none is needed.", "no memory to sort %zu keys", l->n_kept);
 		return 1;
 	}
 	l->n_shown++;
@@ -131,8 +131,8 @@ keys_finish(struct listing *l, int status)
 	status = ctl_flushed(status);
 	if (l->n_left_out > 0 && status == CTL_OK)
 		return ctl_refused(
-		    "keys -0x prints such keys too, as \\xHH; commands take such words with -x.",
-		    "keys left out, since they hold a NUL byte: %" PRIu64, l->n_left_out);
+		    "keys -0x prints these keys too, as \\xHH, and commands read that with -x.",
+		    "keys left out because they hold a NUL byte: %" PRIu64, l->n_left_out);
 	return status;
 }
 
@@ -177,7 +177,7 @@ ctl_cmd_dump(struct ctl *c)
 	    c->socket != NULL || (peek_status(c->peek, &status) == 0 && status.writer_present);
 	result = daemon ? walk_daemon(&l.walk, &denied) : walk_segment(&l.walk);
 	if (denied && c->socket == NULL) {
-		fprintf(stderr, "peekctl: reading the segment instead; ages are not in it\n");
+		fprintf(stderr, "peekctl: reads the segment instead, which has no ages\n");
 		result = walk_segment(&l.walk);
 	}
 	return keys_finish(&l, result);

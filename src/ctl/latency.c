@@ -7,11 +7,12 @@
 
 #include "base/now.h"
 
-#define VALUE_MAX   4096
-#define DRAWS_MAX   (LATENCY_KEYS * 16) /* of a table with few keys; a slot in two has one else */
+#define VALUE_MAX 4096
+#define DRAWS_MAX \
+	(LATENCY_KEYS * 16) /* as a rule half of the slots hold an item, fewer in a small table */
 #define CLOCK_PAIRS 32
 
-/* splitmix64: any state is as good as another */
+/* splitmix64; every state is good */
 static uint64_t
 next_random(uint64_t *state)
 {
@@ -32,7 +33,7 @@ compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What two looks at the clock take, as a rule. */
+/* The median time between two readings of the clock. */
 static uint64_t
 clock_cost_ns(void)
 {

@@ -1,6 +1,6 @@
 /*
- * latency.h: how long a read through shared memory takes in a process of this
- * host: reads of real keys, drawn at random, timed one by one.
+ * latency.h: how long a read through shared memory takes on this host. Keys of
+ * the table are drawn at random; each is read and timed by itself.
  */
 #ifndef PEEKCTL_LATENCY_H
 #define PEEKCTL_LATENCY_H
@@ -10,8 +10,8 @@
 #define LATENCY_KEYS 256
 
 struct latency_result {
-	unsigned n; /* reads that were timed; 0: the table has no key, or none could be read */
-	uint64_t least_ns, median_ns, p99_ns; /* the clock's own time is taken off */
+	unsigned n; /* timed reads; 0: the table is empty, or no key could be read */
+	uint64_t least_ns, median_ns, p99_ns; /* without the clock's own time */
 	uint64_t clock_ns;
 };
 
@@ -22,12 +22,12 @@ struct latency {
 	unsigned char key[LATENCY_KEYS][ITEM_KEY_MAX];
 };
 
-/* Draws other keys, and reads each once, untimed: the first touch of a page by
- * this process is no read's usual cost. */
+/* Draws new keys, and reads each once without timing it: the first touch of a
+ * page by a process costs more than a usual read. */
 void latency_draw(struct latency *y, struct look *l, struct peek *peek);
 
-/* Times one read of each key that was drawn. Values beyond 4 KiB and keys that
- * are gone don't count. */
+/* Times one read of each drawn key. Keys that are gone, and values above 4 KiB,
+ * don't count. */
 void latency_time(const struct latency *y, struct peek *peek, struct latency_result *ret);
 
 #endif

@@ -27,8 +27,8 @@ look_open(const struct ctl *c, struct look *ret)
 		return error;
 	if (lstat(l.path, &st) != 0)
 		return -errno;
-	/* libpeek has believed this owner: nobody else can put an object in the
-	 * place of one that is there. */
+	/* libpeek trusts this owner, and nobody else can replace an object that
+	 * is there. */
 	error = map_open(object, false, st.st_uid, &l.map);
 	if (error != 0)
 		return error;
@@ -53,12 +53,12 @@ look_silent_ms(const struct look *l)
 bool
 look_retired(const struct look *l)
 {
-	/* relaxed: a moment later is as good */
+	/* relaxed: an older value does no harm */
 	return (word_load_rlx(&l->map.header->count) & COUNT_RETIRED) != 0;
 }
 
-/* Maps what has grown; if that can't be, what was there is still there to be
- * looked at. */
+/* Maps regions that have grown. If that fails, the regions that were mapped
+ * before stay mapped. */
 static void
 look_extend(struct look *l)
 {
@@ -68,7 +68,7 @@ look_extend(struct look *l)
 uint64_t
 look_buckets(struct look *l)
 {
-	/* relaxed: a moment later is as good */
+	/* relaxed: an older value does no harm */
 	uint64_t n = word_load_rlx(&l->map.header->count) & COUNT_MASK;
 
 	if (n > l->map.n_buckets_mapped)
@@ -86,8 +86,8 @@ look_overflow(struct look *l)
 	return n <= l->map.n_overflow_mapped ? n : l->map.n_overflow_mapped;
 }
 
-/* What a slot leads to, clamped, and to be validated. The key's length, or
- * 0. */
+/* Copies the key that a slot leads to. Offsets are clamped; the caller
+ * validates the bytes. The key's length, or 0. */
 static size_t
 read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsigned char *key,
     uint64_t *ret_slot)
@@ -110,8 +110,9 @@ read_key(const struct map *m, const struct bucket *line, unsigned slot_idx, unsi
 	return len;
 }
 
-/* Of an overflow bucket only its items tell whose it is. What is read here may
- * be torn: then it leads to a bucket whose key is another. */
+/* The head bucket of a line. An overflow bucket doesn't name its head: the
+ * key of an item in it does. A torn key leads to a wrong head, which
+ * look_key finds out. */
 static uint64_t
 head_of(struct look *l, uint64_t line, unsigned slot_idx)
 {
@@ -141,7 +142,7 @@ look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITE
 		if ((begun & 1) != 0 || !seq_validate(&m->buckets[head_idx].seq, begun))
 			continue;
 		uint64_t hash = len > 0 ? hash_key(key, len, m->seed) : 0;
-		/* not its head's sequence, or damage */
+		/* else the head was the wrong one, or the segment is damaged */
 		if (len == 0 ||
 		    (slot_tag(hash) == slot_tag_of(*ret_slot) &&
 			table_bucket_idx(hash, look_buckets(l)) == head_idx))
@@ -153,6 +154,6 @@ look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITE
 uint64_t
 look_stat(const struct look *l, enum shm_stat stat)
 {
-	/* relaxed: a set of them is no snapshot (stats.h) */
+	/* relaxed: counters are no snapshot together (stats.h) */
 	return word_load_rlx(&l->map.stats->value[stat]);
 }

@@ -1,7 +1,7 @@
 /*
- * look.h: the segment itself, read-only, for those who look on: header and
- * counters without a word to the daemon, so that they can be read while it
- * hangs or is gone.
+ * look.h: the segment itself, mapped read-only, for doctor and top. Header and
+ * counters are read without the daemon, so they can be read while it hangs or
+ * is gone.
  */
 #ifndef PEEKCTL_LOOK_H
 #define PEEKCTL_LOOK_H
@@ -19,27 +19,28 @@ struct look {
 	char path[128]; /* of the object */
 };
 
-/* Maps what c->peek has opened, so that whom libpeek believes is decided in one
- * place. 0, or a negative errno as map_open's. */
+/* Maps the segment that c->peek has opened: libpeek alone decides which
+ * owner is trusted. 0, or a negative errno of map_open. */
 int look_open(const struct ctl *c, struct look *ret);
 void look_close(struct look *l);
 
 /* Milliseconds since the last heartbeat. */
 uint64_t look_silent_ms(const struct look *l);
 
-/* The name means another segment by now. */
+/* The segment was retired: another one may have its name. */
 bool look_retired(const struct look *l);
 
-/* Head buckets that there are now. */
+/* The number of head buckets. */
 uint64_t look_buckets(struct look *l);
 
-/* Overflow buckets that were ever handed out. */
+/* The number of overflow buckets that were ever in use. */
 uint64_t look_overflow(struct look *l);
 
 /*
- * The key in a slot, whole. line: a head bucket below look_buckets, or
- * n_buckets_max plus an overflow bucket below look_overflow. Its length; 0:
- * none, or it is being rewritten. Bounded.
+ * Copies the key of a slot, and returns its length. line: a head bucket below
+ * look_buckets, or n_buckets_max plus an overflow bucket below look_overflow.
+ * 0: the slot has no item, or is being rewritten. The key is whole. At most 16
+ * tries.
  */
 size_t look_key(struct look *l, uint64_t line, unsigned slot_idx, unsigned char key[ITEM_KEY_MAX],
     uint64_t *ret_slot);

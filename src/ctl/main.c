@@ -1,5 +1,5 @@
 /*
- * main.c: peekctl's command line: options and commands from their tables.
+ * main.c: peekctl's command line, parsed by the tables of options and commands.
  */
 #include <getopt.h>
 #include <limits.h>
@@ -64,7 +64,7 @@ find_command(const char *name)
 	return NULL;
 }
 
-/* The commands, or one of them; an object each. */
+/* Prints a JSON object for each command, or for one. */
 static int
 help_json(const struct command *only)
 {
@@ -110,8 +110,8 @@ ctl_help(const char *name, bool json)
 	}
 	printf("\noptions:\n");
 	print_options(COMMON_OPTIONS);
-	printf("\npeekctl help COMMAND shows a command's own options. Behind -- everything is a "
-	       "word.\n"
+	printf("\npeekctl help COMMAND shows a command's own options. After -- each word is an "
+	       "argument.\n"
 	       "Exit status: 0 done; 1 not found, not stored or refused; 2 any error.\n");
 	return ctl_flushed(CTL_OK);
 }
@@ -130,7 +130,7 @@ bad_value(const char *option, const char *value, const char *allowed)
 	return ctl_error(NULL, "--%s: found \"%s\", allowed is %s", option, value, allowed);
 }
 
-/* Options that are a word or a flag, and where they go. */
+/* Options that are a word or a flag, and their fields in struct ctl. */
 static const struct {
 	char id;
 	bool flag;
@@ -208,12 +208,12 @@ take_option(struct ctl *c, char id, char *value)
 	}
 }
 
-/* What getopt_long has refused. */
+/* Explains an option that getopt_long refused. */
 static int
 bad_option(int got, const char *word)
 {
 	const char *advice = "peekctl help lists the commands, peekctl help COMMAND its options. "
-			     "Behind -- everything is a word.";
+			     "After -- each word is an argument.";
 
 	if (strncmp(word, "--", 2) != 0)
 		return ctl_error(advice,
@@ -223,11 +223,11 @@ bad_option(int got, const char *word)
 	if (strchr(word, '=') != NULL && optopt != 0)
 		return ctl_error(
 		    advice, "option \"%.*s\" takes no value", (int)strcspn(word, "="), word);
-	return ctl_error(advice, "there is no option \"%s\", or it is short for several", word);
+	return ctl_error(advice, "there is no option \"%s\", or several begin so", word);
 }
 
-/* Fills c and ids (of the options that were given, at most cap - 1). Returns
- * CTL_OK, or the status to exit with. */
+/* Fills c, and ids with the ids of the given options, at most cap - 1. CTL_OK,
+ * or the exit status. */
 static int
 main_parse_words(struct ctl *c, int argc, char **argv, char *ids, size_t cap)
 {

@@ -1,6 +1,6 @@
 /*
- * metrics.c: metrics: the daemon's counters as Prometheus reads them, or each
- * sample as a JSON object.
+ * metrics.c: metrics: prints the daemon's counters in Prometheus's format, or a
+ * JSON object for each sample.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
-/* What "# HELP" and "# TYPE" said of the samples that follow. */
+/* The last "# HELP" and "# TYPE", which hold for the samples after them. */
 struct family {
 	struct wire_str help, type;
 };
@@ -28,7 +28,8 @@ metrics_find(const char *p, const char *end, const char *stops)
 	return p;
 }
 
-/* name="value",...}: the fields of an object. Behind the brace. */
+/* Prints name="value",...} as a JSON object. Returns the byte after the
+ * brace. */
 static const char *
 print_labels(const char *p, const char *end)
 {
@@ -54,7 +55,7 @@ print_labels(const char *p, const char *end)
 	return p < end ? p + 1 : end;
 }
 
-/* name{labels} value */
+/* Prints name{labels} value as a JSON object. */
 static void
 print_sample(const char *p, const char *end, const struct family *f)
 {

@@ -44,8 +44,8 @@ find_socket(const struct ctl *c, char *path, size_t cap)
 	return orphan_answers(path);
 }
 
-/* Whether a process has the object, which has no name any more, mapped for
- * writing. */
+/* True: the process has mapped the object for writing, and the object has lost
+ * its name. */
 static bool
 writes_to(const char *pid, const char *object)
 {

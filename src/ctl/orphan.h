@@ -7,13 +7,14 @@
 #include "ctl/ctl.h"
 
 #define ORPHAN_ADVICE \
-	"Readers that begin can't find it. Its items go when it ends: end the daemon, then start " \
-	"it again."
+	"New readers can't find its segment, and its items are lost when it ends. End the " \
+	"daemon, " \
+	"then start it again."
 
 /*
- * To be asked where there is no object of c's name: by the sockets that such a
- * daemon listens on unless it is told otherwise, and by what processes map, as
- * far as this user may see it. True: there is one; *words says how it is known.
+ * Looks for such a daemon when there is no object of c's name. It tries the
+ * default sockets, then the mappings of all processes that this user may read.
+ * True: there is one; words tells how it was found.
  */
 bool orphan_find(const struct ctl *c, char *words, size_t cap);
 

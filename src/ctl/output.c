@@ -1,5 +1,5 @@
 /*
- * output.c: records as lines or as JSON.
+ * output.c: prints records as lines or as JSON.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -21,8 +21,8 @@ is_utf8(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* What is no UTF-8, as the name of a field may be that a foreign daemon sent,
- * stands as \xHH. */
+/* Bytes that are no UTF-8 become \xHH: a foreign daemon may send a field with
+ * such a name. */
 static void
 json_string(const void *bytes, size_t n)
 {

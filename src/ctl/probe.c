@@ -17,7 +17,7 @@
 #include "base/now.h"
 #include "wire/wire.h"
 
-#define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
+#define CLIENTS_MAX (1u << 20) /* a hint page for more is refused */
 
 static void
 hang_up(struct probe *p)
@@ -51,8 +51,8 @@ probe_end(struct probe *p)
 	drop_hints(p);
 }
 
-/* No answer comes on this connection. Hints that are there stay: readers go on
- * raising them. */
+/* The connection gives no more answers. A hint page that is mapped stays
+ * mapped: readers go on writing hints. */
 static void
 probe_broken(struct probe *p, int error)
 {
@@ -60,7 +60,7 @@ probe_broken(struct probe *p, int error)
 	p->state.answered = p->state.silent = false;
 	snprintf(p->state.why, sizeof(p->state.why), "%s",
 	    error == ENOENT || error == ECONNREFUSED ? "no daemon listens"
-		: error == EACCES                    ? "doesn't admit you"
+		: error == EACCES                    ? "you may not connect"
 		: error == EAGAIN                    ? "the daemon accepts no connections"
 						     : strerror(error));
 	if (p->hints == NULL)
@@ -91,20 +91,21 @@ probe_reconnect(struct probe *p, const struct look *l, const char *path)
 		return false;
 	}
 	memcpy(sun.sun_path, path, len);
-	/* Not blocking: a full backlog of a daemon that hangs is EAGAIN. */
+	/* Not blocking: a daemon that hangs may have a full backlog, which is
+	 * EAGAIN. */
 	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0 || connect(p->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
 		probe_broken(p, errno);
 		return false;
 	}
-	/* relaxed: the daemon compares it with its own */
+	/* relaxed: the daemon checks it */
 	snprintf(line, sizeof(line), "peek_attach %" PRIu64 "\r\n",
 	    word_load_rlx(&l->map.header->writer_epoch));
 	return probe_ask(p, line, PROBE_ATTACHING);
 }
 
-/* Maps what was offered, if it is what it must be: as large as the table asks
- * for, and sealed so that it stays so. */
+/* Maps the hint page that came with the reply. False: it isn't as large as the
+ * table needs, or isn't sealed against shrinking. */
 static bool
 map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, int fd)
 {
@@ -131,7 +132,8 @@ map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, in
 	return true;
 }
 
-/* True: the reply is understood. *changed: p->hints is another page. */
+/* True: the reply is understood. *changed: p->hints is another page, or NULL
+ * now. */
 static bool
 take_reply(
     struct probe *p, const struct look *l, const struct wire_reply *re, int fd, bool *changed)
@@ -153,7 +155,7 @@ take_reply(
 		else
 			snprintf(s->no_hints, sizeof(s->no_hints), "the daemon refuses: %.*s",
 			    (int)re->rest.len, re->rest.p);
-		if (wire_replies[re->code].kind == WIRE_KIND_ERROR) { /* and hangs up */
+		if (wire_replies[re->code].kind == WIRE_KIND_ERROR) { /* the daemon hangs up */
 			snprintf(s->why, sizeof(s->why), "%s", s->no_hints);
 			hang_up(p);
 			s->answered = s->silent = false;
@@ -167,8 +169,8 @@ take_reply(
 	return s->answered;
 }
 
-/* Reads what is there. 0: a whole reply in *ret, and *ret_fd a descriptor that
- * came with it, or -1; -EAGAIN: not yet. */
+/* Reads the bytes that have come. 0: *ret is a whole reply, and *ret_fd the
+ * descriptor that came with it, or -1. -EAGAIN: the reply isn't whole yet. */
 static int
 probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 {
@@ -202,7 +204,7 @@ probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 	return got > 0 ? 0 : got < 0 ? got : p->in_len == sizeof(p->in) ? -EBADMSG : -EAGAIN;
 }
 
-/* True: the reply that is owing came, and no other is. */
+/* True: the reply came, and the daemon owes no other. */
 static bool
 probe_await(struct probe *p, const struct look *l, unsigned wait_ms, bool *changed)
 {

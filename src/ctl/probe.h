@@ -1,7 +1,7 @@
 /*
- * probe.h: one connection to the daemon for those who look on: its hint page,
- * and how long it takes to answer. Never waits longer than it is told to: what
- * has not come by then is looked for at the next step.
+ * probe.h: top's connection to the daemon. It maps the daemon's hint page, and
+ * measures how long the daemon takes to answer. A step never waits longer than
+ * it is told to; an answer that comes later is taken by a later step.
  */
 #ifndef PEEKCTL_PROBE_H
 #define PEEKCTL_PROBE_H
@@ -14,23 +14,23 @@
 #include "shm/hint.h"
 
 struct probe_state {
-	bool answered; /* the last question; trip_ns says how fast */
-	bool silent;   /* asked, and no answer for silent_ms */
+	bool answered; /* the daemon answered the last question, after trip_ns */
+	bool silent;   /* it was asked silent_ms ago, and has not answered */
 	uint64_t trip_ns;
 	uint64_t silent_ms;
-	char why[80];      /* neither: what stands in the way */
-	char no_hints[80]; /* why there is no hint page; empty: there is one */
+	char why[80];      /* neither of the two: the reason */
+	char no_hints[80]; /* the reason why there is no hint page; empty: there is one */
 };
 
 struct probe {
 	struct probe_state state;
-	/* the daemon's page, mapped read-only: nothing here can raise or clear
-	 * a hint; NULL: none */
+	/* the daemon's page, mapped read-only, so that top can't change a hint;
+	 * NULL: there is none */
 	const struct byte *hints;
 
-	/* the connection's */
+	/* the connection */
 	size_t hint_bytes;
-	int fd; /* -1: none */
+	int fd; /* -1: there is none */
 	enum probe_wait { PROBE_IDLE, PROBE_ATTACHING, PROBE_ASKED } waits_for;
 	int64_t asked_ns;
 	char in[256];
@@ -41,10 +41,10 @@ void probe_begin(struct probe *p);
 void probe_end(struct probe *p);
 
 /*
- * One step: connects and asks for the hint page if need be, then asks for an
- * answer, unless an earlier one is still owing. Waits at most wait_ms for each
- * of the two. Afterwards p->state holds. True: p->hints is another page than
- * before, or none.
+ * One step. Connects and asks for the hint page, if there is no connection;
+ * then asks a question, unless the daemon still owes an answer. Waits at most
+ * wait_ms for each of the two, and fills p->state. True: p->hints is another
+ * page than before, or NULL now.
  */
 bool probe_step(struct probe *p, const struct look *l, const char *socket_path, unsigned wait_ms);
 

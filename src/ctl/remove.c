@@ -1,9 +1,9 @@
 /*
- * remove.c: delete: keys that are named, or all that begin with a prefix.
+ * remove.c: delete: removes named keys, or all keys that begin with a prefix.
  *
- * Requests go out in batches, and each one's answer is looked at. The keys of a
- * prefix come from a walk, which goes on between batches: the daemon serves
- * others meanwhile.
+ * Requests go out in batches, and each answer is checked. A walk finds the keys
+ * of a prefix; it goes on between batches, so that the daemon serves other
+ * clients meanwhile.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,17 +18,17 @@
 
 struct removal {
 	struct walk walk;
-	struct ctl by; /* of the connection that removes */
-	bool named;    /* a key that isn't there is to be told */
+	struct ctl by; /* has the connection that removes; the walk has another */
+	bool named;    /* the keys are named: tell which are not there */
 	bool dry;
-	unsigned n; /* in the batch */
+	unsigned n; /* keys in the batch */
 	uint8_t key_len[BATCH_KEYS];
 	char key[BATCH_KEYS][PEEK_KEY_MAX_BYTES];
 	uint64_t n_removed;
 	int worst;
 };
 
-/* False: it can't go on, which was explained. */
+/* False: no more can be removed, which was explained. */
 static bool
 send_batch(struct removal *d)
 {
@@ -38,7 +38,7 @@ send_batch(struct removal *d)
 
 	d->n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		/* also of a daemon that has hung up */
+		/* a daemon that hung up may have answered before */
 		int answered = control_reply(d->by.conn, &re);
 		if (answered != 0) {
 			d->worst = ctl_broken(error != 0 ? error : answered);
@@ -48,11 +48,11 @@ send_batch(struct removal *d)
 			d->n_removed++;
 			continue;
 		}
-		if (re.code == WIRE_RE_NF && !d->named) /* gone meanwhile */
+		if (re.code == WIRE_RE_NF && !d->named) /* the key went meanwhile */
 			continue;
 		int status = ctl_unhoped(&re, &(struct wire_str){d->key[i], d->key_len[i]});
 		d->worst = status > d->worst ? status : d->worst;
-		if (re.code != WIRE_RE_NF) /* refused, as all the others will be */
+		if (re.code != WIRE_RE_NF) /* all others would be refused too */
 			return false;
 	}
 	return true;
@@ -67,7 +67,7 @@ add_key(struct removal *d, const void *key, size_t len)
 	return d->n < BATCH_KEYS || send_batch(d);
 }
 
-/* All words are looked at before anything is done. */
+/* Checks all words before it removes a key. */
 static int
 remove_named(struct removal *d, struct ctl *c)
 {
@@ -130,7 +130,7 @@ remove_prefix(struct removal *d, struct ctl *c)
 		return CTL_ERROR;
 	if (d->walk.prefix.len == 0)
 		return ctl_error(
-		    "peekctl flush drops every key.", "an empty prefix is every key's");
+		    "peekctl flush drops every key.", "every key begins with an empty prefix");
 	if (isatty(STDERR_FILENO))
 		d->walk.doing = d->dry ? "match" : "deleted";
 	d->walk.visit = visit_key;
@@ -154,10 +154,10 @@ ctl_cmd_delete(struct ctl *c)
 		return ctl_error(
 		    NULL, "usage: peekctl delete KEY..., or peekctl delete --prefix PREFIX");
 	if (c->prefix == NULL && c->dry_run)
-		return ctl_error(NULL, "--dry-run is for delete --prefix");
+		return ctl_error(NULL, "--dry-run needs --prefix");
 	if (c->prefix != NULL && c->n_args > 0)
-		return ctl_error("Quote a prefix that holds blanks or wildcards.",
-		    "--prefix PREFIX takes no keys besides: \"%s\"", c->args[0]);
+		return ctl_error("Quote a prefix that has blanks or wildcards in it.",
+		    "delete takes --prefix PREFIX or keys, not both: \"%s\"", c->args[0]);
 	int status = c->prefix != NULL ? remove_prefix(&d, c) : remove_named(&d, c);
 	control_close(d.by.conn);
 	if (d.by.peek != c->peek)

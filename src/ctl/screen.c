@@ -14,17 +14,17 @@
 #define WIDTH_MAX 256
 #define BAR_MAX   60
 
-#define HEIGHT_FULL 36 /* lines of a screen with everything */
-#define HEIGHT_BARE 18 /* of one without bars and blank lines, before the keys */
-#define KEYS_ONCE   10 /* keys, where there is room for any number of lines */
+#define HEIGHT_FULL 36 /* lines of a full screen */
+#define HEIGHT_BARE 18 /* lines above the keys, without bars and blank lines */
+#define KEYS_ONCE   10 /* keys, if any number of lines fits */
 
 struct screen {
 	const struct sample *before, *now;
 	const struct sights *sights;
-	double seconds; /* between them; 0: no rates */
-	bool alive;     /* counters go on: the daemon had a heartbeat of late */
+	double seconds; /* between the samples; 0: there are no rates */
+	bool alive;     /* the daemon has a heartbeat, so its counters go on */
 	int width, height;
-	bool bare; /* no room for bars and blank lines */
+	bool bare; /* bars and blank lines don't fit */
 	void (*put)(void *arg, enum line_kind kind, const char *line);
 	void *arg;
 };
@@ -41,7 +41,7 @@ screen_line(const struct screen *s, enum line_kind kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(buf, s->width < WIDTH_MAX ? (size_t)s->width + 1 : sizeof(buf), fmt, ap);
 	va_end(ap);
-	for (char *p = buf; *p != '\0'; p++) /* nothing that a terminal obeys */
+	for (char *p = buf; *p != '\0'; p++) /* a terminal would obey other bytes */
 		*p = *p >= ' ' && *p <= '~' ? *p : '?';
 	s->put(s->arg, kind, buf);
 }
@@ -68,8 +68,8 @@ has_rates(const struct screen *s)
 	return s->seconds > 0 && s->alive;
 }
 
-/* By which a counter grew; 0 after a restart or `stats reset`, and where there
- * are no rates. */
+/* The growth of a counter between the samples; 0 after a restart or `stats
+ * reset`, and if there are no rates. */
 static uint64_t
 screen_grown(const struct screen *s, enum shm_stat stat)
 {
@@ -78,7 +78,7 @@ screen_grown(const struct screen *s, enum shm_stat stat)
 	return has_rates(s) && now > before ? now - before : 0;
 }
 
-/* So many by the second; unknown: not a number, shown as "-". */
+/* n per second. NAN, shown as "-": there are no rates. */
 static double
 per_second(const struct screen *s, uint64_t n)
 {
@@ -149,7 +149,7 @@ short_time(uint64_t ns)
 	return ret;
 }
 
-/* With so many decimals; "-" of nothing. */
+/* part / whole with some decimals; "-" if whole is 0. */
 static struct words
 screen_quotient(int decimals, double part, double whole)
 {
@@ -160,7 +160,7 @@ screen_quotient(int decimals, double part, double whole)
 	return ret;
 }
 
-/* "-" of nothing */
+/* "-" if whole is 0 */
 static struct words
 screen_percent(uint64_t part, uint64_t whole)
 {
@@ -189,7 +189,7 @@ screen_duration(int64_t s)
 
 /* ---- bars ---------------------------------------------------------------- */
 
-/* Shares of a whole, each in its own letter, the rest as dots. */
+/* A bar: each part of the whole in its own letter, the rest as dots. */
 static void
 screen_bar(
     const struct screen *s, char *buf, uint64_t whole, const char *letters, const uint64_t *parts)
@@ -230,16 +230,16 @@ put_daemon(const struct screen *s, const char *name)
 	    screen_value(s, SHM_STAT_SHM_CLIENTS));
 	if (n->retired)
 		screen_line(s, LINE_ALARM,
-		    "RETIRED: this segment was taken out of use and has no successor yet.");
+		    "RETIRED: this segment is out of use, and no other has replaced it yet.");
 	else if (n->writer_pid == 0)
 		screen_line(s, LINE_ALARM,
 		    "NO DAEMON: it ended cleanly %" PRIu64 ".%" PRIu64
-		    " s ago. Reads go on; what follows is its last word.",
+		    " s ago. Reads go on; the numbers below are its last ones.",
 		    n->silent_ms / 1000, n->silent_ms % 1000 / 100);
 	else if (n->silent_ms > CLOCK_SILENT_MS)
 		screen_line(s, LINE_ALARM,
 		    "NO HEARTBEAT for %" PRIu64 ".%" PRIu64
-		    " s. Reads go on; what follows is its last word. See: peekctl doctor",
+		    " s. Reads go on; the numbers below are the last ones. See: peekctl doctor",
 		    n->silent_ms / 1000, n->silent_ms % 1000 / 100);
 	else
 		screen_line(s, LINE_PLAIN, "heartbeat %" PRIu64 " ms ago", n->silent_ms);
@@ -248,7 +248,7 @@ put_daemon(const struct screen *s, const char *name)
 static void
 put_reads(const struct screen *s)
 {
-	/* cmd_get and its like count the reads through shared memory too */
+	/* cmd_get and get_hits count the reads through shared memory too */
 	uint64_t gets = screen_grown(s, SHM_STAT_CMD_GET),
 		 shm_gets = screen_grown(s, SHM_STAT_SHM_GETS),
 		 shm_hits = screen_grown(s, SHM_STAT_SHM_HITS);
@@ -297,8 +297,8 @@ put_latency(const struct screen *s)
 
 	if (g->n > 0)
 		screen_line(s, LINE_PLAIN,
-		    "%-14sget: median %s   99 %% in %s   least %s   (%u keys; the clock's %s taken "
-		    "off)",
+		    "%-14sget: median %s   99 %% in %s   least %s   (%u keys; without the clock's "
+		    "%s)",
 		    "latency", short_time(g->median_ns).w, short_time(g->p99_ns).w,
 		    short_time(g->least_ns).w, g->n, short_time(g->clock_ns).w);
 	else
@@ -311,7 +311,7 @@ put_latency(const struct screen *s)
 		    d->silent_ms / 1000, d->silent_ms % 1000 / 100);
 	else
 		screen_line(s, LINE_PLAIN, "%-14ssocket: %s", "", d->why);
-	struct words late = {"-"}; /* of a daemon that is silent it is unknown */
+	struct words late = {"-"}; /* unknown while the daemon is silent */
 	if (s->alive)
 		snprintf(late.w, sizeof(late.w), "%.3f ms",
 		    (double)screen_value(s, SHM_STAT_LOOP_LAG_US) / 1000);
@@ -342,11 +342,11 @@ put_memory(const struct screen *s)
 	    screen_value(s, SHM_STAT_MAIN_SEGMENTS), screen_value(s, SHM_STAT_EXTENT_SEGMENTS)};
 	screen_bar(s, chart, screen_value(s, SHM_STAT_N_SEGMENTS), "SME", parts);
 	if (!s->bare)
-		screen_line(s, LINE_PLAIN, "%-14s[%s]", "segments", chart);
+		screen_line(s, LINE_PLAIN, "%-14s[%s]", "blocks", chart);
 	screen_line(s, LINE_PLAIN,
-	    "%-14sS new items %" PRIu64 " (aims at %" PRIu64 ")   M proved useful %" PRIu64
-	    "   E of large values %" PRIu64,
-	    s->bare ? "segments" : "", parts[0], screen_value(s, SHM_STAT_SMALL_TARGET), parts[1],
+	    "%-14sS new items %" PRIu64 " (target %" PRIu64 ")   M proved useful %" PRIu64
+	    "   E large values %" PRIu64,
+	    s->bare ? "blocks" : "", parts[0], screen_value(s, SHM_STAT_SMALL_TARGET), parts[1],
 	    parts[2]);
 	screen_bar(s, chart, segment, "#", &huge);
 	if (!s->bare)
@@ -356,7 +356,7 @@ put_memory(const struct screen *s)
 	    short_bytes((double)segment).w,
 	    short_bytes((double)screen_value(s, SHM_STAT_HINT_PAGE_BYTES)).w,
 	    short_bytes((double)screen_value(s, SHM_STAT_PRIVATE_BYTES)).w);
-	screen_line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   beyond a bucket's line %s",
+	screen_line(s, LINE_PLAIN, "%-14s%s   buckets %s (%s a bucket)   in overflow buckets %s",
 	    "items", short_number((double)screen_value(s, SHM_STAT_CURR_ITEMS)).w,
 	    short_number((double)screen_value(s, SHM_STAT_N_BUCKETS)).w,
 	    screen_quotient(2, (double)screen_value(s, SHM_STAT_CURR_ITEMS),
@@ -368,21 +368,21 @@ put_memory(const struct screen *s)
 }
 
 static void
-put_going(const struct screen *s)
+put_removed(const struct screen *s)
 {
 	uint64_t written = screen_grown(s, SHM_STAT_LOG_BYTES_WRITTEN);
 
 	screen_line(s, LINE_PLAIN,
 	    "%-14sevicted %s/s (never read %s/s, full chains %s/s)   expired %s/s   flushed %s/s",
-	    "going", short_number(screen_rate(s, SHM_STAT_EVICTIONS)).w,
+	    "removed", short_number(screen_rate(s, SHM_STAT_EVICTIONS)).w,
 	    short_number(screen_rate(s, SHM_STAT_EVICTED_UNFETCHED)).w,
 	    short_number(screen_rate(s, SHM_STAT_CHAIN_EVICTIONS)).w,
 	    short_number(screen_rate(s, SHM_STAT_RECLAIMED)).w,
 	    short_number(screen_rate(s, SHM_STAT_FLUSHED_ITEMS)).w);
 	screen_line(s, LINE_PLAIN,
-	    "%-14ssegments by eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each "
+	    "%-14sby eviction %s/s, expiry %s/s, cleaning %s/s   copied %s bytes for each "
 	    "written",
-	    "freed", short_number(screen_rate(s, SHM_STAT_SEGMENTS_EVICTED)).w,
+	    "blocks freed", short_number(screen_rate(s, SHM_STAT_SEGMENTS_EVICTED)).w,
 	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_EXPIRED)).w,
 	    short_number(screen_rate(s, SHM_STAT_SEGMENTS_CLEANED)).w,
 	    screen_quotient(2, (double)screen_grown(s, SHM_STAT_LOG_BYTES_COPIED), (double)written)
@@ -390,7 +390,7 @@ put_going(const struct screen *s)
 	screen_line(s, LINE_PLAIN,
 	    "%-14stoo large %" PRIu64 "   no room %" PRIu64 "   connections %" PRIu64
 	    "   not allowed %" PRIu64 "   malformed %" PRIu64,
-	    "refused, all", screen_value(s, SHM_STAT_STORE_TOO_LARGE),
+	    "refused", screen_value(s, SHM_STAT_STORE_TOO_LARGE),
 	    screen_value(s, SHM_STAT_STORE_NO_MEMORY),
 	    screen_value(s, SHM_STAT_REJECTED_CONNECTIONS), screen_value(s, SHM_STAT_DENIED),
 	    screen_value(s, SHM_STAT_BAD_REQUESTS));
@@ -419,13 +419,13 @@ put_keys(const struct screen *s)
 	unsigned n = s->height == 0 ? KEYS_ONCE : left > 0 ? (unsigned)left : 0;
 
 	if (s->sights->daemon.no_hints[0] != '\0') {
-		screen_line(s, LINE_PLAIN, "%-14snone to be had: %s", "hottest keys",
-		    s->sights->daemon.no_hints);
+		screen_line(
+		    s, LINE_PLAIN, "%-14sunknown: %s", "hottest keys", s->sights->daemon.no_hints);
 		return;
 	}
 	screen_line(s, LINE_PLAIN,
-	    "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f of late; what is 10 "
-	    "s older counts half",
+	    "%-14ssampled: one in %s of %s hits/s through shared memory, %.0f samples; one that is "
+	    "10 s older counts half",
 	    "hottest keys", screen_quotient(0, h->hits, h->n_samples).w, short_number(h->hits_s).w,
 	    h->n_samples);
 	screen_line(s, LINE_PLAIN, "%-14s%10s%10s%10s", "", "of hits", "hits/s", "samples");
@@ -461,7 +461,7 @@ screen_lines(const char *name, const struct sample *before, const struct sample 
 	screen_blank(&s);
 	put_memory(&s);
 	screen_blank(&s);
-	put_going(&s);
+	put_removed(&s);
 	screen_blank(&s);
 	put_keys(&s);
 }

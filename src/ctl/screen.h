@@ -1,6 +1,6 @@
 /*
- * screen.h: peekctl top's screen as lines of text, from two samples of a
- * segment's counters and what was measured between them. Pure.
+ * screen.h: makes the lines of top's screen from two samples of a segment's
+ * counters and the measurements between them. It does no I/O.
  */
 #ifndef PEEKCTL_SCREEN_H
 #define PEEKCTL_SCREEN_H
@@ -22,7 +22,7 @@ struct sample {
 	bool retired;
 };
 
-/* What peekctl found out itself. */
+/* The measurements that peekctl makes itself. */
 struct sights {
 	struct latency_result gets;
 	struct probe_state daemon;
@@ -32,10 +32,10 @@ struct sights {
 enum line_kind { LINE_HEAD, LINE_ALARM, LINE_PLAIN };
 
 /*
- * Calls put for each line, at most width columns long. before: an earlier
- * sample, which rates are taken from; of another generation: none. height:
- * lines that there is room for; where it is little, bars and blank lines are
- * left out before keys are. 0: any number.
+ * Calls put for each line, of at most width columns. Rates come from before,
+ * the earlier sample; there are none if its generation is another. height: the
+ * number of lines that fit, or 0: all lines fit. With little room, bars and
+ * blank lines are left out first, then keys.
  */
 void screen_lines(const char *name, const struct sample *before, const struct sample *now,
     const struct sights *sights, int width, int height,

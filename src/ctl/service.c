@@ -11,7 +11,7 @@
 #include "ctl/control.h"
 #include "ctl/ctl.h"
 
-/* Calls each for every STAT line. */
+/* Calls each for every STAT line of the reply. CTL_OK, or explained. */
 static int
 each_stat(struct ctl *c, const char *what,
     void (*each)(void *arg, struct wire_str name, struct wire_str value), void *arg)
@@ -99,8 +99,8 @@ ctl_cmd_flush(struct ctl *c)
 
 	if (c->n_args > 0 && !ctl_duration(c->args[0], &delay_s))
 		return ctl_error(
-		    "A time is a number of seconds, or has one of the endings s, m, h, d: 15m.",
-		    "\"%s\" is no time", c->args[0]);
+		    "A time is a number of seconds, or a number with s, m, h or d: 15m.",
+		    "\"%s\" is not a time", c->args[0]);
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	int error = delay_s == 0 ? control_ask(c->conn, &re, "flush_all")
@@ -118,13 +118,13 @@ ctl_cmd_shutdown(struct ctl *c)
 	if (ctl_connect(c) != 0)
 		return CTL_ERROR;
 	int error = control_ask(c->conn, &re, "shutdown");
-	if (error == -ECONNRESET) /* what it does in place of an answer */
+	if (error == -ECONNRESET) /* the daemon ends without an answer */
 		return CTL_OK;
 	if (error != 0)
 		return ctl_broken(error);
 	if (re.code == WIRE_RE_ERROR)
-		return ctl_refused("Send SIGTERM to it, or start it with -A.",
-		    "this daemon doesn't take shutdown from its socket");
+		return ctl_refused("Send SIGTERM to it, or start the daemon with -A.",
+		    "this daemon doesn't accept shutdown over its socket");
 	return ctl_unhoped(&re, NULL);
 }
 

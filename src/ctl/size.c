@@ -1,20 +1,20 @@
 /*
- * size.c: what memory so many items of such sizes need.
+ * size.c: computes the memory that a number of items needs.
  *
- *   an item      16 bytes, 8 more for client flags that are not 0, key and
- *                value; rounded up to 8 (item.h). One above half a segment
- *                keeps its value in whole segments, so that up to a segment of
- *                it is lost
- *   a segment    loses what the next item didn't fit in: half an item on
- *                average, or what is left beside items of one size
- *   the arena    keeps 6 % of its segments open, for each log and class of
- *                times to live, or in reserve
- *   the table    71 bytes for 3.6 items: one line of 64 bytes, and a ninth of
- *                an overflow line; and what it begins with, since few items
- *                fall unevenly
+ *   an item      takes 16 bytes, 8 more for client flags that are not 0, its
+ *                key and its value, rounded up to 8 (item.h). An item above
+ *                half a block keeps its value in parts of blocks, and the last
+ *                part is not full
+ *   a block      has unused bytes at its end, since the next item didn't fit:
+ *                half an item on average; with items of one size, the rest
+ *   the arena    keeps 6 % of its blocks open, for each log and class of times
+ *                to live, or in reserve
+ *   the table    takes 71 bytes for 3.6 items: a line of 64 bytes, and a ninth
+ *                of an overflow line. It begins with some lines more, since few
+ *                items fall unevenly
  *
- * The length of a segment follows from the arena's, so the arena is raised
- * until the items fit.
+ * The length of a block follows from the arena's, so the arena is raised until
+ * the items fit.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,22 +31,22 @@
 #define BYTES_PER_BUCKET 71
 #define MIB              (UINT64_C(1) << 20)
 #define ARENA_MAX_BYTES  (UINT64_C(1) << 41)
-#define ITEM_DEFAULT_MAX MIB /* max_item_size, unless it is configured */
+#define ITEM_DEFAULT_MAX MIB /* max_item_size by default */
 #define SAMPLE_MAX       (UINT64_C(1) << 40)
 
-/* The sizes of a sample: how many there are of each, by a histogram that is
- * exact in the sums. */
+/* A sample's sizes: a histogram with the number of items of each class. The
+ * sums are exact. */
 #define N_CLASSES 512
 struct sizes {
 	uint64_t n, sum_bytes[N_CLASSES], n_of[N_CLASSES];
 	uint64_t key_bytes, value_bytes;
 	uint64_t largest_bytes;
-	/* one mean stands for all: sizes around it are rounded up by 3.5 bytes
-	 * on average */
+	/* all items have the mean size; real sizes around it are rounded up by
+	 * 3.5 bytes on average */
 	bool means;
 };
 
-/* Four classes for each power of two. */
+/* Each power of two has four classes. */
 static unsigned
 class_of(uint64_t bytes)
 {
@@ -73,8 +73,8 @@ size_add(struct sizes *s, uint64_t key_bytes, uint64_t value_bytes)
 		s->largest_bytes = bytes;
 }
 
-/* What the arena must have in segments of this length, for n_items that are
- * distributed as the sample is. */
+/* The arena's bytes for n_items of the sample's distribution, with blocks of
+ * this length. */
 static double
 arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 {
@@ -103,7 +103,7 @@ arena_needed(const struct sizes *s, double n_items, unsigned block_shift)
 	return sum * (n_items / (double)s->n) / ARENA_USABLE;
 }
 
-/* The smallest whole number of MiB that does. 0: none does. */
+/* The smallest arena, in whole MiB, that holds the items. 0: none does. */
 static uint64_t
 size_plan(const struct sizes *s, double n_items, struct geometry *ret)
 {
@@ -125,8 +125,8 @@ size_plan(const struct sizes *s, double n_items, struct geometry *ret)
 			return arena;
 		if (need > (double)ARENA_MAX_BYTES)
 			return 0;
-		/* A larger one has longer segments and may need less: half the
-		 * way, not to pass it. */
+		/* A larger arena has longer blocks and may need less: go
+		 * half of the way, so as not to pass the smallest one. */
 		arena += (uint64_t)(need - (double)arena) / 2 + 1;
 	}
 }
@@ -188,8 +188,9 @@ read_words(const struct ctl *c, struct sizes *s, uint64_t *n_items)
 		return status;
 	}
 	if (c->n_args != 3)
-		return ctl_error("A file with two numbers a line, bytes of a key and of its value, "
-				 "serves as well: peekctl size -f FILE [ITEMS]",
+		return ctl_error(
+		    "Or give a file with two numbers in each line, the bytes of a key and of "
+		    "its value: peekctl size -f FILE [ITEMS]",
 		    "usage: peekctl size ITEMS KEY-BYTES VALUE-BYTES");
 	if (!ctl_number(c->args[1], PEEK_KEY_MAX_BYTES, &key_bytes) || key_bytes == 0)
 		return bad_number("bytes of a key", c->args[1], "1 to 250");
@@ -201,8 +202,8 @@ read_words(const struct ctl *c, struct sizes *s, uint64_t *n_items)
 }
 
 /*
- * The daemon allocates the memory for items at its start, and finds out about
- * the table's later.
+ * Tells if /dev/shm is too small. The daemon allocates the memory for items at
+ * its start, but the table's only when it grows, and would fail then.
  */
 static void
 say_room(uint64_t shm_bytes)
@@ -218,8 +219,8 @@ say_room(uint64_t shm_bytes)
 	fflush(stdout);
 	fprintf(stderr,
 	    "peekctl: /dev/shm has %" PRIu64 " MiB, %" PRIu64
-	    " of them free, and this takes %" PRIu64
-	    " with its table: mount -o remount,size=... /dev/shm, or docker run --shm-size\n",
+	    " of them free, but items and table take %" PRIu64
+	    ": mount -o remount,size=... /dev/shm, or docker run --shm-size\n",
 	    size / MIB, left / MIB, shm_bytes / MIB + 1);
 }
 
@@ -237,10 +238,11 @@ ctl_cmd_size(struct ctl *c)
 		return status;
 	uint64_t arena = size_plan(&s, (double)n_items, &g);
 	if (arena == 0)
-		return ctl_refused(NULL, "no instance can hold so much: 2 TiB are the most");
+		return ctl_refused(
+		    NULL, "these items need more than 2 TiB, the most that an instance can have");
 	uint64_t n_buckets = (uint64_t)((double)n_items / ITEMS_PER_BUCKET) + LAYOUT_BUCKETS_MIN;
-	/* Table and header begin at 2 MiB each, and their last huge page may be
-	 * half empty. */
+	/* Table and header begin at a multiple of 2 MiB each, and the last huge
+	 * page of each may be half empty. */
 	uint64_t table = n_buckets * BYTES_PER_BUCKET,
 		 header = LAYOUT_BLOCKTAB_OFF + g.n_blocks * sizeof(struct block_record);
 	uint64_t shm = arena +

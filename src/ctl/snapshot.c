@@ -1,8 +1,8 @@
 /*
- * snapshot.c: save and load. peekctl opens the file, with the rights of its
- * user and under the path that its user sees, and passes the descriptor to the
- * daemon, which may see another file system or none of that path. A save goes
- * to FILE.new-XXXXXX, which becomes FILE when the daemon has saved all.
+ * snapshot.c: save and load. peekctl opens the file with the rights of its
+ * user, and passes the descriptor to the daemon: the path may lead the daemon
+ * to another file, or to none. A save goes to FILE.new-XXXXXX, which is renamed
+ * to FILE when the daemon has saved all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ struct progress {
 	char state[16], words[512];
 };
 
-/* `stats snapshot`. CTL_OK, or explained. */
+/* Asks for `stats snapshot`. CTL_OK, or explained. */
 static int
 snapshot_ask(struct ctl *c, struct progress *ret)
 {
@@ -55,7 +55,7 @@ snapshot_ask(struct ctl *c, struct progress *ret)
 
 static char fresh_path[PATH_BYTES + 16];
 
-/* An unfinished file doesn't stay. */
+/* Removes the unfinished file. */
 static void
 on_signal(int sig)
 {
@@ -71,8 +71,8 @@ drop_fresh(void)
 	fresh_path[0] = '\0';
 }
 
-/* Whether a save may replace what is there: nothing, an empty file, a
- * snapshot. */
+/* True: path is no file, an empty file or a snapshot, which a save may
+ * replace. */
 static bool
 may_replace(const char *path)
 {
@@ -90,7 +90,7 @@ may_replace(const char *path)
 	return may;
 }
 
-/* -1: explained. */
+/* The descriptor; -1: explained. */
 static int
 open_file(const char *path, bool saves)
 {
@@ -100,8 +100,7 @@ open_file(const char *path, bool saves)
 	if (!saves)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	else if (!may_replace(path)) {
-		ctl_refused(
-		    NULL, "%s: the file that is there is no snapshot, and is left alone", path);
+		ctl_refused(NULL, "%s is a file that is no snapshot. It was left alone", path);
 		return -1;
 	} else {
 		snprintf(fresh_path, sizeof(fresh_path), "%s.new-XXXXXX", path);
@@ -121,7 +120,7 @@ open_file(const char *path, bool saves)
 	return fd;
 }
 
-/* The file has its name, on the disk too. */
+/* Renames the file to path, on the disk too. CTL_OK, or explained. */
 static int
 finish_file(const char *path)
 {
@@ -139,7 +138,7 @@ finish_file(const char *path)
 	dir[strrchr(dir, '/') == dir ? 1 : strrchr(dir, '/') - dir] = '\0';
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
-		(void)fsync(fd); /* not every file system can */
+		(void)fsync(fd); /* not every file system can do that */
 		close(fd);
 	}
 	return CTL_OK;
@@ -147,7 +146,8 @@ finish_file(const char *path)
 
 /* ---- the daemon ---------------------------------------------------------- */
 
-/* The request, with the descriptor on its first byte. */
+/* Sends the request, with the descriptor on its first byte, and takes the
+ * reply. */
 static int
 ask_with(struct control *conn, const char *verb, const char *word, int fd, struct wire_reply *ret)
 {
@@ -177,7 +177,7 @@ ask_with(struct control *conn, const char *verb, const char *word, int fd, struc
 	return error != 0 ? error : control_reply(conn, ret);
 }
 
-/* Asks how the job goes until it is over. CTL_OK, or explained. */
+/* Asks for the job's progress until it has ended. CTL_OK, or explained. */
 static int
 wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 {
@@ -189,8 +189,8 @@ wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 			return CTL_ERROR;
 		if (now->job != job)
 			return ctl_error(NULL,
-			    "somebody else's snapshot has begun since; the daemon's log says how "
-			    "this one ended");
+			    "another snapshot has begun since; the daemon's log tells how this one "
+			    "ended");
 		if (strcmp(now->state, "saving") != 0 && strcmp(now->state, "loading") != 0)
 			break;
 		if (isatty(STDERR_FILENO)) {
@@ -205,7 +205,7 @@ wait_for(struct ctl *c, uint64_t job, const char *doing, struct progress *now)
 	return CTL_OK;
 }
 
-/* With the file open. CTL_OK: the job is done, or explained. */
+/* Runs the job on the open file. CTL_OK: it is done; or explained. */
 static int
 run_job(struct ctl *c, const char *verb, const char *doing, const char *path, int fd,
     struct progress *now)

@@ -1,4 +1,6 @@
-/* start.c: the command that starts an instance on this host, for advice. */
+/*
+ * start.c: the command that starts an instance on this host, for advice.
+ */
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>

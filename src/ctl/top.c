@@ -1,10 +1,10 @@
 /*
- * top.c: peekctl top: a live screen, or one on standard output. The door to
- * ncurses.
+ * top.c: peekctl top: a live screen, or one screen on standard output. The door
+ * to ncurses.
  *
- * It reads the segment's own counters, so that it shows the last ones of a
- * daemon that hangs or is gone. The daemon is asked for its hint page and for
- * an answer, and not waited for.
+ * It reads the segment's own counters. So it shows the last ones of a daemon
+ * that hangs or is gone. It asks the daemon for its hint page and for answers,
+ * but doesn't wait for a daemon that is silent.
  */
 #include <ncurses.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "ctl/probe.h"
 #include "ctl/screen.h"
 
-#define ANSWER_WAIT_MS 200 /* once; while an answer is owing it is only looked for */
+#define ANSWER_WAIT_MS 200 /* once; no wait while an earlier answer is owed */
 
 struct top {
 	struct ctl *c;
@@ -40,14 +40,14 @@ top_take_sample(const struct look *l, struct sample *ret)
 	for (unsigned i = 0; i < SHM_STAT_N; i++)
 		ret->value[i] = look_stat(l, (enum shm_stat)i);
 	ret->taken_ms = now_monotonic_ms();
-	ret->writer_pid = word_load_rlx(&h->writer_pid); /* relaxed: a word for people */
+	ret->writer_pid = word_load_rlx(&h->writer_pid); /* relaxed: it is only shown */
 	ret->generation = l->map.generation;
 	ret->silent_ms = look_silent_ms(l);
 	ret->retired = look_retired(l);
 }
 
-/* When the segment was retired or is silent: what the name means by now, if
- * that is another one. */
+/* Moves to the segment that has the name now, if this one was retired or is
+ * silent. */
 static void
 top_follow(struct top *t)
 {
@@ -62,7 +62,7 @@ top_follow(struct top *t)
 		peek_close(peek);
 		return;
 	}
-	/* the same: its pages are here already */
+	/* it is the same segment, and its pages are mapped already */
 	if (next.map.generation == t->l.map.generation && next.map.seed == t->l.map.seed) {
 		peek_close(peek);
 		look_close(&next);
@@ -70,7 +70,7 @@ top_follow(struct top *t)
 	}
 	peek_close(t->c->peek);
 	look_close(&t->l);
-	hot_end(&t->hot); /* the hints are of the other table */
+	hot_end(&t->hot); /* its hints belong to the old table */
 	probe_end(&t->probe);
 	probe_begin(&t->probe);
 	t->c->peek = peek;
@@ -78,7 +78,7 @@ top_follow(struct top *t)
 	t->latency.n = 0;
 }
 
-/* The daemon's part: hints, and an answer. */
+/* Asks the daemon for its hint page and for an answer. */
 static void
 top_ask(struct top *t)
 {
@@ -95,7 +95,7 @@ top_measure(struct top *t)
 {
 	top_follow(t);
 	t->before = t->now;
-	top_take_sample(&t->l, &t->now); /* first: what follows may wait for the daemon */
+	top_take_sample(&t->l, &t->now); /* first, since the next steps may wait for the daemon */
 	top_ask(t);
 	latency_time(&t->latency, t->c->peek, &t->sights.gets);
 	latency_draw(&t->latency, &t->l, t->c->peek);
@@ -166,7 +166,7 @@ top_live(struct top *t)
 			top_measure(t);
 		else
 			hot_look(&t->hot, &t->l);
-		if (due || key != ERR) /* a key: also a change of the window's size */
+		if (due || key != ERR) /* a new window size comes as a key */
 			top_draw(t);
 	}
 }
@@ -191,7 +191,7 @@ ctl_cmd_top(struct ctl *c)
 	int error = look_open(c, &t.l);
 	if (error != 0)
 		return ctl_error(
-		    NULL, "can't look into instance \"%s\": %s", c->name, peek_strerror(error));
+		    NULL, "can't read instance \"%s\": %s", c->name, peek_strerror(error));
 	probe_begin(&t.probe);
 	latency_draw(&t.latency, &t.l, c->peek);
 	if (c->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
@@ -200,7 +200,7 @@ ctl_cmd_top(struct ctl *c)
 		SCREEN *screen = newterm(NULL, stdout, stdin);
 		if (screen == NULL) {
 			status = ctl_error(
-			    "Set TERM, or use --once.", "this terminal's kind is not known");
+			    "Set TERM, or use --once.", "the kind of this terminal is unknown");
 		} else {
 			cbreak();
 			noecho();

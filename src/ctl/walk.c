@@ -89,9 +89,10 @@ walk_segment(struct walk *w)
 		return CTL_ERROR;
 	int error = peek_scan(w->c->peek, visit_scanned, w);
 	if (error < 0)
-		return ctl_error(error == -EAGAIN
-			? "A daemon that runs frees it; start one, or try again."
-			: NULL,
+		return ctl_error(error == -EAGAIN ? "A bucket is being changed. A running daemon "
+						    "finishes that: start it, or try "
+						    "again."
+						  : NULL,
 		    "the walk ended early, and keys may be missing: %s", peek_strerror(error));
 	return w->failed;
 }
@@ -137,7 +138,8 @@ walk_daemon(struct walk *w, bool *ret_denied)
 		    control_ask(w->c->conn, &re, "peek_dump %" PRIu64 " %d", cursor, WALK_BATCH);
 		while (error == 0 && re.code == WIRE_RE_ITEM) {
 			if (!entry_of(&re, key, &e))
-				return ctl_error(NULL, "the daemon's answer is not understood");
+				return ctl_error(
+				    NULL, "the daemon's answer is not in the protocol");
 			if (pass_on(w, &e) != 0)
 				return w->failed;
 			error = control_reply(w->c->conn, &re);
@@ -150,7 +152,7 @@ walk_daemon(struct walk *w, bool *ret_denied)
 		}
 		if (re.code != WIRE_RE_END || re.n_args < 1 ||
 		    !wire_u64(re.arg[0].p, re.arg[0].len, &cursor))
-			return ctl_error(NULL, "the daemon's answer is not understood");
+			return ctl_error(NULL, "the daemon's answer is not in the protocol");
 	} while (cursor != 0);
 	return CTL_OK;
 }

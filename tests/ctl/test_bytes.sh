@@ -52,7 +52,7 @@ assert got == sorted("p" + chr(i) for i in range(256)), got' 2>"$tmp/err"
 	ctl set u:7 whole
 	ctl set u:8 other
 	ctl keys -0 u:7 >"$tmp/keys" 2>"$tmp/err"
-	[ $? = 1 ] && grep -q 'left out, since they hold a NUL byte: 1$' "$tmp/err" && [ "$(tr '\0' '\n' <"$tmp/keys")" = u:7 ]
+	[ $? = 1 ] && grep -q 'left out because they hold a NUL byte: 1$' "$tmp/err" && [ "$(tr '\0' '\n' <"$tmp/keys")" = u:7 ]
 	result $? "keys -0 leaves out what it can't end, says so, and has an exit status ($at)" "$tmp/err"
 	ctl keys -0 --sort u:7 2>"$tmp/err" | tr '\0' '\n' | grep -qx u:7 && grep -q 'left out' "$tmp/err"
 	result $? "so with --sort ($at)" "$tmp/err"
@@ -116,10 +116,10 @@ for at in "-n $name" "-s $SOCK"; do
 	same "a second time ($at)" "0 keys deleted" "$PEEKCTL" $at delete --prefix user:
 	same "of any byte, in JSON ($at)" '{"deleted":5000}' "$PEEKCTL" $at --json delete -x --prefix '\x6fther'
 done
-says "an empty prefix" 'an empty prefix is every key' "$PEEKCTL" -n "$name" delete --prefix ''
-says "a prefix and keys" 'takes no keys besides: "k"' "$PEEKCTL" -n "$name" delete --prefix u k
+says "an empty prefix" 'every key begins with an empty prefix' "$PEEKCTL" -n "$name" delete --prefix ''
+says "a prefix and keys" 'takes --prefix PREFIX or keys, not both: "k"' "$PEEKCTL" -n "$name" delete --prefix u k
 says "neither" 'usage: peekctl delete' "$PEEKCTL" -n "$name" delete
-says "only count what is named" 'dry-run is for' "$PEEKCTL" -n "$name" delete --dry-run k
+says "only count what is named" 'dry-run needs --prefix' "$PEEKCTL" -n "$name" delete --dry-run k
 
 # ---- what may not be done ------------------------------------------------------
 if [ "$(id -u)" = 0 ]; then

@@ -39,7 +39,7 @@ import re, sys
 stats = dict(line.split()[:2] for line in open(sys.argv[1]))
 want = [int(stats[name]) / 2**20 for name in ("segment_bytes", "hint_page_bytes", "private_bytes")]
 text = open(sys.argv[2]).read()
-has = [float(x) for x in re.search(r"it has ([\d.]+): segment ([\d.]+), hint page ([\d.]+), private ([\d.]+)$", text).groups()]
+has = [float(x) for x in re.search(r"the daemon uses ([\d.]+) MiB: segment ([\d.]+), hint page ([\d.]+), private ([\d.]+)$", text).groups()]
 top = open(sys.argv[3]).read()
 hints, unit, private = re.search(r"hint page ([\d.]+) ([KM])iB   private ([\d.]+) MiB$", top).groups()
 print(text, top, want, has)
@@ -75,10 +75,10 @@ quiet "which stats reset takes away" '^ok    refusals  *none'
 # peekctl opens the file itself, so that a path which can't be opened never comes to the daemon.
 head -c 4096 /dev/zero >"$tmp/junk"
 "$PEEKCTL" -n "$name" load "$tmp/junk" >"$tmp/err" 2>&1
-doctor "a load of what is no snapshot failed" 1 '^warn  snapshot  *the last one failed: '
+doctor "a load of what is no snapshot failed" 1 '^warn  snapshot  *the last snapshot failed: '
 printf 'peek_save %s\r\n' "$tmp-no-such-folder/x" | socat -t 1 - "UNIX-CONNECT:$SOCK" >"$tmp/err"
 sleep .3
-doctor "the last snapshot failed" 1 '^warn  snapshot  *the last one failed: '
+doctor "the last snapshot failed" 1 '^warn  snapshot  *the last snapshot failed: '
 "$PEEKCTL" -n "$name" save "$tmp/snapshot" >"$tmp/err" 2>&1
 quiet "an earlier one did" '^note  refusals  *2 snapshots failed'
 
@@ -97,11 +97,11 @@ chmod 666 "$object"
 doctor "a segment that others may write" 2 '^bad   permissions .*mode 0666; it may be written by others'
 chmod 600 "$object"
 ln "$object" "$object.too"
-doctor "a segment with two names" 2 '^bad   permissions .* has another name'
+doctor "a segment with two names" 2 '^bad   permissions .* has a second name'
 rm "$object.too"
 if [ "$(id -u)" = 0 ]; then
 	chown 12345 "$object"
-	doctor "somebody's segment" 2 '^bad   permissions .*owner 12345.* belongs to neither'
+	doctor "somebody's segment" 2 '^bad   permissions .*owner 12345.* belongs to a user whom libpeek doesn.t trust'
 	grep -q 'PEEK_OWNER=12345' "$tmp/out"
 	result $? "whom to believe" "$tmp/out"
 	chown 0 "$object"
@@ -155,7 +155,7 @@ mv "$SOCK.away" "$SOCK"
 kill -KILL $pid
 wait $pid 2>/dev/null
 sleep 2.3
-doctor "a killed daemon" 2 'No process .* is to be seen'
+doctor "a killed daemon" 2 'has no process '
 head -c 4096 /dev/zero >"$object"
 doctor "a damaged segment" 2 '^bad   layout .*damaged'
 rm -f "$object"*

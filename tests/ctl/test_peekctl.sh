@@ -124,8 +124,8 @@ assert len(rows) == 99 and all(r["length"] == 3 and r["ttl_s"] == -1 and 0 <= r[
 	ok "status" "$PEEKCTL" -n "$name" status
 	says "no such instance" "peekd -n no-such-name" "$PEEKCTL" -n no-such-name get x
 	"$PEEKCTL" -n no-such-name get x >"$tmp/out" 2>&1
-	grep -q "These are there: .*$name" "$tmp/out" ||
-	    { grep -qE 'These are there: .* and [0-9]+ more, which peekctl list shows' "$tmp/out" && "$PEEKCTL" list | grep -q "^$name "; }
+	grep -q "This host has .*$name" "$tmp/out" ||
+	    { grep -qE 'This host has .* and [0-9]+ more, which peekctl list shows' "$tmp/out" && "$PEEKCTL" list | grep -q "^$name "; }
 	result $? "it names those that are there, or says how many it leaves out" "$tmp/out"
 	# Other users' objects, which belong to the list as well, are more than it has room for.
 	others=()
@@ -133,7 +133,7 @@ assert len(rows) == 99 and all(r["length"] == 3 and r["ttl_s"] == -1 and 0 <= r[
 	touch "${others[@]}" && chmod 0 "${others[@]}" && { [ "$(id -u)" != 0 ] || chown nobody "${others[@]}"; }
 	"$PEEKCTL" -n no-such-name get x >"$tmp/out" 2>&1
 	rm -f "${others[@]}"
-	grep -qE 'These are there: .* and [1-9][0-9]* more, which peekctl list shows \(choose with -n\)\. To start this one: ' "$tmp/out"
+	grep -qE 'This host has .* and [1-9][0-9]* more, which peekctl list shows \(choose with -n\)\. To start this one: ' "$tmp/out"
 	result $? "a list that is too long ends with how many more there are" "$tmp/out"
 	says "a name that is none" "can't name an instance" "$PEEKCTL" -n a/b get x
 
@@ -175,7 +175,7 @@ if [ $shm = 1 ]; then
 	wait ${pids##* }
 	sleep 1.2
 	says "status after a clean end" "the daemon of \"$name\" ended cleanly [1-9]\.[0-9] s ago" "$PEEKCTL" -n "$name" status
-	grep -q "To start it again: peekd -n $name" "$tmp/err" && ! grep -q 'no daemon has written' "$tmp/err"
+	grep -q "To start the daemon: peekd -n $name" "$tmp/err" && ! grep -q 'no daemon has written' "$tmp/err"
 	result $? "what to do next" "$tmp/err"
 	status "status of no daemon" 1 "$PEEKCTL" -n "$name" status
 	same "keys of nobody" "" "$PEEKCTL" -n "$name" keys

@@ -13,15 +13,15 @@ for i in $(seq 100); do grep -q serves "$tmp/log" && break; sleep 0.05; done
 kill "$child"
 wait "$child"
 "$PEEKCTL" -n "$name" status >"$tmp/out" 2>&1
-grep -q "To start it again: peekd -n $name\$" "$tmp/out"
+grep -q "To start the daemon: peekd -n $name\$" "$tmp/out"
 result $? "one of one's own that ended" "$tmp/out"
 
 if [ "$(id -u)" = 0 ]; then
 	chown nobody "$tmp" "/dev/shm/peekd.$name" "/dev/shm/peekd.$name.lock"
 	PEEK_OWNER=$(id -u nobody) "$PEEKCTL" -n "$name" status >"$tmp/out" 2>&1
-	grep -q "To start it again: peekd -n $name -u nobody\$" "$tmp/out"
+	grep -q "To start the daemon: peekd -n $name -u nobody\$" "$tmp/out"
 	result $? "another user's" "$tmp/out"
-	command=$(sed -n 's/.*start it again: //p' "$tmp/out")
+	command=$(sed -n 's/.*start the daemon: //p' "$tmp/out")
 	"$PEEKD" ${command#peekd } -s "$tmp/s" -m 2 >"$tmp/log" 2>&1 &
 	pids=$!
 	for i in $(seq 100); do grep -q serves "$tmp/log" && break; sleep 0.05; done

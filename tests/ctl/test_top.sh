@@ -1,5 +1,5 @@
 #!/bin/bash
-# peekctl top: rates and ratios are right; a daemon that hangs or is gone is shown with its last word, and named as such.
+# peekctl top: rates and ratios are right; a daemon that hangs or is gone is shown with its last numbers, and named as such.
 . tests/server.sh
 PEEKCTL=${PEEKCTL:-$B/peekctl}
 [ "${PEEK_TEST_SERVER:-peekd}" = peekd ] || skip_all "memcached has no segment"
@@ -26,7 +26,7 @@ shows "rates" '^socket +(200|19[5-9]) ' 'sets (200|19[5-9])/s'
 shows "ratios: of these two seconds, and of all" '^socket +[0-9]+ +100.0 % +99.8 %'
 shows "items and memory" '^items +401 ' '^memory +\[[#.-]{60}\]' 'of 16 MiB'
 shows "the daemon" "^peekd $name +process $pid +up 0m [0-9]+s +connections 1 of 1024" '^heartbeat [0-9]{1,3} ms ago'
-shows "latency" '^latency +get: median [0-9.]+ [nu]s +99 % in [0-9.]+ [num]+s +least [0-9.]+ [nu]s +\([0-9]+ keys; the clock.s [0-9]+ ns' \
+shows "latency" '^latency +get: median [0-9.]+ [nu]s +99 % in [0-9.]+ [num]+s +least [0-9.]+ [nu]s +\([0-9]+ keys; without the clock.s [0-9]+ ns' \
     'socket: answers in [0-9.]+ [um]s'
 ! grep -qE 'NO |SILENT' "$tmp/out"
 result $? "no alarm"
@@ -58,14 +58,14 @@ shows "rates that are unknown are no 0" '^shared memory +- +- ' 'retries - per 1
 ! grep -qE ' 0(\.0+)?( B)?/s| nan' "$tmp/out"
 result $? "nowhere" "$tmp/out"
 shows "which it asked in vain, and reads all the same" 'socket: SILENT for [0-9]+\.[0-9] s' 'get: median [0-9.]+ [nu]s .*\(256 keys' \
-    "hottest keys +none to be had: the daemon doesn't answer"
+    "hottest keys +unknown: the daemon doesn't answer"
 kill -CONT "$pid"
 kill "$pid"
 wait "$pid" 2>/dev/null
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
 shows "no process" "^peekd $name +process - +up - "
 shows "after a daemon's end" '^NO DAEMON: it ended cleanly' '^items +401 ' 'socket: no daemon listens' 'get: median ' \
-    'hottest keys +none to be had: no daemon listens'
+    'hottest keys +unknown: no daemon listens'
 
 "$PEEKCTL" -n "$name" top --once -i 3 >"$tmp/out" &
 top=$!

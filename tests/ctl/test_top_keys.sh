@@ -10,7 +10,7 @@ grep -qaE '__(asan|tsan)_init' "$SO" && skip_all "a sanitized libpeek can't be l
 server_start -m 16
 pid=${pids##* }
 
-# Reads through libpeek, for so many seconds, so many by the second where that is not 0, and says how many it read.
+# Reads through libpeek for some seconds, at a rate that isn't limited if it is 0, and prints the number of its reads.
 cat >"$tmp/reader.py" <<'P'
 import ctypes, sys, time
 so, name, how, seconds, per_s = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
@@ -57,7 +57,7 @@ store k{0..999} 'a\hot' hot2 c{0..3} m{0..7}
 result $? "a value that a quick read leaves to the other"
 
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
-grep -qE '^hottest keys +sampled: one in - of 0 hits/s through shared memory, 0 of late' "$tmp/out" && [ -z "$(rows)" ]
+grep -qE '^hottest keys +sampled: one in - of 0 hits/s through shared memory, 0 samples' "$tmp/out" && [ -z "$(rows)" ]
 result $? "nothing is read: no keys" "$tmp/out"
 
 skewed=

@@ -264,7 +264,7 @@ def ignored():
 
 @test
 def doctor_ignored():
-    """15.34: peekctl doctor says which settings a socket that was passed makes meaningless, as a note; and none where none is"""
+    """15.34: peekctl doctor notes the settings that have no effect on a socket that was passed, and no others"""
     peekctl = os.environ.get("PEEKCTL", os.path.join(os.path.dirname(lib.PEEKD), "peekctl"))
 
     def notes(d):

@@ -1,8 +1,9 @@
 /*
- * key.c: keys as words of the command line: bytes of any kind.
+ * word.c: words of the command line: keys, numbers and times.
  *
- * The form is that of output_escaped: \xHH stands for any byte, and for the
- * backslash itself, so that what is printed can be read back.
+ * A key may hold any byte. With -x a word has the form that output_escaped
+ * prints: \xHH stands for a byte, also for the backslash. So a key that was
+ * printed can be given back.
  */
 #include <string.h>
 
@@ -17,7 +18,7 @@ hex_digit(char c)
 				    : -1;
 }
 
-/* The byte that \xHH at p stands for; -1: it is none. */
+/* The byte that \xHH at p stands for; -1: there is no \xHH at p. */
 static int
 escaped_byte(const char *p)
 {
@@ -26,8 +27,8 @@ escaped_byte(const char *p)
 	return low >= 0 ? high * 16 + low : -1;
 }
 
-/* Decodes in place. The length; SIZE_MAX: a backslash begins no \xHH, and
- * nothing was changed. */
+/* Decodes in place. The length; SIZE_MAX: the word has a backslash that begins
+ * no \xHH, and was left as it is. */
 static size_t
 key_decode(char *word)
 {
@@ -50,8 +51,8 @@ ctl_word(const struct ctl *c, char *word, struct wire_str *ret)
 	size_t len = c->escape ? key_decode(word) : strlen(word);
 
 	if (len == SIZE_MAX)
-		return ctl_error(
-		    "With -x a backslash begins \\xHH, two hexadecimal digits; itself it is \\x5c.",
+		return ctl_error("With -x a backslash begins \\xHH, with two hexadecimal digits. A "
+				 "backslash itself is \\x5c.",
 		    "\"%s\" is not in the form that -x reads", word);
 	if (len > PEEK_KEY_MAX_BYTES)
 		return ctl_error(
@@ -69,4 +70,32 @@ ctl_key(const struct ctl *c, char *word, struct wire_str *ret)
 		return ctl_error(
 		    NULL, "a key has 1 to %d bytes; this one has 0", PEEK_KEY_MAX_BYTES);
 	return status;
+}
+
+/* ---- numbers and times --------------------------------------------------- */
+
+bool
+ctl_number(const char *text, uint64_t max, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!wire_u64(text, strlen(text), &value) || value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool
+ctl_duration(const char *text, uint64_t *ret_s)
+{
+	static const char endings[] = "smhd";
+	static const uint64_t seconds[] = {1, 60, 3600, 86400};
+	size_t len = strlen(text);
+	const char *ending = len > 0 ? strchr(endings, text[len - 1]) : NULL;
+	uint64_t value, unit = ending != NULL ? seconds[ending - endings] : 1;
+
+	if (!wire_u64(text, len - (ending != NULL), &value) || value > UINT32_MAX / unit)
+		return false;
+	*ret_s = value * unit;
+	return true;
 }

@@ -1,13 +1,11 @@
 /*
- * finding.c: see finding.h.
+ * doctor_finding.c: prints one finding, and keeps the worst state.
  */
-#include "ctl/finding.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/ctl.h"
+#include "ctl/doctor.h"
 
 int
 findings_status(const struct findings *f)
