@@ -1,6 +1,6 @@
 /*
- * commands.h: what peekbench can do. Each returns the program's exit status: 0;
- * 1: it failed, or found a wrong value; 2: wrong arguments.
+ * commands.h: the commands of peekbench. Each returns the program's exit
+ * status. 0: done; 1: it failed, or found a wrong value; 2: wrong arguments.
  */
 #ifndef PEEK_BENCH_COMMANDS_H
 #define PEEK_BENCH_COMMANDS_H

@@ -1,27 +1,26 @@
 /*
- * fill.c: what the items get of the memory.
+ * fill.c: measures how much of the memory items get.
  *
- *   fill       new keys only, three times what the arena holds: payload over
- *              arena, mean of the last third
- *   overwrite  every second SET rewrites a key that is there, with another
- *              length
- *   shift      the mix, then values eight times as long, then the mix again:
- *              the worst of the three ends
- *   ttl        16 times to live, 10 s to 1 h, at a rate at which what has not
- *              expired would fill 70 % of the arena
+ * fill       new keys only, three times the bytes that the arena holds: payload
+ *              over arena, the mean of the last third
+ *   overwrite  every second SET rewrites an existing key, with another length
+ * shift      the mix, then values eight times as long, then the mix again: the
+ *              worst of the three ends
+ *   ttl        16 times to live, 10 s to 1 h, at a rate at which the items that
+ *              have not expired would fill 70 % of the arena
  *   big        --items items in an arena that holds them all: shared bytes for
- *              each beyond key and value
+ *              each item beyond key and value
  *
  * bytes/entry+  shared memory for each item beyond key and value: header,
- *               rounding, its share of the buckets, the hints and the segment
- *               table
- * left/entry    what of the segments in use no live item has: ends too short
- *               for the next one, dead items, open segments
+ * rounding, its share of the buckets, of the hints and of the table
+ *               of blocks
+ * left/entry    bytes of used blocks that no live item has: ends too short for
+ *               the next item, dead items, open blocks
  * evicted %  live items that lack of room drove out, of all SETs
- * early %    those of them that went while expired data remained: the arena
- *            held at least one item that had expired and whose memory nobody
- *            had taken back, before the SET that evicted or after it. Found by
- *            looking at the items, one by one.
+ * early %    the part of those that went while expired data remained: before or
+ *            after the SET that evicted, the arena held at least one expired
+ *            item that had not been removed. All items are looked at to find
+ *            one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +51,8 @@ struct fill {
 	uint32_t value_cap;
 	uint64_t next_id, n_sets, refused;
 	uint64_t evicted_early; /* while expired data remained */
-	/* a second in which nothing that has expired is left; what is stored
-	 * meanwhile expires later */
+	/* in this second no expired item was left; items stored since expire
+	 * later */
 	uint32_t none_expired_s;
 	double used_sum, used_n; /* of samples of payload / arena */
 	double used_min;         /* at a stage's end; of the pattern `shift' */
@@ -73,8 +72,8 @@ fill_used(struct fill *f)
 	return (double)st[SHM_STAT_PAYLOAD_BYTES] / (double)f->segment.map.arena_bytes;
 }
 
-/* A SET with a time to live is over: did it evict, and did expired data
- * remain? */
+/* Called after a SET with a time to live: counts if it evicted while expired
+ * data remained. */
 static void
 note_early(struct fill *f, const uint64_t *before)
 {
@@ -92,7 +91,7 @@ note_early(struct fill *f, const uint64_t *before)
 		f->evicted_early += st[SHM_STAT_EVICTIONS] - before[SHM_STAT_EVICTIONS];
 }
 
-/* The bytes of key and value that were stored. */
+/* Returns the bytes of key and value that were stored. */
 static uint64_t
 fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_t ttl_s)
 {
@@ -123,8 +122,8 @@ fill_set(struct fill *f, uint64_t id, uint32_t version, uint32_t factor, uint32_
 	return sizes.key_bytes + sizes.value_bytes;
 }
 
-/* Writes so many bytes of new keys, or of old and new ones in turn; samples in
- * the last third. */
+/* Writes this number of bytes, to new keys or to old and new keys in turn.
+ * Samples are taken in the last third. */
 static void
 write_bytes(struct fill *f, uint64_t n_bytes, bool overwrite, uint32_t factor)
 {
@@ -175,7 +174,7 @@ run_shift(struct fill *f)
 	for (unsigned i = 0; i < 3; i++) {
 		write_bytes(f, 2 * f->o->arena, false, factors[i]);
 		double u = fill_used(f);
-		if (i > 0 && u < f->used_min) /* the first is no shift */
+		if (i > 0 && u < f->used_min) /* the first stage is no shift */
 			f->used_min = u;
 	}
 }

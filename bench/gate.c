@@ -1,9 +1,9 @@
 /*
  * gate.c: a loop of gets that is the same in every run, so that its
- * instructions can be counted: fixed seed, keys, values and order, no clock and
- * no other process. callgrind counts from gate_loop's entry to its end; with
- * --steps a parent counts the processor's single steps there, which also works
- * for instructions that valgrind doesn't know, and is slow.
+ * instructions can be counted. Seed, keys, values and order are fixed; there is
+ * no clock and no other process. callgrind counts from gate_loop's entry to its
+ * end. With --steps a parent counts single steps of the processor instead: this
+ * is slow, but works for instructions that valgrind doesn't know.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +25,7 @@
 uint64_t gate_loop(
     struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value);
 
-/* The number of hits. */
+/* Returns the number of hits. */
 __attribute__((noinline)) uint64_t
 gate_loop(struct peek *p, const unsigned char *keys, uint64_t n_gets, unsigned char *value)
 {
@@ -69,7 +69,7 @@ gate_run(const struct options *o)
 		payload_key(keys + i * KEY_BYTES, KEY_BYTES, rng_below(&rng, KEYS));
 	if (rc == 0 && own_segment_add_hints(&segment) == 0 &&
 	    own_segment_open(&segment, true, &p) == 0) {
-		gate_loop(p, keys, 1, value); /* what a first get does once */
+		gate_loop(p, keys, 1, value); /* the first get initializes the thread */
 		if (o->steps)
 			raise(SIGSTOP); /* the parent counts from here */
 		hits = gate_loop(p, keys, o->gets, value);
@@ -83,8 +83,8 @@ gate_run(const struct options *o)
 	return hits != o->gets;
 }
 
-/* Waits for the child's next stop by SIGSTOP; single steps on the way are
- * counted. False: it ended, or can't be traced. */
+/* Waits for the child's next stop by SIGSTOP, and counts single steps until
+ * then. False: the child ended, or can't be traced. */
 static bool
 until_stop(pid_t child, enum __ptrace_request request, uint64_t *n_steps)
 {

@@ -1,6 +1,6 @@
 /*
- * gen.c: traces from a few ingredients. A profile is a row of the table; every
- * request is drawn so:
+ * gen.c: makes traces from a few ingredients. A profile is a row of the table.
+ * Each request is drawn by the first of these rules that holds:
  *
  *   an ongoing scan        passes scan_keys keys that were never seen, one a
  *                          request; one begins every scan_every requests
@@ -107,7 +107,7 @@ gen_profile_at(unsigned i)
 	return i < sizeof(profiles) / sizeof(profiles[0]) ? &profiles[i] : NULL;
 }
 
-/* The one profile with arguments; there is one of it at a time. */
+/* The profile that has arguments; only the last one made exists. */
 static const struct gen_profile *
 find_equal(const char *name)
 {
@@ -161,7 +161,7 @@ struct state {
 	const struct gen_profile *p;
 	struct rng rng;
 	struct zipf zipf;
-	uint32_t *rank; /* [n_keys] which key has a rank; NULL: itself */
+	uint32_t *rank; /* [n_keys] the key of each rank; NULL: the rank itself */
 	uint64_t n_requests;
 	uint64_t loop_at, scan_left, n_once;
 };
@@ -178,8 +178,8 @@ gen_drift(struct state *s)
 	s->rank[b] = key;
 }
 
-/* The raw number of request i's key. Ranges of numbers: Zipf sets, loop, then
- * whatever never comes again. */
+/* The raw number of request i's key. The ranges of numbers are: Zipf sets,
+ * loop, then keys that never come again. */
 static uint64_t
 gen_draw(struct state *s, uint64_t i)
 {

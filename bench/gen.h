@@ -1,5 +1,5 @@
 /*
- * gen.h: traces made here: the same name, seed and number of requests give the
+ * gen.h: generated traces. The same name, seed and number of requests give the
  * same bytes.
  */
 #ifndef PEEK_BENCH_GEN_H
@@ -11,11 +11,11 @@
 
 struct gen_profile;
 
-/* By number, for a listing; NULL past the end. */
+/* The i-th profile's name, for a listing; NULL past the end. */
 const struct gen_profile *gen_profile_at(unsigned i);
 const struct gen_profile *gen_profile_find(const char *name);
-/* "equal:KEYS:BYTES" is one too: Zipf 0.9 over so many items of one size, valid
- * until the next is asked for. */
+/* "equal:KEYS:BYTES" is a profile too: Zipf 0.9 over KEYS items of one size. It
+ * is valid until the next call. */
 const char *gen_profile_name(const struct gen_profile *p);
 const char *gen_profile_help(const struct gen_profile *p);
 

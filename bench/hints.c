@@ -1,15 +1,15 @@
 /*
- * hints.c: what a hint adds to a hit: processes that read a few hot keys at the
- * same time, in rounds with hints and without in turn.
+ * hints.c: measures the time that a hint adds to a hit. Processes read a few
+ * hot keys at the same time; each round has a turn with hints and one without.
  *
- *   kept      the bytes are as reads leave them: at their highest after three,
- *             as those of hot keys are nearly always
- *   cleared   before every turn all bytes go back to 0, and the turn is short:
- *             nearly every read raises one that the others raise too
+ *   kept      reads leave the hints' bytes as they are: at their highest after
+ *             three reads, as the bytes of hot keys are nearly always
+ *   cleared   all bytes go back to 0 before every turn, and the turn is short:
+ *             nearly every read raises a byte that other processes raise too
  *
- * Both turns of a round run the same gets, through two handles of one process,
- * each after a pass that isn't timed; which of the two comes first changes from
- * round to round. All processes begin a turn together.
+ * Both turns of a round run the same gets through two handles of one process,
+ * each after a pass that isn't timed. The order of the two changes from round
+ * to round. All processes begin a turn together.
  */
 #include <errno.h>
 #include <sched.h>
@@ -49,14 +49,14 @@ struct hints {
 	struct timer timer;
 	struct shared {
 		_Atomic uint32_t arrived, failed;
-		/* gets that weren't the key's value; turns whose hints didn't
-		 * do what they should */
+		/* gets of a wrong value; turns whose hints are not as they
+		 * should be */
 		_Atomic uint64_t wrong, silent;
 	} * shared;
 	struct sample *samples; /* [process][round] */
 };
 
-/* All processes get here, or one has failed. */
+/* Waits until all processes are here. False: one has failed. */
 static bool
 hints_meet(const struct hints *h, uint32_t *n_met)
 {
@@ -83,7 +83,7 @@ sum_hints(const struct hints *h, bool clear)
 	for (unsigned k = 0; k < 2; k++)
 		for (uint64_t i = part[k][0]; i < part[k][0] + part[k][1] * HINT_BYTES_PER_BUCKET;
 		     i++) {
-			/* relaxed: a sum of what nobody changes now */
+			/* relaxed: nobody changes the hints now */
 			sum += byte_load_rlx(&h->segment.hints[i]);
 			if (clear)
 				byte_store_rlx(&h->segment.hints[i], 0);
@@ -132,8 +132,8 @@ hints_turn(struct reader *r, unsigned which, bool cleared, double *ret_ns)
 		atomic_fetch_add(&h->shared->wrong, passes * n - hits);
 	if (!hints_meet(h, &r->n_met))
 		return false;
-	/* each key's is 2 at least, whatever two processes overwrote of each
-	 * other's */
+	/* each key's hint is 2 at least, even if two processes overwrote each
+	 * other */
 	if (cleared && r->idx == 0) {
 		uint64_t after = sum_hints(h, false);
 		atomic_fetch_add(&h->shared->silent, which == WITH ? after < 2 * n : after != 0);
@@ -155,7 +155,7 @@ hints_rounds(struct reader *r, bool cleared)
 	return true;
 }
 
-/* All keys in an order of its own; each value is looked at once. */
+/* Reads all keys in this process's order, and checks each value. */
 static bool
 make_keys(struct reader *r)
 {
@@ -236,10 +236,10 @@ by_size(const void *x, const void *y)
 }
 
 struct spread {
-	double low, median, high; /* a quarter lies below low, a quarter above high */
+	double low, median, high; /* quartiles */
 };
 
-/* Of one turn, or (TURNS) of the difference within each round. */
+/* The quartiles of one turn, or (TURNS) of the difference within a round. */
 static struct spread
 spread_of(const struct hints *h, unsigned which, double *room)
 {

@@ -1,5 +1,5 @@
 /*
- * load.c: starting the processes, waiting, commands.
+ * load.c: starts the processes of a load and waits for them; the commands.
  */
 #include "load.h"
 
@@ -44,7 +44,7 @@ options_ok(const struct options *o, enum load_kind kind)
 	return wrong == NULL;
 }
 
-/* The keys that are read, and, unless --same-keys, as many for the writer. */
+/* The keys to read, and, unless --same-keys, as many keys for the writer. */
 static int
 load_fill(struct load *l)
 {
@@ -93,7 +93,7 @@ show_progress(const struct load *l)
 
 static unsigned n_running;
 
-/* Takes notice of children that ended. */
+/* Reaps children that ended. */
 static int
 load_reap(int flags)
 {
@@ -137,8 +137,8 @@ child_of(pid_t parent)
 		_exit(1);
 }
 
-/* All readers in children; the writer is this process on a segment of its own,
- * and a child on a daemon's. */
+/* Readers are children. On a segment of its own this process is the writer;
+ * on a daemon's segment a child is. */
 static int
 run_processes(struct load *l, uint64_t rate)
 {

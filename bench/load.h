@@ -1,5 +1,5 @@
 /*
- * load.h: readers, a writer beside them, and what they counted.
+ * load.h: readers, a writer beside them, and their counts.
  */
 #ifndef PEEK_BENCH_LOAD_H
 #define PEEK_BENCH_LOAD_H
@@ -16,7 +16,7 @@ struct load_counts {
 	uint64_t ops, hits, misses, again, wrong, failed;
 };
 
-/* One process's, in memory that all of them share. */
+/* The counts of one process, in memory that all processes share. */
 struct load_result {
 	_Atomic uint64_t progress; /* ops so far */
 	struct load_counts n;
@@ -36,11 +36,11 @@ struct load {
 	uint64_t end_ns;        /* when a writer in this process stops */
 };
 
-/* One process's loop: as many operations as fit into --seconds. 0; -1: it
- * couldn't begin, and said why. */
+/* The loop of one process, which runs for --seconds. 0; -1: it couldn't begin,
+ * and printed why. */
 int load_worker(struct load *l, unsigned idx);
 
-/* Sets, at --writer's rate or flat out, until done() says so. */
+/* Sends SETs at --writer's rate, or as fast as it can, until done(). */
 int load_writer(
     struct load *l, struct load_result *res, bool (*done)(struct load *l), uint64_t rate);
 

@@ -1,5 +1,5 @@
 /*
- * load_print.c: the outcome of a load.
+ * load_print.c: prints the result of a load.
  */
 #include <stdio.h>
 

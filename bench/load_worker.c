@@ -1,10 +1,10 @@
 /*
  * load_worker.c: the loops of one process.
  *
- * The keys that it will ask for are made before it begins and read as a stream,
- * so that only the table's memory is random. Every value is checked, every
- * byte. Each SAMPLE-th operation is timed alone; the rate is that of all, timed
- * or not.
+ * The keys are made before the loop begins and are read as a stream, so that
+ * only the table's memory is accessed at random. Every byte of every value is
+ * checked. Each SAMPLE-th operation is timed alone; the rate counts all
+ * operations.
  */
 #include <errno.h>
 #include <sched.h>
@@ -152,7 +152,7 @@ one_batch(struct stream *s)
 	s->at = s->at + n == s->n_ring ? 0 : s->at + n;
 }
 
-/* Lasts until the clock says so. */
+/* Runs until the clock reaches the end. */
 static void
 load_worker_loop(struct stream *s, uint64_t end_ns)
 {
@@ -188,7 +188,7 @@ load_worker(struct load *l, unsigned idx)
 		fprintf(stderr, "peekbench: no memory\n");
 	else if (s.p != NULL)
 		rc = 0;
-	atomic_fetch_add(l->gate, 1); /* also if it failed: nobody waits for it */
+	atomic_fetch_add(l->gate, 1); /* also if it failed, so that nobody waits for it */
 	while (atomic_load(l->gate) < l->n_workers)
 		sched_yield();
 	if (rc == 0) {

@@ -1,5 +1,5 @@
 /*
- * options.c: parsing and printing the table.
+ * options.c: parses and prints the table of options.
  */
 #include <getopt.h>
 #include <stddef.h>

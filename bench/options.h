@@ -1,11 +1,11 @@
 /*
- * options.h: every option of peekbench, one row each; from these rows come the
- * parser and the help.
+ * options.h: every option of peekbench, one row each. The parser and the help
+ * come from these rows.
  *
  * OPTION(kind, field, name, letter, argument, default, commands, help)
  *   kind      COUNT (suffixes k, m, g: 2^10, 2^20, 2^30; a % where the help
  *             says so), REAL, TEXT, FLAG
- *   commands  those that take it: a bit for each group
+ *   commands  the groups of commands that take it, a bit for each
  */
 #ifndef PEEK_BENCH_OPTIONS_H
 #define PEEK_BENCH_OPTIONS_H
@@ -88,12 +88,12 @@ struct options {
 };
 
 /* Fills in the defaults and reads argv[1] .. for a command of this group.
- * Returns 0; 1: --help was asked for; -1: wrong, and said so. */
+ * Returns 0; 1: --help was given; -1: an option is wrong, which was printed. */
 int options_parse(int argc, char **argv, unsigned group, struct options *ret);
 void options_help(unsigned group);
 
-/* A count with a suffix; or a share of `whole`, if it ends in %. False: it is
- * neither. */
+/* Parses a count with a suffix, or a share of `whole` with a %. False: the text
+ * is neither. */
 bool options_amount(const char *text, uint64_t whole, uint64_t *ret);
 
 #endif

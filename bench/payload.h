@@ -1,7 +1,7 @@
 /*
- * payload.h: keys and values that can be checked: both follow from a number,
- * and a value from its version too, so that a torn one, or another key's,
- * shows.
+ * payload.h: keys and values that can be checked. A key follows from a number,
+ * a value from its key's number and a version. So a torn value is found, and so
+ * is the value of another key.
  */
 #ifndef PEEK_BENCH_PAYLOAD_H
 #define PEEK_BENCH_PAYLOAD_H

@@ -1,11 +1,10 @@
 /*
- * policy.h: what other ways of evicting would have missed on a trace: exact
- * LRU, S3-FIFO with fixed queues, Belady.
+ * policy.h: counts the misses of other eviction policies on a trace: exact LRU,
+ * S3-FIFO with fixed queues, Belady.
  *
- * A request is a GET; a miss is followed by a SET. An item whose time to live
- * has passed is a miss and is dropped when it is asked for. With by_bytes an
- * item weighs its key and value bytes, else 1; one that is larger than the
- * capacity is not kept. -ENOMEM.
+ * A request is a GET; a SET follows a miss. An expired item is a miss, and is
+ * dropped when it is requested. With by_bytes an item weighs its key and value
+ * bytes, else 1. An item that is larger than the capacity is not kept. -ENOMEM.
  */
 #ifndef PEEK_BENCH_POLICY_H
 #define PEEK_BENCH_POLICY_H
@@ -27,8 +26,8 @@ int policy_s3fifo(
     const struct trace *t, uint64_t capacity, bool by_bytes, struct policy_result *ret);
 
 /*
- * Drops what is asked for last, the new item included. By entries no policy
- * misses less; by bytes it is the usual approximation.
+ * Drops the item whose next request is the latest, the new item included. By
+ * entries no policy has fewer misses; by bytes it is the usual approximation.
  */
 int policy_belady(
     const struct trace *t, uint64_t capacity, bool by_bytes, struct policy_result *ret);
@@ -39,7 +38,7 @@ struct policy {
 	    const struct trace *t, uint64_t capacity, bool by_bytes, struct policy_result *ret);
 };
 
-#define POLICY_LRU 0 /* what the others are compared with */
+#define POLICY_LRU 0 /* the others are compared with it */
 extern const struct policy policies[];
 extern const unsigned n_policies;
 

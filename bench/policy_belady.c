@@ -1,6 +1,6 @@
 /*
- * policy_belady.c: Belady's optimum: a heap of the cached keys, the one asked
- * for last on top.
+ * policy_belady.c: Belady's optimum: a heap of the cached keys, with the key
+ * whose next request is the latest on top.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ policy_belady_place(struct heap *h, uint32_t i, uint32_t key)
 	h->pos[key] = i;
 }
 
-/* Moves the key at i to where it belongs. */
+/* Moves the key at i to its place in the heap. */
 static void
 policy_belady_settle(struct heap *h, uint32_t i)
 {

@@ -1,13 +1,13 @@
 /*
- * replay.c: GET through libpeek, and SET through the engine after a miss. One
- * process, so that the order is the trace's; the segment, its hint page and the
- * handle are those of a reader elsewhere.
+ * replay.c: replays a trace: GET through libpeek, and SET through the engine
+ * after a miss. One process does both, so that the order is the trace's.
+ * Segment, hint page and handle are as a reader in another process has them.
  *
- * By entries all items have one size and the arena has room for exactly so
- * many: it is cut into about 1024 segments, as the daemon does, of two items or
- * more each, with as little left over as 8-byte alignment allows. Fewer than
- * 256 entries would fill fewer than 128 such segments: they take whole segments
- * as large values do, a record in the log and an extent or two each.
+ * By entries all items have one size, and the arena has room for exactly this
+ * number of items. It is cut into about 1024 blocks, as the daemon does, of two
+ * items or more each, with as few bytes left over as 8-byte alignment allows.
+ * Fewer than 256 entries would fill fewer than 128 such blocks. They take whole
+ * blocks, as large values do: a record in the log and an extent or two each.
  */
 #include "replay.h"
 
@@ -93,7 +93,7 @@ value_bytes(const struct replay *r, uint32_t key)
 	return n > KEY_BYTES ? n - KEY_BYTES : 0;
 }
 
-/* What a client without manners does to the page. */
+/* Writes to the hint page as a hostile client would. */
 static void
 store_rubbish(struct replay *r)
 {

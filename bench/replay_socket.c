@@ -17,8 +17,8 @@
 
 #define KEY_BYTES 8
 
-/* Whether the reply in in[0, n) is complete: a line, and for a hit the value,
- * whose length is known, and END. */
+/* True: the reply in in[0, n) is complete: a line, and for a hit the value, of
+ * value_len bytes, and END. */
 static bool
 replay_socket_complete(const char *in, size_t n, size_t value_len)
 {
@@ -86,8 +86,8 @@ replay_socket_request(int fd, const struct trace *t, const struct trace_record *
 	return rc;
 }
 
-/* What the server's slabs take, which is more than its -m where that is small:
- * every class has a page. 0: it didn't say. */
+/* The bytes of the server's slabs. They are more than a small -m, since every
+ * class has a page. 0: it didn't tell. */
 static uint64_t
 slab_bytes(int fd, char *in, size_t cap)
 {

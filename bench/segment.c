@@ -1,5 +1,5 @@
 /*
- * segment.c: creating and removing it.
+ * segment.c: creates and removes a segment.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "lib/handle.h"
 #include "segment.h"
 
-/* What a signal's handler removes. */
+/* The object that a signal's handler removes. */
 static char left_behind[256];
 static pid_t creator;
 
@@ -96,7 +96,7 @@ own_segment_open(const struct own_segment *s, bool with_hints, struct peek **ret
 {
 	int r = peek_open(s->name, PEEK_READ_ONLY | PEEK_NO_FOLLOW, ret);
 
-	if (r == 0 && with_hints) { /* what the daemon would send; nobody else has the handle yet */
+	if (r == 0 && with_hints) { /* the daemon would send this; nobody else has the handle yet */
 		struct attached *a = seq_load_ptr(&(*ret)->own.now);
 		a->hints = s->hints;
 	}

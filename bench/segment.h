@@ -1,6 +1,6 @@
 /*
- * segment.h: a segment of one's own with the engine behind it in this process,
- * for measurements without a daemon.
+ * segment.h: a segment with the engine in this process, for measurements
+ * without a daemon.
  */
 #ifndef PEEK_BENCH_SEGMENT_H
 #define PEEK_BENCH_SEGMENT_H
@@ -26,7 +26,7 @@ struct own_conf {
 	uint64_t arena_bytes;
 	unsigned block_shift;    /* 0: as the daemon chooses it */
 	uint32_t item_max_bytes; /* 0: as large as the layout allows */
-	/* 0: random; with another, what lies where is the same in every run */
+	/* 0: random; else every item has the same place in every run */
 	uint64_t hash_seed;
 };
 
@@ -34,9 +34,9 @@ struct own_conf {
 int own_segment_create(const struct own_conf *conf, struct own_segment *ret);
 
 /*
- * A hint page, as the daemon has one, which children of this process share; and
- * a handle on the segment in this process or a child, with hints or without.
- * -ENOMEM; as peek_open.
+ * Makes a hint page like the daemon's, which children of this process share,
+ * and opens a handle on the segment in this process or a child, with hints or
+ * without. -ENOMEM; errors of peek_open.
  */
 int own_segment_add_hints(struct own_segment *s);
 int own_segment_open(const struct own_segment *s, bool with_hints, struct peek **ret);
@@ -45,8 +45,8 @@ int own_segment_open(const struct own_segment *s, bool with_hints, struct peek *
 void own_segment_tick(struct own_segment *s);
 void own_segment_tick_at(struct own_segment *s, uint32_t now_s);
 
-/* Removes the object too, if this process created it. Also done when the
- * program ends in another way than by SIGKILL. */
+/* Removes the object too, if this process created it. This is also done when
+ * the program ends, except by SIGKILL. */
 void own_segment_destroy(struct own_segment *s);
 
 #endif

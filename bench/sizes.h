@@ -1,6 +1,6 @@
 /*
- * sizes.h: lengths of keys and values as published measurements of caches give
- * them. A function of the key's number alone, so that a key has the same
+ * sizes.h: lengths of keys and values, as published measurements of caches give
+ * them. They follow from the key's number alone, so that a key has the same
  * lengths in every run.
  */
 #ifndef PEEK_BENCH_SIZES_H
@@ -22,7 +22,7 @@ struct size_mix {
 extern const struct size_mix size_mixes[];
 extern const unsigned n_size_mixes;
 
-/* NULL: there is none of that name. */
+/* NULL: no mix has that name. */
 const struct size_mix *size_mix_find(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * target.c: reaching it; storing.
+ * target.c: opens a target, and stores in it.
  */
 #include "target.h"
 

@@ -1,6 +1,6 @@
 /*
- * target.h: the table that a load runs on: a running daemon's, or one of this
- * process alone.
+ * target.h: the segment that a load runs on: a running daemon's, or one that
+ * only this process writes.
  */
 #ifndef PEEK_BENCH_TARGET_H
 #define PEEK_BENCH_TARGET_H
@@ -14,16 +14,17 @@ struct target {
 	struct own_segment segment;
 };
 
-/* Room for n_ids keys in a segment of one's own. Says what is wrong on the
- * standard error; 0 or -1. */
+/* A segment of this process has room for n_ids keys. 0; -1: it failed, and
+ * printed why on standard error. */
 int target_open(const struct options *o, uint64_t n_ids, struct target *ret);
 void target_close(struct target *t);
 
-/* A handle for this process, which may be a child. Says what is wrong; NULL. */
+/* A handle for this process, which may be a child. NULL: it failed, and printed
+ * why. */
 struct peek *target_handle(const struct target *t);
 
-/* Stores key `id` with this version: 0 or a negative errno. In a segment of
- * one's own only in the process that opened it. */
+/* Stores key `id` with this version. 0, or a negative errno. Only the process
+ * that opened the segment may store in it. */
 struct setter {
 	struct target *target;
 	struct peek *handle;

@@ -1,6 +1,6 @@
 /*
- * timer.h: short times: the processor's counter where there is one that ticks
- * evenly, else the monotonic clock; and a histogram of them.
+ * timer.h: measures short times, by the processor's counter if it ticks evenly,
+ * else by the monotonic clock; and a histogram of such times.
  */
 #ifndef PEEK_BENCH_TIMER_H
 #define PEEK_BENCH_TIMER_H
@@ -18,7 +18,7 @@ timer_clock_ns(void)
 	return (uint64_t)now_monotonic_ns();
 }
 
-/* Ticks. What stands before it has ended, and what stands after has not
+/* Ticks. All instructions before the call have ended, and none after it has
  * begun. */
 static inline uint64_t
 timer_now(void)
@@ -35,8 +35,8 @@ timer_now(void)
 
 struct timer {
 	double ns_per_tick;
-	/* between two readings with nothing between them: contained in every
-	 * sample */
+	/* the time between two readings of the counter, which every sample
+	 * contains */
 	double cost_ns;
 	const char *name;
 };

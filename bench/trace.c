@@ -1,5 +1,5 @@
 /*
- * trace.c: reading traces.
+ * trace.c: reads traces.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ read_all(int fd, void **ret_buf, size_t *ret_len)
 	return 0;
 }
 
-/* Runs zstd -dc with fd as its standard input and reads what it writes. */
+/* Runs zstd -dc with fd as its standard input, and reads its output. */
 static int
 read_compressed(int fd, void **ret_buf, size_t *ret_len)
 {

@@ -18,15 +18,15 @@ struct trace {
 	struct trace_record *rec;
 	uint64_t n;
 	uint32_t n_keys;
-	/* by key: bytes of key and value; where the trace has none, those of
-	 * the size mix `etc` */
+	/* by key: bytes of key and value; from the size mix `etc` if the trace
+	 * has no sizes */
 	uint32_t *size_of;
 	int has_sizes, has_ttls;
 };
 
 /*
- * Reads a whole trace; "-" is standard input. -ENOENT and what open gives;
- * -EBADMSG: not whole records, or keys that aren't dense; -ENOMEM; -EIO: zstd
+ * Reads a whole trace; "-" is standard input. -ENOENT and other errors of open;
+ * -EBADMSG: a record isn't whole, or the keys aren't dense; -ENOMEM; -EIO: zstd
  * failed.
  */
 int trace_load(const char *path, struct trace *ret);

@@ -1,9 +1,9 @@
 /*
- * ideal.c: the floor: a lookup of the same shape that does nothing else. One
- * 64-byte line of a sequence and seven slots, whose tags are compared as a
- * vector; one record of key and value with lengths known to the compiler. No
- * expiry, growth, eviction, counting or lengths; a full line goes on in the
- * next one.
+ * ideal.c: the floor: a lookup of the same shape that does nothing else. A
+ * bucket is one 64-byte line of a sequence and seven slots, whose tags are
+ * compared as a vector; one record of key and value with lengths known to the
+ * compiler. No expiry, growth, eviction, counting or lengths; a full line goes
+ * on in the next one.
  */
 #include <emmintrin.h>
 #include <errno.h>
@@ -20,8 +20,8 @@
 
 #define SLOTS 7
 #define GROUP 16 /* lookups whose lines are fetched together */
-/* keys a line, on average: the denser, the more of the table is cached; 4 % of
- * the lines overflow */
+/* keys of a line on average; a denser table is cached better, and 4 % of its
+ * lines overflow */
 #define LOAD_MAX   4
 #define HUGE_BYTES (UINT64_C(2) << 20)
 #ifndef MADV_POPULATE_WRITE
@@ -59,7 +59,8 @@ ideal_match(const struct line *l, uint64_t tag)
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(both, both)) >> 1 & 0x7f;
 }
 
-/* What is read before l is validated; true: the key's record is in *ret. */
+/* Looks in line l, which the caller validates. True: *ret is the record with
+ * the key. */
 static inline __attribute__((always_inline)) bool
 ideal_look(const struct line *l, uint64_t tag, const void *key, uint32_t kb, size_t rb,
     const unsigned char **ret)

@@ -1,5 +1,5 @@
 /*
- * peer.h: what an adapter offers. One process opens one peer, so that adapters
+ * peer.h: the functions of an adapter. One process opens one peer, so adapters
  * keep their state in static variables.
  *
  * Keys have one length and values have one length in a run. Adapters are
@@ -58,8 +58,8 @@ struct peer {
 	void (*child)(void);
 };
 
-/* Where an adapter's records lie: value behind key. Freed ones are used again
- * oldest first. */
+/* An adapter's records, each a key and then its value. Freed records are used
+ * again, the oldest first. */
 struct pool;
 void pool_open(uint64_t n_records, size_t record_bytes);
 void *pool_take(void);
@@ -82,9 +82,9 @@ struct stream {
 /* n bytes, valid until the next call; NULL: the peer hung up. n <=
  * sizeof(buf). */
 const char *stream_bytes(struct stream *s, size_t n);
-/* A line without its CR LF. */
+/* The next line, without its CR LF. */
 const char *stream_line(struct stream *s, size_t *ret_len);
-/* Takes n lines. 0, or -EIO: one was another than this. */
+/* Takes n lines. 0; -EIO: one of them differs from this line. */
 int stream_expect(struct stream *s, size_t n, const char *line);
 
 #ifdef __cplusplus

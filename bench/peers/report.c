@@ -169,8 +169,8 @@ report_markdown(const struct report *rep, FILE *to)
 	fputs("- 2 readers: two processes at once, time of both for one get\n", to);
 }
 
-/* Beside the time, the median of its ratios to ideal's in the same round: what
- * a noisy machine leaves standing. */
+/* Prints, beside the time, the median of its ratios to ideal's time in the same
+ * round: a noisy machine changes both alike. */
 void
 report_json(const struct report *rep, FILE *to)
 {

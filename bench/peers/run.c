@@ -1,7 +1,7 @@
 /*
- * run.c: the loops that are timed. All peers get the same keys and values in
- * the same order, and every value is checked at both ends; after the filling
- * every value is checked whole.
+ * run.c: the timed loops. All peers get the same keys and values in the same
+ * order. The first and last bytes of every value are checked; after the filling
+ * every value is checked as a whole.
  */
 #include <errno.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /*
- * run.h: one peer in a process of its own, and what it is asked to do.
+ * run.h: one peer in a process of its own, and the work that it does.
  */
 #ifndef PEEK_BENCH_RUN_H
 #define PEEK_BENCH_RUN_H
@@ -33,7 +33,7 @@ struct worker {
 
 bool run_offers(const struct peer *p, enum workload w);
 
-/* The sequences, by what they are drawn from. */
+/* The sequences, by their distribution. */
 struct sequences {
 	struct sequence uniform, zipf, miss;
 };

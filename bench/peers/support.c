@@ -1,5 +1,5 @@
 /*
- * support.c: what several adapters need: records, a server process, buffered
+ * support.c: helpers of several adapters: records, a server process, buffered
  * input.
  */
 #include <errno.h>
@@ -38,8 +38,8 @@ pool_open(uint64_t n_records, size_t record_bytes)
 		abort();
 }
 
-/* Records that were never used first, so that one that was replaced stays whole
- * for a while. */
+/* Hands out unused records first, so that a replaced record stays whole for a
+ * while. */
 void *
 pool_take(void)
 {

@@ -58,7 +58,7 @@ put_key(char *p, uint64_t id)
 	return p + sprintf(p, "key:%020llu", (unsigned long long)id);
 }
 
-/* Reads what one request is answered with, and checks it. */
+/* Reads the answer to one request, and checks it. */
 static void
 take_replies(struct stream *s, const struct load *l)
 {
@@ -183,7 +183,7 @@ main(int argc, char **argv)
 	}
 	for (unsigned r = 0; r < n_rounds; r++)
 		for (unsigned l = 0; l < N_LOADS; l++)
-			for (unsigned s = 0; s < N_SERVERS; s++) /* who begins takes turns */
+			for (unsigned s = 0; s < N_SERVERS; s++) /* they begin in turn */
 				sockets_run(&in[(s + r) % N_SERVERS], &loads[l], n_ops,
 				    &ns[l][(s + r) % N_SERVERS][r]);
 	printf("| ns an operation, median of %u rounds | %s | %s | times as fast "

@@ -21,9 +21,9 @@
 #define DESCRIPTOR_FAILED 71 /* the exit status EX_OSERR */
 
 /*
- * The same file under a number above the standard streams', close-on-exec.
- * Takes what open or socket returned, a failure too: then, and if there is no
- * number left, -1 with errno.
+ * Returns the same file under a number above the standard streams', with
+ * close-on-exec. fd is a result of open or socket, also a failed one. -1 with
+ * errno: that failed, or no number is free.
  */
 static inline int
 descriptor_above(int fd)
@@ -37,10 +37,10 @@ descriptor_above(int fd)
 }
 
 /*
- * For the first line of main: /dev/null stands where a stream is closed, open
- * the wrong way round, so that reading from it or printing to it goes on
- * failing. Where that can't be done the process ends: going on would be worse,
- * and there may be nowhere to say why.
+ * For the first line of main. Opens /dev/null as each standard stream that is
+ * closed, in the wrong direction, so that reading and printing go on failing.
+ * If that fails the process ends: a connection as a standard stream would be
+ * worse, and no stream may be left for a message.
  */
 static inline void
 descriptor_fill_standard(void)
@@ -48,7 +48,7 @@ descriptor_fill_standard(void)
 	for (int fd = STDIN_FILENO; fd < DESCRIPTOR_MIN; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The lowest number that is free is this one. */
+		/* fd is the lowest free number, so open returns it. */
 		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			_exit(DESCRIPTOR_FAILED);
 	}

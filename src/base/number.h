@@ -1,17 +1,16 @@
 /*
- * number.h: decimal numbers out of text, by the rules of strtoull as memcached
- * applies them. Words of requests, values that incr and decr count on, and
- * peek_get_u64 are all read here, so that a value is a number to all of them or
- * to none.
+ * number.h: reads decimal numbers from text, by the rules of strtoull as
+ * memcached applies them. The words of requests, the values of incr and decr
+ * and those of peek_get_u64 are all read here, so that a value is a number to
+ * all of them or to none.
  *
  *   blanks      space, \t, \n, \v, \f, \r; any number of them, leading
  *   sign        + or -, at most one
  *   digits      one or more; leading zeros at will
- *   the end     of the text, or a blank or a NUL: what stands behind that is
- *               not looked at
+ *   the end     of the text, or a blank or a NUL; bytes after those are ignored
  *
- * A value may be longer than a caller's buffer: it is read in pieces. Nothing
- * is cut to a width.
+ * A value may be longer than a caller's buffer, so it can be read in pieces. A
+ * number that doesn't fit 64 bits is refused, never cut.
  */
 #ifndef PEEK_BASE_NUMBER_H
 #define PEEK_BASE_NUMBER_H
@@ -34,7 +33,8 @@ number_is_blank(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Reads on; n begins as {0}. False: the rest of the text changes nothing. */
+/* Reads the next piece; n begins as {0}. False: the rest of the text changes
+ * nothing. */
 static inline bool
 number_piece(struct number *n, const char *p, size_t len)
 {
@@ -58,15 +58,15 @@ number_piece(struct number *n, const char *p, size_t len)
 	return n->at < NUMBER_DONE;
 }
 
-/* Whether all that was read is a number of any sign. */
+/* True: the text is a number, with any sign or none. */
 static inline bool
 number_whole(const struct number *n)
 {
 	return n->at == NUMBER_DIGITS || n->at == NUMBER_DONE;
 }
 
-/* The number as an unsigned one. A minus sign wraps, as strtoull has it, and is
- * refused where the top bit shows it. */
+/* The number as an unsigned one. A minus sign wraps, as in strtoull. False: the
+ * text is no number, or a minus sign makes the top bit 1. */
 static inline bool
 number_unsigned(const struct number *n, uint64_t *ret)
 {
@@ -78,7 +78,7 @@ number_unsigned(const struct number *n, uint64_t *ret)
 	return true;
 }
 
-/* False: no number, or one beyond 64 bits; *ret is untouched. */
+/* False: the text is no number, or one beyond 64 bits; *ret is untouched. */
 static inline bool
 number_u64(const char *p, size_t len, uint64_t *ret)
 {

@@ -1,9 +1,9 @@
 /*
- * own.h: whether a file is this process's user's.
+ * own.h: tells if a file belongs to this process's user.
  *
- * A number is not enough. In a user namespace everybody who has no number there
- * shows the overflow user's, and so does this process, if its user has none. So
- * the kernel is asked for something that it allows to the owner alone.
+ * Equal user ids don't prove it. In a user namespace all users without an id of
+ * their own show the overflow id, and this process's user may be one of them.
+ * So the kernel is asked for O_NOATIME, which it allows only to the owner.
  */
 #ifndef PEEK_BASE_OWN_H
 #define PEEK_BASE_OWN_H
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* st is what fstat says of fd. Leaves O_NOATIME set. */
+/* st is the result of fstat(fd). Leaves O_NOATIME set. */
 static inline bool
 own_file(int fd, const struct stat *st)
 {
@@ -22,7 +22,7 @@ own_file(int fd, const struct stat *st)
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NOATIME) == 0;
 }
 
-/* A directory that nobody else may write either. */
+/* True: the directory is this user's, and nobody else may write to it. */
 static inline bool
 own_directory(const char *path)
 {
