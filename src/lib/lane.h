@@ -14,8 +14,8 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "shm/arch/arch.h"
 #include "shm/hint.h"
-#include "shm/table.h"
 
 /* A lane is named by its cell's offset among a client's cells, in bytes. */
 #define LANE_SHARED ((unsigned)((HINT_CELLS_PER_CLIENT - 1) * sizeof(struct hint_cell)))
@@ -81,15 +81,7 @@ lane_cell(struct hint_cell *cells, unsigned lane)
 static inline bool
 lane_pass(unsigned n_reads)
 {
-#ifdef SHM_X86_ASM
-	bool passed;
-
-	__asm__("subl %2, %1" : "=@ccle"(passed), "+m"(lane_mine.n_left) : "ri"(n_reads));
-	return passed;
-#else
-	lane_mine.n_left -= (int)n_reads;
-	return lane_mine.n_left <= 0;
-#endif
+	return count_down(&lane_mine.n_left, n_reads);
 }
 
 /* How many reads were counted after the one at the sampling point; less than 0:
@@ -104,18 +96,6 @@ static inline bool
 lane_is_due(void)
 {
 	return lane_past_due() >= 0;
-}
-
-/* Counts one read in a cell that belongs to this thread alone: a load and a
- * store, relaxed. */
-static inline void
-lane_count(struct word *w)
-{
-#ifdef SHM_X86_ASM
-	__asm__ volatile("incq %0" : "+m"(*w) : : "cc");
-#else
-	word_store_rlx(w, word_load_rlx(w) + 1);
-#endif
 }
 
 /* For a read at a sampling point, which is number n of the cell's hits or

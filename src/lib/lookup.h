@@ -223,7 +223,7 @@ lookup_quick_any(const struct map *m, const struct lookup_place *at, const struc
 }
 
 #ifdef SHM_X86_WIDE
-#define LOOKUP_PLAIN_KEY_MAX COPY_PLAIN_KEY_MAX
+#define LOOKUP_PLAIN_KEY_MAX ITEM_PLAIN_KEY_MAX
 
 /* Whether an item that never expires lives. */
 static inline bool
@@ -234,12 +234,12 @@ lookup_is_unflushed(const struct map *m, const struct word *item)
 }
 
 /* What most items are. LOOKUP_ELSE: lookup_quick_any has to be asked. key_len
- * <= COPY_PLAIN_KEY_MAX. */
+ * <= ITEM_PLAIN_KEY_MAX. */
 static inline ssize_t
 lookup_quick_plain(const struct map *m, const struct lookup_place *at, const struct word *item,
     const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
-	if (LOOKUP_UNLIKELY(!copy_is_plain(item, key, key_len)))
+	if (LOOKUP_UNLIKELY(!item_is_plain(item, key, key_len)))
 		return LOOKUP_ELSE;
 	/* relaxed: validated below */
 	uint64_t value_bytes = item_value_bytes(word_load_rlx(&item[0]));
@@ -296,8 +296,8 @@ lookup_quick_where(const struct map *m, const struct word *item, const void *key
     const struct clock_shift *shift, const char **ret_key)
 {
 #ifdef SHM_X86_WIDE
-	if (LOOKUP_LIKELY(key_len <= COPY_PLAIN_KEY_MAX) &&
-	    LOOKUP_LIKELY(copy_is_plain(item, key, key_len)) &&
+	if (LOOKUP_LIKELY(key_len <= ITEM_PLAIN_KEY_MAX) &&
+	    LOOKUP_LIKELY(item_is_plain(item, key, key_len)) &&
 	    LOOKUP_LIKELY(lookup_is_unflushed(m, item))) {
 		*ret_key = (const char *)item + ITEM_HEADER_BYTES;
 		return true;

@@ -62,7 +62,7 @@ read_hit(const struct attached *a, uint64_t hint_at, ssize_t result)
 		hint_raise(&a->hints[hint_at]);
 	if (LOOKUP_UNLIKELY(lane_pass(1)))
 		return read_count_rarely(a, hint_at, result);
-	lane_count(&lane_cell(a->cells, lane_mine.cell_at)->hits);
+	count_one(&lane_cell(a->cells, lane_mine.cell_at)->hits);
 	return result;
 }
 
@@ -72,7 +72,7 @@ read_miss(const struct attached *a)
 {
 	if (LOOKUP_UNLIKELY(lane_pass(1)))
 		return read_count_rarely(a, HINT_NONE, -ENOENT);
-	lane_count(&lane_cell(a->cells, lane_mine.cell_at)->misses);
+	count_one(&lane_cell(a->cells, lane_mine.cell_at)->misses);
 	return -ENOENT;
 }
 

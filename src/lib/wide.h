@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #include "peek.h"
-#include "shm/table.h"
+#include "shm/arch/arch.h"
 
 #if defined(SHM_X86_ASM) && defined(__GLIBC__)
 #define LIB_BOTH 1

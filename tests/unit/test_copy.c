@@ -136,7 +136,7 @@ static void
 plain_is_what_a_look_at_each_part_says(void **state)
 {
 	(void)state;
-	for (size_t len = 1; len <= COPY_PLAIN_KEY_MAX; len++) {
+	for (size_t len = 1; len <= ITEM_PLAIN_KEY_MAX; len++) {
 		/* what stands before and behind it is no part of it */
 		unsigned char key[64 + 64], *k = key + 64 - len;
 		fill((unsigned)len);
@@ -144,11 +144,11 @@ plain_is_what_a_look_at_each_part_says(void **state)
 		memcpy(k, plain + ITEM_HEADER_BYTES, len);
 		word_store_rlx(&shared[0], item_word0(0, 77, (uint32_t)len));
 		word_store_rlx(&shared[1], item_word1(0x123456789abc, ITEM_STALE | ITEM_FETCHED));
-		assert_true(copy_is_plain(shared, k, len));
+		assert_true(item_is_plain(shared, k, len));
 		for (size_t bit = 0; bit < 64 * 8; bit++) {
 			uint64_t was = word_load_rlx(&shared[bit / 64]);
 			word_store_rlx(&shared[bit / 64], was ^ UINT64_C(1) << bit % 64);
-			assert_int_equal(copy_is_plain(shared, k, len), !bit_counts(bit / 8, len));
+			assert_int_equal(item_is_plain(shared, k, len), !bit_counts(bit / 8, len));
 			word_store_rlx(&shared[bit / 64], was);
 		}
 	}
@@ -164,14 +164,14 @@ plain_reads_no_byte_beside_the_key(void **state)
 
 	(void)state;
 	assert_true(pages != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
-	for (size_t len = 1; len <= COPY_PLAIN_KEY_MAX; len++) {
+	for (size_t len = 1; len <= ITEM_PLAIN_KEY_MAX; len++) {
 		fill((unsigned)len);
 		word_store_rlx(&shared[0], item_word0(0, 0, (uint32_t)len));
 		word_store_rlx(&shared[1], item_word1(1, 0));
 		memcpy(page, plain + ITEM_HEADER_BYTES, len);
 		memcpy(page + 4096 - len, plain + ITEM_HEADER_BYTES, len);
-		assert_true(copy_is_plain(shared, page, len));
-		assert_true(copy_is_plain(shared, page + 4096 - len, len));
+		assert_true(item_is_plain(shared, page, len));
+		assert_true(item_is_plain(shared, page + 4096 - len, len));
 	}
 	munmap(pages, 3 * 4096);
 }
