@@ -59,8 +59,8 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
 room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
-# What the second form of the reads may use: wide.c asks the processor for the same. It is chosen by an ifunc, which glibc
-# has and musl hasn't (src/lib/wide.h).
+# What the wide build of the reads may use: cpu.c asks the processor for the same. It is chosen by an ifunc, which glibc
+# has and musl hasn't (src/lib/cpu.h).
 hash   := \#
 HAS_WIDE := $(shell echo '$(hash)include <features.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -dM -x c - 2>/dev/null | \
     grep -cE 'define __(x86_64__|GLIBC__) ')
@@ -107,7 +107,7 @@ $(B)/src/$(1)/%.o: src/$(1)/%.c | $(B)/.probed-lib
 endef
 $(foreach r,lib wire shm,$(eval $(call room_of_lib,$(r))))
 
-# The second form of the reads (src/lib/wide.h).
+# The wide build of the reads (src/lib/cpu.h).
 $(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed-lib
 	@mkdir -p $(@D)
 	$(compile) $(WIDE) -DLIB_WIDE -o $@ $<

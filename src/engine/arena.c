@@ -274,7 +274,7 @@ arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *
 {
 	for (uint32_t i = 0; i < shape->n_extents; i++) {
 		uint32_t e = arena_extent(a, item_off, shape, i);
-		if (item_extent_segment(shape, i, e) >= a->n_blocks)
+		if (item_extent_block(shape, i, e) >= a->n_blocks)
 			continue;
 		if (i >= shape->n_whole)
 			arena_part_died(a, e);

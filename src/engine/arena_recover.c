@@ -14,7 +14,7 @@
 static bool
 recover_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
 {
-	uint32_t e = arena_extent(a, item_off, shape, k), i = item_extent_segment(shape, k, e);
+	uint32_t e = arena_extent(a, item_off, shape, k), i = item_extent_block(shape, k, e);
 	struct block *s = &a->block[i];
 
 	if (i >= a->n_blocks || i == arena_block_of(a, item_off))
@@ -38,7 +38,7 @@ static void
 give_up_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
 {
 	uint32_t e = arena_extent(a, item_off, shape, k);
-	struct block *s = &a->block[item_extent_segment(shape, k, e)];
+	struct block *s = &a->block[item_extent_block(shape, k, e)];
 
 	if (k >= shape->n_whole) {
 		s->n_live--;

@@ -10,10 +10,11 @@
 #include "lib/fallback.h"
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/info.h"
-#include "lib/lane.h"
-#include "lib/lookup.h"
-#include "lib/read.h"
+#include "lib/lookup_fast.h"
+#include "lib/lookup_pinned.h"
+#include "lib/pinned_info.h"
+#include "lib/read_count.h"
+#include "lib/slow_read.h"
 
 #define U64_TEXT_MAX      32 /* a longer text, padded with blanks or zeros, is read in pieces */
 #define NUMBER_PIECE      256
@@ -22,14 +23,14 @@
 /* Copies a pinned value. Returns its length; -ENOSPC, and *ret_len is the
  * length; LOOKUP_TORN: the value was overwritten meanwhile. */
 static ssize_t
-copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
+copy_pinned(const struct slow_read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 {
 	const struct lookup_pinned *pin = &rd->pin;
 	size_t len = item_value_bytes(pin->word0);
 
 	if ((item_state(pin->word1) & ITEM_COUNTER) != 0) {
-		char digits[INFO_DIGITS_MAX];
-		*ret_len = len = info_counter_digits(pin, digits);
+		char digits[PINNED_INFO_DIGITS_MAX];
+		*ret_len = len = pinned_info_digits(pin, digits);
 		if (len > buf_cap)
 			return -ENOSPC;
 		memcpy(buf, digits, len);
@@ -43,33 +44,33 @@ copy_pinned(const struct read *rd, void *buf, size_t buf_cap, size_t *ret_len)
 
 /* Any read, by the pinned tier. */
 static ssize_t
-get_pinned(struct read *rd, void *buf, size_t buf_cap, struct peek_info *ret_info)
+get_pinned(struct slow_read *rd, void *buf, size_t buf_cap, struct peek_info *ret_info)
 {
 	int r;
 
-	while ((r = read_pin(rd)) == 0) {
+	while ((r = slow_read_pin(rd)) == 0) {
 		size_t len;
 		ssize_t n = copy_pinned(rd, buf, buf_cap, &len);
 		struct peek_info info = {0};
 
 		if (ret_info != NULL)
-			info = info_of(rd->a, &rd->pin, len);
+			info = pinned_info_of(rd->a, &rd->pin, len);
 		if (n == LOOKUP_TORN || !lookup_stands(&rd->a->map, &rd->pin))
 			continue;
 		if (ret_info != NULL)
 			*ret_info = info;
-		return read_hit(rd->a, rd->pin.hint_at, n);
+		return read_count_hit(rd->a, rd->pin.hint_at, n);
 	}
 	return r;
 }
 
 /* Reads through the socket where no segment can be read. */
 static ssize_t
-get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
+get_in_any_case(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info)
 {
-	struct read rd;
-	ssize_t r = read_begin(&rd, p, key, key_len);
+	struct slow_read rd;
+	ssize_t r = slow_read_begin(&rd, p, key, key_len);
 
 	if (r == 0)
 		r = get_pinned(&rd, buf, buf_cap, ret_info);
@@ -79,7 +80,7 @@ get_any(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_c
 ssize_t
 get_slow(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
 {
-	return get_any(p, key, key_len, buf, buf_cap, NULL);
+	return get_in_any_case(p, key, key_len, buf, buf_cap, NULL);
 }
 
 ssize_t
@@ -97,7 +98,7 @@ get_first(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf
 {
 	if (!item_key_len_ok(key_len))
 		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, NULL);
+	return get_in_any_case(p, key, key_len, buf, buf_cap, NULL);
 }
 
 ssize_t
@@ -106,7 +107,7 @@ peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t
 {
 	if (!item_key_len_ok(key_len))
 		return -EINVAL;
-	return get_any(p, key, key_len, buf, buf_cap, ret_info);
+	return get_in_any_case(p, key, key_len, buf, buf_cap, ret_info);
 }
 
 /* Reads a pinned value as a number, piece by piece. False: the list of extents
@@ -124,7 +125,7 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 		unsigned shift = item_extent_shift(shape, i, m->block_shift);
 		size_t end = tail ? shape->tail_bytes : (size_t)1 << shift;
 
-		if (!tail && item_extent_segment(shape, i, extent) >= m->n_blocks)
+		if (!tail && item_extent_block(shape, i, extent) >= m->n_blocks)
 			return false;
 		end = end < left ? end : left;
 		for (size_t at = 0; at < end; at += sizeof(piece)) {
@@ -146,22 +147,22 @@ number_pinned(const struct map *m, const struct lookup_pinned *pin, struct numbe
 static int
 long_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
 {
-	struct read rd;
-	int r = (int)read_begin(&rd, p, key, key_len);
+	struct slow_read rd;
+	int r = (int)slow_read_begin(&rd, p, key, key_len);
 	char text[FALLBACK_TEXT_MAX];
 
-	while (r == 0 && (r = read_pin(&rd)) == 0) {
+	while (r == 0 && (r = slow_read_pin(&rd)) == 0) {
 		struct number n = {0};
-		char digits[INFO_DIGITS_MAX];
+		char digits[PINNED_INFO_DIGITS_MAX];
 
 		/* it became one since the short read */
 		if ((item_state(rd.pin.word1) & ITEM_COUNTER) != 0)
-			number_piece(&n, digits, info_counter_digits(&rd.pin, digits));
+			number_piece(&n, digits, pinned_info_digits(&rd.pin, digits));
 		else if (!number_pinned(&rd.a->map, &rd.pin, &n))
 			continue;
 		if (!lookup_stands(&rd.a->map, &rd.pin))
 			continue;
-		read_hit(rd.a, rd.pin.hint_at, 0);
+		read_count_hit(rd.a, rd.pin.hint_at, 0);
 		return number_unsigned(&n, ret_value) ? 0 : -EDOM;
 	}
 	if (r != -EPROTO)

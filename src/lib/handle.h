@@ -43,7 +43,7 @@ struct attached {
 	 * handle */
 	struct hint_cell *cells;
 	struct clock_shift shift;
-	uint64_t quick_off_max;    /* lookup_quick_off_max of the map */
+	uint64_t item_off_max;     /* lookup_item_off_max of the map */
 	struct hash_secret secret; /* of the map's seed */
 	bool stay;                 /* PEEK_NO_FOLLOW: reads stay in a retired segment */
 

@@ -17,7 +17,7 @@
 #include "base/descriptor.h"
 #include "lib/sock.h"
 #include "lib/guard.h"
-#include "lib/lookup.h"
+#include "lib/lookup_past.h"
 
 #define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
 

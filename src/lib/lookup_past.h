@@ -94,7 +94,7 @@ lookup_past_marked(const struct map *m, const struct word *item, uint64_t word1)
 
 /* All of these checks together. */
 static inline bool
-lookup_past_any(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1,
+lookup_is_past(const struct map *m, const struct word *item, uint64_t word0, uint64_t word1,
     const struct clock_shift *shift)
 {
 	return lookup_past(m, word0, word1, shift) ||

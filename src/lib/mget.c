@@ -1,17 +1,17 @@
 /*
  * mget.c: many keys at once. A group's buckets are fetched together, then its
  * items, so that the cache misses of its lookups overlap. Compiled twice:
- * wide.h.
+ * cpu.h.
  */
 #include <errno.h>
 
+#include "lib/count_lane.h"
+#include "lib/cpu.h"
 #include "lib/get.h"
 #include "lib/handle.h"
 #include "lib/hint_client.h"
-#include "lib/lane.h"
-#include "lib/lookup.h"
-#include "lib/read.h"
-#include "lib/wide.h"
+#include "lib/lookup_fast.h"
+#include "lib/slow_read.h"
 #include "shm/hash.h"
 
 #define GROUP 16 /* the lines that a core fetches at once, and a few more */
@@ -44,21 +44,20 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	const struct map *m = &a->map;
 	struct hint_cell *cell = lane_cell(a->cells, lane);
 	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
-	size_t n_hits = 0, n_quick_hits = 0, n_quick_misses = 0;
+	size_t n_hits = 0, n_unpinned_hits = 0, n_unpinned_misses = 0;
 	struct group g;
 
 	bool in_range = count - 1 < m->n_buckets_mapped;
 	for (size_t i = 0; in_range && i < n; i++) {
-		g.hash[i] = hash_key_by(ops[i].key, ops[i].key_len, m->seed, &a->secret);
+		g.hash[i] = hash_key_with(ops[i].key, ops[i].key_len, m->seed, &a->secret);
 		g.bucket_idx[i] = table_bucket_idx(g.hash[i], count);
 		PREFETCH(&m->buckets[g.bucket_idx[i]]);
 	}
 	for (size_t i = 0; in_range && i < n; i++) {
 		g.at[i] = lookup_begin(m, g.bucket_idx[i], g.hash[i]);
-		g.ended[i] = lookup_quick_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
-		/* lookup_quick_item fetches the lines behind the first */
-		if (g.at[i].match != 0 &&
-		    lookup_quick_item(m, a->quick_off_max, &g.at[i], &g.item[i])) {
+		g.ended[i] = lookup_follow(m, &g.at[i], g.hash[i]) && g.at[i].match == 0;
+		/* lookup_item fetches the lines behind the first */
+		if (g.at[i].match != 0 && lookup_item(m, a->item_off_max, &g.at[i], &g.item[i])) {
 			PREFETCH(g.item[i]);
 			if (a->hints != NULL)
 				__builtin_prefetch(&a->hints[lookup_hint_at(&g.at[i])], 1);
@@ -68,18 +67,18 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct peek_op *op = &ops[i];
-		ssize_t r = LOOKUP_ELSE;
+		ssize_t r = LOOKUP_NEXT;
 		if (in_range && g.item[i] != NULL)
-			r = lookup_quick_read(m, &g.at[i], g.item[i], op->key, op->key_len, op->buf,
-			    op->buf_cap, &a->shift);
-		else if (in_range && g.ended[i] && lookup_quick_miss(m, &g.at[i], count))
+			r = lookup_fast_or_general(m, &g.at[i], g.item[i], op->key, op->key_len,
+			    op->buf, op->buf_cap, &a->shift);
+		else if (in_range && g.ended[i] && lookup_confirm_miss(m, &g.at[i], count))
 			r = -ENOENT;
 		if (LOOKUP_LIKELY(r >= 0)) {
-			n_quick_hits++;
+			n_unpinned_hits++;
 			if (a->hints != NULL)
 				hint_raise(&a->hints[lookup_hint_at(&g.at[i])]);
 		} else if (r == -ENOENT) {
-			n_quick_misses++;
+			n_unpinned_misses++;
 		} else {
 			if (r == LOOKUP_TORN)
 				lane_add(&cell->retries, 1, lane);
@@ -88,14 +87,14 @@ mget_group(struct peek *p, const struct attached *a, unsigned lane, struct peek_
 		}
 		op->result = r;
 	}
-	uint64_t hits = lane_add(&cell->hits, n_quick_hits, lane);
-	lane_add(&cell->misses, n_quick_misses, lane);
+	uint64_t hits = lane_add(&cell->hits, n_unpinned_hits, lane);
+	lane_add(&cell->misses, n_unpinned_misses, lane);
 	if (LOOKUP_UNLIKELY(
-		lane_pass((unsigned)(n_quick_hits + n_quick_misses)) && lane_is_due())) {
+		lane_pass((unsigned)(n_unpinned_hits + n_unpinned_misses)) && lane_is_due())) {
 		lane_sample(cell, hits, mget_hint_at(&g, ops, n, (size_t)lane_past_due()));
 		hint_client_look_after(p, a);
 	}
-	return n_hits + n_quick_hits;
+	return n_hits + n_unpinned_hits;
 }
 
 ssize_t
@@ -109,7 +108,8 @@ WIDE(peek_mget)(struct peek *p, struct peek_op *ops, size_t n)
 	if ((ops == NULL && n > 0) || n > SSIZE_MAX)
 		return -EINVAL;
 	for (size_t begin = 0, end; begin < n; begin = end) {
-		const struct attached *a = read_ready(p) == 0 ? seq_load_ptr(&p->own.now) : NULL;
+		const struct attached *a =
+		    slow_read_ready(p) == 0 ? seq_load_ptr(&p->own.now) : NULL;
 		for (end = begin;
 		     end < n && end < begin + GROUP && item_key_len_ok(ops[end].key_len); end++)
 			;

@@ -15,7 +15,7 @@
 
 #include "lib/sock.h"
 #include "lib/guard.h"
-#include "lib/request.h"
+#include "lib/write_request.h"
 #include "shm/item.h"
 
 /* The set that a call on the queue is about. */

@@ -9,8 +9,8 @@
 #include <errno.h>
 
 #include "lib/handle.h"
-#include "lib/info.h"
-#include "lib/lookup.h"
+#include "lib/pinned_info.h"
+#include "lib/lookup_pinned.h"
 #include "lib/segment.h"
 
 #define CHAIN_ITEMS_MAX (CHAIN_LINES_MAX * BUCKET_SLOTS)
@@ -30,18 +30,18 @@ add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 	struct lookup_pinned pin;
 
 	if (!lookup_shape(m, slot, &pin) ||
-	    lookup_past_any(m, pin.item, pin.word0, pin.word1, &a->shift))
+	    lookup_is_past(m, pin.item, pin.word0, pin.word1, &a->shift))
 		return;
 	uint32_t key_len = item_key_bytes(pin.word0);
 	size_t value_len = item_value_bytes(pin.word0);
-	char digits[INFO_DIGITS_MAX];
+	char digits[PINNED_INFO_DIGITS_MAX];
 	if (!item_key_len_ok(key_len))
 		return;
 	if ((item_state(pin.word1) & ITEM_COUNTER) != 0)
-		value_len = info_counter_digits(&pin, digits);
+		value_len = pinned_info_digits(&pin, digits);
 	copy_out(chain->key[chain->n], pin.item, pin.shape.key_at, key_len);
 	chain->entry[chain->n] =
-	    (struct peek_entry){chain->key[chain->n], key_len, info_of(a, &pin, value_len)};
+	    (struct peek_entry){chain->key[chain->n], key_len, pinned_info_of(a, &pin, value_len)};
 	chain->n++;
 }
 

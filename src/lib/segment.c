@@ -10,7 +10,7 @@
 
 #include "lib/guard.h"
 #include "lib/hint_client.h"
-#include "lib/lookup.h"
+#include "lib/lookup_fast.h"
 #include "lib/owner.h"
 
 /* a name may be missing for this many milliseconds while the daemon replaces
@@ -55,7 +55,7 @@ open_named(struct peek *p, struct attached **ret)
 	a->cells = p->own.cells;
 	a->shift = p->shift;
 	a->secret = hash_secret_of(a->map.seed);
-	a->quick_off_max = lookup_quick_off_max(&a->map);
+	a->item_off_max = lookup_item_off_max(&a->map);
 	a->stay = (p->flags & PEEK_NO_FOLLOW) != 0;
 	*ret = a;
 	return 0;

@@ -7,13 +7,14 @@
 
 #include "lib/get.h"
 #include "lib/handle.h"
-#include "lib/lookup.h"
-#include "lib/read.h"
+#include "lib/lookup_pinned.h"
+#include "lib/read_count.h"
+#include "lib/slow_read.h"
 
 /* Finds the one place of a pinned value, and the incarnation that it stands
  * under. False: the value has no place, or several. */
 static bool
-place_of(const struct read *rd, struct peek_view *ret)
+place_of(const struct slow_read *rd, struct peek_view *ret)
 {
 	const struct lookup_pinned *pin = &rd->pin;
 	const struct item_shape *shape = &pin->shape;
@@ -28,7 +29,7 @@ place_of(const struct read *rd, struct peek_view *ret)
 		return false;
 	if (shape->n_extents == 1) {
 		uint32_t extent = lookup_extent(pin->item, shape, 0);
-		uint32_t segment = item_extent_segment(shape, 0, extent);
+		uint32_t segment = item_extent_block(shape, 0, extent);
 		if (segment >= m->n_blocks)
 			/* the list was overwritten: lookup_stands() will say
 			 * so */
@@ -49,18 +50,18 @@ int
 view_slow(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view)
 {
 	struct peek_view view;
-	struct read rd;
+	struct slow_read rd;
 
 	if (!item_key_len_ok(key_len) || ret_view == NULL)
 		return -EINVAL;
-	int r = read_begin(&rd, p, key, key_len);
-	while (r == 0 && (r = read_pin(&rd)) == 0) {
+	int r = slow_read_begin(&rd, p, key, key_len);
+	while (r == 0 && (r = slow_read_pin(&rd)) == 0) {
 		bool one_place = place_of(&rd, &view);
 		if (!lookup_stands(&rd.a->map, &rd.pin))
 			continue;
 		if (one_place)
 			*ret_view = view;
-		return (int)read_hit(rd.a, rd.pin.hint_at, one_place ? 0 : -ENOTSUP);
+		return (int)read_count_hit(rd.a, rd.pin.hint_at, one_place ? 0 : -ENOTSUP);
 	}
 	return r == -EPROTO ? -ENOTSUP : r; /* a value of a foreign layout has no place to show */
 }

@@ -6,7 +6,7 @@
 
 #include "lib/sock.h"
 #include "lib/guard.h"
-#include "lib/request.h"
+#include "lib/write_request.h"
 #include "shm/item.h"
 
 /*

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_USUAL_MIN 17u
-#define HASH_USUAL_MAX 32u
+#define HASH_FAST_MIN 17u
+#define HASH_FAST_MAX 32u
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -42,13 +42,13 @@ hash_secret_of(uint64_t seed)
 	return s;
 }
 
-/* hash_key for keys of HASH_USUAL_MIN to HASH_USUAL_MAX bytes, as most keys of
+/* hash_key for keys of HASH_FAST_MIN to HASH_FAST_MAX bytes, as most keys of
  * a cache are. The result is the same; the dispatch by the length and the
  * seed's part are computed ahead of time. */
 static inline uint64_t
-hash_usual_key(const void *key, size_t key_len, const struct hash_secret *secret)
+hash_fast_key(const void *key, size_t key_len, const struct hash_secret *secret)
 {
-	if (key_len < HASH_USUAL_MIN || key_len > HASH_USUAL_MAX)
+	if (key_len < HASH_FAST_MIN || key_len > HASH_FAST_MAX)
 		__builtin_unreachable();
 	return XXH3_64bits_withSecret(key, key_len, secret->bytes, sizeof(secret->bytes));
 }
@@ -66,10 +66,10 @@ hash_key(const void *key, size_t key_len, uint64_t seed)
 /* hash_key, by the way that is shorter for most keys. secret: derived from the
  * seed. */
 static inline uint64_t
-hash_key_by(const void *key, size_t key_len, uint64_t seed, const struct hash_secret *secret)
+hash_key_with(const void *key, size_t key_len, uint64_t seed, const struct hash_secret *secret)
 {
-	if (__builtin_expect(key_len - HASH_USUAL_MIN <= HASH_USUAL_MAX - HASH_USUAL_MIN, 1))
-		return hash_usual_key(key, key_len, secret);
+	if (__builtin_expect(key_len - HASH_FAST_MIN <= HASH_FAST_MAX - HASH_FAST_MIN, 1))
+		return hash_fast_key(key, key_len, secret);
 	return hash_key(key, key_len, seed);
 }
 

@@ -205,7 +205,7 @@ item_parts(const struct item_shape *s)
  * if there is such a block.
  */
 static inline uint32_t
-item_extent_segment(const struct item_shape *s, uint32_t i, uint32_t n)
+item_extent_block(const struct item_shape *s, uint32_t i, uint32_t n)
 {
 	return i < s->n_whole ? n : n >> BLOCK_PARTS_SHIFT;
 }

@@ -253,9 +253,9 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define ITEM_GROUP       0xf800u
 #define ITEM_GROUP_SHIFT 11
 
-/* What the forms of a read that know header, flags, key and value leave to the
- * form that knows everything. */
-#define ITEM_UNUSUAL (ITEM_COUNTER | ITEM_EXTENTS | ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)
+/* Items that only the pinned tier of a read handles: the fast and the general
+ * tier know header, flags, key and value alone. */
+#define ITEM_PINNED_ONLY (ITEM_COUNTER | ITEM_EXTENTS | ITEM_ORIGIN | ITEM_ABSENT | ITEM_TAGS)
 
 /* ---- what grows, and the tag table --------------------------------------- */
 

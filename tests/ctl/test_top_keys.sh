@@ -54,7 +54,7 @@ store() {
 }
 store k{0..999} 'a\hot' hot2 c{0..3} m{0..7}
 (printf 'set big 0 0 5000\r\n%5000s\r\n' 1; printf 'mn\r\n') | socat -t 1 - "UNIX-CONNECT:$SOCK" | grep -q STORED
-result $? "a value that a quick read leaves to the other"
+result $? "a value that the fast tier leaves to the pinned one"
 
 "$PEEKCTL" -n "$name" top --once >"$tmp/out"
 grep -qE '^hottest keys +sampled: one in - of 0 hits/s through shared memory, 0 samples' "$tmp/out" && [ -z "$(rows)" ]

@@ -1,7 +1,7 @@
 # make model: the memory orders, explored on the code that ships (tests/model/runtime.h). Included by the Makefile.
 
 MODEL_B     := $(B)/model
-MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_QUICK_BYTES=model_quick_bytes -include model/calls.h
+MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_UNPINNED_BYTES=model_unpinned_bytes -include model/calls.h
 # What these do with the kernel's help is done by tests/model/world.c and heap.c.
 MODEL_WRAP  := malloc calloc aligned_alloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
 # map.c and aside.c are compiled into scenarios.

@@ -53,9 +53,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What libpeek's tries and quick copies are bounded by in the model
+/* The bounds of tries and of copies under the sequence in the model
  * (-DLOOKUP_TRIES=model_tries ...). */
-extern unsigned model_tries, model_quick_bytes;
+extern unsigned model_tries, model_unpinned_bytes;
 
 #define MODEL_THREADS_MAX 4
 #define MODEL_SITES_MAX   64

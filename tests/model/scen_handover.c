@@ -49,7 +49,7 @@ static void
 setup_stay_pinned(void)
 {
 	setup_stay();
-	model_quick_bytes = 0;
+	model_unpinned_bytes = 0;
 	model_tries = 1;
 }
 

@@ -9,13 +9,13 @@
 
 #include "model/scenarios.h"
 #include "model/scenes.h"
-#include "shm/copy.h"
+#include "shm/table.h"
 
 static void
 setup_pinned(void)
 {
 	scene_one();
-	model_quick_bytes = 0; /* nothing is quick: every read is pinned */
+	model_unpinned_bytes = 0; /* none is read under the sequence: every read is pinned */
 }
 
 static void
@@ -104,7 +104,7 @@ static void
 setup_reuse_pinned(void)
 {
 	setup_reuse();
-	model_quick_bytes = 0;
+	model_unpinned_bytes = 0;
 }
 
 static void
@@ -158,7 +158,7 @@ setup_neighbour(void)
 {
 	scene_one();
 	world_put(store, key_b, 'X');
-	model_quick_bytes = 0;
+	model_unpinned_bytes = 0;
 }
 
 static void

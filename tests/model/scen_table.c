@@ -27,7 +27,7 @@ static void
 setup_split_pinned(void)
 {
 	scene_split(1);
-	model_quick_bytes = 0;
+	model_unpinned_bytes = 0;
 }
 
 static void

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "lib/lane.h"
-#include "lib/lookup.h"
+#include "lib/count_lane.h"
+#include "lib/lookup_fast.h"
+#include "lib/lookup_pinned.h"
 #include "shm/hash.h"
 
 struct world world, next_world;
 struct word world_name;
-unsigned model_tries, model_quick_bytes;
+unsigned model_tries, model_unpinned_bytes;
 
 static struct reader {
 	struct peek peek;
@@ -51,7 +52,7 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 	word_store_rlx(&w->header.magic, LAYOUT_MAGIC);
 	word_store_rlx(&world_name, 0);
 	model_tries = 1;
-	model_quick_bytes = 64;
+	model_unpinned_bytes = 64;
 }
 
 struct store *

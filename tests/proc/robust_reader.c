@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "lib/handle.h"
-#include "lib/lane.h"
-#include "lib/lookup.h"
+#include "lib/count_lane.h"
+#include "lib/lookup_pinned.h"
 #include "peek.h"
 #include "proc/robust_peer.h"
 

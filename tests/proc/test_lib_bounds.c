@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/lookup.h"
+#include "lib/lookup_pinned.h"
 
 #define N_KEYS 1000
 

@@ -56,8 +56,9 @@ values_of_all_lengths(void **state)
 			assert_int_equal(harness_set(&h, "k", 1, value, n), STORE_OK);
 			check_value(p, "k", 1, n);
 		}
-		/* Where a value goes from one form to another: half a segment,
-		 * whole segments, the 1 KiB of the quick form. */
+		/* The lengths at which a value's layout or its tier changes:
+		 * half a block, whole blocks, the 1 KiB that is copied under
+		 * the sequence. */
 		for (size_t around = 0; around < 5; around++) {
 			const size_t at[] = {1024, segment / 2, segment, 3 * segment, 1 << 20};
 			for (size_t n = at[around] - 60; n <= at[around] + 60 && n <= sizeof(value);

@@ -1,14 +1,15 @@
 /*
- * test_lib_lookup.c: lookup.h step by step, with the writer's steps put between
- * the reader's by hand: what a race needs luck for. And damaged segments:
- * whatever stands there, an answer and no fault.
+ * test_lib_lookup.c: lookup_fast.h and lookup_pinned.h step by step, with the
+ * writer's steps put between the reader's by hand, as a race does it only by
+ * luck. And damaged segments: any bytes give an answer and no fault.
  */
 #include "proc/test_lib_harness.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "lib/lookup.h"
+#include "lib/lookup_fast.h"
+#include "lib/lookup_pinned.h"
 #include "shm/hash.h"
 #include "unit/random.h"
 
@@ -57,13 +58,13 @@ set(const char *key, const char *value)
 }
 
 static ssize_t
-quick(const struct probe *p, const struct lookup_place *at, char *buf, size_t cap)
+unpinned(const struct probe *p, const struct lookup_place *at, char *buf, size_t cap)
 {
 	const struct word *item;
 
-	if (!lookup_quick_item(&h.map, lookup_quick_off_max(&h.map), at, &item))
-		return LOOKUP_ELSE;
-	return lookup_quick_read(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
+	if (!lookup_item(&h.map, lookup_item_off_max(&h.map), at, &item))
+		return LOOKUP_NEXT;
+	return lookup_fast_or_general(&h.map, at, item, p->key, p->key_len, buf, cap, &shift);
 }
 
 static enum lookup_result
@@ -81,12 +82,12 @@ a_rewrite_between_begin_and_copy_is_torn(void **state)
 	set("a", "one");
 	struct probe p = probe_of("a");
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), 3);
+	assert_int_equal(unpinned(&p, &at, buf, sizeof(buf)), 3);
 	assert_memory_equal(buf, "one", 3);
 	set("a", "two");
-	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
+	assert_int_equal(unpinned(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
 	harness_delete(&h, "a", 1);
-	assert_true(quick(&p, &at, buf, sizeof(buf)) < 0); /* wherever the empty slot leads */
+	assert_true(unpinned(&p, &at, buf, sizeof(buf)) < 0); /* wherever the empty slot leads */
 }
 
 static void
@@ -97,10 +98,10 @@ a_miss_counts_only_validated(void **state)
 	(void)state;
 	struct probe p = probe_of("b");
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_true(lookup_quick_miss(&h.map, &at, p.count));
+	assert_true(lookup_confirm_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	set("b", "now it is there");
-	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_false(lookup_confirm_miss(&h.map, &at, p.count));
 }
 
 static void
@@ -129,7 +130,7 @@ a_miss_looks_at_the_count_again(void **state)
 	 * valid. */
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(at.match, 0);
-	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_false(lookup_confirm_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
 	p = probe_of(moved);
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
@@ -144,7 +145,7 @@ a_miss_sees_the_retired_bit(void **state)
 	struct probe p = probe_of("nothing");
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
 	word_store_rlx(&h.map.header->count, p.count | COUNT_RETIRED);
-	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_false(lookup_confirm_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
 	p.count |= COUNT_RETIRED; /* who stays on a retired segment has a true miss */
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
@@ -162,8 +163,8 @@ an_odd_bucket_is_asked_again(void **state)
 	struct probe p = probe_of("odd");
 	seq_enter(&p.bucket->seq);
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
-	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_int_equal(unpinned(&p, &at, buf, sizeof(buf)), LOOKUP_TORN);
+	assert_false(lookup_confirm_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
 	seq_exit(&p.bucket->seq);
 	assert_int_equal(pin(&p, &it), LOOKUP_HIT);
@@ -171,7 +172,7 @@ an_odd_bucket_is_asked_again(void **state)
 	seq_enter(&p.bucket->seq);
 	at = lookup_begin(&h.map, p.idx, p.hash);
 	assert_int_equal(at.match, 0);
-	assert_false(lookup_quick_miss(&h.map, &at, p.count));
+	assert_false(lookup_confirm_miss(&h.map, &at, p.count));
 	assert_int_equal(pin(&p, &it), LOOKUP_AGAIN);
 	seq_exit(&p.bucket->seq);
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
@@ -207,7 +208,7 @@ a_pinned_value_outlives_its_bucket(void **state)
 	uint64_t was = word_load_rlx(own);
 	for (uint32_t i = 0; i < it.shape.n_extents; i++) {
 		uint32_t segment =
-		    item_extent_segment(&it.shape, i, lookup_extent(it.item, &it.shape, i));
+		    item_extent_block(&it.shape, i, lookup_extent(it.item, &it.shape, i));
 		struct word *w = &h.map.blocks[segment].incarnation;
 		uint64_t before = word_load_rlx(w);
 		seq_retire(w);
@@ -238,7 +239,7 @@ whatever_is_past_is_a_miss(void **state)
 	word_store_rlx(&h.map.header->clock, clock + (UINT64_C(1000) << 32));
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
+	assert_int_equal(unpinned(&p, &at, buf, sizeof(buf)), LOOKUP_NEXT);
 	/* It has stopped, and the own clock says so: an item of the past, a
 	 * clock of long ago. */
 	assert_int_equal(harness_set_expiring(&h, "past", 4, "v", 1, 0, now_s - 1), STORE_OK);
@@ -278,7 +279,7 @@ whatever_is_past_is_a_miss(void **state)
 	store_flush(h.store);
 	assert_int_equal(pin(&p, &it), LOOKUP_MISS);
 	at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_true(at.match == 0 || quick(&p, &at, buf, sizeof(buf)) == LOOKUP_ELSE);
+	assert_true(at.match == 0 || unpinned(&p, &at, buf, sizeof(buf)) == LOOKUP_NEXT);
 }
 
 /* ---- damage -------------------------------------------------------------- */
@@ -302,7 +303,7 @@ impossible_places_are_refused(void **state)
 			    s == 0 ? slot_make(slot_tag(p.hash), places[i]) : 0);
 		}
 		struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-		assert_int_equal(quick(&p, &at, buf, sizeof(buf)), LOOKUP_ELSE);
+		assert_int_equal(unpinned(&p, &at, buf, sizeof(buf)), LOOKUP_NEXT);
 		assert_int_equal(pin(&p, &it), LOOKUP_DAMAGED);
 		for (unsigned s = 0; s < BUCKET_SLOTS; s++)
 			word_store_rlx(&p.bucket->slot[s], word_load_rlx(&saved.slot[s]));
@@ -319,7 +320,7 @@ assert_refused(const struct probe *p, uint64_t link_idx)
 	    slot_make_link(link_idx, slot_filter_bit(slot_tag(p->hash))));
 	struct lookup_place at = lookup_begin(&h.map, p->idx, p->hash);
 	assert_int_equal(at.match, 0);
-	assert_false(lookup_quick_follow(&h.map, &at, p->hash));
+	assert_false(lookup_follow(&h.map, &at, p->hash));
 	assert_int_equal(pin(p, &it), LOOKUP_DAMAGED);
 }
 
@@ -340,7 +341,7 @@ impossible_links_are_refused(void **state)
 	word_store_rlx(&h.map.overflow[3].slot[LINK_SLOT], 0);
 	word_store_rlx(&p.bucket->slot[LINK_SLOT], saved);
 	struct lookup_place at = lookup_begin(&h.map, p.idx, p.hash);
-	assert_true(lookup_quick_follow(&h.map, &at, p.hash));
+	assert_true(lookup_follow(&h.map, &at, p.hash));
 }
 
 /* The header lies inside its segment, what it tells does not. */

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "ctl/ctl.h"
-#include "lib/request.h"
+#include "lib/write_request.h"
 #include "wire/wire.h"
 
 #define KINDS "SCERAPDTNF" /* of libpeek's writes (lib/request.h) */

@@ -1,6 +1,6 @@
 /*
- * wide.h: for tests that run another test's source in the form that processors
- * with AVX-512 and BMI2 take (src/lib/wide.h). Where there is no such form, or
+ * wide.h: for tests that run another test's source in the build that processors
+ * with AVX-512 and BMI2 take (src/lib/cpu.h). Where there is no such form, or
  * no such processor, they are skipped.
  */
 #ifndef PEEK_TESTS_UNIT_WIDE_H
@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-#include "lib/wide.h"
+#include "lib/cpu.h"
 
 #if defined(LIB_BOTH) && defined(SHM_X86_WIDE)
 #define WIDE_IS_BUILT 1
 #define WIDE_RUN(tests) \
-	(wide_is_here() ? tests() : wide_skip("this processor has no such instructions"))
+	(cpu_is_wide() ? tests() : wide_skip("this processor has no such instructions"))
 #else
 #define WIDE_RUN(tests) wide_skip("not for this processor, or not with a sanitizer")
 #endif

@@ -1,15 +1,16 @@
 /*
- * read.c: see read.h.
+ * slow_read.c: see slow_read.h.
  */
-#include "lib/read.h"
+#include "lib/slow_read.h"
 
 #include <errno.h>
 
 #include "lib/hint_client.h"
+#include "lib/read_count.h"
 #include "lib/segment.h"
 
 int
-read_ready(struct peek *p)
+slow_read_ready(struct peek *p)
 {
 	if (lane_mine.cell_at == LANE_NONE)
 		lane_take();
@@ -20,19 +21,19 @@ read_ready(struct peek *p)
 
 /* Sets the fields that depend on the segment. */
 static void
-read_use(struct read *rd)
+slow_read_use(struct slow_read *rd)
 {
 	rd->a = seq_load_ptr(&rd->p->own.now);
 	if (rd->a == NULL)
 		return;
 	rd->cell = lane_cell(rd->a->cells, rd->lane);
-	rd->hash = hash_key_by(rd->key, rd->key_len, rd->a->map.seed, &rd->a->secret);
+	rd->hash = hash_key_with(rd->key, rd->key_len, rd->a->map.seed, &rd->a->secret);
 }
 
 int
-read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
+slow_read_begin(struct slow_read *rd, struct peek *p, const void *key, size_t key_len)
 {
-	int r = read_ready(p);
+	int r = slow_read_ready(p);
 
 	if (r != 0)
 		return r;
@@ -41,7 +42,7 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 	rd->key_len = key_len;
 	rd->n_tries = 0;
 	rd->lane = lane_mine.cell_at;
-	read_use(rd);
+	slow_read_use(rd);
 	if (rd->a == NULL)
 		return -EPROTO;
 	lane_add(&rd->cell->slow, 1, rd->lane);
@@ -49,7 +50,7 @@ read_begin(struct read *rd, struct peek *p, const void *key, size_t key_len)
 }
 
 int
-read_pin(struct read *rd)
+slow_read_pin(struct slow_read *rd)
 {
 	while (rd->n_tries++ < LOOKUP_TRIES) {
 		const struct map *m = &rd->a->map;
@@ -65,11 +66,11 @@ read_pin(struct read *rd)
 		if ((count & COUNT_RETIRED) != 0 && !rd->a->stay) {
 			r = segment_follow(rd->p, rd->a);
 			if (r == 0)
-				read_use(rd);
+				slow_read_use(rd);
 			if (r == 0 && rd->a == NULL)
 				r = -EPROTO;
 			if (r != 0)
-				return r == -ENOENT ? (int)read_miss(rd->a) : r;
+				return r == -ENOENT ? (int)read_count_miss(rd->a) : r;
 			continue;
 		}
 		switch (
@@ -77,12 +78,12 @@ read_pin(struct read *rd)
 		case LOOKUP_HIT:
 			return 0;
 		case LOOKUP_MISS:
-			return (int)read_miss(rd->a);
+			return (int)read_count_miss(rd->a);
 		case LOOKUP_BEYOND:
 			r = segment_extend(rd->p, rd->a);
 			if (r != 0)
 				return r;
-			read_use(rd);
+			slow_read_use(rd);
 			if (rd->a == NULL)
 				return -EPROTO;
 			break;
@@ -96,18 +97,4 @@ read_pin(struct read *rd)
 	 * and its buckets are left odd for ever. */
 	bool gone = (word_load_rlx(&rd->a->map.header->count) & COUNT_RETIRED) != 0 && rd->a->stay;
 	return gone ? -ESTALE : -EAGAIN;
-}
-
-ssize_t
-read_count_rarely(const struct attached *a, uint64_t hint_at, ssize_t result)
-{
-	unsigned lane = lane_mine.cell_at != LANE_NONE ? lane_mine.cell_at : lane_take();
-	struct hint_cell *cell = lane_cell(a->cells, lane);
-	uint64_t n = lane_add(hint_at != HINT_NONE ? &cell->hits : &cell->misses, 1, lane);
-
-	if (lane_is_due()) {
-		lane_sample(cell, n, hint_at);
-		hint_client_look_after(a->p, a);
-	}
-	return result;
 }

@@ -1,7 +1,7 @@
 /*
- * lane.c: handing out lanes.
+ * count_lane.c: handing out lanes.
  */
-#include "lib/lane.h"
+#include "lib/count_lane.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,16 +1,16 @@
 /*
- * wide.h: the two builds of the reads. On x86-64 get.c, mget.c and view.c are
+ * cpu.h: the two builds of the reads. On x86-64 get.c, mget.c and view.c are
  * compiled for every processor, and (LIB_WIDE) for those with AVX-512 and BMI2,
  * where a bucket's tags, a key and 64 bytes of a value take one instruction
  * each. Fewer instructions matter because instructions keep the next lookup's
- * misses out of the processor's window. wide.c chooses once, when the program
+ * misses out of the processor's window. cpu.c chooses once, when the program
  * is linked at its start.
  *
  * Under the sanitizers, in the model and on other processors there is the
  * portable build alone.
  */
-#ifndef PEEK_LIB_WIDE_H
-#define PEEK_LIB_WIDE_H
+#ifndef PEEK_LIB_CPU_H
+#define PEEK_LIB_CPU_H
 
 #include <stdbool.h>
 
@@ -31,7 +31,7 @@
 #endif
 
 /* Says whether this processor has what the wide build needs. */
-bool wide_is_here(void);
+bool cpu_is_wide(void);
 
 ssize_t peek_get_base(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);
 ssize_t peek_get_wide(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap);

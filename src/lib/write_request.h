@@ -1,9 +1,9 @@
 /*
- * request.h: write requests: a meta request's flags, and the errno that a reply
- * means.
+ * write_request.h: write requests: a meta request's flags, and the errno that a
+ * reply means.
  */
-#ifndef PEEK_LIB_REQUEST_H
-#define PEEK_LIB_REQUEST_H
+#ifndef PEEK_LIB_WRITE_REQUEST_H
+#define PEEK_LIB_WRITE_REQUEST_H
 
 #include "lib/handle.h"
 

@@ -1,9 +1,9 @@
 /*
- * wide.c: chooses the build of the reads that this processor gets. The
+ * cpu.c: chooses the build of the reads that this processor gets. The
  * functions below run while the program is being linked, before anything else:
  * they call nothing but the compiler's own check of the processor.
  */
-#include "lib/wide.h"
+#include "lib/cpu.h"
 
 #ifdef LIB_BOTH
 #include <cpuid.h>
@@ -11,7 +11,7 @@
 /* VBMI2 marks the generations (Ice Lake, Zen 4 and later) whose clock doesn't
  * slow down for 64-byte registers. */
 bool
-wide_is_here(void)
+cpu_is_wide(void)
 {
 	unsigned a, b, c = 0, d;
 
@@ -29,19 +29,19 @@ typedef int view_fn(struct peek *, const void *, size_t, struct peek_view *);
 __attribute__((used)) static get_fn *
 choose_get(void)
 {
-	return wide_is_here() ? peek_get_wide : peek_get_base;
+	return cpu_is_wide() ? peek_get_wide : peek_get_base;
 }
 
 __attribute__((used)) static mget_fn *
 choose_mget(void)
 {
-	return wide_is_here() ? peek_mget_wide : peek_mget_base;
+	return cpu_is_wide() ? peek_mget_wide : peek_mget_base;
 }
 
 __attribute__((used)) static view_fn *
 choose_view(void)
 {
-	return wide_is_here() ? peek_view_wide : peek_view_base;
+	return cpu_is_wide() ? peek_view_wide : peek_view_base;
 }
 
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
@@ -52,5 +52,5 @@ int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view 
     __attribute__((ifunc("choose_view")));
 
 #else
-typedef int wide_is_not_for_this_processor;
+typedef int cpu_has_one_build;
 #endif

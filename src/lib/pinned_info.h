@@ -1,21 +1,21 @@
 /*
- * info.h: what a pinned item tells besides its value. The words that are read
- * here count only if lookup_stands(), or the bucket's sequence, confirms them
- * afterwards.
+ * pinned_info.h: what a pinned item tells besides its value. The words that are
+ * read here count only if lookup_stands(), or the bucket's sequence, confirms
+ * them afterwards.
  */
-#ifndef PEEK_LIB_INFO_H
-#define PEEK_LIB_INFO_H
+#ifndef PEEK_LIB_PINNED_INFO_H
+#define PEEK_LIB_PINNED_INFO_H
 
 #include "lib/handle.h"
-#include "lib/lookup.h"
+#include "lib/lookup_pinned.h"
 
-#define INFO_DIGITS_MAX 20
+#define PINNED_INFO_DIGITS_MAX 20
 
 /* A counter's value in decimal. Returns the number of digits. */
 static inline size_t
-info_counter_digits(const struct lookup_pinned *pin, char digits[INFO_DIGITS_MAX])
+pinned_info_digits(const struct lookup_pinned *pin, char digits[PINNED_INFO_DIGITS_MAX])
 {
-	char reversed[INFO_DIGITS_MAX];
+	char reversed[PINNED_INFO_DIGITS_MAX];
 	/* relaxed: its CAS id was loaded before it [S4] */
 	uint64_t v = word_load_rlx(&pin->item[ITEM_HEADER_BYTES / sizeof(struct word)]);
 	size_t n = 0;
@@ -30,7 +30,7 @@ info_counter_digits(const struct lookup_pinned *pin, char digits[INFO_DIGITS_MAX
 }
 
 static inline struct peek_info
-info_of(const struct attached *a, const struct lookup_pinned *pin, size_t value_len)
+pinned_info_of(const struct attached *a, const struct lookup_pinned *pin, size_t value_len)
 {
 	uint32_t state = item_state(pin->word1), expiry_s = item_expiry_s(pin->word0);
 	struct peek_info info = {

@@ -1,7 +1,7 @@
 /*
- * request.c: see request.h.
+ * write_request.c: see write_request.h.
  */
-#include "lib/request.h"
+#include "lib/write_request.h"
 
 #include <errno.h>
 #include <string.h>
@@ -51,8 +51,9 @@ request_store_flags(const struct request_store *s, char *buf)
 #define STORES "SCERAP"
 
 /*
- * The replies that a request of one of these kinds may get (request.h). The row
- * of replies.def says what each means. Any other pair is not in the protocol.
+ * The replies that a request of one of these kinds may get (write_request.h).
+ * The row of replies.def says what each means. Any other pair is not in the
+ * protocol.
  */
 static const struct {
 	enum wire_code code;

@@ -1,5 +1,5 @@
 /*
- * lane.h: the counters that a thread adds to without an atomic
+ * count_lane.h: the counters that a thread adds to without an atomic
  * read-modify-write.
  *
  * A thread takes a lane when it first reads, and gives it back when it ends. A
@@ -8,8 +8,8 @@
  * and add atomically. The cells are private memory or lie in the hint page,
  * never in the segment.
  */
-#ifndef PEEK_LIB_LANE_H
-#define PEEK_LIB_LANE_H
+#ifndef PEEK_LIB_COUNT_LANE_H
+#define PEEK_LIB_COUNT_LANE_H
 
 #include <limits.h>
 #include <stdbool.h>
