@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GROUPS_USUAL 64 /* supplementary groups of a peer; for more memory is taken */
+#define GROUPS_USUAL 64 /* supplementary groups of a peer; more of them take memory */
 
 static bool
 is_number(const char *word, unsigned *ret)
@@ -97,8 +97,8 @@ access_resolve(const struct conf *conf, struct access *ret, char *error)
 	return 0;
 }
 
-/* The peer's supplementary groups: in usual, or in *ret_more, which the caller
- * frees. NULL: they can't be told, for lack of memory. */
+/* Finds the peer's supplementary groups, in `usual` or in *ret_more, which the
+ * caller frees. NULL: there is no memory for them. */
 static const gid_t *
 peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 {
@@ -107,7 +107,7 @@ peer_groups(int fd, gid_t usual[GROUPS_USUAL], gid_t **ret_more, size_t *ret_n)
 	int r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len);
 
 	*ret_more = NULL;
-	/* len says how many there are; they don't change any more */
+	/* len says how many there are; a peer's groups don't change any more */
 	if (r != 0 && errno == ERANGE) {
 		*ret_more = groups = malloc(len);
 		r = groups != NULL ? getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) : -1;

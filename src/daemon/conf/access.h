@@ -1,7 +1,5 @@
-/*
- * access.h: who may do what: the settings access_read, access_write and
- * access_admin, resolved to ids, and a peer's level by them.
- */
+/* access.h: resolves the settings access_read, access_write and access_admin to
+ * ids, and finds a peer's level by them. */
 #ifndef PEEKD_ACCESS_H
 #define PEEKD_ACCESS_H
 
@@ -24,16 +22,16 @@ struct access {
 };
 
 /*
- * Resolves the three lists: words separated by commas or blanks: *, self (the
- * daemon's effective user), a user's name or number, @group. -EINVAL: error
- * (CONF_ERROR_BYTES) says which word is not known.
+ * Resolves the three lists. Their words are separated by commas or blanks: *,
+ * self (the daemon's effective user), a user's name or number, @group. -EINVAL:
+ * error (CONF_ERROR_BYTES) names the unknown word.
  */
 int access_resolve(const struct conf *conf, struct access *ret, char *error);
 
 /*
- * The level of the peer of a connected Unix socket, also by its supplementary
- * groups, and who it is. False: it may not even read. A level holds what is
- * below it.
+ * Finds the level of the peer of a connected Unix socket, also by its
+ * supplementary groups, and its ids. False: it may not even read. Each level
+ * includes those below it.
  */
 bool access_of_peer(const struct access *access, int fd, enum wire_access *ret_level,
     pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid);

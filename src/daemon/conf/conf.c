@@ -1,5 +1,5 @@
-/* conf.c: the command line, and the sources put together. Values are
- * conf_table.c's, the configuration file conf_file.c's. */
+/* conf.c: the command line, and the order of the sources. conf_table.c has the
+ * values, conf_file.c the configuration file. */
 #include "daemon/conf/conf.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include "daemon/conf/conf_table.h"
 #include "wire/wire.h"
 
-#define CONF_MAX_ARGS 64 /* settings on one command line; each may stand there more than once */
+#define CONF_MAX_ARGS 64 /* settings on one command line, repeated ones included */
 
-/* What the command line gave, kept for conf_reload. The values belong to
+/* The settings of the command line, kept for conf_reload. The values belong to
  * argv. */
 static struct {
 	struct {
@@ -60,9 +60,8 @@ static const struct {
 
 /* ---- putting the sources together ---------------------------------------- */
 
-/*
- * Whether memory_limit holds max_item_size; its default follows a small memory.
- */
+/* Checks that memory_limit holds max_item_size, whose default becomes smaller
+ * in a small memory. */
 static int
 check_item_size(struct conf *conf, struct conf_result *ret)
 {
@@ -84,10 +83,8 @@ check_item_size(struct conf *conf, struct conf_result *ret)
 	return -EINVAL;
 }
 
-/*
- * conn_memory must hold what one connection can need: a request, and a reply
- * beyond the limit. Its default follows.
- */
+/* Checks that conn_memory holds as much as one connection can need: a request,
+ * and a reply beyond the limit. Its default grows to that. */
 static int
 check_conn_memory(struct conf *conf, struct conf_result *ret)
 {
@@ -111,7 +108,7 @@ check_conn_memory(struct conf *conf, struct conf_result *ret)
 	return -EINVAL;
 }
 
-/* What no row can say alone. */
+/* Checks that concern two settings, which no row can express. */
 static int
 check_together(struct conf *conf, struct conf_result *ret)
 {
@@ -120,7 +117,9 @@ check_together(struct conf *conf, struct conf_result *ret)
 	return r != 0 ? r : check_conn_memory(conf, ret);
 }
 
-/* A path of the settings, where the process has left its directory. */
+/*
+ * Makes a path of the settings absolute, if the process has left its directory.
+ */
 static int
 make_absolute(struct conf *conf, size_t row, const char *path, char *error)
 {
@@ -187,7 +186,7 @@ conf_gather(struct conf *conf, struct conf_result *ret)
 	return check_together(conf, ret);
 }
 
-/* Long option `dashed` of row i; cap bytes. */
+/* Writes the long option of the row to `dashed`, of cap bytes. */
 static void
 long_name(size_t row, char *dashed, size_t cap)
 {

@@ -36,7 +36,7 @@ enum conf_row {
 enum { HUGE_PAGES_OFF, HUGE_PAGES_TRY, HUGE_PAGES_REQUIRE };
 enum { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
-/* What the command line asks for besides settings. */
+/* The command line's request, besides settings. */
 enum conf_action {
 	CONF_RUN,
 	CONF_CHECK,
@@ -51,35 +51,33 @@ enum conf_action {
 
 struct conf_result {
 	enum conf_action action;
-	unsigned verbose;        /* how often -v was given */
-	const char *path;        /* of the configuration file; NULL: none */
+	unsigned verbose;        /* the number of -v */
+	const char *path;        /* of the configuration file; NULL: there is none */
 	bool given[CONF_N_ROWS]; /* by the file or the command line */
-	/* a sentence that names place, setting, what was found and what is
-	 * allowed */
+	/* a sentence that names the place, the setting, the value and the
+	 * allowed values */
 	char error[CONF_ERROR_BYTES];
 };
 
 /*
- * Fills conf. -EINVAL: ret->error says why; conf is to be freed all the same.
- * May be called once a process, since getopt keeps state; conf_reload reads the
- * file again and applies the same command line.
+ * Fills conf. -EINVAL: ret->error says why; free conf all the same. Call it
+ * once in a process, because getopt keeps state. conf_reload reads the file
+ * again and applies the same command line.
  */
 int conf_parse(int argc, char **argv, struct conf *conf, struct conf_result *ret);
 int conf_reload(struct conf *conf, struct conf_result *ret);
 void conf_free(struct conf *conf);
 
 /*
- * Before this process leaves its directory: relative paths of the settings are
- * made absolute, those of later conf_reload too. Not what has been read: the
- * control socket's (listen_unix_path). -EINVAL: error (CONF_ERROR_BYTES) says
- * why.
+ * Makes the relative paths of the settings absolute, those of later conf_reload
+ * too. Call it before this process leaves its directory. The path of the
+ * control socket is not changed (listen_unix_path). -EINVAL: error
+ * (CONF_ERROR_BYTES) says why.
  */
 int conf_leave_directory(struct conf *conf, char *error);
 
-/*
- * Takes over from `fresh` the settings that can change in a running daemon. For
- * each other that differs, calls fixed with its name.
- */
+/* Takes over from `fresh` the settings that can change in a running daemon.
+ * Calls `fixed` with the name of each other setting that differs. */
 void conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char *name));
 
 /* Row i of the table as text: its name and its value, in at most cap bytes with

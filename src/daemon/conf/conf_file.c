@@ -1,11 +1,11 @@
 /*
- * conf_file.c: the configuration file: the one door to libConfuse.
+ * conf_file.c: the configuration file; the one door to libConfuse.
  *
- * libConfuse, because it is small (one shared object that needs libc alone), is
- * in every distribution, has quoting, comments, environment variables and
- * includes, and says file and line at each value. libucl brings a second
- * syntax, signatures and an HTTP client. Every setting is a string to it, so
- * that a value means the same here and on the command line.
+ * libConfuse is small (one shared object that needs libc alone), and every
+ * distribution has it. It has quoting, comments, environment variables and
+ * includes, and it knows the file and line of each value. libucl would bring a
+ * second syntax, signatures and an HTTP client. For libConfuse every setting is
+ * a string, so that a value means the same here and on the command line.
  */
 #include <confuse.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #include "daemon/conf/conf_table.h"
 
-/* libConfuse's callbacks take no argument of the caller's. */
+/* libConfuse's callbacks have no argument for their caller. */
 static struct {
 	struct conf *conf;
 	struct conf_result *ret;
@@ -30,7 +30,7 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	char *error = reading.ret->error, what[256], place[128];
 
 	if (error[0] != '\0')
-		return; /* the first says most */
+		return; /* the first error says most */
 	snprintf(place, sizeof(place), "%.100s:%d",
 	    cfg != NULL && cfg->filename != NULL ? cfg->filename : reading.ret->path,
 	    cfg != NULL ? cfg->line : 0);
@@ -71,7 +71,9 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 	int r;
 
 	errno = 0;
-	/* the scanner ends the process when it can't read what it could open */
+	/*
+	 * the scanner ends the process if it can open the file but not read it
+	 */
 	if (access(ret->path, R_OK) != 0 || stat(ret->path, &st) != 0 || S_ISDIR(st.st_mode)) {
 		snprintf(ret->error, CONF_ERROR_BYTES, "%.128s: can't be read: %s", ret->path,
 		    strerror(errno != 0 ? errno : EISDIR));
@@ -92,9 +94,9 @@ conf_read_file(struct conf *conf, struct conf_result *ret)
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
 		cfg_set_validate_func(cfg, conf_table[i].name, on_value);
 	/*
-	 * For include: libConfuse's search path would not find absolute names.
-	 * Where the directory is gone, what is relative isn't found, which is
-	 * said; no path of the daemon's own is relative.
+	 * For include, because libConfuse's search path would not find absolute
+	 * names. If the directory is gone, relative names aren't found, and an
+	 * error says so. No path of the daemon's own is relative.
 	 */
 	if (conf_start_dir[0] != '\0')
 		(void)!chdir(conf_start_dir);

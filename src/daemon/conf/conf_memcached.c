@@ -20,7 +20,8 @@ static const struct {
     {'S', "--enable-sasl", NO_AUTH},
     {'Y', "--auth-file", NO_AUTH},
     {'B', "--protocol",
-	"one protocol: text, classic and meta; a client that speaks the binary one has an option "
+	"one protocol: text, classic and meta; a client that speaks the binary protocol has an "
+	"option "
 	"for text"},
     {'o', "--extended",
 	"settings in place of -o: --idle-timeout=N, --maxconns-fast; slabs, LRU and external "
@@ -37,9 +38,9 @@ static const struct {
     {'r', "--enable-coredumps",
 	"no limit of its own on core files: `ulimit -c`, or LimitCORE= of the service"},
     {'C', "--disable-cas", "CAS ids always: they cost nothing"},
-    {'X', "--disable-dumping", "the setting access_admin: who may list keys"},
+    {'X', "--disable-dumping", "the setting access_admin, which names the users who may list keys"},
     {'W', "--disable-watch", "no `watch` to disable"},
-    {'Z', "--enable-ssl", "no TLS: Unix sockets and loopback are what it listens on"},
+    {'Z', "--enable-ssl", "no TLS: it listens on Unix sockets and loopback"},
     {'i', "--license", "its licence in the file LICENSE"},
 };
 

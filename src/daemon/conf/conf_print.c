@@ -1,11 +1,11 @@
-/* conf_print.c: the table of settings as text: --help, a configuration file,
- * and its manual page. */
+/* conf_print.c: prints the table of settings: --help, a configuration file, and
+ * its manual page. */
 #include <string.h>
 
 #include "daemon/conf/conf_table.h"
 
-/* Prints text in lines of at most `width`, each after the first beginning with
- * `indent`. */
+/* Prints text in lines of at most `width`. Each line after the first begins
+ * with `indent`. */
 static void
 print_wrapped(FILE *out, const char *text, size_t width, const char *indent)
 {
@@ -67,9 +67,9 @@ conf_print_help(FILE *out)
 	    "overrides it\n"
 	    "  -t, --check                   check all that a start checks, and end\n"
 	    "      --print-config            print a commented configuration file with the values "
-	    "in force and end\n"
-	    "  -v, --verbose                 one log level more; may be repeated\n"
-	    "  -U, --udp-port=0              accepted for memcached's sake; there is no UDP\n"
+	    "in force, and end\n"
+	    "  -v, --verbose                 raise the log level by one; may be repeated\n"
+	    "  -U, --udp-port=0              accepted as memcached's option; there is no UDP\n"
 	    "  -h, --help                    print this and end\n"
 	    "  -V, --version                 print the version and end\n"
 	    "\nSizes take k, m, g or t. Exit status: 0 ended cleanly; 64 usage or configuration; "
@@ -100,8 +100,8 @@ conf_print_file(const struct conf *conf, FILE *out)
 	fprintf(out,
 	    "# peekd's configuration. Every setting is here; lines with a # show its default. See "
 	    "peekd.conf(5).\n"
-	    "# The command line overrides this file. SIGHUP reads it again; what is marked (live) "
-	    "changes then, the rest at the next start.\n"
+	    "# The command line overrides this file. SIGHUP reads it again; settings marked (live) "
+	    "change then, the others at the next start.\n"
 	    "# Sizes take k, m, g or t.\n");
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
@@ -122,7 +122,7 @@ conf_print_file(const struct conf *conf, FILE *out)
 
 /* ---- peekd.conf(5) ------------------------------------------------------- */
 
-/* Text as mdoc has it: no line begins with a control character, backslashes are
+/* Prints text as mdoc: no line begins with a control character, backslashes are
  * escaped, sentences end lines. */
 static void
 print_mdoc(FILE *out, const char *text)
@@ -165,20 +165,21 @@ kind_words(const struct conf_setting *s)
 void
 conf_print_manual(FILE *out)
 {
-	fputs(".\\\" Made from settings.def by peekd --print-manual.\n"
-	      ".Dd November 21, 2026\n.Dt PEEKD.CONF 5\n.Os\n.Sh NAME\n.Nm peekd.conf\n.Nd "
-	      "settings of peekd\n.Sh DESCRIPTION\n"
-	      "A line of the file sets one setting:\n.Pp\n.Dl name = value\n.Pp\n"
-	      "Values that hold anything but letters, digits, dots and slashes are quoted with "
-	      "double quotes.\n"
-	      "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an "
-	      "environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
-	      "What stands later wins; the command line, where each setting is a long option, wins "
-	      "over the file.\n"
-	      "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql "
-	      "peekd -t\nchecks all that a start checks.\n.Pp\n"
-	      "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag "
-	      "-width Ds\n",
+	fputs(
+	    ".\\\" Made from settings.def by peekd --print-manual.\n"
+	    ".Dd November 21, 2026\n.Dt PEEKD.CONF 5\n.Os\n.Sh NAME\n.Nm peekd.conf\n.Nd "
+	    "settings of peekd\n.Sh DESCRIPTION\n"
+	    "A line of the file sets one setting:\n.Pp\n.Dl name = value\n.Pp\n"
+	    "A value that holds anything but letters, digits, dots and slashes stands in "
+	    "double quotes.\n"
+	    "A number sign begins a comment.\nBetween the quotes\n.Ic ${NAME}\nstands for an "
+	    "environment variable, and\n.Ic include(\"file\")\nfor another file.\n"
+	    "If a setting stands twice, the later line wins.\nEach setting is also a long option; "
+	    "the command line wins over the file.\n"
+	    "An unknown setting or a value out of range is an error, and nothing starts;\n.Ql "
+	    "peekd -t\nchecks all that a start checks.\n.Pp\n"
+	    "Settings marked\n.Em live\nchange in a running daemon at\n.Dv SIGHUP .\n.Bl -tag "
+	    "-width Ds\n",
 	    out);
 	for (size_t i = 0; i < CONF_N_ROWS; i++) {
 		const struct conf_setting *s = &conf_table[i];
@@ -201,25 +202,25 @@ conf_print_manual(FILE *out)
 		fputc('\n', out);
 	}
 	fputs(".El\n.Sh WHO MAY DO WHAT\n"
-	      "The mode and group of the control socket decide who may connect, those of the "
-	      "segment who may read it.\n"
-	      "The three access settings then give each connection a level by the user and groups "
-	      "of the process that made it.\n"
-	      "Each is a list of words: a user's name or number, a group's behind an at sign,\n.Ic "
-	      "self\nfor the user that peekd runs as, "
-	      "an asterisk for everybody.\nA level holds those below it.\n"
-	      "What a level doesn't hold is answered with an error and logged with uid and pid.\n"
+	      "The mode and group of the control socket decide who may connect; the mode and "
+	      "group of the segment decide who may read it.\n"
+	      "The three access settings then give each connection a level, by the user and the "
+	      "groups of the process that made it.\n"
+	      "Each setting is a list of words: a user's name or number, a group's name or number "
+	      "behind an at sign,\n.Ic self\nfor the user that peekd runs as, "
+	      "an asterisk for everybody.\nA level includes those below it.\n"
+	      "A request above the level is answered with an error, and logged with uid and pid.\n"
 	      ".Bl -column -offset indent \"write\" \"x\"\n.It read Ta get, mg without changes, "
 	      "stats, version\n"
 	      ".It write Ta set and its kin, delete, incr, touch\n.It admin Ta flush_all, "
 	      "verbosity, shutdown, stats reset, dumps of keys, snapshots\n.El\n"
 	      ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/peekd/peekd.conf\n"
 	      "The file of the service peekd, for the instance \"default\".\n"
-	      "A daemon that is started otherwise reads the file that\n.Fl f\nnames, and none "
-	      "without it.\n"
-	      ".It Pa /etc/peekd/ Ns Ar NAME Ns Pa .conf\nThat of the service peekd@NAME.\n"
+	      "A daemon that no service starts reads the file that\n.Fl f\nnames, and no file "
+	      "without that option.\n"
+	      ".It Pa /etc/peekd/ Ns Ar NAME Ns Pa .conf\nThe file of the service peekd@NAME.\n"
 	      ".It Pa /etc/peekd/owner\n"
-	      "User ids, besides root and the reader itself, whose segments readers believe:\n.Xr "
+	      "User ids whose segments readers believe, besides root's and the reader's own:\n.Xr "
 	      "libpeek 3 .\n.El\n"
 	      ".Sh EXAMPLES\n.Bd -literal -offset indent\nmemory_limit = 1g\nunix_mask = "
 	      "0770\ngroup = www\n"

@@ -1,4 +1,4 @@
-/* conf_table.c: the table of settings, and values to and from text. */
+/* conf_table.c: the table of settings, and their values to and from text. */
 #include "daemon/conf/conf_table.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ text_in(const struct conf *conf, const struct conf_setting *s)
 	return *(char *const *)(const void *)((const char *)conf + s->offset);
 }
 
-/* Digits and at most one of b, k, m, g, t. */
+/* Parses digits and at most one of b, k, m, g, t. */
 static bool
 parse_size(const char *text, uint64_t bare_unit, uint64_t *ret)
 {
@@ -117,7 +117,7 @@ parse_choice(const char *choices, const char *text, uint64_t *ret)
 	return false;
 }
 
-/* A number as the table's units have it: 64m, 0700, 1024. */
+/* Writes a number in the table's units: 64m, 0700, 1024. */
 void
 conf_format_number(const struct conf_setting *s, uint64_t v, char *buf, size_t cap)
 {
@@ -166,7 +166,7 @@ format_allowed(const struct conf_setting *s, char *buf, size_t cap)
 		conf_format_number(s, s->min, lo, sizeof(lo));
 		conf_format_number(s, s->max, hi, sizeof(hi));
 		snprintf(buf, cap, "%s to %s%s", lo, hi,
-		    s->kind == CONF_KIND_MEGABYTES  ? " (a bare number counts MiB)"
+		    s->kind == CONF_KIND_MEGABYTES  ? " (a bare number is MiB)"
 			: s->kind == CONF_KIND_MODE ? ", octal"
 						    : "");
 	}
@@ -299,7 +299,7 @@ conf_apply_live(struct conf *conf, struct conf *fresh, void (*fixed)(const char 
 
 #define NAME_MAX_BYTES 40
 
-/* Letters to insert, drop or change to make b of a. */
+/* The number of letters to insert, drop or change to make b of a. */
 static unsigned
 edit_distance(const char *a, const char *b)
 {

@@ -1,7 +1,5 @@
-/*
- * conf_table.h: what conf_table.c, conf_file.c and conf.c share. Nobody else
- * includes it.
- */
+/* conf_table.h: shared by conf_table.c, conf_file.c, conf_print.c and conf.c.
+ * No other file includes it. */
 #ifndef PEEKD_CONF_TABLE_H
 #define PEEKD_CONF_TABLE_H
 
@@ -32,7 +30,7 @@ struct conf_setting {
 	size_t offset; /* in struct conf */
 };
 
-/* Whether its value is a string; a number otherwise. */
+/* True: its value is a string; false: a number. */
 static inline bool
 conf_is_text(const struct conf_setting *s)
 {
@@ -41,24 +39,22 @@ conf_is_text(const struct conf_setting *s)
 
 extern const struct conf_setting conf_table[CONF_N_ROWS];
 
-/* Parses text into row. place is what an error begins with: "file:line", "-m".
+/* Parses text into a row. An error begins with `place`: "file:line", "-m".
  * -EINVAL, -ENOMEM: error is filled. */
 int conf_set(struct conf *conf, size_t row, const char *text, const char *place, char *error);
 
-/* A number as the row's units have it: 64m, 0700, 1024. */
+/* Writes a number in the row's units: 64m, 0700, 1024. */
 void conf_format_number(const struct conf_setting *s, uint64_t v, char *buf, size_t cap);
 
-/*
- * The directory that the process has left, which relative paths are in; "": it
- * hasn't.
- */
+/* The directory that the process has left; relative paths are in it. "": it has
+ * not left. */
 extern char conf_start_dir[PATH_MAX];
 
 /* Reads ret->path into conf. -EINVAL: ret->error is filled. */
 int conf_read_file(struct conf *conf, struct conf_result *ret);
 
-/* Fills error with "what: word", and the nearest name of a setting if there is
- * one. */
+/* Fills error with "what: word", and with the nearest name of a setting if
+ * there is one. */
 void conf_unknown(const char *word, const char *what, char *error);
 
 #endif

@@ -64,7 +64,7 @@ background_tell(int *fd, int status, bool keep_stderr)
 		return;
 	if (status == 0)
 		leave_streams(keep_stderr);
-	(void)!write(*fd, &byte, 1); /* a parent that is gone needs no answer */
+	(void)!write(*fd, &byte, 1); /* the parent may be gone */
 	close(*fd);
 	*fd = -1;
 }

@@ -1,10 +1,10 @@
 /*
- * ending.h: signals before and after the event loop, which has handlers of its
- * own while it runs.
+ * ending.h: signals while the event loop doesn't run. The loop has handlers of
+ * its own.
  *
- * A start may carry a segment over or load a snapshot, an end may save one.
- * TERM and INT are remembered meanwhile, and looked at between slices. A HUP is
- * remembered too: by default it would kill the process.
+ * A start may carry a segment over or load a snapshot, and an end may save one.
+ * Meanwhile TERM and INT are remembered; the caller looks for them between
+ * slices. HUP is remembered too, because its default would kill the process.
  */
 #ifndef PEEKD_ENDING_H
 #define PEEKD_ENDING_H
@@ -14,7 +14,7 @@
 /* From here on TERM, INT and HUP are remembered. */
 void ending_begin(void);
 
-/* The TERM or INT that came; 0: none did. */
+/* The TERM or INT that came; 0: none has come. */
 int ending_signal(void);
 
 /* "SIGTERM" or "SIGINT". */
@@ -23,7 +23,7 @@ const char *ending_name(void);
 /* Forgets the signal that came: the next one counts. */
 void ending_forget(void);
 
-/* Whether a HUP came since the last call. */
+/* True: a HUP has come since the last call. */
 bool ending_hangup(void);
 
 #endif

@@ -21,8 +21,8 @@ huge_collapse(struct huge *h, const void *page)
 	}
 }
 
-/* A page of what grows with the head buckets, once it is half in use: what is
- * not there yet is allocated by it. */
+/* Allocates one large page of memory that grows with the head buckets, once
+ * half of the page is in use. The page has all of its memory then. */
 static bool
 step_used(struct huge *h, const char *region, uint64_t *n_tried, uint64_t n_buckets,
     uint64_t n_buckets_max, uint64_t bytes_each)

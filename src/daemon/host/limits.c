@@ -18,7 +18,7 @@
 
 #define SHM_DIR     "/dev/shm"
 #define RAMFS_MAGIC 0x858458f6
-#define OWN_BYTES   (UINT64_C(4) << 20) /* the daemon beside its segment */
+#define OWN_BYTES   (UINT64_C(4) << 20) /* memory of the daemon beside its segment */
 #define NO_LIMIT    UINT64_MAX
 
 static uint64_t
@@ -27,7 +27,7 @@ limits_mib(uint64_t bytes)
 	return (bytes + (UINT64_C(1) << 20) - 1) >> 20;
 }
 
-/* What map_create takes at once. */
+/* The bytes that map_create takes at once. */
 static uint64_t
 bytes_at_creation(const struct geometry *g)
 {
@@ -47,16 +47,17 @@ limits_full(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
 	if (statfs(SHM_DIR, &fs) == 0)
 		free_mib = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >> 20;
 	if (old_bytes != 0)
-		log_error("%s: /dev/shm has no room for %" PRIu64
-			  " MiB beside the old segment's %" PRIu64 " (%" PRIu64
-			  " MiB are free): start with the old memory_limit, or make it larger "
-			  "(mount -o remount,size=... /dev/shm)",
+		log_error(
+		    "%s: /dev/shm has no room for %" PRIu64 " MiB beside the old segment's %" PRIu64
+		    " (%" PRIu64
+		    " MiB are free): start with the old memory_limit, or make /dev/shm larger "
+		    "(mount -o remount,size=... /dev/shm)",
 		    path, limits_mib(wanted_bytes), limits_mib(old_bytes), free_mib);
 	else
-		log_error(
-		    "%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64
-		    " MiB are free): lower "
-		    "memory_limit (-m), or make it larger (mount -o remount,size=... /dev/shm)",
+		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64
+			  " MiB are free): lower "
+			  "memory_limit (-m), or make /dev/shm larger (mount -o remount,size=... "
+			  "/dev/shm)",
 		    path, limits_mib(wanted_bytes), free_mib);
 	return EX_CANTCREAT;
 }
@@ -113,7 +114,7 @@ limit_in(const struct rlimit *rl, int error)
 	return error != 0 || rl->rlim_cur == RLIM_INFINITY ? NO_LIMIT : rl->rlim_cur;
 }
 
-/* Address space in use. */
+/* The address space in use, in bytes. */
 static uint64_t
 space_in_use(void)
 {
@@ -134,8 +135,8 @@ check_process(const char *path, const struct geometry *g)
 	struct rlimit rl;
 	uint64_t file = limit_in(&rl, getrlimit(RLIMIT_FSIZE, &rl));
 	uint64_t space = limit_in(&rl, getrlimit(RLIMIT_AS, &rl));
-	/* the mapping with what aligns it; five bytes a slot beside it; the
-	 * hint page */
+	/* the mapping and its alignment; five bytes for each slot; the hint
+	 * page */
 	uint64_t slots = (g->n_buckets_max + g->n_overflow_max) * 8;
 	uint64_t need = g->total_bytes + 2 * LAYOUT_HUGE_BYTES + slots * 6;
 
@@ -182,7 +183,7 @@ limits_no_memory(const char *what)
 
 /* ---- the memory group ---------------------------------------------------- */
 
-/* A number in a file; "max", or no such file: no limit. */
+/* The number that a file holds; NO_LIMIT if it says "max" or is not there. */
 static uint64_t
 number_in(const char *dir, const char *file)
 {
@@ -205,8 +206,8 @@ struct group_limit {
 	char where[PATH_MAX];
 };
 
-/* What the group and those around it allow: memory, and swap where there is
- * some. */
+/* Finds the least limit of the group and of the groups around it: memory, and
+ * swap where there is some. */
 static void
 least_of(const char *root, const char *group, bool v1, struct group_limit *least)
 {

@@ -51,8 +51,8 @@ lock_path(const char *name, char *path)
 		path[0] = '\0'; /* the name was checked */
 }
 
-/* Whether fd is still what the name leads to: a daemon that ends with --unlink
- * removes the file that it holds. */
+/* True: the name still leads to the file that fd has open. A daemon that ends
+ * with --unlink removes the file that it holds. */
 static bool
 is_linked(int fd, const char *path)
 {
@@ -97,9 +97,11 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 	lock_path(name, path);
 	for (;;) {
 		*ret_made = false;
-		/* not O_CREAT at once: the kernel refuses that for another's
-		 * file in a sticky directory, and says nothing of who holds
-		 * it */
+		/*
+		 * not O_CREAT at once: in a sticky directory the kernel refuses
+		 * that for a file of another user, and the message could not
+		 * name its owner
+		 */
 		fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 		if (fd < 0 && errno == ENOENT) {
 			fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
@@ -136,9 +138,8 @@ lock_take(const char *name, int *ret_fd, bool *ret_made)
 	return 0;
 }
 
-/*
- * Whether the object, if it is there, is one that a start of this user's takes.
- */
+/* Checks an object in /dev/shm: 0 if it is not there, or if a start of this
+ * user takes it. */
 static int
 check_object(const char *object, char *path)
 {
@@ -166,7 +167,8 @@ lock_check(const char *name, bool *ret_running)
 		return status;
 	if ((fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
 		return 0;
-	/* not by the lock itself: a start at this moment would find it held */
+	/* not by the lock itself: a start at this very moment would find it
+	 * held */
 	if (pread(fd, text, sizeof(text) - 1, 0) > 0 && (pid = strtol(text, NULL, 10)) > 0)
 		*ret_running = kill((pid_t)pid, 0) == 0 || errno == EPERM;
 	close(fd);
@@ -186,10 +188,10 @@ lock_remove(const char *name, int fd)
 
 /* ---- the segment's own --------------------------------------------------- */
 
-#define WATCH_MS 400 /* a heartbeat comes every 100 ms */
+#define WATCH_MS 400 /* the heartbeat comes every 100 ms */
 
 struct sign {
-	bool known; /* of this layout: the words are where they are looked for */
+	bool known; /* the segment has this layout, so pid and clock are its own */
 	uint64_t pid, clock;
 };
 
@@ -224,7 +226,7 @@ written_by_other(const char *name, int fd)
 	return EX_TEMPFAIL;
 }
 
-/* Whether the clock in the header goes on. */
+/* True: the clock in the header goes on, so its writer lives. */
 static bool
 has_heartbeat(int fd)
 {

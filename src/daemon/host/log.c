@@ -21,8 +21,8 @@ static struct {
 	bool with_time;
 } log_state = {.name = "peekd", .level = LOG_LEVEL_INFO};
 
-/* JOURNAL_STREAM is inherited by children whose stderr was redirected since;
- * the device and inode tell. */
+/* A child inherits JOURNAL_STREAM even if its stderr was redirected since. So
+ * the device and the inode of stderr are compared with it. */
 static bool
 stderr_is_journal(void)
 {
@@ -72,8 +72,8 @@ log_wanted(enum log_level level)
 	return level <= log_state.level;
 }
 
-/* Bytes of the UTF-8 character at p, of at most n; 0: none that a line may
- * hold. */
+/* The length of the UTF-8 character at p, of which n bytes are there; 0: no
+ * character that a line may hold. */
 static size_t
 log_printable(const unsigned char *p, size_t n)
 {
@@ -93,8 +93,8 @@ log_printable(const unsigned char *p, size_t n)
 	return len;
 }
 
-/* Copies text to line[at, cap): what a client sent begins no line of its own,
- * and no terminal obeys it. Returns the end. */
+/* Copies text to line[at, cap), so that a client can begin no line of its own
+ * and no terminal obeys its bytes. Returns the end. */
 static size_t
 put_printable(char *line, size_t at, size_t cap, const char *text)
 {
@@ -159,8 +159,7 @@ log_line(enum log_level level, const char *fmt, ...)
 	}
 	len = put_printable(line, len, sizeof(line) - 1, text);
 	line[len++] = '\n';
-	/* one write a line; a log that can't be written can't be complained
-	 * about */
+	/* one write for each line; nobody could be told of a failure */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
 }

@@ -1,14 +1,14 @@
 /*
- * log.h: what the daemon tells its administrator.
+ * log.h: the daemon's messages to its administrator.
  *
- * One line an event, to stderr or syslog. Where stderr is the journal's
+ * Each event is one line, on stderr or in syslog. If stderr is the journal's
  * (JOURNAL_STREAM names it), each line begins with the priority that
- * sd-daemon(3) describes; on any other stderr, with the time, where that is
- * asked for, and the program's name. Not for the engine or the wire: whoever
- * stops an error logs it, once.
+ * sd-daemon(3) describes. On any other stderr it begins with the time, if the
+ * setting asks for that, and with the program's name. The engine and the wire
+ * don't log: the caller that handles an error logs it, once.
  *
- * A byte that a terminal would obey (a control character, also one of the C1
- * set, or what is no UTF-8) is written as \xHH.
+ * A byte that a terminal would obey is written as \xHH: a control character,
+ * also of the C1 set, or a byte that is no UTF-8.
  */
 #ifndef PEEKD_LOG_H
 #define PEEKD_LOG_H
@@ -25,10 +25,10 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7
 };
 
-/* Lines above `level` are dropped. name is kept as it is, not copied. */
+/* Lines above `level` are dropped. name is not copied, and must stay. */
 void log_open(bool to_syslog, enum log_level level, const char *name);
 void log_set_level(enum log_level level);
-/* Lines on a stderr that isn't the journal's begin with the time. Off at
+/* on: a line on a stderr that isn't the journal's begins with the time. Off at
  * first. */
 void log_set_time(bool on);
 /* Lines go to syslog from now on. */
@@ -44,10 +44,10 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 #define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
- * For what clients can bring about as often as they like: at most LOG_BURST
+ * Limits a line that clients can cause as often as they like: at most LOG_BURST
  * lines in LOG_WINDOW_S seconds from one place. False: be silent.
- * *ret_suppressed is what was not said since the last time that it was true.
- * now_s never goes back.
+ * *ret_suppressed: the lines that were not written since the last time that
+ * this was true. now_s never goes back.
  */
 #define LOG_BURST    5
 #define LOG_WINDOW_S 10

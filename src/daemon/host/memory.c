@@ -15,8 +15,8 @@ memory_init(void)
 {
 	ssize_t decay_ms = 1000;
 
-	/* A failure leaves jemalloc's own default, which is right but slower to
-	 * give back. */
+	/* If this fails, jemalloc keeps its own default, which is right but
+	 * gives memory back more slowly. */
 	(void)mallctl("arena.0.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
 }
 
@@ -52,7 +52,7 @@ uint64_t
 memory_private_bytes(void)
 {
 	char line[128];
-	uint64_t n_pages, n_shared; /* that are resident; of these, of files and of shared memory */
+	uint64_t n_pages, n_shared; /* resident pages; those of files and shared memory */
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

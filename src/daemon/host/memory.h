@@ -1,8 +1,8 @@
 /*
  * memory.h: the daemon's private memory, and the one door to jemalloc.
  *
- * jemalloc keeps no more than a part of the memory that was freed, and can say
- * how much is in use. PEEKD_NO_JEMALLOC compiles it out: the sanitizers bring a
+ * jemalloc keeps only a part of the memory that was freed, and can say how much
+ * is in use. PEEKD_NO_JEMALLOC compiles it out, because the sanitizers bring a
  * heap of their own.
  */
 #ifndef PEEKD_MEMORY_H

@@ -36,7 +36,7 @@ notify_send(const char *fmt, ...)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
-	/* nobody listening is not this daemon's trouble */
+	/* if nobody listens, the daemon doesn't care */
 	(void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&sun,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);

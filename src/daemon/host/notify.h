@@ -1,11 +1,11 @@
 /*
- * notify.h: the service manager's side: readiness, status and watchdog
- * (sd_notify(3)), and the sockets that it passes (sd_listen_fds(3)).
+ * notify.h: messages to the service manager: readiness, status and watchdog
+ * (sd_notify(3)); and the sockets that it passes (sd_listen_fds(3)).
  *
- * Both protocols are a few lines that systemd promises to keep, and that other
- * managers speak too; libsystemd would bring five libraries into a daemon for
- * them. Without NOTIFY_SOCKET and LISTEN_FDS in the environment nothing here
- * does anything.
+ * systemd promises to keep both protocols, and other managers speak them too.
+ * Each takes a few lines here; libsystemd would bring five libraries into the
+ * daemon. Without NOTIFY_SOCKET and LISTEN_FDS in the environment these
+ * functions do nothing.
  */
 #ifndef PEEKD_NOTIFY_H
 #define PEEKD_NOTIFY_H
@@ -16,11 +16,15 @@
 /* Sends one datagram of "NAME=value" lines. */
 void notify_send(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* How often WATCHDOG=1 is expected of this process; 0: not. */
+/* The interval at which the manager expects WATCHDOG=1 of this process, in
+ * microseconds; 0: it expects none. */
 uint64_t notify_watchdog_us(void);
 
-/* Sockets passed to this process: descriptors 3 .. 3 + n - 1. They are made
- * close-on-exec. Clears the variables: a child must not take them. */
+/*
+ * Returns n, the number of sockets that were passed to this process as
+ * descriptors 3 .. 3 + n - 1, and makes them close-on-exec. Clears the
+ * variables, because a child must not take the sockets.
+ */
 int notify_listen_fds(void);
 
 #define NOTIFY_LISTEN_FD_0 3

@@ -16,7 +16,8 @@
 
 #define TEXT_BYTES 24
 
-/* Whether the file may hold a process's id: -1 no; else the id, 0 if empty. */
+/* The process id that the file holds; 0: it is empty; -1: it holds something
+ * else. */
 static long
 id_in(int fd)
 {

@@ -3,16 +3,16 @@
 #define PEEKD_PIDFILE_H
 
 /*
- * Writes this process's id. Only a plain file that is empty or holds a number
- * is written to, never through a symbolic link. "" writes nothing. 0, or
- * EX_CANTCREAT, having logged why.
+ * Writes this process's id, but only to a plain file that is empty or holds a
+ * number, and never through a symbolic link. "" writes nothing. Returns 0, or
+ * EX_CANTCREAT after having logged why.
  */
 int pidfile_write(const char *path);
 
-/* What pidfile_write would refuse, without writing. */
+/* Checks as pidfile_write does, without writing. */
 int pidfile_check(const char *path);
 
-/* Removes it, if it still holds this process's id. */
+/* Removes the file if it still holds this process's id. */
 void pidfile_remove(const char *path);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The directory that path's last name is in. */
+/* The directory of path's last name. */
 static void
 directory_of(const char *path, char dir[static PATH_MAX])
 {

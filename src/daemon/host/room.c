@@ -1,7 +1,7 @@
 /*
- * room.c: room for the table in /dev/shm. The memory for items is allocated at
- * the start; buckets are as they are needed, so that somebody else may have
- * taken theirs.
+ * room.c: room for the table in /dev/shm. A start allocates the memory for
+ * items; buckets get theirs as the table grows, when other programs may have
+ * filled /dev/shm.
  */
 #include "daemon/host/room.h"
 
@@ -10,11 +10,12 @@
 
 #include "daemon/host/log.h"
 
-/* A header, a key and a value of 16 bytes each: few caches hold smaller
- * ones. */
+/*
+ * A header, a key and a value of 16 bytes each. Few caches hold smaller items.
+ */
 #define ITEM_BYTES_USUAL 48
-/* Buckets for 1,000 items when growth is due: 4.5 to a bucket, and 16 %
- * overflow. */
+/* Buckets for 1,000 items when growth is due: 4.5 items to a bucket, and 16 %
+ * overflow buckets. */
 #define LINES_PER_1000 258
 #define MIB(bytes)     ((bytes) >> 20)
 

@@ -1,6 +1,5 @@
-/*
- * room.h: what /dev/shm has left for the table, which grows after the start.
- */
+/* room.h: watches whether /dev/shm has room for the table, which grows after
+ * the start. */
 #ifndef PEEKD_ROOM_H
 #define PEEKD_ROOM_H
 
@@ -8,15 +7,11 @@
 
 #include "engine/store.h"
 
-/*
- * Says whether /dev/shm can hold the table that items of a usual size need,
- * with both numbers.
- */
+/* Logs a warning if /dev/shm can't hold the table that items of a usual size
+ * need. The warning has both numbers. */
 void room_check(const struct map *m, const struct store *s);
 
-/*
- * Says once that growth was refused, and what to do. To be called now and then.
- */
+/* Logs once that growth was refused, and what to do. Call it now and then. */
 struct room_watch {
 	bool said;
 };

@@ -45,9 +45,9 @@ carry_item(void *arg, const struct store_item *item, const void *key, uint32_t k
 	put.value = c->value;
 	enum store_result r = store_put(c->to, &put, c->now_s, &cas);
 	CRASH_POINT("handover:item carried");
-	if (r == STORE_BAD_CAS) { /* the old id doesn't fit: a new one is as unique */
+	if (r == STORE_BAD_CAS) { /* the old CAS id doesn't fit; a new one is as unique */
 		put.explicit_cas = 0;
-		/* what isn't there is counted at the end */
+		/* an item that is refused is counted at the end */
 		(void)store_put(c->to, &put, c->now_s, &cas);
 	}
 }

@@ -1,4 +1,4 @@
-/* hints.c: see hints.h. */
+/* hint_page.c: see hint_page.h. */
 #include "daemon/segment/hint_page.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define N_COUNTERS 3
 
-/* What a client's cells said when they were last read. */
+/* The values of a client's cells when they were last read. */
 struct seen {
 	uint64_t count[HINT_CELLS_PER_CLIENT][N_COUNTERS];
 };
@@ -19,7 +19,7 @@ struct hint_page {
 	int fd;
 	char *page;
 	struct hint_layout layout;
-	uint64_t n_buckets, n_overflow; /* that have memory */
+	uint64_t n_buckets, n_overflow; /* buckets that have memory */
 	struct hint_page_sums sums;
 	struct seen **seen;  /* by client; NULL: the index is free */
 	uint32_t n_used;     /* indices at or above it were never given */
@@ -100,8 +100,8 @@ hint_page_clients_max(const struct hint_page *h)
 	return (uint32_t)h->layout.n_clients_max;
 }
 
-/* Pages [from, to) of the page. A failure is left to the fault, which says the
- * same later. */
+/* Allocates bytes [from, to) of the page. A failure shows later, as a fault of
+ * the program that touches them. */
 static void
 hint_page_allocate(const struct hint_page *h, uint64_t from, uint64_t to)
 {
@@ -117,7 +117,7 @@ void
 hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow)
 {
 	if (n_buckets > h->n_buckets) {
-		n_buckets += n_buckets / 4; /* ahead of growth, so that there are few calls */
+		n_buckets += n_buckets / 4; /* ahead of growth: fewer calls */
 		hint_page_allocate(
 		    h, h->n_buckets * HINT_BYTES_PER_BUCKET, n_buckets * HINT_BYTES_PER_BUCKET);
 		h->n_buckets = n_buckets;
@@ -176,7 +176,7 @@ hint_page_step(uint64_t *seen, uint64_t now)
 {
 	uint64_t delta = now - *seen;
 
-	if (now < *seen) { /* somebody else's doing */
+	if (now < *seen) { /* another client has written it */
 		*seen = now;
 		return 0;
 	}

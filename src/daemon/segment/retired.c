@@ -1,12 +1,12 @@
 /*
- * aside.c: gives the memory of retired segments back (segment.h).
+ * retired.c: gives the memory of retired segments back (segment.h).
  *
  * A reader that was in the middle of a read when its segment was retired may
- * still look at it, and one that was opened with PEEK_NO_FOLLOW goes on. So
- * every bucket is entered, emptied and left odd, and every incarnation raised,
- * before the arena's pages go: from then on no reader believes a byte of it.
- * The header, the buckets and the incarnations stay as long as somebody has
- * them mapped.
+ * still look at the segment, and a reader that was opened with PEEK_NO_FOLLOW
+ * goes on with it. So every bucket is entered, emptied and left odd, and every
+ * incarnation is raised, before the pages of the arena go. From then on no
+ * reader believes a byte of it. The header, the buckets and the incarnations
+ * stay as long as a process has them mapped.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -33,11 +33,11 @@ static struct {
 	uint32_t looked_ms;
 	struct map map;
 	char object[300];
-	uint64_t at; /* buckets, then overflow buckets, then segments, then bytes of the arena */
+	uint64_t at; /* buckets, then overflow buckets, blocks, bytes of the arena */
 } aside;
 
-/* Enters, empties and leaves odd the buckets [from, to). An overflow bucket's
- * sequence isn't used, and may be odd as well. */
+/* Enters the buckets [from, to), empties them and leaves them odd. The sequence
+ * of an overflow bucket isn't used, so it may be odd too. */
 static void
 empty_buckets(struct bucket *buckets, uint64_t from, uint64_t to)
 {
@@ -48,14 +48,13 @@ empty_buckets(struct bucket *buckets, uint64_t from, uint64_t to)
 	seq_marked();
 	for (uint64_t i = from; i < to; i++) {
 		for (unsigned k = 0; k < BUCKET_SLOTS; k++)
-			/* relaxed: inside the odd window, which is never
-			 * left */
+			/* relaxed: inside the odd window, which never ends */
 			word_store_rlx(&buckets[i].slot[k], 0);
 	}
 }
 
-/* One slice; false: all is done. The head buckets first: what hangs on them
- * isn't reached any more. */
+/* Does one slice; false: all is done. The head buckets come first, because
+ * readers reach everything else through them. */
 static bool
 empty_slice(void)
 {
@@ -102,8 +101,11 @@ empty_slice(void)
 	return true;
 }
 
-/* By the file, which was renamed when it was set aside, and not by this
- * process's life: a daemon that never lives long gives back, too. */
+/*
+ * True: readers had their time to follow. The time is the file's, which was
+ * renamed when it was set aside, and not this process's: a daemon that never
+ * lives long gives memory back, too.
+ */
 static bool
 retired_lingered(const struct stat *st)
 {
@@ -118,10 +120,10 @@ retired_lingered(const struct stat *st)
 enum found { FOUND_NONE, FOUND_YOUNG, FOUND_ONE };
 
 /*
- * Finds a retired segment aside and opens it. What is of another layout and
- * retired only loses its name: its readers keep it until they follow. What was
- * never a segment stays for its owner to look at. young_too: also those that
- * readers may still be leaving.
+ * Finds a retired segment aside and opens it. A retired segment of another
+ * layout only loses its name: its readers keep it until they follow. A file
+ * that was never a segment stays for its owner to look at. young_too: also a
+ * segment that readers may still be leaving.
  */
 static enum found
 retired_look(const char *name, bool young_too)

@@ -1,7 +1,7 @@
 /*
- * segment.c: opening, taking over, creating (segment.h). How a new segment
- * comes to its name is succession.c's, carrying items over handover.c's, giving
- * memory back aside.c's.
+ * segment.c: opens, takes over or creates a segment (segment.h). succession.c
+ * gives a new segment its name, handover.c carries items over, retired.c gives
+ * memory back.
  */
 #include "daemon/segment/segment.h"
 
@@ -38,10 +38,8 @@ segment_refused(const char *path, int error)
 
 /* ---- a new segment ------------------------------------------------------- */
 
-/*
- * Creates it under its temporary name, locked and unpublished. old_bytes: what
- * an old segment takes beside it. Sets the names.
- */
+/* Creates the segment under its temporary name, locked and unpublished.
+ * old_bytes: the size of an old segment beside it. Sets the names. */
 static int
 segment_create(const struct segment_conf *conf, struct names *n, int64_t now_unix_s,
     uint64_t generation, uint64_t old_bytes, struct map *ret)
@@ -82,7 +80,7 @@ segment_create(const struct segment_conf *conf, struct names *n, int64_t now_uni
 	return EX_CANTCREAT;
 }
 
-/* 0; EX_OSERR, logged; EX_DATAERR: it is damaged. */
+/* Returns 0; EX_OSERR, logged; or EX_DATAERR: the segment is damaged. */
 static int
 open_store(const struct store_conf *conf, uint32_t now_s, struct map *m, struct store **ret,
     struct store_recovery *ret_recovery)
@@ -108,8 +106,8 @@ same_geometry(const struct map *m, uint64_t arena_bytes)
 	    g.n_overflow_max == m->n_overflow_max && g.n_tag_slots == m->n_tag_slots;
 }
 
-/* Words that the engine would believe: a cut-off above every id that was given
- * hides all items, those to come too. */
+/* False: the engine would believe words that can't be right. A cut-off above
+ * every id that was given hides all items, later ones too. */
 static bool
 is_plausible(const struct map *m)
 {
@@ -120,7 +118,8 @@ is_plausible(const struct map *m)
 	return reserved <= ITEM_CAS_MAX && cutoff <= reserved;
 }
 
-/* Readers that the rights from before admitted may not be able to follow. */
+/* Logs a change of rights, because a reader that the old rights admitted may
+ * not be able to follow. */
 static void
 say_rights(const char *path, const struct stat *was, int fd)
 {
@@ -135,9 +134,9 @@ say_rights(const char *path, const struct stat *was, int fd)
 }
 
 /*
- * Carries the items over. Refused, and the old segment stays, where the new
- * table can't grow: every item that is set later would push out another. And
- * where nothing may be evicted, but not all fits.
+ * Carries the items over. Refuses, and leaves the old segment as it is, if the
+ * new table can't grow, because then every later item would push out another;
+ * and if not all items fit while nothing may be evicted.
  */
 static int
 segment_carry(
@@ -199,8 +198,8 @@ segment_build(const struct segment_conf *conf, const struct names *n, uint32_t n
 		seq_crash_order(); /* [C1] after the last item */
 		map_set_filling(&s->map, map_filling(old));
 	}
-	/* an epoch is never seen twice by the same reader, whichever segment it
-	 * has open; relaxed: unpublished */
+	/* no reader sees one epoch twice, whichever segment it has open;
+	 * relaxed: unpublished */
 	if (old != NULL)
 		word_store_rlx(
 		    &s->map.header->writer_epoch, word_load_rlx(&old->header->writer_epoch));
@@ -209,8 +208,7 @@ segment_build(const struct segment_conf *conf, const struct names *n, uint32_t n
 	return status;
 }
 
-/* Builds a new segment from nothing or from `old`, and brings it to its
- * name. */
+/* Builds a new segment from nothing or from `old`, and gives it its name. */
 static int
 segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_unix_s,
     struct map *old, struct segment *s)
@@ -255,7 +253,7 @@ segment_replace(const struct segment_conf *conf, uint32_t now_s, int64_t now_uni
 	return status;
 }
 
-/* Sets mode and group as configured. */
+/* Sets mode and group as the settings say. */
 static void
 set_rights(const struct segment_conf *conf, const char *path, int fd)
 {
@@ -269,14 +267,14 @@ set_rights(const struct segment_conf *conf, const char *path, int fd)
 		say_rights(path, &was, fd);
 }
 
-/* The segment that has the name, locked. */
+/* Opens the segment that has the name, and that this process has locked. */
 static int
 open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s, int64_t now_unix_s,
     struct map *m, struct segment *s)
 {
 	int status;
 
-	/* --unlink was interrupted: its readers are gone */
+	/* --unlink was interrupted, after its readers had gone */
 	if ((word_load_rlx(&m->header->count) & COUNT_RETIRED) != 0)
 		status = segment_replace(conf, now_s, now_unix_s, NULL, s);
 	else if (is_plausible(m) && !same_geometry(m, conf->arena_bytes))
@@ -301,10 +299,8 @@ open_existing(const struct segment_conf *conf, const char *path, uint32_t now_s,
 	return status;
 }
 
-/*
- * What has the name is no segment of this layout, or a damaged one: set aside,
- * unless a daemon still writes it.
- */
+/* The object with the name is no segment of this layout, or a damaged one. It
+ * is set aside, unless a daemon still writes it. */
 static int
 replace_foreign(const struct segment_conf *conf, const struct names *n, int why, uint32_t now_s,
     int64_t now_unix_s, struct segment *s)
@@ -324,7 +320,7 @@ replace_foreign(const struct segment_conf *conf, const struct names *n, int why,
 	return status;
 }
 
-/* Whether the name still leads to what is open. */
+/* True: the name still leads to the open file. */
 static bool
 is_named(int fd, const char *path)
 {
@@ -359,7 +355,7 @@ open_named(const struct segment_conf *conf, const struct names *n, uint32_t now_
 		}
 		if (is_named(m.fd, n->path))
 			return open_existing(conf, n->path, now_s, now_unix_s, &m, s);
-		map_close(&m); /* another one has taken the name meanwhile */
+		map_close(&m); /* another segment has taken the name meanwhile */
 	}
 }
 
@@ -415,7 +411,7 @@ segment_close(struct segment *s, const char *name, bool remove)
 
 	succession_names(name, 0, 0, &n);
 	store_close(s->store);
-	map_set_tcp(&s->map, NULL, 0); /* another may listen there from now on */
+	map_set_tcp(&s->map, NULL, 0); /* another program may listen there from now on */
 	/* relaxed: readers only ask whether a writer is there */
 	word_store_rlx(&s->map.header->writer_pid, 0);
 	if (remove) {

@@ -1,12 +1,12 @@
 /*
  * succession.c: see succession.h.
  *
- * The temporary name's ending is a hash of the seed of the segment that is
- * built under it. Nobody can foresee it, and so nobody can take the name
- * before. And a successor knows what it finds there: if the segment of the
- * instance has that very seed, the two were exchanged, and what has the
- * temporary name is the old segment, whatever its layout and whatever is
- * damaged in it. Else it is one that was never finished.
+ * The temporary name ends in a hash of the seed of the segment that is built
+ * under it. Nobody can foresee the hash, so nobody can take the name before.
+ * And a successor knows what it finds there. If the segment of the instance has
+ * that very seed, the two were exchanged: the object with the temporary name is
+ * the old segment, whatever its layout and its damage. Otherwise it is a new
+ * segment that was never finished.
  */
 #include "daemon/segment/succession.h"
 
@@ -60,16 +60,14 @@ succession_names(const char *name, int64_t now_unix_s, uint64_t seed, struct nam
 void
 succession_retire(const struct map *m)
 {
-	/* relaxed: the writer is this process, or dead */
+	/* relaxed: the writer is this process, or is dead */
 	uint64_t count = word_load_rlx(&m->header->count);
 
 	seq_hand_over(&m->header->count, count | COUNT_RETIRED);
 }
 
-/*
- * Whether these first words are a segment's, of any layout, or were before they
- * were damaged. A file of somebody's that has the name stays as it is.
- */
+/* True: these first words are a segment's, of any layout, or were before they
+ * were damaged. A foreign file that has the name stays as it is. */
 static bool
 was_segment(const uint64_t *word, const struct stat *st)
 {
@@ -79,9 +77,9 @@ was_segment(const uint64_t *word, const struct stat *st)
 }
 
 /*
- * Retires what can't be mapped as a segment of this layout: what has the magic
- * was published, and has readers. Magic and count have stood where they are in
- * every layout.
+ * Retires a segment that can't be mapped as one of this layout. If it has the
+ * magic, it was published and has readers. Magic and count have the same place
+ * in every layout.
  */
 static void
 retire_foreign(const char *path)
@@ -114,7 +112,7 @@ retire_object(const char *object, const char *path)
 		retire_foreign(path);
 }
 
-/* Renames it aside, under a name that nobody has taken. */
+/* Renames the object aside, under a name that nobody has taken. */
 static int
 rename_aside(const char *path, const struct names *n)
 {
@@ -136,7 +134,7 @@ rename_aside(const char *path, const struct names *n)
 	return EX_OSERR;
 }
 
-/* Steps 3 and 4 for what stands under a temporary name. */
+/* Does steps 3 and 4 for the object with a temporary name. */
 static int
 put_aside(const char *object, const char *path, const struct names *n)
 {
@@ -187,12 +185,13 @@ is_temporary(const char *ending, bool *ret_marked, uint64_t *ret_mark)
 	return strcmp(ending, again) == 0;
 }
 
-/* Without a mark: the older of two generations is the one that was replaced. */
+/* True: the object is the older of the two. Without a mark, the segment with
+ * the older generation is the one that was replaced. */
 static bool
 is_older(const char *object, const struct map *now)
 {
 	struct map left;
-	bool older = true; /* of another layout, or damaged: published, if it was a segment */
+	bool older = true; /* if it can't be opened: it was published, if it was a segment */
 
 	if (map_open(object, false, (uid_t)-1, &left) == 0) {
 		older = now->header != NULL && left.generation <= now->generation;
@@ -201,7 +200,7 @@ is_older(const char *object, const struct map *now)
 	return older;
 }
 
-/* Whether it was ever published: only then has it readers. */
+/* True: the segment was published, so it may have readers. */
 static bool
 has_magic(const char *path)
 {
@@ -235,8 +234,7 @@ finish_one(const char *object, bool marked, uint64_t mark, const struct names *n
 		    "a hand-over that was not finished is finished: the old segment is retired");
 		return put_aside(object, path, n);
 	}
-	/* retired all the same: where it was published, it costs nothing to be
-	 * sure */
+	/* retired all the same: if it was published, a reader may have it */
 	if (has_magic(path)) {
 		log_notice("a hand-over that was not finished begins anew");
 		retire_object(object, path);

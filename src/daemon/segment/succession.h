@@ -1,7 +1,5 @@
-/*
- * succession.h: how a new segment comes to its name, and what a start finishes
- * that a start before it has left half done (segment.h has the steps).
- */
+/* succession.h: gives a new segment its name, and finishes at a start what an
+ * earlier start has left half done (segment.h has the steps). */
 #ifndef PEEKD_SUCCESSION_H
 #define PEEKD_SUCCESSION_H
 
@@ -21,19 +19,20 @@ struct names {
 /* The name of the segment to be built follows from its seed. */
 void succession_names(const char *name, int64_t now_unix_s, uint64_t seed, struct names *n);
 
-/* Marks it retired: its readers attach anew. */
+/* Marks the segment retired: its readers attach anew. */
 void succession_retire(const struct map *m);
 
 /*
- * Looks for segments under a temporary name. One that has been exchanged is
- * retired and put aside, one that has not is removed. What somebody else owns
- * is not looked at. Returns 0, or the exit status after having logged why.
+ * Looks for segments under a temporary name. A segment that has been exchanged
+ * is retired and put aside; another is removed. An object of somebody else is
+ * left alone. Returns 0, or the exit status after having logged why.
  */
 int succession_finish(const char *name, const struct names *n);
 
 /*
- * The new segment, complete, takes the name; an old one is retired and put
- * aside. 0, or the exit status after having logged why; the new one is removed.
+ * Gives the complete new segment the name; an old one is retired and put aside.
+ * Returns 0, or the exit status after having logged why; then the new segment
+ * is removed.
  */
 int succession_take_name(const struct names *n);
 

@@ -14,7 +14,7 @@
 static struct {
 	uint32_t looked_ms;
 	bool has_looked, segment_said, socket_said;
-	ino_t socket_ino; /* as it was at first; 0: not seen yet */
+	ino_t socket_ino; /* at the first look; 0: not seen yet */
 } watch;
 
 static bool

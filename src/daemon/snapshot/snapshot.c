@@ -1,5 +1,5 @@
-/* snapshot.c: see snapshot.h. The file's thread is snapshot_pipe.c's, the
- * format snapshot_file.c's. */
+/* snapshot.c: see snapshot.h. snapshot_pipe.c has the file's thread,
+ * snapshot_file.c the format. */
 #include "daemon/snapshot/snapshot.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "daemon/snapshot/snapshot_file.h"
 #include "daemon/snapshot/snapshot_pipe.h"
 
-#define SLICE_BUCKETS 4096 /* empty ones cost little, not nothing */
+#define SLICE_BUCKETS 4096 /* an empty bucket costs little, but not nothing */
 #define BATCH_KEYS    (CHAIN_LINES_MAX * BUCKET_SLOTS)
 
 /* snapshot.cursor of a save whose last frame is with the file's thread */
@@ -24,18 +24,18 @@ struct snapshot {
 	unsigned how; /* of a load */
 	struct snapshot_result result;
 	struct snapshot_pipe pipe; /* while a job is under way */
-	/* a save: the bucket before `cursor` has these keys, of which n_done
+	/* of a save: the bucket before `cursor` has these keys, of which n_done
 	 * are saved */
 	uint64_t cursor;
-	bool walked; /* to the end */
+	bool walked; /* `cursor` has come to the end */
 	unsigned n_keys, n_done;
 	struct {
 		unsigned char bytes[ITEM_KEY_MAX];
 		uint32_t len;
 	} key[BATCH_KEYS];
-	/* a load: bytes of the frame at hand that are done */
+	/* of a load: bytes of the current frame that are done */
 	uint32_t at;
-	bool is_bad; /* the frame's items are not what its checksum promised */
+	bool is_bad; /* the frame's items are damaged, though its checksum is right */
 };
 
 int
@@ -185,7 +185,7 @@ collect_key(void *arg, const struct store_item *item, const void *key, uint32_t 
 	s->key[s->n_keys++].len = key_len;
 }
 
-/* Room for n more bytes at the end of a frame. A frame that has some items and
+/* Finds room for n more bytes at the end of a frame. A frame that has items and
  * no room for another is handed over first. */
 static char *
 room_for(struct snapshot *s, uint32_t n, struct snapshot_frame **ret)
@@ -211,8 +211,8 @@ room_for(struct snapshot *s, uint32_t n, struct snapshot_frame **ret)
 	return b->bytes + b->len;
 }
 
-/* The winner's mark too: without it a lease's empty item would come back as an
- * empty value. */
+/* The winner's mark is saved too: without it the empty item of a lease would
+ * come back as an empty value. */
 static uint32_t
 marks_to_file(uint32_t state)
 {
@@ -229,7 +229,8 @@ marks_of_file(uint32_t state)
 	    ((state & SNAPSHOT_WON) != 0 ? ITEM_WON : 0);
 }
 
-/* One item as it is now; one that is gone by now is none. False: not now. */
+/* Saves one item as it is now; an item that has gone meanwhile is skipped.
+ * False: not now. */
 static bool
 save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, uint32_t *ret_bytes)
 {
@@ -328,7 +329,7 @@ load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, in
 		put.expiry_s =
 		    left_s < UINT32_MAX - (int64_t)now_s ? now_s + (uint32_t)left_s : UINT32_MAX;
 	}
-	/* asked first, since add counts as a read of what is there */
+	/* asked first, because add counts as a read of an item that is there */
 	if (put.mode == STORE_ADD && store_find(s->store, &put.key, now_s, &item, NULL)) {
 		s->result.kept++;
 		return;

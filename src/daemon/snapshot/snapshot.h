@@ -1,18 +1,18 @@
 /*
- * snapshot.h: the cache saved to a file and loaded from one, in slices between
- * requests.
+ * snapshot.h: saves the cache to a file and loads it from one, in slices
+ * between requests.
  *
- * One job at a time. A thread of the job's own compresses, checks, reads and
- * writes, since all of that may wait for a disk; it touches frames of bytes
- * alone. The store is walked and filled by snapshot_step on the loop's thread,
- * at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and one item more in a
- * call: a few hundred microseconds.
+ * One job runs at a time. A thread of the job's own compresses, checks, reads
+ * and writes, because all of that may wait for a disk. The thread touches
+ * frames of bytes alone. snapshot_step walks and fills the store on the loop's
+ * thread: in one call at most SNAPSHOT_SLICE_ITEMS and SNAPSHOT_SLICE_BYTES and
+ * one item more, which takes a few hundred microseconds.
  *
- * What is saved: every item that is there from the first slice to the last,
- * each as it is when it is passed, with its client flags, its time to live as a
- * moment in Unix time, and whether it is stale. An item that changes place
+ * A save covers every item that is there from the first slice to the last, each
+ * as it is when the walk passes it: with its client flags, its time to live as
+ * a moment in Unix time, and its stale mark. An item that changes place
  * meanwhile may be saved twice; the later one counts. CAS ids are not kept:
- * items that are loaded get new ones.
+ * loaded items get new ones.
  */
 #ifndef PEEKD_SNAPSHOT_H
 #define PEEKD_SNAPSHOT_H
@@ -37,64 +37,64 @@ enum snapshot_state {
 
 enum snapshot_how {
 	SNAPSHOT_KEEP = 1, /* a key that is there keeps its value */
-	/* a damaged or cut-short file is loaded up to the damage; else nothing
-	 * of it is */
+	/* a damaged or cut-short file is loaded up to the damage; without this
+	 * flag nothing of it is */
 	SNAPSHOT_PARTIAL = 2,
 };
 
-/* The last job's result, or how far it has come. */
+/* The result of the last job, or the progress of the present one. */
 struct snapshot_result {
-	uint64_t job; /* counts from 1; 0: there was none */
+	uint64_t job; /* counts from 1; 0: there was no job */
 	enum snapshot_state state;
 	uint64_t items;                  /* saved; loaded */
-	uint64_t expired, kept, refused; /* of a load: not stored, because ... (refused: no room) */
-	uint64_t whole_items;            /* of a damaged file: items before the damage */
+	uint64_t expired, kept, refused; /* of a load: items not stored; refused: no room */
+	uint64_t whole_items;            /* items before the damage of a damaged file */
 	uint64_t file_bytes;             /* of a save */
 	uint64_t saved_unix_s;           /* of a load: when the file was saved; 0: not known */
-	/* SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut
-	 * short, or the kernel's */
+	/* if SNAPSHOT_FAILED, or a partial load: -EBADMSG damaged, -ENODATA cut
+	 * short, or the kernel's errno */
 	int error;
 };
 
 struct snapshot;
 
-/* Ends a job that is under way: it has failed, and nothing of a save is
- * left. */
+/* Ends a job that is under way. It has failed then, and a save leaves nothing
+ * behind. */
 void snapshot_cancel(struct snapshot *s);
 
 /* store belongs to the caller and stays. -ENOMEM. */
 int snapshot_new(struct store *store, bool compress, struct snapshot **ret);
 
-/* Cancels, and frees. NULL is allowed. */
+/* Cancels the job and frees s. NULL is allowed. */
 void snapshot_free(struct snapshot *s);
 
 struct snapshot_source {
-	const char *path;   /* absolute; with a descriptor, for messages only */
-	int fd;             /* -1: path is opened. It is the job's, also on failure */
+	const char *path;   /* absolute; with a descriptor: for messages only */
+	int fd;             /* -1: path is opened. fd belongs to the job, also on failure */
 	uint64_t max_age_s; /* of a load: an older file is -ESTALE; 0: any age */
 };
 
 /*
- * Begins a job: its number. -EBUSY: one is under way. -EINVAL: path isn't
- * absolute. -ENOMEM. Errors of the file come with the result.
+ * Begins a job and returns its number. -EBUSY: another one is under way.
+ * -EINVAL: path isn't absolute. -ENOMEM. The result tells errors of the file.
  */
 int64_t snapshot_save(struct snapshot *s, const struct snapshot_source *to, int64_t now_unix_s);
 int64_t snapshot_load(
     struct snapshot *s, const struct snapshot_source *from, unsigned how, int64_t now_unix_s);
 
-/* Whether a job is under way. */
+/* True: a job is under way. */
 bool snapshot_is_busy(const struct snapshot *s);
 
 enum snapshot_pace {
-	SNAPSHOT_IDLE, /* no job is under way: one that was has its result */
+	SNAPSHOT_IDLE, /* no job is under way; the last one has its result */
 	SNAPSHOT_WAIT, /* the file's thread is behind */
 	SNAPSHOT_MORE,
 };
 
-/* One slice. now_s: the segment's clock. */
+/* Does one slice. now_s: the segment's clock. */
 enum snapshot_pace snapshot_step(struct snapshot *s, uint32_t now_s, int64_t now_unix_s);
 
-/* Frames until the file's thread has gone on, at most 100 ms. */
+/* Waits until the file's thread has gone on, at most 100 ms. */
 void snapshot_wait(struct snapshot *s);
 
 const struct snapshot_result *snapshot_result(const struct snapshot *s);
@@ -103,14 +103,15 @@ const struct snapshot_result *snapshot_result(const struct snapshot *s);
 void snapshot_describe(const struct snapshot *s, char *buf, size_t cap);
 
 /*
- * peek_save, peek_load, peek_load_part: the job's number, or an error line.
- * A word that begins with "-" means the descriptor *passed_fd, and what follows
- * is its name for messages. A descriptor that is used is *passed_fd no more.
+ * Answers peek_save, peek_load and peek_load_part with the job's number or an
+ * error line. A word that begins with "-" means the descriptor *passed_fd; the
+ * rest of the word is its name for messages. *passed_fd is -1 once the
+ * descriptor is used.
  */
 void snapshot_request(struct snapshot *s, const struct wire_request *req, int *passed_fd,
     int64_t now_unix_s, struct wire_out *out);
 
-/* `stats snapshot` */
+/* The lines of `stats snapshot`. */
 void snapshot_put_stats(const struct snapshot *s, struct wire_out *out);
 
 #endif

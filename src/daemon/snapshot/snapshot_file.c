@@ -1,5 +1,5 @@
 /* snapshot_file.c: see snapshot_file.h. The one door to zstd, which every
- * Debian system has for dpkg's sake. */
+ * Debian system has because dpkg needs it. */
 #include "daemon/snapshot/snapshot_file.h"
 
 #include <endian.h>
@@ -22,7 +22,7 @@
 #define VERSION      1
 #define HEADER_BYTES 40
 #define FRAME_BYTES  24
-#define ZSTD_LEVEL   1 /* the fastest that compresses text well: the disk is what is waited for */
+#define ZSTD_LEVEL   1 /* the fastest level that compresses text well; the disk is slower */
 
 enum { KIND_ITEMS = 1, KIND_ZSTD = 2, KIND_END = 3 };
 
@@ -129,10 +129,8 @@ may_replace(const char *path)
 	return place == SNAPSHOT_PLACE_FREE || place == SNAPSHOT_PLACE_SNAPSHOT;
 }
 
-/*
- * PATH.new, which a killed save may have left. Where somebody else has that
- * name, a random one that nobody can take before.
- */
+/* Makes PATH.new, which a killed save may have left. If somebody else has that
+ * name, a random name is made, which nobody can take before. */
 static int
 make_fresh(struct snapshot_writer *w)
 {
@@ -159,7 +157,7 @@ make_fresh(struct snapshot_writer *w)
 	return w->fd < 0 ? -errno : 0;
 }
 
-/* Where the bytes go: a new file beside path, or the descriptor. */
+/* Opens the place for the bytes: a new file beside path, or the descriptor. */
 static int
 begin_file(struct snapshot_writer *w, const char *path, int fd)
 {
@@ -255,7 +253,7 @@ snapshot_write(struct snapshot_writer *w, const char *raw, uint32_t raw_bytes, u
 	return write_frame(w, KIND_ZSTD, w->packed, (uint32_t)n, raw_bytes, n_items);
 }
 
-/* The rename itself must be on the disk before anybody is told that it was
+/* Brings the rename to the disk before anybody is told that the snapshot was
  * saved. */
 static int
 sync_directory_of(const char *path)
@@ -273,7 +271,7 @@ sync_directory_of(const char *path)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno; /* not every file system can */
+	r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno; /* some file systems can't */
 	close(fd);
 	return r;
 }
@@ -328,7 +326,9 @@ struct snapshot_reader {
 	size_t stored_cap, raw_cap;
 };
 
-/* All n bytes: 1. None, since the file ends here: 0. Fewer: -ENODATA. */
+/*
+ * Reads n bytes. 1: all of them; 0: none, the file ends here; -ENODATA: fewer.
+ */
 static int
 read_all(int fd, char *to, size_t n)
 {

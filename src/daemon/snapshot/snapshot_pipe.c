@@ -11,7 +11,9 @@
 
 /* ---- the file's thread --------------------------------------------------- */
 
-/* The next frame to write; NULL: there will be none, or cancelled. */
+/*
+ * The next frame to write; NULL: there will be none, or the job was cancelled.
+ */
 static struct snapshot_frame *
 wait_full(struct snapshot_pipe *p)
 {
@@ -26,7 +28,7 @@ wait_full(struct snapshot_pipe *p)
 	return b;
 }
 
-/* A frame to read into; NULL: cancelled. */
+/* A frame to read into; NULL: the job was cancelled. */
 static struct snapshot_frame *
 wait_empty(struct snapshot_pipe *p)
 {
@@ -86,8 +88,8 @@ write_file(void *arg)
 	return NULL;
 }
 
-/* Reads the whole file without keeping it: 0, or what is wrong with it;
- * *ret_items: how many are whole. */
+/* Reads the whole file without keeping it. Returns 0, or the error that it
+ * found; *ret_items: items that are whole. */
 static int
 check_file(struct snapshot_pipe *p, struct snapshot_reader *reader, uint64_t *ret_items)
 {
@@ -166,7 +168,7 @@ snapshot_pipe_start(struct snapshot_pipe *p, void *(*run)(void *))
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->moved, NULL);
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* the loop's thread takes the signals */
 	r = pthread_create(&p->thread, NULL, run, p);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0) {
@@ -268,7 +270,7 @@ snapshot_pipe_wait(struct snapshot_pipe *p)
 	bool blocked = p->reading ? p->n_got == p->n_put
 				  : p->put_ended || p->n_put - p->n_got == SNAPSHOT_FRAMES;
 	if (blocked && !p->done)
-		/* woken for nothing: the caller looks */
+		/* woken for nothing: the caller looks again */
 		(void)pthread_cond_timedwait(&p->moved, &p->lock, &until);
 	pthread_mutex_unlock(&p->lock);
 }

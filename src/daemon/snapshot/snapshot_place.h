@@ -1,7 +1,5 @@
-/*
- * snapshot_place.h: what stands where a snapshot is to be saved, and how a file
- * is kept that must not be replaced.
- */
+/* snapshot_place.h: looks at the place where a snapshot is to be saved, and
+ * keeps a file that must not be replaced. */
 #ifndef PEEKD_SNAPSHOT_PLACE_H
 #define PEEKD_SNAPSHOT_PLACE_H
 
@@ -19,17 +17,15 @@ enum snapshot_place {
 
 enum snapshot_place snapshot_place(const char *path);
 
-/*
- * NULL: the path may be the setting snapshot_path. Else words that say what
- * stands there, for "snapshot_path PATH is ...".
- */
+/* NULL: the path may be the setting snapshot_path. Otherwise words that say
+ * what stands there, for "snapshot_path PATH is ...". */
 const char *snapshot_place_wrong(const char *path);
 
 /*
  * Gives the file a second name beside it, PATH.ENDING or PATH.ENDING-2 to
- * PATH.ENDING-9: no file is ever replaced. A file that has such a name keeps
- * it. move: PATH itself goes. Returns 0 and the name, or a negative errno;
- * -EEXIST: all nine names are taken.
+ * PATH.ENDING-9. It never replaces a file, and a file that has such a name
+ * keeps it. move: the name PATH goes. Returns 0 and the name, or a negative
+ * errno; -EEXIST: all nine names are taken.
  */
 int snapshot_keep(const char *path, const char *ending, bool move, char *ret, size_t cap);
 

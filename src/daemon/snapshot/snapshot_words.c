@@ -1,5 +1,5 @@
 /* snapshot_words.c: snapshot jobs in words: requests, `stats snapshot`, the
- * log's sentence. */
+ * sentence for the log. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -50,7 +50,7 @@ snapshot_describe(const struct snapshot *s, char *buf, size_t cap)
 		    "%" PRIu64 " items loaded (not loaded: %" PRIu64 " expired, %" PRIu64
 		    " that are there already, %" PRIu64 " for which there is no room)%s%s",
 		    r->items, r->expired, r->kept, r->refused,
-		    r->error != 0 ? "; of the file no more: " : "",
+		    r->error != 0 ? "; the rest of the file is not loaded: " : "",
 		    r->error != 0 ? snapshot_words_explain(r->error) : "");
 		return;
 	case SNAPSHOT_FAILED:

@@ -1,4 +1,4 @@
-/* warm.c: see warm.h. */
+/* startup.c: see startup.h. */
 #include "daemon/snapshot/startup.h"
 
 #include <errno.h>
@@ -16,12 +16,12 @@
 #include "daemon/snapshot/snapshot_place.h"
 #include "engine/crash.h"
 
-#define EXTEND_US 30000000 /* what the service manager is asked for, once a second */
+#define EXTEND_US 30000000 /* more time that the service manager is asked for, once a second */
 
 /*
- * All slices of a job; false: a signal came, and the job is cancelled. The
- * clock goes on, which is the heartbeat that readers look at, and so does the
- * service manager's patience.
+ * Does all slices of a job; false: a signal came, and the job is cancelled. The
+ * clock goes on meanwhile, because readers take it for the heartbeat. The
+ * service manager is asked for more time.
  */
 static bool
 startup_run(struct warm *w)
@@ -49,7 +49,7 @@ startup_run(struct warm *w)
 	return true;
 }
 
-/* A path in the current directory, or as it is. */
+/* Makes a relative path absolute; other paths stay as they are. */
 static bool
 make_absolute(const char *path, char *buf)
 {
@@ -189,7 +189,7 @@ startup_begin(struct warm *w, unsigned how)
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* Whether the file that stands there may be replaced by now. */
+/* True: the file with the name may be replaced by now. */
 static bool
 make_way(const struct warm *w, const char *path)
 {
@@ -216,7 +216,7 @@ startup_end(struct warm *w)
 	const struct snapshot_source to = {.path = path, .fd = -1};
 	int64_t r;
 
-	snapshot_cancel(w->snapshot); /* what a client had begun */
+	snapshot_cancel(w->snapshot); /* a job that a client had begun */
 	if (!make_absolute(w->conf->snapshot_path, path)) {
 		log_error(
 		    "snapshot_path %s can't be saved: %s", w->conf->snapshot_path, strerror(errno));
