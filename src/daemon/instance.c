@@ -25,7 +25,8 @@
 
 /* ---- the segment --------------------------------------------------------- */
 
-/* Whoever may connect may read, unless the setting says otherwise. */
+/* A user who may connect may read the segment, unless the setting says
+ * otherwise. */
 static mode_t
 segment_mode(const struct conf *conf, mode_t unix_mode)
 {
@@ -40,7 +41,7 @@ segment_mode(const struct conf *conf, mode_t unix_mode)
 	return mode;
 }
 
-/* One page at once where they are required; the others come in the
+/* Makes one huge page at once if they are required; the others come in the
  * background. */
 static int
 begin_huge(struct daemon *d)
@@ -54,12 +55,11 @@ begin_huge(struct daemon *d)
 	if (huge_step(&d->huge) && d->huge.huge_bytes > 0)
 		return 0;
 	if (d->huge.error == 0)
-		log_error("huge_pages is \"require\", and memory_limit (-m) is less than one such "
-			  "page, 2m; "
-			  "\"try\" does without");
+		log_error("huge_pages is \"require\", but memory_limit (-m) is smaller than one "
+			  "huge page, 2m; \"try\" starts without huge pages");
 	else
-		log_error("huge_pages is \"require\", and the kernel gives none (%s); \"try\" does "
-			  "without",
+		log_error("huge_pages is \"require\", but the kernel gives no huge page (%s); "
+			  "\"try\" starts without them",
 		    strerror(-d->huge.error));
 	return EX_OSERR;
 }
@@ -88,15 +88,15 @@ open_segment(struct daemon *d)
 	if (status != 0)
 		return status;
 	map_set_tcp(&s->map, tcp, listen_tcp(&d->listeners, tcp, LAYOUT_TCP_WORDS));
-	/* readers take the clock for the heartbeat: it must not be the dead
-	 * writer's */
+	/* readers take the clock for the heartbeat: it must not stay that of
+	 * the dead writer */
 	store_tick(s->store, clock_word_now(&d->shift));
 	if (hint_page_create(&s->map, (uint32_t)d->conf.conn_limit, &d->hints) == 0) {
 		bytes = hint_page_bytes(d->hints, &n_bytes);
 		store_set_hints(s->store, bytes, n_bytes);
 	} else
-		log_warning("no hint page: %s; reads through shared memory are not counted, nor do "
-			    "they keep items",
+		log_warning("no hint page: %s; reads through shared memory are not counted, and "
+			    "don't keep items from eviction",
 		    strerror(errno));
 	return 0;
 }
@@ -128,7 +128,7 @@ fill_cmd(struct daemon *d)
 	stat[SHM_STAT_RECOVERY_US] = (uint64_t)now_monotonic_us() - d->start_us;
 }
 
-/* One line with everything that matters. */
+/* Logs one line with everything that matters. */
 static void
 log_start(const struct daemon *d)
 {
@@ -160,7 +160,7 @@ log_start(const struct daemon *d)
 	if (d->listeners.n > 1)
 		snprintf(tcp, sizeof(tcp), " and %u more", d->listeners.n - 1);
 	log_info("peekd " PEEKD_VERSION " serves \"%s\": %" PRIu64
-		 " MiB in segments of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
+		 " MiB in blocks of %u KiB, items up to %" PRIu64 " KiB; %s in %" PRIu64
 		 ".%03" PRIu64 " ms; socket %s%s, mode %04o, %" PRIu64 " connections; pid %ld",
 	    d->conf.name, s->map.arena_bytes >> 20, 1u << (s->map.block_shift - 10),
 	    d->conf.max_item_size >> 10, found, d->stat[SHM_STAT_RECOVERY_US] / 1000,
@@ -183,10 +183,8 @@ on_tick(void *arg, uint32_t now_ms)
 
 /* ---- all together -------------------------------------------------------- */
 
-/*
- * Loads the snapshot into a new segment, or into one that a start before this
- * one was filling. False: a signal ended it, and the segment stays a part.
- */
+/* Loads the snapshot into a new segment, or into one that an earlier start was
+ * filling. False: a signal ended it, and the segment stays a part. */
 static bool
 instance_fill(struct daemon *d)
 {
@@ -195,12 +193,12 @@ instance_fill(struct daemon *d)
 	d->warm = (struct warm){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
 	if (d->segment.is_filling && d->conf.snapshot_path[0] == '\0')
 		log_warning(
-		    "a start before this one was ended while it loaded a snapshot, and now no "
-		    "snapshot_path is set: only a part of it is there");
+		    "an earlier start ended while it loaded a snapshot, and snapshot_path is not "
+		    "set now: only a part of the items is there");
 	else if (d->segment.is_filling) {
 		if (!is_new)
 			log_notice(
-			    "a start before this one was ended while it loaded the snapshot: it is "
+			    "an earlier start ended while it loaded the snapshot: the snapshot is "
 			    "loaded again, and keys that are there keep their values");
 		if (!startup_begin(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
 			return false;
@@ -260,13 +258,13 @@ instance_serve(struct daemon *d)
 		return EX_OSERR;
 	}
 	if (!instance_fill(d))
-		return 0; /* what is there is no whole: it must not be saved */
+		return 0; /* a part of a snapshot must not be saved */
 	if ((status = instance_loop(d)) != 0)
 		return status;
 	return d->conf.snapshot_path[0] == '\0' || startup_end(&d->warm) ? 0 : EX_IOERR;
 }
 
-/* The segment with all that serves it; undoes what it did. */
+/* Opens the segment, serves it, and undoes what it did. */
 static int
 use_segment(struct daemon *d)
 {
@@ -285,7 +283,7 @@ use_segment(struct daemon *d)
 			log_notice("--unlink: nothing is removed, since the items are not saved");
 		remove = false;
 	} else if (status != 0 && d->segment.origin == SEGMENT_CREATED)
-		remove = true; /* it never served */
+		remove = true; /* the segment never served */
 	snapshot_free(d->snapshot);
 	if (d->hints != NULL) {
 		store_set_hints(d->segment.store, NULL, 0);
@@ -309,15 +307,15 @@ instance_run(struct daemon *d, const char *unix_path, int n_passed)
 	d->start_us = (uint64_t)now_monotonic_us();
 	status = listen_open(&d->conf, d->given.given, unix_path, d->gid, n_passed, &d->listeners);
 	if (status == 0) {
-		/* with a segment to attach to, clients wait from now on rather
-		 * than fail */
+		/* with a segment to attach to, clients wait from now on in
+		 * place of failing */
 		if (segment_is_there(d->conf.name))
 			status = listen_control(&d->conf, d->gid, &d->listeners);
 		if (status == 0)
 			status = use_segment(d);
 		listen_close(&d->listeners);
 	}
-	/* a start that failed leaves nothing behind that wasn't there before */
+	/* a failed start leaves nothing behind that wasn't there before */
 	if ((d->conf.unlink != 0 || (made && status != 0)) && !segment_is_there(d->conf.name))
 		lock_remove(d->conf.name, d->lock_fd);
 	if (status == 0)

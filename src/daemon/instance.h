@@ -39,7 +39,7 @@ struct daemon {
 	gid_t gid;
 	int lock_fd;
 	int ready_fd;                 /* -d: the parent waits for a byte on it */
-	void (*on_hangup)(void *arg); /* the settings are to be read again */
+	void (*on_hangup)(void *arg); /* reads the settings again */
 	void (*on_ready)(struct daemon *d);
 };
 

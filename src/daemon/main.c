@@ -1,11 +1,11 @@
 /*
- * main.c: peekd's start and end, in this order, because each step needs the
- * ones before it:
+ * main.c: peekd's start and end, in this order, because each step needs those
+ * before it:
  *
  *   settings; limits; the control socket's directory; privileges dropped;
  *   background; then the instance (instance.h).
  *
- * Every step that fails has said why and gives the exit status (sysexits.h).
+ * A step that fails has logged why, and gives the exit status (sysexits.h).
  */
 #include <errno.h>
 #include <grp.h>
@@ -46,7 +46,7 @@ raise_limits(struct conf *conf)
 		return;
 	rl.rlim_cur = want;
 	if (rl.rlim_max < want)
-		rl.rlim_max = want; /* only root may */
+		rl.rlim_max = want; /* root alone may do this */
 	if (setrlimit(RLIMIT_NOFILE, &rl) == 0)
 		return;
 	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
@@ -99,8 +99,9 @@ may_chown(void)
 }
 
 /*
- * A check by root of settings without `user`, as of a unit's with User=: whose
- * the instance is. NULL: root's, or it has never run.
+ * The user whose the instance is, for a check by root of settings without
+ * `user`, as a unit with User= has them. NULL: it is root's, or it has never
+ * run.
  */
 static const struct passwd *
 find_owner(const struct conf *conf)
@@ -112,12 +113,12 @@ find_owner(const struct conf *conf)
 	snprintf(lock, sizeof(lock), "/dev/shm/peekd.%s.lock", conf->name);
 	if (lstat(lock, &st) != 0 || st.st_uid == 0 || (pw = getpwuid(st.st_uid)) == NULL)
 		return NULL;
-	log_notice("checking as user %s, whose %s is", pw->pw_name, lock);
+	log_notice("checking as user %s, the owner of %s", pw->pw_name, lock);
 	return pw;
 }
 
-/* The default control socket's directory has to be made by root and to belong
- * to the user that peekd becomes. */
+/* Becomes the user of the settings. Root makes the default control socket's
+ * directory before that, and gives it to the user. */
 static int
 become_user(const struct conf *conf, bool only_check, char *unix_path)
 {
@@ -151,10 +152,8 @@ become_user(const struct conf *conf, bool only_check, char *unix_path)
 	return 0;
 }
 
-/*
- * Only root, or who has the capability, gives files to a group that it isn't
- * in: better said before the segment is made.
- */
+/* Root gives files to any group; another user without CAP_CHOWN only to one
+ * that it is in. The error comes before the segment is made. */
 static int
 check_group(const struct conf *conf, gid_t gid)
 {
@@ -167,10 +166,9 @@ check_group(const struct conf *conf, gid_t gid)
 	if (in || n < 0 || may_chown())
 		return 0;
 	log_error(
-	    "group is \"%s\", and uid %u, which isn't in it, can't give it the control socket and "
-	    "the "
-	    "segment: add the user to the group (usermod -aG), or in a drop-in of the unit set "
-	    "SupplementaryGroups=%s",
+	    "group is \"%s\", but uid %u is not in it, so it can't give the group the control "
+	    "socket and the segment: add the user to the group (usermod -aG), or set "
+	    "SupplementaryGroups=%s in a drop-in of the unit",
 	    conf->group, (unsigned)geteuid(), conf->group);
 	return EX_NOPERM;
 }
@@ -180,10 +178,10 @@ check_group(const struct conf *conf, gid_t gid)
 static void
 say_fixed(const char *name)
 {
-	log_notice("%s has changed in the configuration, and changes at the next start", name);
+	log_notice("%s has changed in the configuration: the next start takes the new value", name);
 }
 
-/* SIGHUP. A file with an error changes nothing. */
+/* SIGHUP: reads the settings again. A file with an error changes nothing. */
 static void
 on_hangup(void *arg)
 {
@@ -207,10 +205,8 @@ on_hangup(void *arg)
 	notify_send("READY=1");
 }
 
-/*
- * Who has said where the log goes keeps stderr; else it goes to syslog, since
- * the terminal that the start was typed on may go.
- */
+/* The log stays on stderr if the settings say so, or if stderr is a file. Else
+ * it goes to syslog, since the terminal of the start may go away. */
 static void
 on_ready(struct daemon *d)
 {
@@ -224,10 +220,8 @@ on_ready(struct daemon *d)
 
 /* ---- all together -------------------------------------------------------- */
 
-/*
- * Who it is, and what is wrong with the settings besides. only_check: nothing
- * is made.
- */
+/* Becomes the user of the settings, and checks the settings that depend on it.
+ * only_check: nothing is made. */
 static int
 main_prepare(struct daemon *d, bool only_check, char *unix_path)
 {
@@ -237,7 +231,7 @@ main_prepare(struct daemon *d, bool only_check, char *unix_path)
 	    (status = become_user(&d->conf, only_check, unix_path)) != 0 ||
 	    (status = check_group(&d->conf, d->gid)) != 0)
 		return status;
-	/* `self` is who it has become */
+	/* `self` is the user that the process has become */
 	if (access_resolve(&d->conf, &d->access, d->given.error) != 0) {
 		log_error("%s", d->given.error);
 		return EX_USAGE;
@@ -245,10 +239,8 @@ main_prepare(struct daemon *d, bool only_check, char *unix_path)
 	return warm_check(&d->conf);
 }
 
-/*
- * What a start would refuse, as far as that can be told without taking
- * anything.
- */
+/* Refuses the settings that a start would refuse, as far as it can tell without
+ * taking anything. */
 static int
 main_check(struct daemon *d)
 {
@@ -285,9 +277,9 @@ main_start(struct daemon *d)
 	    (enum log_level)(d->conf.log_level + LOG_LEVEL_ERROR), "peekd");
 	log_set_time(d->conf.log_time != 0);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that would grow too large is an error, with words */
+	signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error, with words */
 	ending_begin();
-	/* of a process that has changed its user, /proc/self is root's */
+	/* before the user changes: /proc/self would be root's after it */
 	clock_read_shift(&d->shift);
 	raise_limits(&d->conf);
 	if ((status = main_prepare(d, false, unix_path)) != 0)
@@ -295,8 +287,8 @@ main_start(struct daemon *d)
 	if (d->conf.daemon != 0 && (status = go_to_background(d)) != 0)
 		return status;
 	status = instance_run(d, unix_path, n_passed);
-	background_tell(
-	    &d->ready_fd, status != 0 ? status : EX_TEMPFAIL, true); /* it ended before it served */
+	/* does nothing if the daemon has served */
+	background_tell(&d->ready_fd, status != 0 ? status : EX_TEMPFAIL, true);
 	return status;
 }
 

@@ -12,8 +12,7 @@ wire_key_plain(const void *key, size_t key_len)
 	const unsigned char *p = key;
 	size_t i = 0;
 
-	/* eight at a time: a byte below 0x21, or one that is 0 when 0x7f is
-	 * taken away */
+	/* eight bytes at a time: is one of them below 0x21, or 0x7f? */
 	for (; i + 8 <= key_len; i += 8) {
 		uint64_t v, del;
 		memcpy(&v, p + i, 8);
@@ -83,7 +82,7 @@ wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *
 {
 	struct wire_str word;
 
-	/* what pipelined sets are answered with: as below, in a few
+	/* the answer to most pipelined sets: the same as below, in fewer
 	 * instructions */
 	if (len >= 4 && memcmp(buf, wire_replies[WIRE_RE_HD].text, 2) == 0 && buf[2] == '\r' &&
 	    buf[3] == '\n') {

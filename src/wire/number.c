@@ -1,6 +1,6 @@
 /*
- * number.c: decimal numbers in and out. Nothing is cut to a width: what doesn't
- * fit is refused.
+ * number.c: decimal numbers in and out. A number that doesn't fit is refused
+ * and not cut.
  */
 #include "wire/parse.h"
 

@@ -1,5 +1,5 @@
 /*
- * out.c: bytes into an output buffer that somebody else owns.
+ * out.c: bytes into an output buffer of the caller's.
  */
 #include <errno.h>
 #include <stdarg.h>

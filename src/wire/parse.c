@@ -10,7 +10,7 @@
 #define WORDS_MAX     7 /* of a classic command without a list of keys: cas k f e n c noreply */
 #define UNKNOWN_WORDS 5 /* of an unknown verb's line are looked at */
 
-/* No LF in len bytes: may one still come? */
+/* There is no LF in len bytes. True: one may still come. */
 static bool
 line_may_grow(const char *buf, size_t len)
 {
@@ -36,8 +36,9 @@ is_number(const struct wire_str *word)
 }
 
 /*
- * Whether a value may follow an unknown verb's line: it is a storage verb in
- * capitals, or has numbers where those have them. word[0] is the verb.
+ * True: a value may follow an unknown verb's line, since the verb is a storage
+ * verb in capitals, or numbers stand where storage verbs have them. word[0] is
+ * the verb.
  */
 static bool
 seems_store(const struct wire_str *word, unsigned n)
@@ -58,9 +59,9 @@ seems_store(const struct wire_str *word, unsigned n)
 }
 
 /*
- * The line of an unknown verb. A web browser, or a page in one that posts to
- * us, is hung up on; so is a client of Redis, whose keys and values would each
- * be a line.
+ * The line of an unknown verb. The connection of a web browser is closed, so
+ * that a page can't post requests. So is the connection of a client of Redis,
+ * which would send each key and each value as a line.
  */
 static enum wire_status
 unknown_verb(const char *p, const char *end, struct wire_request *ret)
@@ -82,7 +83,7 @@ unknown_verb(const char *p, const char *end, struct wire_request *ret)
 	return WIRE_BAD;
 }
 
-/* Every key of the list fits. */
+/* True: every key of the list fits. */
 static bool
 keys_fit(const char *p, const char *end)
 {
@@ -119,8 +120,8 @@ parse_keys(const char *p, const char *end, struct wire_request *ret)
 	return keys_fit(p, end) ? WIRE_RE_NONE : WIRE_RE_BAD_FORMAT;
 }
 
-/* A data block of this length follows. False: it can't be said how long it
- * is. */
+/* Reads the length of the data block that follows. False: there is no length to
+ * be read. */
 static bool
 take_length(const struct wire_str *word, struct wire_request *ret)
 {
@@ -136,11 +137,11 @@ take_length(const struct wire_str *word, struct wire_request *ret)
 }
 
 /*
- * Words behind the verb: word[0 .. n), n at least 4. A value must never be
- * taken for commands. So the length is read first, and the block is swallowed
- * whatever else is wrong. A key with blanks, or none, moves the other words:
- * then the length stands elsewhere, which shows by too many words, or by a
- * number or `noreply` where there should be none.
+ * word[0 .. n): the words behind the verb, at least 4. A value must never be
+ * taken for requests, so the length is read first, and the data block is
+ * dropped whatever else is wrong. A key with spaces, and an empty key, move the
+ * other words. Then the length stands elsewhere; too many words show it, or a
+ * number or `noreply` in a wrong place.
  */
 static enum wire_code
 parse_store(const struct wire_str *word, unsigned n, struct wire_request *ret)
@@ -217,7 +218,7 @@ parse_words(const struct wire_str *word, unsigned n, struct wire_request *ret)
 	}
 }
 
-/* Lists of all keys are the administrator's, whatever they are called. */
+/* A request that lists all keys needs admin, whatever its verb. */
 static enum wire_code
 parse_plain(const struct wire_str *word, unsigned n, const char *end, struct wire_request *ret)
 {
@@ -275,8 +276,8 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 {
 	ret->noreply = false;
 	ret->error = WIRE_RE_NONE;
-	/* The binary protocol, or TLS, whose first record can be made to hold
-	 * lines: none of theirs is meant for us. */
+	/* The binary protocol, or TLS. A web page can put lines into the first
+	 * record of TLS, and they must not be carried out. */
 	if (len > 0 && ((unsigned char)buf[0] == 0x80 || buf[0] == 0x16))
 		return WIRE_CLOSE;
 	const char *lf = scanned < len ? memchr(buf + scanned, '\n', len - scanned) : NULL;

@@ -8,16 +8,16 @@
 #include "wire/wire.h"
 
 /*
- * An exptime as struct wire_request holds it. The last 30 days below 2^32, and
- * all from 2^63 on, are what a negative number becomes in a client that prints
- * it without its sign. False: no number; *ret is untouched.
+ * An exptime as struct wire_request holds it. A client that prints a negative
+ * number without its sign makes a number of the last 30 days below 2^32 of it,
+ * or one from 2^63 on; both are negative. False: no number; *ret is untouched.
  */
 #define WIRE_EXPTIME_NEGATIVE UINT64_C(4292375296)
-/* later is cut to it, beyond what an item can say */
+/* a later time is cut to this one, which no item reaches */
 #define WIRE_EXPTIME_FAR (UINT64_C(1) << 39)
 bool wire_exptime(const char *p, size_t len, int64_t *ret);
 
-/* The row of a verb's name, or WIRE_N_VERBS. readable: so many bytes may be
+/* The row of a verb's name, or WIRE_N_VERBS. readable: this many bytes may be
  * read at p, at least len. */
 enum wire_verb wire_verb_find(const char *p, size_t len, size_t readable);
 

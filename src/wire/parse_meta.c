@@ -5,7 +5,7 @@
 
 #define META_WORDS_MAX 19 /* of the whole line */
 
-/* What may follow a flag's letter. */
+/* The kinds of token behind a flag's letter. */
 enum token {
 	TOKEN_UNKNOWN,
 	TOKEN_ANY,
@@ -133,8 +133,8 @@ count_words(const char *p, const char *end)
 	return n;
 }
 
-/* A longer key stands on the line only in its encoded form, and only if it says
- * so: the flag `bl`. */
+/* A key of more than WIRE_KEY_MAX bytes may stand on the line in its encoded
+ * form alone, with the flag `bl`. */
 static bool
 key_sent_fits(const struct wire_str *key, const char *p, const char *end)
 {
@@ -163,7 +163,7 @@ decode_key(struct wire_request *ret)
 	return WIRE_RE_NONE;
 }
 
-/* me looks at nothing but its third word. */
+/* me reads its third word and no other. */
 static enum wire_code
 parse_debug(const char *p, const char *end, struct wire_request *ret)
 {
@@ -176,7 +176,7 @@ parse_debug(const char *p, const char *end, struct wire_request *ret)
 	return WIRE_RE_NONE;
 }
 
-/* Looked at last: whatever else is wrong with a line is said first. */
+/* This check comes last: any other error of the line is answered first. */
 static enum wire_code
 check_opaque(const struct wire_request *req)
 {
@@ -186,7 +186,7 @@ check_opaque(const struct wire_request *req)
 	return WIRE_RE_NONE;
 }
 
-/* What flags mean together, or for one verb only. */
+/* The checks that need all flags, and those of one verb. */
 static enum wire_code
 check_flags(struct wire_request *ret)
 {
@@ -215,8 +215,8 @@ check_flags(struct wire_request *ret)
 	return check_opaque(ret);
 }
 
-/* A key with blanks moves the length of ms among the flags, none of which
- * begins with a digit. */
+/* A key with spaces moves the length of ms among the flags, and no flag begins
+ * with a digit. */
 static bool
 flag_is_number(const char *p, const char *end)
 {
@@ -241,7 +241,7 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 	if (ret->verb == WIRE_MS) {
 		uint64_t data_bytes;
 		bool has_word = wire_next_word(&p, end, &w);
-		/* a length, the key empty */
+		/* or a number alone, which is the length behind an empty key */
 		ret->lost = has_word || number_u64(ret->key.p, ret->key.len, &data_bytes);
 		if (!has_word || !number_u64(w.p, w.len, &data_bytes) || data_bytes > WIRE_DATA_MAX)
 			return WIRE_RE_BAD_FORMAT;
@@ -260,8 +260,8 @@ wire_parse_meta(const char *p, const char *end, struct wire_request *ret)
 		ret->n_flags + 2u > META_WORDS_MAX - (ret->verb == WIRE_MS)) &&
 	    count_words(line, end) + 1 > META_WORDS_MAX)
 		return ret->verb == WIRE_MG ? WIRE_RE_MANY_FLAGS_MG : WIRE_RE_MANY_FLAGS;
-	/* md and ma have one text for everything that is wrong with their
-	 * flags, but for a mode and an opaque token. */
+	/* md and ma answer one text to every wrong flag, except to a wrong
+	 * mode, a long opaque token and too many flags. */
 	if (error != WIRE_RE_NONE && (ret->verb == WIRE_MD || ret->verb == WIRE_MA) &&
 	    error != WIRE_RE_BAD_MODE_MA && error != WIRE_RE_BAD_OPAQUE &&
 	    error != WIRE_RE_MANY_FLAGS)

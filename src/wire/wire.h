@@ -21,9 +21,9 @@
 #define WIRE_KEY_MAX 250u /* bytes of a key, raw or (meta b) as encoded */
 /* encoded form of any key of WIRE_KEY_MAX bytes: meta `bl` */
 #define WIRE_KEY_B64_MAX 336u
-/* a line that has no LF in so many bytes is hung up on ... */
+/* a line without LF in this many bytes closes the connection ... */
 #define WIRE_LINE_MAX     2048u
-#define WIRE_GET_LINE_MAX (8u << 20) /* ... unless it begins "get " or "gets " */
+#define WIRE_GET_LINE_MAX (8u << 20) /* ... unless the line begins "get " or "gets " */
 #define WIRE_LEAD_MAX     100u       /* leading spaces of such a line */
 #define WIRE_DATA_MAX     UINT32_C(2147483645)
 #define WIRE_FLAGS_MAX    17u /* meta flags of a request */
@@ -85,11 +85,12 @@ enum wire_shape {
 	WIRE_SHAPE_VERB,  /* level */
 	WIRE_SHAPE_META,  /* key [bytes] flags, maybe a data block */
 	WIRE_SHAPE_NUMS,  /* one or two unsigned numbers */
-	WIRE_SHAPE_PLAIN, /* a word to tell apart, at most */
+	WIRE_SHAPE_PLAIN, /* no words, or words that the verb tells apart */
 };
 
-/* A snapshot's first bytes: whoever saves one replaces nothing that begins
- * otherwise. */
+/*
+ * The first bytes of a snapshot. A save replaces no file that begins otherwise.
+ */
 #define WIRE_SNAPSHOT_MAGIC "\x89peeks\r\n"
 
 enum wire_access { WIRE_ACCESS_READ, WIRE_ACCESS_WRITE, WIRE_ACCESS_ADMIN };
@@ -119,7 +120,7 @@ struct wire_flag {
 	const char *token; /* valid with len > 0 */
 };
 
-/* Bits of wire_request.given: which numbers of a meta request were sent. */
+/* Bits of wire_request.given: the flags of a meta request that were sent. */
 #define WIRE_HAS(letter) (UINT64_C(1) << ((letter)&63))
 
 /* exptime holds what was sent. 0: never; negative: has passed; up to
@@ -142,8 +143,8 @@ struct wire_request {
 	uint64_t total_bytes;    /* of the whole request: line, data and CR LF */
 	const char *line;        /* where it begins */
 	enum wire_code error;    /* WIRE_BAD: the answer */
-	/* WIRE_BAD: a data block of unknown length may follow: the next lines
-	 * may be a value */
+	/* WIRE_BAD: a data block of unknown length may follow, so that the next
+	 * lines may be a value */
 	bool lost;
 
 	struct wire_str key;      /* 1 .. WIRE_KEY_MAX; what is stored and hashed */
@@ -163,7 +164,7 @@ struct wire_request {
 	 * number2 */
 	struct wire_str word2;
 
-	/* meta: the numbers of its flags; which were given is in `given` */
+	/* meta: the numbers of its flags; `given` says which were sent */
 	uint64_t given;        /* WIRE_HAS(letter) of every flag that was sent */
 	uint64_t compare_cas;  /* C */
 	uint64_t explicit_cas; /* E */
@@ -179,24 +180,24 @@ struct wire_request {
 enum wire_status {
 	WIRE_OK,   /* a whole request; consume total_bytes once it is carried out */
 	WIRE_MORE, /* no LF yet: call again with more bytes, and scanned = len */
-	/* the line is whole and well formed, its data block isn't here yet:
-	 * everything but data is filled in. Ask cmd_admit whether it is wanted;
-	 * if so call again once total_bytes are here, else swallow
+	/* the line is whole and well formed, and its data block isn't here yet:
+	 * all but `data` is filled in. Ask cmd_admit whether the block is
+	 * wanted. If it is, call again once total_bytes are here; else drop
 	 * total_bytes */
 	WIRE_DATA,
-	/* answer `error` unless noreply, and drop total_bytes: they may reach
-	 * beyond what is here. A data block that is dropped (data is NULL)
-	 * should end in CR LF: else it was none of that length */
+	/* answer `error` unless noreply, and drop total_bytes, which may reach
+	 * beyond the bytes that are here. A dropped data block (data is NULL)
+	 * that doesn't end in CR LF had another length than its line says */
 	WIRE_BAD,
 	WIRE_CLOSE, /* hang up, not a byte is answered */
 };
 
 /*
- * Reads one request from the start of buf. scanned: so many bytes of buf are
- * known to hold no LF (0 when in doubt). *ret is meaningful as the status says;
- * it is not cleared between calls. Its pointers point into buf (but key, with
- * base64: into *ret itself). Keys of GET and GAT lines have all been checked
- * when it returns WIRE_OK.
+ * Reads one request from the start of buf. scanned: this many bytes of buf are
+ * known to hold no LF (0 when in doubt). The status says which fields of *ret
+ * are meaningful; *ret is not cleared between calls. Its pointers point into
+ * buf, except that of key with base64, which points into *ret. Every key of a
+ * GET or GAT line has been checked when the result is WIRE_OK.
  */
 enum wire_status wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret);
 
@@ -231,11 +232,11 @@ bool wire_u32(const char *p, size_t len, uint32_t *ret);
 /* ---- bytes out ---- */
 
 /*
- * An output buffer that belongs to the caller. Encoders append at len. When
- * there is no room, grow (if not NULL) is asked to make cap at least `cap_min`;
- * it may move buf. It returns 0, or a negative errno: then `failed` is set,
- * nothing is appended from then on, and the connection can't be kept. Nothing
- * is cleared by the encoders.
+ * An output buffer that belongs to the caller. Encoders append at len, and
+ * clear nothing. If there is no room, grow (if not NULL) is asked to make cap
+ * at least `cap_min`; it may move buf. It returns 0 or a negative errno. After
+ * an errno `failed` is set, nothing is appended from then on, and the
+ * connection can't be kept.
  */
 struct wire_out {
 	char *buf;
@@ -302,8 +303,11 @@ bool wire_urldecode(const char *p, size_t len, unsigned char *out, size_t *ret_n
 /* A line of stats: STAT, the name, the value. */
 void wire_put_stat_u64(struct wire_out *out, const char *name, uint64_t value);
 void wire_put_stat_str(struct wire_out *out, const char *name, const char *value);
-/* A value of any bytes as one word, since tools count the words of a line:
- * blanks and percent signs are escaped as %XX; an empty one is NULL. */
+/*
+ * A value of any bytes as one word, since tools count the words of a line:
+ * spaces, control characters and percent signs are escaped as %XX. An empty
+ * value is NULL.
+ */
 void wire_put_stat_word(struct wire_out *out, const char *name, const char *value);
 
 /* The server's answer to peek_attach; the descriptor goes with its first byte
@@ -324,7 +328,8 @@ void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total
 void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len,
     int64_t data_bytes, const char *flags);
 
-/* Whether a key can stand on a line as it is: no byte up to space. */
+/* True: the key can stand on a line as it is, since it has no byte up to the
+ * space and no DEL. */
 bool wire_key_plain(const void *key, size_t key_len);
 
 /* ---- replies, as a client reads them ---- */
@@ -347,10 +352,10 @@ struct wire_reply {
 };
 
 /*
- * Reads one reply (one line, with its data block) from the start of buf. 1: it
- * is in *ret; consume total_bytes. 0: more bytes are needed (*ret_need, if not
- * NULL: at least so many in all; 0 unknown). -EBADMSG: not in the protocol, or
- * a line without end.
+ * Reads one reply (one line, with its data block) from the start of buf. 1: the
+ * reply is in *ret; consume total_bytes. 0: more bytes are needed (*ret_need,
+ * if not NULL: at least this many in all; 0 unknown). -EBADMSG: the bytes are
+ * not in the protocol, or a line has no end.
  */
 int wire_parse_reply(const char *buf, size_t len, struct wire_reply *ret, uint64_t *ret_need);
 
@@ -360,8 +365,8 @@ wire_reply_is_error(const struct wire_reply *re)
 	return wire_replies[re->code].kind >= WIRE_KIND_ERROR;
 }
 
-/* The token behind a flag letter of a meta reply (HD, VA, EN ...): false if it
- * is not there. 'W', 'X', 'Z' have empty ones. */
+/* The token behind a flag letter of a meta reply (HD, VA, EN ...). False: the
+ * reply has no such flag. 'W', 'X', 'Z' have empty tokens. */
 bool wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_token);
 
 #endif

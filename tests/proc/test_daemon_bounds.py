@@ -183,7 +183,7 @@ def who_pays():
     wait_for(lambda: stat(c, "conn_memory_closed") >= 50, 20)
     storing.send(b"x" * 450000 + b"\r\n")
     assert storing.line() == b"STORED"
-    assert "one of uid 65534, pid %d" % hoard.p.pid in d.log() and "one of uid 0" not in d.log(), d.log()
+    assert "a connection of uid 65534, pid %d" % hoard.p.pid in d.log() and "a connection of uid 0" not in d.log(), d.log()
     hoard.end()
 
 

@@ -80,9 +80,10 @@ reserve_in(struct conn *c, size_t cap)
 }
 
 /*
- * Room for the input that has begun, n bytes of it being here: at once for what
- * most values need, beyond that doubled as it comes. So who announces much and
- * sends little makes the daemon take little.
+ * The room for the input that has begun, of which n bytes are here. It is
+ * enough for most values at once, and beyond that it doubles as bytes come. So
+ * a client that announces much and sends little takes little of the daemon's
+ * memory.
  */
 static size_t
 cap_for(const struct conn *c, size_t n)
@@ -100,7 +101,7 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 {
 	size_t cap = c->need > n ? cap_for(c, n) : (n | 255) + 1;
 
-	/* nor is what a large request needed kept for a small one */
+	/* a large request's buffer isn't kept for a small one */
 	if (c->in_cap < cap || c->in_cap / 4 > cap) {
 		drop_in(c);
 		c->in = malloc(cap);
@@ -116,8 +117,8 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 
 /*
  * Reads once. *ret_window, *ret_len: all the input that there is now, in the
- * shared buffer if it fits, else in the connection's own. 1; 0: end of input;
- * or a negative errno.
+ * shared buffer if it fits, else in the connection's own. 1; 0: the input has
+ * ended; or a negative errno.
  */
 static int
 conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret_len)
@@ -186,8 +187,7 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 			wire_put_reply(&sh->out, WIRE_RE_NO_HINT_PAGE);
 		break;
 	case CMD_SNAPSHOT:
-		/* files of the host are not for those who don't say who they
-		 * are */
+		/* a TCP client has no user, so it gets no file of the host */
 		if (sh->snapshot != NULL && c->is_unix)
 			snapshot_request(
 			    sh->snapshot, req, &c->passed_fd, sh->cmd->now_unix_s, &sh->out);
@@ -216,9 +216,10 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 }
 
 /*
- * The longest request to store. Of requests that follow each other the end of
- * one is the beginning of the next, so that each costs one look at the clock;
- * *mark_us is that moment, 0 at first.
+ * Carries out a request to store and measures it, for the longest one. *mark_us
+ * is the time at which the request before this one ended, 0 at first. Requests
+ * that follow each other share such a time, so that each costs one look at the
+ * clock.
  */
 static void
 execute_store(
@@ -232,10 +233,8 @@ execute_store(
 		*sh->longest_set_us = *mark_us - begin_us;
 }
 
-/*
- * The request at p. One that was interrupted was read before: a line of
- * millions of keys is not read again at each of its turns.
- */
+/* The request at p. An interrupted request was read before: a line of millions
+ * of keys isn't read again in each of its turns. */
 static enum wire_status
 next_request(struct conn *c, const char *p, size_t len, struct wire_request *ret)
 {
@@ -246,10 +245,8 @@ next_request(struct conn *c, const char *p, size_t len, struct wire_request *ret
 	return WIRE_OK;
 }
 
-/*
- * Keeps what was read of a get's line, for its next turn. Without memory the
- * line is read again.
- */
+/* Keeps the request that was read from a get's line, for its next turn. Without
+ * memory the line is read again. */
 static void
 conn_interrupt(struct conn *c, const struct wire_request *req)
 {
@@ -261,9 +258,9 @@ conn_interrupt(struct conn *c, const struct wire_request *req)
 }
 
 /*
- * Carries out requests of [window, window + len) until they, the turn or the
- * connection end. Returns the bytes that are done with. Sets runnable, need and
- * scanned for what is left.
+ * Carries out the requests of [window, window + len) until they, the turn or
+ * the connection end. Returns the number of bytes that are done. Sets runnable,
+ * need and scanned for the rest.
  */
 static size_t
 conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
@@ -335,8 +332,8 @@ conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 	return at;
 }
 
-/* Fills or goes on with the window, runs it, and keeps what is left. False: the
- * connection can't be kept. */
+/* Fills the window, or goes on with it, carries out its requests, and keeps the
+ * rest. False: the connection can't be kept. */
 static bool
 take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 {

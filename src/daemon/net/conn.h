@@ -1,18 +1,19 @@
 /*
- * conn.h: one connection: bytes in, requests to cmd.h, bytes out. No event, no
- * clock: the server says when to go on, and is told what is awaited.
+ * conn.h: one connection: bytes in, requests to cmd.h, bytes out. It knows no
+ * event and no clock: the server calls conn_turn, and its result says what the
+ * connection waits for.
  *
- * Memory. An idle connection is its struct conn and nothing else: requests are
- * read into a buffer that all connections share, and answered from there;
- * replies gather in another one and leave with one write. What is left over of
- * either is kept by the connection, input no longer than the request that was
- * announced, output no longer than output_limit and one value. While output is
- * left over no input is read, and none of what is pipelined runs.
+ * Memory. An idle connection is its struct conn and nothing else. Requests are
+ * read into a buffer that all connections share, and carried out from there;
+ * replies gather in another shared buffer and leave with one write. The
+ * connection keeps the rest of either: of the input no more than the request
+ * that was announced, of the output no more than output_limit and one value.
+ * While it keeps output, no input is read, and no pipelined request runs.
  * server_share.c bounds the sum over all connections.
  *
- * A turn does at most max_reqs requests, or until replies exceed output_limit,
- * or until so many keys were looked up (cmd.h, work_max): a long get goes on in
- * its next turn. Then the others have their turn.
+ * A turn ends after max_reqs requests, when the replies exceed output_limit, or
+ * when enough keys were looked up (cmd.h, work_max): a long get goes on in its
+ * next turn. Then the other connections have their turn.
  */
 #ifndef PEEKD_CONN_H
 #define PEEKD_CONN_H
@@ -28,7 +29,7 @@
 
 #define CONN_INPUT_BYTES 65536
 
-/* What all connections share. */
+/* The part that all connections share. */
 struct conn_shared {
 	struct cmd *cmd;
 	struct hint_page *hints;   /* NULL: none */
@@ -38,7 +39,7 @@ struct conn_shared {
 	size_t output_limit;
 	bool shutdown; /* a client asked for the daemon's end */
 	uint64_t *bytes_read, *bytes_written;
-	/* for the longest request to store alone; NULL: nobody wants to know */
+	/* both are for the longest request to store; NULL: it isn't measured */
 	uint64_t (*now_us)(void);
 	uint64_t *longest_set_us;
 	char *in;            /* CONN_INPUT_BYTES */
@@ -58,17 +59,17 @@ struct conn {
 	/* private to conn.c */
 	char *in; /* bytes [in_at, in_end) are not yet used */
 	size_t in_at, in_end, in_cap;
-	size_t scanned;               /* of these, known to hold no LF */
-	uint64_t need;                /* bytes of the request that has begun; 0: not known */
-	uint64_t swallow;             /* bytes to drop before the next request */
-	bool swallows_block;          /* they should end in CR LF */
-	bool lost;                    /* what comes may be a value, and nobody knows how long */
-	uint32_t cursor;              /* in a multi-get that was interrupted */
-	struct wire_request *resumed; /* that get, whose line was read once; or NULL */
-	bool runnable;                /* the bytes kept may hold whole requests */
-	bool closing;                 /* once the output is out */
-	int passed_fd;                /* came with a request, not used yet (conn_fd.h); -1: none */
-	bool attaching;               /* the next bytes out are ATTACHED and a descriptor */
+	size_t scanned;      /* this many of them are known to hold no LF */
+	uint64_t need;       /* total bytes of the request that has begun; 0: not known */
+	uint64_t swallow;    /* bytes to drop before the next request */
+	bool swallows_block; /* they should end in CR LF */
+	bool lost;           /* the next bytes may be a value of unknown length (conn_step.h) */
+	uint32_t cursor;     /* in a multi-get that was interrupted */
+	struct wire_request *resumed; /* that get as it was read from its line; or NULL */
+	bool runnable;                /* the kept bytes may hold whole requests */
+	bool closing;                 /* close when the output is sent */
+	int passed_fd;  /* a descriptor that no request has used yet (conn_fd.h); -1: none */
+	bool attaching; /* the next bytes out are ATTACHED and a descriptor */
 	char *out;
 	size_t out_at, out_end, out_cap;
 };
@@ -86,22 +87,18 @@ void conn_shared_free(struct conn_shared *sh);
 
 void conn_begin(struct conn *c, int fd);
 
-/* One turn. cmd's times are set, the store was ticked. */
+/* One turn. cmd's times are set, and the store was ticked. */
 enum conn_want conn_turn(struct conn *c, struct conn_shared *sh);
 
-/* Frees what it keeps, gives its cells of the hint page back, closes it. */
+/* Frees its buffers, gives its cells of the hint page back, and closes it. */
 void conn_end(struct conn *c, struct conn_shared *sh);
 
-/*
- * Bytes that it keeps, input and output. Input that was announced and isn't
- * here takes no memory yet.
- */
+/* The bytes of input and output that the connection keeps. Input that was
+ * announced and isn't here takes no memory yet. */
 size_t conn_kept_bytes(const struct conn *c);
 
-/*
- * True while replies are left over: a line of another kind would be taken for
- * a part of them.
- */
+/* True while replies are left over: the client would take any other line for a
+ * part of them. */
 bool conn_is_mid_reply(const struct conn *c);
 
 #endif

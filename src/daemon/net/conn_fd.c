@@ -37,7 +37,7 @@ conn_fd_read(struct conn *c, char *to, size_t n)
 	for (struct cmsghdr *m = CMSG_FIRSTHDR(&msg); m != NULL; m = CMSG_NXTHDR(&msg, m)) {
 		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
 			continue;
-		/* alignment leaves room for a second one: the last one
+		/* alignment leaves room for a second descriptor: the last one
 		 * counts */
 		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= m->cmsg_len; at += sizeof(int)) {
 			conn_fd_drop(c);

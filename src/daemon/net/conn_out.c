@@ -1,6 +1,6 @@
 /*
- * conn_out.c: bytes out: the buffers that connections share, and what of a
- * turn's replies is sent, or kept.
+ * conn_out.c: bytes out: the buffers that connections share, and the replies of
+ * a turn, which are sent or kept.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,12 +11,11 @@
 #include "base/buffer.h"
 #include "daemon/net/conn_private.h"
 
-#define OUT_BYTES \
-	(UINT64_C(64) \
-	    << 10) /* of the shared output buffer, at first and again after a large reply */
+/* of the shared output buffer, at first and again after a large reply */
+#define OUT_BYTES      (UINT64_C(64) << 10)
 #define OUT_KEPT_BYTES (UINT64_C(2) << 20)
-#define OUT_STEAL_BYTES \
-	16384 /* what is left over of so much is not copied: the buffer itself is kept */
+/* a rest of this many bytes isn't copied: the connection keeps the buffer */
+#define OUT_STEAL_BYTES 16384
 
 /* ---- shared buffers ---------------------------------------------------- */
 
@@ -91,7 +90,7 @@ conn_send_replies(struct conn *c, struct conn_shared *sh)
 	}
 	out->len = 0;
 	if (sent < len && len - sent >= OUT_STEAL_BYTES && len - sent >= len / 2) {
-		char *less = realloc(out->buf, len); /* shrinking where it is, as a rule */
+		char *less = realloc(out->buf, len); /* as a rule the buffer shrinks in place */
 
 		if (less != NULL) {
 			out->buf = less;

@@ -42,9 +42,9 @@ conn_step_binary(const struct conn *c, struct conn_shared *sh, char first)
 	if ((unsigned char)first != 0x80)
 		return;
 	if (sh->cmd->stat[SHM_STAT_BINARY_CLIENTS]++ == 0)
-		log_notice("a client (pid %ld) speaks memcached's binary protocol, and peekd only "
-			   "text: it is hung up on, as all such clients "
-			   "are; set it to text (PHP's sessions: memcached.sess_binary_protocol = "
-			   "0); stats counts them as binary_clients",
+		log_notice("a client (pid %ld) speaks memcached's binary protocol; peekd speaks "
+			   "text alone, and closes each such connection: set the client to text "
+			   "(PHP's sessions: memcached.sess_binary_protocol = 0); stats counts "
+			   "these connections as binary_clients",
 		    (long)c->pid);
 }

@@ -30,8 +30,8 @@ own_dir(const char *dir, uid_t uid)
 	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_uid == uid || st.st_uid == 0) &&
 	    (st.st_mode & S_IWOTH) == 0)
 		return 0;
-	log_error("%s is not a directory of uid %u's own; name a control socket with -s", dir,
-	    (unsigned)uid);
+	log_error("%s is no directory that uid %u alone can change; name a control socket with -s",
+	    dir, (unsigned)uid);
 	return EX_NOPERM;
 }
 
@@ -55,7 +55,7 @@ make_dir(const char *dir, mode_t mode, uid_t uid, gid_t gid)
 	return own_dir(dir, uid);
 }
 
-/* In a check: a directory that isn't there yet would be made. */
+/* In a check: a start would make a directory that isn't there yet. */
 static int
 check_dir(const char *dir, uid_t uid)
 {
@@ -72,8 +72,8 @@ check_dir(const char *dir, uid_t uid)
 	return EX_CANTCREAT;
 }
 
-/* Root's place, or one beside it where the user that the daemon will be may not
- * make a socket. */
+/* Root's directory, or one beside it if the daemon's later user may not make a
+ * socket there. */
 static void
 root_dir(uid_t uid, char *dir, size_t dir_cap)
 {
@@ -124,8 +124,8 @@ listen_unix_path(const struct conf *conf, uid_t uid, gid_t gid, bool only_check,
 
 /* ---- Unix ---------------------------------------------------------------- */
 
-/* Removes a socket file whose daemon is gone. setting: what names it, for
- * messages. */
+/* Removes a socket file whose daemon is gone. setting: the name of its setting,
+ * for messages. */
 static int
 clear_place(const char *setting, const struct sockaddr_un *sun)
 {
@@ -133,7 +133,7 @@ clear_place(const char *setting, const struct sockaddr_un *sun)
 	int fd, r;
 
 	if (lstat(sun->sun_path, &st) != 0)
-		return 0; /* nothing there, or bind will say */
+		return 0; /* nothing is there, or bind will say why */
 	if (!S_ISSOCK(st.st_mode)) {
 		log_error("%s: %s exists and is no socket: choose another path or remove it",
 		    setting, sun->sun_path);
@@ -154,9 +154,9 @@ clear_place(const char *setting, const struct sockaddr_un *sun)
 		return EX_NOPERM;
 	}
 	if (r == 0 || r == EAGAIN)
-		log_error("%s: %s is in use: somebody listens there", setting, sun->sun_path);
+		log_error("%s: %s is in use: a process listens there", setting, sun->sun_path);
 	else
-		log_error("%s: %s exists, and whether somebody listens there can't be told: %s",
+		log_error("%s: %s exists, and it can't be told if a process listens there: %s",
 		    setting, sun->sun_path, strerror(r));
 	return r == EACCES || r == EPERM ? EX_NOPERM : EX_TEMPFAIL;
 }
@@ -179,8 +179,8 @@ make_unix(const struct opening *o, const char *setting, const char *path, int *r
 		log_error("no socket: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	/* born without any right, so that nobody connects before group and mode
-	 * are what they should be */
+	/* made without any right, so that nobody connects before group and mode
+	 * are set */
 	old_mask = umask(0777);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old_mask);
@@ -202,8 +202,9 @@ make_unix(const struct opening *o, const char *setting, const char *path, int *r
 }
 
 /*
- * In a check: what make_unix would find. Somebody who listens there is no
- * error, since a check of a running daemon's settings meets that daemon.
+ * In a check: refuses the path that make_unix would refuse. A process that
+ * listens there is no error, since a check of a running daemon's settings meets
+ * that daemon.
  */
 static int
 check_unix(const char *setting, const char *path)
@@ -234,10 +235,8 @@ has_unix(const struct listeners *ls)
 	return false;
 }
 
-/*
- * Whether the control socket can be had, without making it: somebody else may
- * listen there, or its directory may not be ours to write to.
- */
+/* Checks that the control socket can be made, without making it: another
+ * process may listen there, or its directory may not be ours to write to. */
 static int
 ask_unix(const struct opening *o)
 {
@@ -406,7 +405,7 @@ listen_close(struct listeners *ls)
 {
 	struct stat st;
 
-	/* another's socket may have the name by now */
+	/* the name may be another socket's by now */
 	if (ls->ours && lstat(ls->unix_path, &st) == 0 && st.st_ino == ls->unix_ino)
 		unlink(ls->unix_path);
 	for (unsigned i = 0; i < ls->n; i++)

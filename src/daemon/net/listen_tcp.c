@@ -39,7 +39,7 @@ is_loopback(const struct sockaddr *sa)
 	return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
-/* Tells of an address that others than this host may reach. */
+/* Warns of an address that other hosts may reach. */
 static void
 warn_if_reachable(const struct conf *conf, const struct sockaddr *sa, const char *shown)
 {
@@ -54,8 +54,8 @@ warn_if_reachable(const struct conf *conf, const struct sockaddr *sa, const char
 }
 
 /*
- * A socket of one family, bound and listening; in a check only bound, and
- * closed again: *ret_fd is -1. *ret_fd is -1, too, where the host has no such
+ * A socket of one family, bound and listening. In a check it is only bound, and
+ * closed again, and *ret_fd is -1. *ret_fd is -1 too if the host has no such
  * family and others are to be tried.
  */
 static int
@@ -86,7 +86,7 @@ open_address(const struct opening *o, const char *setting, const struct addrinfo
 	error = errno;
 	close(fd);
 	if (error == EADDRINUSE && o->only_check && o->is_running)
-		return 0; /* its own */
+		return 0; /* the daemon's own */
 	log_error("%s: %s: %s", setting, shown, strerror(error));
 	return error == EADDRINUSE ? EX_TEMPFAIL : error == EADDRNOTAVAIL ? EX_USAGE : EX_CANTCREAT;
 }
@@ -125,7 +125,7 @@ is_private_network(void)
 	return lo && !other;
 }
 
-/* A unit's private network has a port that nobody reaches. */
+/* Warns of a unit's private network, where nobody reaches the port. */
 static void
 warn_if_private(const char *setting, const char *shown)
 {
@@ -208,9 +208,10 @@ listen_open_tcp(const struct opening *o)
 	return 0;
 }
 
-/* ---- what a segment tells of it ------------------------------------------ */
+/* ---- the addresses in a segment's header --------------------------------- */
 
-/* 0: a client on this host can't be sure to reach it by a loopback address. */
+/* 0: there may be no loopback address by which a client on this host reaches
+ * it. */
 static uint64_t
 tcp_word(const struct sockaddr_storage *ss)
 {
@@ -246,7 +247,8 @@ listen_tcp(const struct listeners *l, uint64_t *words, size_t n_max)
 
 /* ---- metrics ------------------------------------------------------------- */
 
-/* ADDR:PORT. What is told there is for whoever can reach it: loopback only. */
+/* ADDR:PORT. Metrics tell everything to everybody who reaches them, so the
+ * address must be of loopback. */
 int
 listen_open_metrics_tcp(const struct opening *o, const char *word, int *ret_fd)
 {

@@ -1,5 +1,5 @@
-/* server.c: the event loop (server.h). What one connection does is conn.c's;
- * what a request does, cmd.c's. */
+/* server.c: the event loop (server.h). conn.c has the work of one connection,
+ * and cmd.c that of a request. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ server_now_us(void)
 	return (uint64_t)now_monotonic_us();
 }
 
-/* Keys of a get that take as long as a request does, with parse and reply. */
+/* The number of a get's keys that take as long as a request with its reply. */
 #define KEYS_A_REQUEST 16
 
 /* ---- ten times a second -------------------------------------------------- */
@@ -39,8 +39,8 @@ close_idle(struct server *s)
 
 	for (p = TAILQ_FIRST(&s->peers); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, all);
-		/* a client of the hint page is silent because its reads need no
-		 * daemon */
+		/* a client of the hint page sends nothing, because its reads
+		 * need no daemon */
 		if (p->conn.client_idx == HINT_PAGE_NO_CLIENT &&
 		    now_s - p->conn.last_active_s > s->a.conf->idle_timeout) {
 			s->a.stat[SHM_STAT_IDLE_KICKS]++;
@@ -58,7 +58,7 @@ once_a_second(struct server *s)
 	stat[SHM_STAT_HEAP_BYTES] = memory_heap_bytes();
 	stat[SHM_STAT_PRIVATE_BYTES] = memory_private_bytes();
 	if (stat[SHM_STAT_PRIVATE_BYTES] == 0)
-		stat[SHM_STAT_PRIVATE_BYTES] = stat[SHM_STAT_HEAP_BYTES]; /* at least that */
+		stat[SHM_STAT_PRIVATE_BYTES] = stat[SHM_STAT_HEAP_BYTES]; /* it is at least this */
 	if (fstat(s->a.map->fd, &st) == 0)
 		stat[SHM_STAT_SEGMENT_BYTES] = (uint64_t)st.st_blocks * 512;
 	if (s->a.hints != NULL && fstat(hint_page_fd(s->a.hints), &st) == 0)
@@ -71,7 +71,7 @@ once_a_second(struct server *s)
 	    (unsigned long long)word_load_rlx(&s->a.map->stats->value[SHM_STAT_CURR_ITEMS]));
 }
 
-/* a page takes a millisecond: what else there is gets its turn in between */
+/* a page takes a millisecond: requests get their turn between two pages */
 #define HUGE_EVERY_US 2000
 
 static void
@@ -133,8 +133,8 @@ on_end(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(s->base);
 }
 
-/* TCP connections don't say who they are. Said once, also when a reload brings
- * it about. */
+/* TCP connections have no user. Warns once, and again when a reload makes
+ * tcp_access admin. */
 static void
 warn_of_tcp_admin(struct server *s)
 {
@@ -143,11 +143,10 @@ warn_of_tcp_admin(struct server *s)
 	for (unsigned i = 0; i < s->a.listeners->n; i++)
 		tcp = tcp || !s->a.listeners->l[i].is_unix;
 	if (tcp && admin && !s->tcp_admin)
-		log_warning("tcp_access is \"admin\": whoever reaches the TCP port, every user of "
-			    "this host "
-			    "included, can flush the cache, list all keys and change the log's "
-			    "level; \"write\" is enough "
-			    "for memcached's clients");
+		log_warning("tcp_access is \"admin\": everybody who reaches the TCP port can "
+			    "flush the cache, list all keys and change the log's level, and every "
+			    "user of this host reaches it; \"write\" is enough for memcached's "
+			    "clients");
 	s->tcp_admin = tcp && admin;
 }
 
@@ -225,7 +224,8 @@ server_create(const struct server_args *args, struct server **ret)
 	evsignal_assign(&s->on_term, s->base, SIGTERM, on_end, s);
 	evsignal_assign(&s->on_int, s->base, SIGINT, on_end, s);
 	evsignal_assign(&s->on_hup, s->base, SIGHUP, on_hangup, s);
-	event_add(&s->on_term, NULL); /* before anybody is told that it is ready */
+	/* before the service manager is told that the daemon is ready */
+	event_add(&s->on_term, NULL);
 	event_add(&s->on_int, NULL);
 	event_add(&s->on_hup, NULL);
 	for (unsigned i = 0; i < args->listeners->n; i++)

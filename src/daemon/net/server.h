@@ -1,6 +1,7 @@
 /*
- * server.h: the event loop: accepts, gives connections their turns, keeps the
- * clock. The one door to libevent, and the only reader of clocks.
+ * server.h: the event loop: it accepts connections, gives them their turns, and
+ * keeps the clock. It is the one door to libevent, and the only reader of
+ * clocks.
  */
 #ifndef PEEKD_SERVER_H
 #define PEEKD_SERVER_H

@@ -1,5 +1,5 @@
-/* server_accept.c: new connections: who may come, how many, and what happens
- * when descriptors run out. */
+/* server_accept.c: new connections: the level of each, how many there may be,
+ * and the case that descriptors run out. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -38,7 +38,7 @@ server_tcp_level(const struct server *s)
 	return (enum wire_access)s->a.conf->tcp_access;
 }
 
-/* Who it is and what it may do. False: nothing. */
+/* Finds the peer's user and level. False: it has no level. */
 static bool
 server_accept_admit(struct server *s, struct conn *c, bool is_unix)
 {
@@ -66,7 +66,7 @@ server_accept_refuse(struct server *s, int fd, const char *line)
 	char text[SERVER_LINE_BYTES + 2];
 	int len = snprintf(text, sizeof(text), "%s\r\n", line);
 
-	/* if it can't be said, closing says it */
+	/* if the line can't be sent, the close says it */
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
 	s->a.stat[SHM_STAT_REJECTED_CONNECTIONS]++;

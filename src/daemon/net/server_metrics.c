@@ -1,13 +1,14 @@
 /*
  * server_metrics.c: metrics over HTTP: GET or HEAD of /metrics or /, and
- * nothing else. Off unless the setting `metrics` says where.
+ * nothing else. They are off unless the setting `metrics` names a place.
  *
- * Whoever may connect can make the daemon render a text of some 12 KB, and hold
- * a descriptor for METRICS_TIMEOUT_S, or longer with a byte now and then. So
- * there are at most OPEN_MAX such connections: the oldest is shut down for one
- * more. When descriptors run out, or those that are shut down don't end,
- * accepting stops for a tenth of a second, so that the loop doesn't turn in
- * vain, and no client of metrics takes the descriptors of the cache's clients.
+ * Everybody who may connect can make the daemon render a text of some 12 KB,
+ * and hold a descriptor for METRICS_TIMEOUT_S, or longer with a byte now and
+ * then. So there are at most OPEN_MAX such connections: for one more the oldest
+ * is shut down. Accepting stops for a tenth of a second when descriptors run
+ * out, or when connections that were shut down don't end. So the loop doesn't
+ * turn in vain, and clients of metrics don't take the descriptors of the
+ * cache's clients.
  */
 #include <errno.h>
 #include <event2/buffer.h>
@@ -27,7 +28,7 @@
 
 #define METRICS_TIMEOUT_S 5
 #define HEADERS_MAX       8192
-#define TEXT_BYTES        16384 /* room that is enough for all rows */
+#define TEXT_BYTES        16384 /* enough room for all rows */
 
 #define OPEN_MAX    32
 #define CLOSING_MAX 32
@@ -40,12 +41,10 @@ struct server_metrics {
 	size_t n_open;
 };
 
-/* ---- how many there are -------------------------------------------------- */
+/* ---- the number of connections ------------------------------------------- */
 
-/*
- * Of what evhttp has let go of nothing is left but this reference: it has no
- * callbacks any more.
- */
+/* True: evhttp has let go of the connection, since it has no callbacks any
+ * more. This reference is the last. */
 static bool
 is_over(struct bufferevent *bev)
 {
@@ -129,7 +128,7 @@ on_request(struct evhttp_request *req, void *arg)
 		metrics_put(m->server->a.cmd, &text);
 	evhttp_add_header(
 	    evhttp_request_get_output_headers(req), "Content-Type", METRICS_CONTENT_TYPE);
-	/* libevent would send the body all the same */
+	/* libevent would send the body of a HEAD too */
 	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
 		char len[24];
 

@@ -1,5 +1,5 @@
-/* server_peer.c: connections get their turns: when there is input, when there
- * is room for output, or when the others had theirs. */
+/* server_peer.c: the turns of connections: when there is input, when there is
+ * room for output, or when the others have had their turn. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -34,7 +34,7 @@ server_free_peer(struct server *s, struct peer *p)
 	conn_end(&p->conn, &s->shared);
 	free(p);
 	stat[SHM_STAT_CURR_CONNECTIONS]--;
-	if (!s->accepting) /* there is room for another */
+	if (!s->accepting) /* there is room for another connection */
 		event_active(&s->resume, 0, 0);
 }
 
@@ -46,15 +46,15 @@ wait_turn(struct server *s, struct peer *p)
 	if (p->waits_turn)
 		return;
 	p->waits_turn = true;
-	/* a timer, since an event that is activated by its own callback would
-	 * run before others that became ready */
+	/* a timer: an event that its own callback activates would run before
+	 * other events that became ready */
 	if (TAILQ_EMPTY(&s->again))
 		evtimer_add(&s->turns, &at_once);
 	p->queued_round = s->round;
 	TAILQ_INSERT_TAIL(&s->again, p, again);
 }
 
-/* A snapshot that the turn began gets its slices. */
+/* Gives its slices to a snapshot that the turn has begun. */
 static void
 begin_slices(struct server *s)
 {
@@ -64,7 +64,7 @@ begin_slices(struct server *s)
 		s->slicing = event_add(&s->slice, &at_once) == 0;
 }
 
-/* One turn, and what it wants next. */
+/* One turn, and the events that the connection waits for after it. */
 static void
 server_peer_turn(struct server *s, struct peer *p)
 {
@@ -97,7 +97,7 @@ server_peer_turn(struct server *s, struct peer *p)
 	p->want = want;
 	server_share_count(s, p);
 	while ((victim = server_share_victim(s)) != NULL)
-		server_free_peer(s, victim); /* maybe p */
+		server_free_peer(s, victim); /* it may be p */
 }
 
 void
@@ -111,7 +111,7 @@ server_turn_of(evutil_socket_t fd, short what, void *arg)
 		server_peer_turn(p->server, p);
 }
 
-/* One turn for each that was interrupted. */
+/* One turn for each connection that was interrupted. */
 void
 server_on_turns(evutil_socket_t fd, short what, void *arg)
 {
@@ -122,10 +122,8 @@ server_on_turns(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	s->round++;
-	/*
-	 * a turn may close any other connection, so the queue is looked at anew
-	 * for each; those that wait again stand behind
-	 */
+	/* a turn may close any other connection, so the queue's head is read
+	 * anew for each; those that wait again stand behind */
 	while ((p = TAILQ_FIRST(&s->again)) != NULL && p->queued_round != s->round) {
 		TAILQ_REMOVE(&s->again, p, again);
 		p->waits_turn = false;

@@ -22,7 +22,7 @@ struct peer {
 	struct conn conn;
 	struct server *server;
 	struct share *owner;
-	size_t kept_bytes; /* as it is counted in the sums */
+	size_t kept_bytes; /* the bytes of it that the sums hold */
 	uint64_t queued_round;
 	struct event readable, writable;
 	enum conn_want want;
@@ -40,23 +40,23 @@ struct server {
 	struct event listening[LISTENERS_MAX];
 	struct event tick, turns, resume, on_term, on_int, on_hup;
 	struct peer_queue peers, again;
-	uint64_t round; /* of turns for those in `again` */
+	uint64_t round; /* counts the rounds of turns for those in `again` */
 	struct owner_list owners;
 	uint64_t kept_bytes; /* for all connections */
 	bool closes_for_memory;
-	uint64_t clock_word; /* as the store was last told */
+	uint64_t clock_word; /* as the store was told last */
 	uint64_t tick_due_us;
 	uint64_t watchdog_us, watchdog_fed_us;
 	uint64_t ticks;
-	unsigned verbosity; /* as the log was last told */
+	unsigned verbosity; /* as the log was told last */
 	bool accepting;
-	bool tcp_admin;  /* warned of */
-	bool out_of_fds; /* said so */
+	bool tcp_admin;  /* the warning was logged */
+	bool out_of_fds; /* the warning was logged */
 	bool retry_accept;
 	struct event huge;  /* while there are pages to be made large */
 	struct event slice; /* while a snapshot is being saved or loaded */
 	bool slicing;
-	struct server_metrics *metrics; /* NULL: nobody asks for them over HTTP */
+	struct server_metrics *metrics; /* NULL: the setting `metrics` is empty */
 };
 
 /* server.c: microseconds of the monotonic clock */
@@ -65,10 +65,10 @@ uint64_t server_now_us(void);
 /*
  * server_share.c
  *
- * begin: counts a connection whose level is known. False: it may not be, and
- * line says why, without CR LF. count: after a turn of p. victim: the
- * connection to close now since more than conn_memory is kept, which has been
- * said; NULL: none.
+ * begin: counts a connection whose level is known. False: the connection isn't
+ * allowed, and line says why, without CR LF. count: after a turn of p. victim:
+ * the connection to close now, since more than conn_memory is kept; it has been
+ * told. NULL: none.
  */
 #define SERVER_LINE_BYTES 160
 bool server_share_begin(struct server *s, struct peer *p, char line[static SERVER_LINE_BYTES]);
@@ -78,13 +78,13 @@ struct peer *server_share_victim(struct server *s);
 
 /* server_peer.c: calls server_share.c */
 
-/* Before every batch of requests: the time, for commands and the store. Costs
+/* Tells commands and the store the time, before every batch of requests. Costs
  * two reads of the vDSO. */
 void server_tell_time(struct server *s);
 void server_turn_of(evutil_socket_t fd, short what, void *peer);
 void server_on_turns(evutil_socket_t fd, short what, void *server);
 
-/* Ends a connection. Not for one that is in the midst of its turn. */
+/* Ends a connection, which must not be in the midst of its turn. */
 void server_free_peer(struct server *s, struct peer *p);
 
 /* server_accept.c: calls server_peer.c, server_share.c */

@@ -1,4 +1,4 @@
-/* server_report.c: what the server shows: counters in the segment, its part of
+/* server_report.c: the counters in the segment, and the server's part of
  * `stats`. */
 #include <stdio.h>
 

@@ -3,15 +3,15 @@
  * against conn_share, and the bytes that are kept for all connections against
  * conn_memory.
  *
- * Everybody who comes over TCP is one user here, since they don't say who they
- * are. Who has admin level is not counted against conn_share, and the last
- * connections of conn_limit are for such peers alone: so that an administrator
- * gets in while others hold what they may.
+ * All clients over TCP are one user here, since TCP doesn't tell users apart.
+ * Connections of admin level are not counted against conn_share, and the last
+ * connections of conn_limit are for them alone, so that an administrator gets
+ * in while other users hold all that they may.
  *
  * When more than conn_memory is kept, connections are closed until a sixteenth
- * of it is free: first of the user who has most, of them first those that have
- * not moved a byte for a second, the largest first. So who fills the memory
- * pays for it.
+ * of it is free. The user who has most bytes loses connections first; among
+ * them those first that have not moved a byte for a second, and among these the
+ * largest. So the user who fills the memory pays for it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,9 +22,9 @@
 #include "daemon/host/log.h"
 #include "daemon/net/server_private.h"
 
-#define RESERVE_ONE_OF 64 /* connections, for administrators ... */
-#define RESERVE_MAX    8  /* ... and never more than these */
-#define STALLED_S      2  /* the clock's second may be nearly over when a byte moves */
+#define RESERVE_ONE_OF 64 /* one of 64 connections is kept for administrators ... */
+#define RESERVE_MAX    8  /* ... and at most 8 of all */
+#define STALLED_S      2  /* a byte may move when the clock's second is nearly over */
 
 struct share {
 	bool is_unix; /* false: everybody on TCP, uid is 0 */
@@ -80,7 +80,7 @@ server_share_reserve(const struct conf *conf)
 {
 	uint64_t n = conf->conn_limit / RESERVE_ONE_OF;
 
-	if (conf->maxconns_fast == 0) /* who comes above the limit waits, an administrator too */
+	if (conf->maxconns_fast == 0) /* connections above the limit wait, whatever their level */
 		return 0;
 	return n < RESERVE_MAX ? n : RESERVE_MAX;
 }
@@ -186,7 +186,7 @@ find_victim(struct server *s)
 	return found;
 }
 
-/* Says in the log, and to the client, why it is closed. */
+/* Tells the log and the client why the connection is closed. */
 static void
 say_closed(struct server *s, const struct peer *p)
 {
@@ -199,13 +199,14 @@ say_closed(struct server *s, const struct peer *p)
 	s->a.stat[SHM_STAT_CONN_MEMORY_CLOSED]++;
 	if (log_allowed(&limit, s->a.cmd->now_s, &suppressed))
 		log_warning("%" PRIu64 " bytes are kept for connections, more than conn_memory: "
-			    "one of %s, pid %ld, is closed, which kept %zu "
-			    "bytes of %s%s",
+			    "a connection of %s, pid %ld, is closed; it kept %zu bytes of "
+			    "%s%s",
 		    s->kept_bytes, share_name(p->owner, name), (long)p->conn.pid, p->kept_bytes,
 		    conn_is_mid_reply(&p->conn) ? "replies that it doesn't read"
 						: "a request that doesn't end",
 		    log_more(suppressed, more));
-	/* in the midst of a reply it would be taken for a part of that */
+	/* in the midst of a reply the client would take the line for a part of
+	 * it */
 	if (conn_is_mid_reply(&p->conn))
 		return;
 	wire_put_reply(&out, WIRE_RE_CONN_MEMORY);
@@ -217,7 +218,7 @@ server_share_count(struct server *s, struct peer *p)
 {
 	size_t now = conn_kept_bytes(&p->conn);
 
-	s->kept_bytes += now - p->kept_bytes; /* wraps where it is less, and comes out right */
+	s->kept_bytes += now - p->kept_bytes; /* the difference may wrap, and the sum is right */
 	p->owner->kept_bytes += now - p->kept_bytes;
 	p->kept_bytes = now;
 	s->a.stat[SHM_STAT_CONN_KEPT_BYTES] = s->kept_bytes;

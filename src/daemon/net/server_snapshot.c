@@ -1,10 +1,10 @@
-/* server_snapshot.c: slices of a snapshot between requests: one a millisecond,
- * each a few hundred microseconds at most (snapshot.h). */
+/* server_snapshot.c: slices of a snapshot between requests: one each
+ * millisecond, which takes a few hundred microseconds at most (snapshot.h). */
 #include "daemon/host/log.h"
 #include "daemon/net/server_private.h"
 
 #define SLICE_EVERY_US 1000
-#define WAIT_US        5000 /* for the file's thread */
+#define WAIT_US        5000 /* while the file's thread works */
 
 static void
 server_snapshot_report(struct server *s)

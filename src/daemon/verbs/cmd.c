@@ -1,6 +1,6 @@
 /*
- * cmd.c: from a request to the function that carries it out: who may, what is
- * wanted, what the answer means for the connection.
+ * cmd.c: from a request to the function that carries it out: is the peer's
+ * level enough, is the data block wanted, and what becomes of the connection.
  */
 #include "daemon/verbs/cmd_private.h"
 
@@ -18,7 +18,7 @@ cmd_allowed(
 	return false;
 }
 
-/* Client flags take room, too, but append and prepend keep the old ones. */
+/* Client flags take room too, but append and prepend keep the old ones. */
 static uint32_t
 flags_to_store(const struct wire_request *req)
 {
@@ -30,7 +30,7 @@ flags_to_store(const struct wire_request *req)
 	return !joins && (req->given & WIRE_HAS('F')) != 0 ? req->client_flags : 0;
 }
 
-/* Whether a value may be stored at all. */
+/* True: the value fits, so that its data block is wanted. */
 static bool
 cmd_fits(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
@@ -96,7 +96,7 @@ say_metrics(struct cmd *cmd, const struct wire_request *req, struct wire_out *ou
 	cmd_metrics(cmd, out);
 }
 
-/* The verbs that answer at once and mean nothing for the connection. */
+/* The verbs that answer at once and leave the connection as it is. */
 static const struct {
 	void (*run)(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 	bool has_value;
@@ -172,7 +172,7 @@ cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *
     uint32_t *cursor, struct wire_out *out)
 {
 	if (!cmd_allowed(cmd, level, req, out))
-		/* tools wait for END, or the end */
+		/* tools wait for END or for the end of the connection */
 		return out->failed || req->verb == WIRE_LRU_CRAWLER ? CMD_CLOSE : CMD_DONE;
 	enum cmd_result result = cmd_carry_out(cmd, level, req, cursor, out);
 	return out->failed ? CMD_CLOSE : result;

@@ -17,9 +17,10 @@
  *     CMD_DONE      consume req.total_bytes; cursor = 0; go on
  *     CMD_AGAIN     out holds more than cmd->reply_bytes_max: send it, and call
  *                   again when it is (nearly) empty. Or the batch's work is
- *                   done: call again when the others had their turn. With the
- *                   same request, of whose pointers only `line` need be right,
- *                   and the same cursor. Nothing behind it runs before
+ *                   done: call again when the others had their turn. The call
+ *                   gets the same cursor and the same request, in which `line`
+ *                   is the one pointer that must be right. No request behind
+ *                   this one may run before it is done
  *     CMD_FLUSH     as CMD_DONE, and send what is in out at once (mn)
  *     CMD_CLOSE     close; send out first, nothing pipelined behind runs
  *     CMD_SHUTDOWN  end the daemon: nothing is answered
@@ -79,7 +80,7 @@ struct cmd {
 	uint32_t now_s; /* the segment's clock */
 	int64_t now_unix_s;
 	uint64_t work; /* done in this batch; a batch ends where it reaches work_max */
-	bool over_tcp; /* whose level the setting tcp_access has given: errors name it */
+	bool over_tcp; /* the level is that of tcp_access, and errors name the setting */
 
 	/* ---- live ---- */
 	unsigned verbosity; /* `verbosity` writes it; the log reads it */
@@ -111,8 +112,8 @@ enum cmd_result {
 enum cmd_result cmd_execute(struct cmd *cmd, enum wire_access level, const struct wire_request *req,
     uint32_t *cursor, struct wire_out *out);
 
-/* Whether the data block of a WIRE_DATA request is wanted. False: answered, and
- * what a refusal does to the old value is done. */
+/* True: the data block of a WIRE_DATA request is wanted. False: the request is
+ * answered, and the old value is removed if a refusal removes it. */
 bool cmd_admit(
     struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
 

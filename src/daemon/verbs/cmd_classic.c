@@ -98,7 +98,7 @@ store_reply(struct cmd *cmd, const struct wire_request *req, enum store_result r
 		return WIRE_RE_NOT_FOUND;
 	case STORE_TOO_LARGE:
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
-		/* what came fits, the sum doesn't */
+		/* the new bytes fit, but the sum doesn't */
 		return joins ? WIRE_RE_NOT_STORED : WIRE_RE_TOO_LARGE;
 	case STORE_NO_MEMORY:
 		cmd_count(cmd, SHM_STAT_STORE_NO_MEMORY);

@@ -1,13 +1,13 @@
 /*
  * cmd_crawl.c: lru_crawler and stats cachedump: every key, a line each, as
- * memcached's tools read them. The table is walked in slices, between which the
- * other connections have their turn; a client that doesn't read holds its own
- * walk up, and no more than one slice of output. An item that is there
- * throughout is listed once or more.
+ * memcached's tools read them. The table is walked in slices, and the other
+ * connections have their turn between two of them. A client that doesn't read
+ * holds up its own walk alone, and keeps no more than one slice of output. An
+ * item that is there throughout is listed once or more.
  */
 #include "daemon/verbs/cmd_private.h"
 
-#define SLICE_BUCKETS  4096 /* empty ones included: the others wait so long */
+#define SLICE_BUCKETS  4096 /* empty ones included; the other connections wait for one slice */
 #define LINE_MAX_BYTES (64 + 3 * WIRE_KEY_MAX + 5 * 21)
 
 enum form { FORM_META, FORM_MG, FORM_CACHE };
@@ -137,8 +137,8 @@ word_is(const struct wire_str *word, const char *text)
 	return word->len == strlen(text) && memcmp(word->p, text, word->len) == 0;
 }
 
-/* all, hash, or classes 1 to 63, separated by commas. *ret_ours: the one class
- * that there is, 1, is among them. */
+/* all, hash, or classes 1 to 63, separated by commas. *ret_ours: class 1, the
+ * only one, is among them. */
 static bool
 parse_classes(const struct wire_str *word, bool *ret_ours)
 {
@@ -163,7 +163,7 @@ cmd_crawl(struct cmd *cmd, const struct wire_request *req, uint32_t *cursor, str
 	const struct wire_str *what = &req->word, *argument = &req->word2;
 	uint32_t number;
 
-	if (*cursor != 0) /* it goes on: the words may be gone */
+	if (*cursor != 0) /* the walk goes on: the request's words may be gone */
 		return walk_slice(&c, cursor, end);
 	if (req->number != WIRE_CRAWL_NONE && argument->len != 0) {
 		if (!parse_classes(argument, &ours))
@@ -198,6 +198,6 @@ cmd_cachedump(
 		return CMD_DONE;
 	if (req->number == 1 && all)
 		return CMD_AGAIN;
-	wire_put_reply(out, WIRE_RE_END); /* so many lines, or one slice */
+	wire_put_reply(out, WIRE_RE_END); /* the lines that were asked for, or one slice */
 	return CMD_DONE;
 }

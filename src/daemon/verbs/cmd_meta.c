@@ -1,5 +1,5 @@
 /*
- * cmd_meta.c: what several meta verbs answer or do.
+ * cmd_meta.c: the replies and the actions that several meta verbs share.
  */
 #include "daemon/verbs/cmd_meta.h"
 
@@ -127,7 +127,7 @@ cmd_put_bare(const struct cmd *cmd, const struct wire_request *req, enum wire_co
 	cmd_put_shown(cmd, req, code, &shown, out);
 }
 
-/* N's time, or T's, whichever comes last. */
+/* The time of N or that of T: the last of them counts. */
 static uint32_t
 born_expiry(const struct cmd *cmd, const struct wire_request *req)
 {

@@ -56,9 +56,9 @@ void cmd_put_bare(const struct cmd *cmd, const struct wire_request *req, enum wi
 
 /*
  * Creates the item that N asks for on a miss, with a value and state bits.
- * False: it can't be, and the error has been answered. *ret has what a reply
- * shows before its flags are looked at (N and T set the time, in their order),
- * and is no item of the store's.
+ * False: the item can't be made, and the error has been answered. *ret is what
+ * a reply shows before its flags are read (N and T set the time, in their
+ * order). It is no item of the store's.
  */
 bool cmd_vivify(struct cmd *cmd, const struct wire_request *req, const struct store_key *key,
     const void *value, uint32_t value_bytes, uint32_t state, struct store_item *ret,

@@ -1,7 +1,7 @@
 /*
- * cmd_mg.c: mg and me: what reads an item and tells about it. A socket's mg
- * also writes what a reader of shared memory can't: the mark that it was read,
- * the winner, last access.
+ * cmd_mg.c: mg and me: the meta verbs that read an item. mg also writes what a
+ * reader of shared memory can't: the mark that the item was read, its winner,
+ * its last access.
  */
 #include "daemon/verbs/cmd_meta.h"
 

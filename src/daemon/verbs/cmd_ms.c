@@ -94,7 +94,7 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_count(cmd, SHM_STAT_STORE_TOO_LARGE);
 		if (!joins)
 			wire_put_reply(out, WIRE_RE_TOO_LARGE);
-		else /* as memcached; the id tells who asks for it that this was no miss */
+		else /* as memcached; the CAS id shows that the key is there */
 			put_stored(cmd, req, WIRE_RE_NS,
 			    store_find(cmd->store, &put.key, cmd->now_s, &old, NULL) ? old.cas : 0,
 			    out);
@@ -183,7 +183,7 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_put_bare(cmd, req, WIRE_RE_HD, out);
 }
 
-/* The reply to ma. item: as it is now, but for T. */
+/* The reply to ma. item: as it is before T sets its time. */
 static void
 put_sum(const struct cmd *cmd, const struct wire_request *req, struct store_item *item,
     bool created, uint64_t value, struct wire_out *out)
@@ -244,7 +244,8 @@ cmd_ma(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 		cmd_put_bare(cmd, req, WIRE_RE_NF, out);
 		return;
 	}
-	/* before the CAS id is looked at, as a number that is none is not */
+	/* this error comes before the CAS id is compared; that of a value which
+	 * is no number comes after it */
 	if (item.value_bytes == 0) {
 		wire_put_reply(out, WIRE_RE_NON_NUMERIC);
 		return;

@@ -1,6 +1,6 @@
 /*
- * cmd_private.h: what the files that carry out verbs share. Each verb's
- * function takes a request of its own shape, already allowed to the peer.
+ * cmd_private.h: what the files that carry out verbs share. The function of a
+ * verb takes a request of that verb's shape, which the peer may make.
  */
 #ifndef PEEKD_CMD_PRIVATE_H
 #define PEEKD_CMD_PRIVATE_H
@@ -21,8 +21,8 @@ cmd_key(const struct cmd *cmd, const struct wire_str *key)
 	return (struct store_key){key->p, key->len, store_hash(cmd->store, key->p, key->len)};
 }
 
-/* cmd_refuse.c: set, and ms in each mode, could not store: nothing is left
- * behind that a client would take for the new value. */
+/* cmd_refuse.c: a set, or an ms in any mode, could not store. Removes the old
+ * value, which a client would take for the new one. */
 void cmd_drop_old(struct cmd *cmd, const struct wire_request *req);
 
 /* cmd_expiry.c: a request's exptime on the segment's clock: 0 never, 1 has
@@ -54,8 +54,8 @@ void cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out 
 void cmd_touch(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
-/* cmd_mg.c, cmd_ms.c. level: a peer that may only read is never told to fill an
- * item. */
+/* cmd_mg.c, cmd_ms.c. level: a peer that may only read is never made the winner
+ * of a stale item, since it can't store a new value. */
 void cmd_mg(
     struct cmd *cmd, enum wire_access level, const struct wire_request *req, struct wire_out *out);
 void cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);

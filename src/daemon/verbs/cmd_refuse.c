@@ -1,5 +1,5 @@
 /*
- * cmd_refuse.c: what a store that can't be done does to the old value.
+ * cmd_refuse.c: the old value of a store that was refused.
  */
 #include "daemon/verbs/cmd_private.h"
 

@@ -114,7 +114,7 @@ put_ratio(
 {
 	char value[32];
 
-	/* the format's word for what has no value yet */
+	/* the format's word for a sample without a value */
 	snprintf(value, sizeof(value), "NaN");
 	if (whole != 0)
 		snprintf(value, sizeof(value), "%.6f", (double)part / (double)whole);
