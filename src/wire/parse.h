@@ -40,7 +40,7 @@ wire_u32_word(const struct wire_str *word, uint32_t *ret)
 /*
  * The rest of a meta request: everything between the verb and end. Fills key,
  * data_bytes and flags. Returns WIRE_RE_NONE, or the error to answer;
- * total_bytes and lost then say what is to be swallowed.
+ * total_bytes and lost then say which bytes are to be dropped.
  */
 enum wire_code wire_parse_meta(const char *p, const char *end, struct wire_request *ret);
 

@@ -224,8 +224,8 @@ wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str 
 	return true;
 }
 
-/* Decimal, digits only, the whole of [p, p + len): at most 20 digits. False:
- * not a number or too large; *ret is untouched. */
+/* Decimal digits, with or without a plus sign, the whole of [p, p + len).
+ * False: it is no number, or too large; *ret is untouched. */
 bool wire_u64(const char *p, size_t len, uint64_t *ret);
 bool wire_u32(const char *p, size_t len, uint32_t *ret);
 
@@ -318,12 +318,12 @@ void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total
 /* ---- requests, as a client writes them ---- */
 
 /*
- * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". Any
- * key of 1 .. WIRE_KEY_MAX bytes: it is sent encoded where it holds a byte that
- * a line can't carry. data_bytes -1: no such word (mg md ma me); with one, the
- * data and CR LF are to follow. flags: "v c T60", without leading or trailing
- * blank, "" or NULL: none; no b among them. Takes at most WIRE_KEY_B64_MAX + 32
- * + strlen(flags) bytes.
+ * A meta request's line: "<verb> <key>[ <data_bytes>][ <flags>][ b]\r\n". The
+ * key has 1 .. WIRE_KEY_MAX bytes of any kind, and is sent encoded if it holds
+ * a byte that a line can't carry. data_bytes -1: no such word (mg md ma me);
+ * otherwise the data and CR LF are to follow. flags: "v c T60", without leading
+ * or trailing blank; "" or NULL: none. There is no b among them. Takes at most
+ * WIRE_KEY_B64_MAX + 32 + strlen(flags) bytes.
  */
 void wire_put_meta(struct wire_out *out, enum wire_verb verb, const void *key, size_t key_len,
     int64_t data_bytes, const char *flags);

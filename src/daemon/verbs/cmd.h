@@ -8,9 +8,9 @@
  *   WIRE_MORE   read on (scanned = in_len); nothing more to do for now
  *   WIRE_DATA   cmd_admit(cmd, level, &req, out): true: make room for
  *               req.total_bytes in all and read on; false: its reply, if any,
- *               is in out: swallow req.total_bytes without keeping them. Ask
+ *               is in out: drop req.total_bytes without keeping them. Ask
  *               once for each request
- *   WIRE_BAD    cmd_bad(cmd, &req, out); swallow req.total_bytes
+ *   WIRE_BAD    cmd_bad(cmd, &req, out); drop req.total_bytes
  *   WIRE_CLOSE  close; out that is not yet sent may be dropped
  *   WIRE_OK     cmd_execute(cmd, level, &req, &cursor, out), with cursor 0 at
  *               first:

@@ -7,7 +7,8 @@
 #include "daemon/verbs/cmd_private.h"
 #include "daemon/verbs/stats_rows.h"
 
-#define DUMP_BUCKETS_MAX 4096 /* of one peek_dump, empty ones included: the others wait so long */
+/* of one peek_dump, empty ones included; the other connections wait for them */
+#define DUMP_BUCKETS_MAX 4096
 #define DUMP_LINE_MAX    (5 + 3 * WIRE_KEY_MAX + 5 * 21 + 2)
 
 /* All values since the start. */
@@ -91,8 +92,8 @@ put_settings(const struct cmd *cmd, struct wire_out *out)
 
 /*
  * There is one class of items, since all sizes share the log. Its rows have the
- * names that memcached's tools and exporters read; of what has no meaning here
- * only the rows without which they fail are there, and say 0.
+ * names that memcached's tools and exporters read. A row that has no meaning
+ * here says 0, and stands here only if the tools fail without it.
  */
 static void
 put_items(const struct cmd *cmd, struct wire_out *out)
