@@ -214,6 +214,11 @@ def headroom():
     assert all("kept for admin" in x for x in many.answers if not x.startswith("VERSION")), many.answers
     assert stat(d.client(), "conn_share_refused") == 0
     many.end()
+    d.stop()
+    d = Daemon("-a", "0777", "-c", "128", "--conn-share=0", "--maxconns-fast=no")
+    many = Nobody(d, 128, "version\\r\\n", answers=True)
+    assert len([x for x in many.answers if x.startswith("VERSION")]) == 128, many.answers
+    many.end()
 
 
 @test
