@@ -10,39 +10,17 @@ set -eu
 bench=$1
 shift
 [ $# -gt 0 ] || set -- 100 1000 10000 20000 22000 30000 40000 50000 65000 100000 200000 500000 983040 1048000
-peekd=$(dirname "$bench")/peekd
-instance=${PEEK_TEST_NAME:-}sizes-$$
-dir=$(mktemp -d)
-server=
-finish() {
-	[ -z "$server" ] || kill "$server" 2>/dev/null || true
-	[ -z "$server" ] || wait "$server" 2>/dev/null || true
-	rm -rf "$dir" "/dev/shm/peekd.$instance" "/dev/shm/peekd.$instance.lock"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/peer.sh"
 
-command -v memcached >/dev/null || { echo "sizes-peer: memcached is not installed" >&2; exit 1; }
-user=
-[ "$(id -u)" != 0 ] || user='-u root'
-
-# Sets misses, and requests.
+# Sets misses.
 run() { # PROFILE REQUESTS COMMAND...
-	local profile=$1 n=$2 i=0 json
+	local profile=$1 n=$2
 	shift 2
-	"$@" >"$dir/log" 2>&1 &
-	server=$!
-	while [ ! -S "$dir/sock" ] && [ $i -lt 200 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
-	json=$("$bench" replay --profile "$profile" --requests "$n" --socket "$dir/sock" --json) || { cat "$dir/log" >&2; exit 1; }
-	kill "$server"
-	wait "$server" 2>/dev/null || true
-	server=
-	rm -f "$dir/sock"
-	misses=$(printf '%s\n' "$json" | sed -n 's/.*"misses":\([0-9]*\).*/\1/p')
-	refused=$(printf '%s\n' "$json" | sed -n 's/.*"too_large":\([0-9]*\).*/\1/p')
+	peer_begin "$@"
+	replay --profile "$profile" --requests "$n"
+	peer_end
+	misses=$(field misses "$json")
+	refused=$(field too_large "$json")
 	[ "${refused:-0}" = 0 ] || { echo "sizes-peer: $1 refused $refused values" >&2; exit 1; }
 }
 

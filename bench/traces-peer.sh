@@ -16,19 +16,8 @@ set -eu
 bench=$1
 shift
 sizes=${SIZES:-16 64 128}
-peekd=$(dirname "$bench")/peekd
-instance=${PEEK_TEST_NAME:-}peer-$$
-dir=$(mktemp -d)
-server=
-finish() {
-	[ -z "$server" ] || kill "$server" 2>/dev/null || true
-	[ -z "$server" ] || wait "$server" 2>/dev/null || true
-	rm -rf "$dir" "/dev/shm/peekd.$instance" "/dev/shm/peekd.$instance.lock"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/peer.sh"
 
-command -v memcached >/dev/null || { echo "traces-peer: memcached is not installed" >&2; exit 1; }
 if [ $# -gt 0 ]; then
 	kind=--trace
 else
@@ -36,12 +25,6 @@ else
 	# shellcheck disable=SC2046 # names
 	set -- $("$bench" gen 2>&1 | sed -n 's/^  \([a-z]*\) .*/\1/p')
 fi
-user=
-[ "$(id -u)" != 0 ] || user='-u root'
-
-field() { # NAME JSON
-	printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
-}
 
 taken() { # bytes that the server takes
 	local fd at kib
@@ -57,20 +40,12 @@ taken() { # bytes that the server takes
 
 # Sets misses, requests, took.
 run() { # TRACE COMMAND...
-	local trace=$1 i=0 json
+	local trace=$1
 	shift
-	"$@" >"$dir/log" 2>&1 &
-	server=$!
-	while [ ! -S "$dir/sock" ] && [ $i -lt 100 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
-	json=$("$bench" replay "$kind" "$trace" --socket "$dir/sock" --json) || { cat "$dir/log" >&2; exit 1; }
+	peer_begin "$@"
+	replay "$kind" "$trace"
 	took=$(taken)
-	kill "$server"
-	wait "$server" 2>/dev/null || true
-	server=
-	rm -f "$dir/sock"
+	peer_end
 	misses=$(field misses "$json") requests=$(field requests "$json")
 }
 

@@ -125,23 +125,16 @@ pd_close(void)
 	server_end(server);
 }
 
+/* Both are the same but for the pages that the daemon takes. */
+#define PD_CALLS \
+	.flags = PEER_SHARED | PEER_DAEMON, .get = pd_get, .get_many = pd_get_many, \
+	.view = pd_view, .set = pd_set, .set_many = pd_set_many, .close = pd_close
+
 struct peer peer_peekd = {.name = "peekd",
     .about = "libpeek and a daemon; many: peek_mget, 64 peek_set_async at once",
-    .flags = PEER_SHARED | PEER_DAEMON,
     .open = pd_open,
-    .get = pd_get,
-    .get_many = pd_get_many,
-    .view = pd_view,
-    .set = pd_set,
-    .set_many = pd_set_many,
-    .close = pd_close};
+    PD_CALLS};
 struct peer peer_peekd_small = {.name = "peekd, 4 KiB pages",
     .about = "the same with huge_pages=off",
-    .flags = PEER_SHARED | PEER_DAEMON,
     .open = pd_open_small,
-    .get = pd_get,
-    .get_many = pd_get_many,
-    .view = pd_view,
-    .set = pd_set,
-    .set_many = pd_set_many,
-    .close = pd_close};
+    PD_CALLS};
