@@ -5,27 +5,11 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
 
 import daemon_lib as lib
 from daemon_lib import TMP, Daemon, test, wait_for
-from robust_lib import Peek, need_root, skip_sanitized
-
-
-def on_small_shm(size):
-    """Runs the calling test again with a /dev/shm of its own; True there."""
-    if os.environ.get("ROBUST_INNER"):
-        return True
-    need_root()
-    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
-        raise lib.Skip("needs mount namespaces")
-    caller = sys._getframe(1).f_code.co_name
-    p = subprocess.run(["unshare", "-m", "/bin/sh", "-c", 'mount -t tmpfs -o size=%s tmpfs /dev/shm && exec "$@"' % size, "sh",
-        sys.executable, os.path.abspath(__file__), caller], env=dict(os.environ, ROBUST_INNER="1"), capture_output=True, text=True, timeout=100)
-    sys.stdout.write("".join(line + "\n" for line in p.stdout.splitlines() if line.startswith("#")))
-    assert p.returncode == 0 and "\nok 1" in p.stdout, p.stdout + p.stderr
-    return False
+from robust_lib import Peek, need_root, on_small_shm, skip_sanitized
 
 
 @test

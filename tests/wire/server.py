@@ -70,3 +70,62 @@ class Server:
                     except FileNotFoundError:
                         pass  # another test's sweep
         return status
+
+
+class Client:
+    def __init__(self, server):
+        self.sock, self.buf = server.connect(), b""
+        self.sock.settimeout(20)
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            pass  # closed on us
+
+    def until(self, end):
+        """Up to end; None if the connection was closed before."""
+        while end not in self.buf:
+            try:
+                more = self.sock.recv(1 << 20)
+            except ConnectionError:
+                more = b""
+            if not more:
+                return None
+            self.buf += more
+        got, _, self.buf = self.buf.partition(end)
+        return got
+
+    def all(self):
+        while self.until(b"\0never\0") is not None:
+            pass
+        return self.buf
+
+
+def ask(server, request, end):
+    """The answer to one request on a connection of its own, up to the end of it or of the connection."""
+    c = Client(server)
+    c.send(request)
+    got = c.until(end)
+    c.sock.close()
+    return c.buf if got is None else got + end
+
+
+def run_tests(server, keep, tests):
+    """Runs functions that say what is wrong, or None, and prints their lines; how many are wrong. keep(server) stores what they look for."""
+    failed = 0
+    if not keep(server):
+        print("Bail out! it doesn't store")
+        return 1
+    for i, (name, test) in enumerate(tests, 1):
+        try:
+            why = test(server)
+        except OSError as e:
+            why = "%s: %s" % (type(e).__name__, e)
+        if server.process.poll() is not None:
+            why = "%s; it ended with status %d: %s" % (why, server.process.returncode, server.said())
+        failed += why is not None
+        print("%s %d - %s" % ("not ok" if why else "ok", i, name), flush=True)
+        if why:
+            print("# " + why.replace("\n", "\n# "))
+    return failed

@@ -4,14 +4,13 @@ another client stored is still there. PEEK_TEST_LONG=1: more of them; PEEK_TEST_
 # timeout: 300
 import os
 import random
-import socket
 import sys
 import threading
 import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
-from server import Server  # noqa: E402
+from server import Server, ask, run_tests  # noqa: E402
 
 LONG = os.environ.get("PEEK_TEST_LONG") == "1"
 SEED = int(os.environ.get("PEEK_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -54,20 +53,6 @@ def throw(server, stream, rng):
     except OSError:
         pass
     s.close()
-
-
-def ask(server, request, end, patience_s=10.0):
-    s = server.connect()
-    s.settimeout(patience_s)
-    s.sendall(request)
-    got = b""
-    while not got.endswith(end):
-        more = s.recv(65536)
-        if not more:
-            break
-        got += more
-    s.close()
-    return got
 
 
 def alive(server):
@@ -154,21 +139,7 @@ def main():
     print("1..%d\n# PEEK_TEST_SEED=%d" % (len(tests) + 1, SEED))
     # What it throws must not flush, reset or stop the server for the others.
     server = Server("peekd", ["-F", "-m", "64"])
-    failed = 0
-    if not keep(server):
-        print("Bail out! it doesn't store")
-        return 1
-    for i, (name, test) in enumerate(tests, 1):
-        try:
-            why = test(server)
-        except OSError as e:
-            why = "%s: %s" % (type(e).__name__, e)
-        if server.process.poll() is not None:
-            why = "%s; it ended with status %d: %s" % (why, server.process.returncode, server.said())
-        failed += why is not None
-        print("%s %d - %s" % ("not ok" if why else "ok", i, name), flush=True)
-        if why:
-            print("# " + why.replace("\n", "\n# "))
+    failed = run_tests(server, keep, tests)
     status = server.stop()
     print("%s %d - it ends cleanly%s" % ("ok" if status == 0 else "not ok", len(tests) + 1, "" if status == 0 else " # %d" % status))
     return 1 if failed or status != 0 else 0

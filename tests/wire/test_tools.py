@@ -14,7 +14,7 @@ import urllib.parse
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
-from server import Server  # noqa: E402
+from server import Server, ask  # noqa: E402
 
 TOOL = "/usr/share/memcached/scripts/memcached-tool"
 OPS = ["get", "delete", "incr", "decr", "cas", "touch"]
@@ -25,20 +25,6 @@ GENERAL = [op + end for op in OPS for end in ("_hits", "_misses")] + [
 SLAB = [op + "_hits" for op in OPS] + ["cas_badval", "cmd_set", "chunk_size", "chunks_per_page", "total_pages", "total_chunks", "used_chunks",
                                        "free_chunks", "free_chunks_end", "mem_requested"]
 ITEMS = ["number", "age", "evicted", "evicted_time", "outofmemory", "reclaimed", "evicted_unfetched", "hits_to_hot", "mem_requested"]
-
-
-def ask(server, request, end):
-    s = server.connect()
-    s.settimeout(20)
-    s.sendall(request)
-    got = b""
-    while not got.endswith(end):
-        more = s.recv(1 << 20)
-        if not more:
-            break
-        got += more
-    s.close()
-    return got
 
 
 def rows(server, what):

@@ -10,7 +10,7 @@ import sys
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
-from server import Server  # noqa: E402
+from server import Client, Server, run_tests  # noqa: E402
 
 LONG = os.environ.get("PEEK_TEST_LONG") == "1"
 KEEP = {b"kept1": b"one", b"kept2": b"two" * 100, b"kept3": b"7"}
@@ -107,36 +107,6 @@ def well_formed(size):
             yield classic(verb, size, tail=tail)
     for flags in (b"", b" q", b" ME", b" MA", b" MR", b" C1", b" MP N0", b" b"):
         yield b"ms new%s %d%s\r\n" % (b"+" if flags == b" b" else b"", size, flags)
-
-
-class Client:
-    def __init__(self, server):
-        self.sock, self.buf = server.connect(), b""
-        self.sock.settimeout(20)
-
-    def send(self, data):
-        try:
-            self.sock.sendall(data)
-        except OSError:
-            pass  # closed on us
-
-    def until(self, end):
-        """Up to end; None if the connection was closed before."""
-        while end not in self.buf:
-            try:
-                more = self.sock.recv(1 << 20)
-            except ConnectionError:
-                more = b""
-            if not more:
-                return None
-            self.buf += more
-        got, _, self.buf = self.buf.partition(end)
-        return got
-
-    def all(self):
-        while self.until(b"\0never\0") is not None:
-            pass
-        return self.buf
 
 
 def keep(server):
@@ -272,21 +242,7 @@ def main():
              ("who may only read", readers), ("no memory", no_memory)]
     server = Server("peekd", ["-m", "64"])
     print("1..%d" % len(tests))
-    failed = 0
-    if not keep(server):
-        print("Bail out! it doesn't store")
-        return 1
-    for i, (name, test) in enumerate(tests, 1):
-        try:
-            why = test(server)
-        except OSError as e:
-            why = "%s: %s" % (type(e).__name__, e)
-        if server.process.poll() is not None:
-            why = "%s; it ended with status %d: %s" % (why, server.process.returncode, server.said())
-        failed += why is not None
-        print("%s %d - %s" % ("not ok" if why else "ok", i, name), flush=True)
-        if why:
-            print("# " + why.replace("\n", "\n# "))
+    failed = run_tests(server, keep, tests)
     return 1 if failed | (server.stop() != 0) else 0
 
 
