@@ -23,7 +23,7 @@ deb: ## build Debian packages into build/deb
 	cd $(DEB_TREE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
 	@ls -l $(DEB)/*.deb
 
-deb-check: ## lintian, and the packages installed, started and purged in a fresh Debian root (as root)
+deb-check: $(if $(wildcard $(DEB)/*.deb),,deb) ## lintian, and the packages installed, started and purged in a fresh Debian root (as root)
 	@.ci/deps install deb
 	tests/proc/deb_trial $(DEB)
 
