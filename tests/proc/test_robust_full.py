@@ -237,12 +237,12 @@ def no_descriptors():
     resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (n_open + 4, 4096))
     clients = [d.client(timeout=10) for _ in range(40)]
     time.sleep(0.3)
-    cpu = sum(int(x) for x in open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[11:13])
-    for _ in range(20):
+    n_runs = 0  # how often it is found running: on a busy host too one that spins always is
+    for _ in range(40):
         assert first.get("a") == b"1"
-        time.sleep(0.05)
-    spent = sum(int(x) for x in open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[11:13]) - cpu
-    assert spent < 50, "it spins: %d ticks in a second" % spent
+        time.sleep(0.025)
+        n_runs += open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "R"
+    assert n_runs < 20, "it spins: it runs at %d of 40 looks" % n_runs
     said = [line for line in d.log().splitlines() if "descriptor" in line or "open files" in line or "RLIMIT_NOFILE" in line]
     print("# %d lines in the log: %s" % (len(said), said[:1]))
     assert 1 <= len(said) <= 2, said

@@ -407,21 +407,35 @@ def damaged_twice():
     assert kept == ["a file.snap.damaged", "a file.snap.damaged-2"], kept
 
 
+def precious():
+    """A file of somebody else's."""
+    path = os.path.join(TMP, "precious")
+    with open(path, "w") as f:
+        f.write("precious data")
+    return path
+
+
 @test
 def new_is_taken():
     """somebody else's PATH.new doesn't stand in a save's way, and stays"""
-    d = Daemon()
+    d = Daemon("--snapshot-path", FILE)
     fill(d, 10)
-    other = os.path.join(TMP, "precious")
-    with open(other, "w") as f:
-        f.write("precious data")
+    other = precious()
     os.symlink(other, FILE + ".new")
-    status, out = ctl(d, "save", FILE)
+
+    def is_saved():
+        assert os.path.islink(FILE + ".new") and open(other).read() == "precious data"
+        assert sorted(f for f in os.listdir(TMP) if f.startswith("a file")) == ["a file.snap", "a file.snap.new"], os.listdir(TMP)
+        e = Daemon(suffix="2")
+        assert ctl(e, "load", FILE)[1].startswith("10 items loaded")
+        e.kill()
+        os.unlink(shm("2"))
+        os.unlink(FILE)
+    status, out = ctl(d, "save", FILE)  # peekctl makes the file
     assert status == 0 and "10 items saved" in out, out
-    assert os.path.islink(FILE + ".new") and open(other).read() == "precious data"
-    assert sorted(os.listdir(TMP))[:2] == ["a file.snap", "a file.snap.new"], os.listdir(TMP)
-    e = Daemon(suffix="2")
-    assert ctl(e, "load", FILE)[1].startswith("10 items loaded")
+    is_saved()
+    assert d.stop() == 0 and "10 items saved" in d.log(), d.log()  # the daemon does
+    is_saved()
 
 
 @test
@@ -429,9 +443,7 @@ def left_alone():
     """a file that is no snapshot, and what a link leads to, are not written over; a directory that refuses is an error; .new of a killed save is replaced"""
     d = Daemon()
     fill(d, 10)
-    other = os.path.join(TMP, "precious")
-    with open(other, "w") as f:
-        f.write("precious data")
+    other = precious()
     os.symlink(other, os.path.join(TMP, "link"))
     for name in ("precious", "link"):
         status, out = ctl(d, "save", os.path.join(TMP, name))
