@@ -16,6 +16,22 @@ is_direct(void)
 	return explore_phase() == PHASE_IDLE || explore_phase() == PHASE_CHECKING;
 }
 
+/* A step of a thread that is explored. */
+static uint64_t
+access_explore(enum op_kind kind, const void *addr, unsigned size, uint64_t value,
+    enum model_order order, const char *file, int line)
+{
+	struct op op = {.kind = kind,
+	    .order = site_order(kind, order, file, line),
+	    .addr = addr,
+	    .size = size,
+	    .value = value,
+	    .file = file,
+	    .line = line};
+
+	return explore_access(&op);
+}
+
 uint64_t
 model_load(const void *addr, unsigned size, enum model_order order, const char *file, int line)
 {
@@ -23,13 +39,7 @@ model_load(const void *addr, unsigned size, enum model_order order, const char *
 		return raw_load(addr, size);
 	if (explore_phase() == PHASE_CHECKING)
 		return mem_final(addr, size);
-	struct op op = {.kind = OP_LOAD,
-	    .order = site_order(OP_LOAD, order, file, line),
-	    .addr = addr,
-	    .size = size,
-	    .file = file,
-	    .line = line};
-	return explore_access(&op);
+	return access_explore(OP_LOAD, addr, size, 0, order, file, line);
 }
 
 void
@@ -45,14 +55,7 @@ model_store(
 			*(uint64_t *)addr = value;
 		return;
 	}
-	struct op op = {.kind = OP_STORE,
-	    .order = site_order(OP_STORE, order, file, line),
-	    .addr = addr,
-	    .size = size,
-	    .value = value,
-	    .file = file,
-	    .line = line};
-	explore_access(&op);
+	access_explore(OP_STORE, addr, size, value, order, file, line);
 }
 
 uint64_t
@@ -64,14 +67,7 @@ model_add(
 		model_store(addr, size, old + addend, order, file, line);
 		return old;
 	}
-	struct op op = {.kind = OP_ADD,
-	    .order = site_order(OP_ADD, order, file, line),
-	    .addr = addr,
-	    .size = size,
-	    .value = addend,
-	    .file = file,
-	    .line = line};
-	return explore_access(&op);
+	return access_explore(OP_ADD, addr, size, addend, order, file, line);
 }
 
 void

@@ -73,6 +73,16 @@ values_of_all_lengths(void **state)
 	}
 }
 
+/* Kinds 2 and 3 differ in their last byte only. */
+static void
+make_key(int kind, size_t n, unsigned char *key)
+{
+	for (size_t i = 0; i < n; i++)
+		key[i] = (unsigned char)(kind == 0 ? 0 : kind == 1 ? 255 : i * 37 + n);
+	if (kind == 3)
+		key[n - 1] ^= 2;
+}
+
 static void
 keys_of_all_lengths(void **state)
 {
@@ -86,12 +96,7 @@ keys_of_all_lengths(void **state)
 	assert_int_equal(peek_open(h.name, 0, &p), 0);
 	for (size_t n = 1; n <= 250; n++) {
 		for (int kind = 0; kind < 4; kind++) {
-			for (size_t i = 0; i < n; i++)
-				key[i] = (unsigned char)(kind == 0 ? 0
-					: kind == 1                ? 255
-								   : i * 37 + n);
-			if (kind == 3)
-				key[n - 1] ^= 2; /* differs in its last byte only */
+			make_key(kind, n, key);
 			assert_int_equal(
 			    harness_set(&h, key, n, value + kind, n + (size_t)kind * 300),
 			    STORE_OK);
@@ -99,12 +104,7 @@ keys_of_all_lengths(void **state)
 	}
 	for (size_t n = 1; n <= 250; n++) {
 		for (int kind = 0; kind < 4; kind++) {
-			for (size_t i = 0; i < n; i++)
-				key[i] = (unsigned char)(kind == 0 ? 0
-					: kind == 1                ? 255
-								   : i * 37 + n);
-			if (kind == 3)
-				key[n - 1] ^= 2;
+			make_key(kind, n, key);
 			assert_int_equal(
 			    peek_get(p, key, n, got, sizeof(got)), n + (size_t)kind * 300);
 			assert_memory_equal(got, value + kind, n + (size_t)kind * 300);
