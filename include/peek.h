@@ -92,9 +92,9 @@
  *                  back; peek_open finds its successor
  *   -EIO           any other failure of the kernel
  *
- * What each function returns of these, and no other (a test compares this table
- * with what is returned). * stands for what a read that attaches anew, to a
- * segment that replaced its own, can meet: EACCES EPERM ENOMEM EIO.
+ * Each function returns these of them, and no other (a test compares this table
+ * with the results). * stands for what a read that attaches anew, to a segment
+ * that replaced its own, can meet: EACCES EPERM ENOMEM EIO.
  *
  *   peek_open         EINVAL ENOENT EACCES EPERM EPROTO EBADMSG ENOMEM EIO
  *   peek_get          ENOENT EAGAIN ESTALE ENOSPC EINVAL EBADMSG EPROTO *

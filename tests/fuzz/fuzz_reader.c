@@ -6,8 +6,8 @@
  * list of changes, seven bytes each: region, place, how, value. They are made
  * before a reader attaches, and then over and over by a second thread while
  * every read call of libpeek runs, into buffers that are exactly as large as
- * they say. What may come out: a value, a miss, an error. What may not: a
- * fault, a byte outside of a buffer or the mapping, a loop (-timeout).
+ * they say. A call may return a value, a miss or an error. A fault, an access
+ * outside of a buffer or the mapping, and a loop (-timeout) are defects.
  */
 #include <errno.h>
 #include <pthread.h>

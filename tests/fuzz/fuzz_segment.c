@@ -5,11 +5,11 @@
  * Segments of several geometries are filled with what an engine makes: large
  * values, counters, flags, life times, chains, tables in the middle of their
  * growth. Then over and over: a few bytes of any region are changed, and a
- * start takes the segment over. What may come out: the segment is refused, or
- * there is a table whose sums are right, in which each key that is met is found
- * under its own name, and which goes on working: items are set and deleted, and
- * what the segment had is evicted for them. What may not come out: a fault, or
- * memory that two items have.
+ * start takes the segment over. The start may refuse the segment. Or it makes a
+ * table with right sums, in which each key that is met is found under its own
+ * name, and which goes on working: items are set and deleted, and items of the
+ * segment are evicted for them. A fault, and memory that two items have, are
+ * defects.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * fuzz_wire.c: any bytes through the codec, as a server and as a client reads
  * them.
  *
- * What must hold, besides that no byte outside the input is touched (each input
- * is copied to a block of its exact size):
+ * These must hold, besides that no byte outside the input is touched (each
+ * input is copied to a block of its exact size):
  *  - a request is consumed from the front, so that a stream always moves on;
  *  - everything in a request points into the input, and keeps its limits;
  *  - a prefix of a request is never taken for another one, nor refused: it

@@ -222,7 +222,7 @@ allowed(const struct model *m, uint32_t key, uint64_t found)
 	return false;
 }
 
-/* What the socket says of keys [from, to), into found. */
+/* Reads keys [from, to) over the socket, into found. */
 static bool
 ask_group(struct peer_client *c, uint32_t from, uint32_t to, uint64_t *found)
 {
@@ -262,7 +262,7 @@ miss_the_mark(struct model *m, uint32_t key, uint64_t found, const char *where)
 	    key, (long long)found, (unsigned long long)m->acked[key], m->n_pending, where);
 }
 
-/* What is found of a key from now on is what it is. */
+/* The state that was found of a key is its state from now on. */
 static void
 believe(struct model *m, uint32_t key, uint64_t found)
 {

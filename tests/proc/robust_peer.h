@@ -1,9 +1,9 @@
 /*
- * robust_peer.h: what the tests that break things share: values that show what
- * they are, daemons, raw clients, reading processes.
+ * robust_peer.h: shared by the tests that break things: values that prove
+ * themselves, daemons, raw clients, reading processes.
  *
- * A key is a number. What is stored under it is a state, a number above 0 which
- * the value tells and proves; 0 is absent. Kinds:
+ * A key is a number. Its value holds a state, a number above 0, and proves it;
+ * 0 is absent. Kinds:
  *
  *   stable    [0, 40)     rewritten, never deleted: a reader must never miss
  *                         one
@@ -131,7 +131,7 @@ peer_begin_anew(struct peer_shared *sh, uint32_t key)
 void peer_waits_add(struct peer_waits *to, const struct peer_waits *w);
 
 /*
- * Whether they hold: of ten million reads none slept (one that asks a new
+ * True: the bounds hold. Of ten million reads none slept (one that asks a new
  * daemon for the hint page enters the kernel, which has locks), and not more
  * than one was over the budget, as a virtual machine's own pauses make it. A
  * defect that makes reads wait for a writer shows at each kill inside an

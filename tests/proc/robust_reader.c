@@ -48,7 +48,7 @@ struct begun {
 	const struct attached *attached;
 };
 
-/* Of this process's only thread. */
+/* The processor time of this process's only thread. */
 static uint64_t
 retries(const struct attached *a)
 {

@@ -207,8 +207,8 @@ write_other(struct store *s, uint32_t i)
 		store_put(s, &put, now_s, &cas);
 }
 
-/* What was in flight when the writer before was killed has one outcome or the
- * other from now on. */
+/* A write that was in flight when the writer before was killed has one of
+ * its two outcomes from now on. */
 static void
 settle(struct store *s)
 {

@@ -83,7 +83,7 @@ visit_nothing(void *arg, const struct peek_entry *entry)
 	return 0;
 }
 
-/* What `failed` was told of peek_set_async. */
+/* The error of peek_set_async that `failed` was told. */
 static void
 on_failed(void *arg, const void *key, size_t key_len, int error)
 {

@@ -7,7 +7,7 @@
 
 static unsigned char got[64];
 
-/* What a reader makes of an item's tags and of marks that it doesn't know. */
+/* A reader judges an item's tags, and marks that it doesn't know. */
 static void
 marked_items(void **state)
 {

@@ -89,8 +89,8 @@ flush_first(struct peek *q)
 	return r == 0 ? peek_set_flush(q) : r;
 }
 
-/* Whether the daemon has been sent something that it doesn't take: then a call
- * waits for the answer. */
+/* True: the daemon doesn't read bytes that were sent, so a call waits for
+ * the answer. */
 static void
 wait_until_sent(void)
 {

@@ -1,8 +1,8 @@
 /*
  * test_015_flush_killed.c: the writer ends at each point of a flush, of one to
- * come and of one that takes its place. What a reader then makes of an item is
- * what the item was before or after, and a successor makes the same of it:
- * nothing that has vanished comes back.
+ * come and of one that takes its place. A reader then finds an item as it was
+ * before or after the flush, and a successor finds the same: no item that has
+ * vanished comes back.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -220,7 +220,8 @@ start_children(const struct corpus *c, struct shared *sh, unsigned n_readers)
 	return -ETIMEDOUT;
 }
 
-/* Whether all children and the daemon still run; says which doesn't. */
+/* True: all children and the daemon still run; else it prints which one
+ * doesn't. */
 static bool
 all_run(void)
 {
