@@ -1,8 +1,9 @@
 # peekd: one makefile, not recursive. `make help` lists the targets.
 #
-# build/MODE/ holds everything that MODE made: release, debug, hooks (test points compiled in), asan, tsan, aarch64.
-# B=DIR builds elsewhere; CC=clang works too. CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS
-# are the caller's: they stand behind what is needed here (make check-builds).
+# build/MODE/ holds all files that MODE makes. MODE is release, debug, hooks (test
+# points compiled in), asan, tsan or aarch64. B=DIR builds elsewhere; CC=clang
+# works too. CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the caller's: they come after
+# the flags of this file, so that they win (make check-builds).
 
 MODE    ?= release
 PREFIX  ?= /usr/local
@@ -45,22 +46,26 @@ AR      := $(if $(filter default,$(origin AR)),$(CROSS)ar,$(AR))
 LD      := $(if $(filter default,$(origin LD)),$(CROSS)ld,$(LD))
 OBJCOPY ?= $(CROSS)objcopy
 
-# jemalloc and the sanitizers both replace malloc. Debian's jemalloc and libevent can't be installed for two architectures at once: the
-# cross build does without the one, and takes the other's headers from this machine's.
+# jemalloc and the sanitizers both replace malloc, so only one of them can. Debian's
+# jemalloc and libevent can't be installed for two architectures at once: the cross
+# build has no jemalloc, and takes libevent's headers of this machine.
 NO_JEMALLOC := $(filter asan tsan aarch64,$(MODE))
 HEAP_LIBS  := $(if $(NO_JEMALLOC),,-ljemalloc)
 HEAP_DEFS  := $(if $(NO_JEMALLOC),-DPEEKD_NO_JEMALLOC)
 EVENT_LIBS := $(if $(CROSS),-l:libevent-2.1.so.7,-levent)
 EVENT_DEFS := $(if $(CROSS),-idirafter /usr/include/$(shell gcc -print-multiarch 2>/dev/null))
 
-# All cores, unless -j says otherwise.
+# make uses all cores, unless -j is given.
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
+# The objects of one room. Example: $(call room,wire) is
+# build/release/src/wire/base64.o build/release/src/wire/client.o ...
 room = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/$(1)/*.c)))
-# What the wide build of the reads may use: cpu.c asks the processor for the same. It is chosen by an ifunc, which glibc
-# has and musl hasn't (src/lib/cpu.h).
+# WIDE: the instructions of the wide build of the reads. cpu.c asks the processor for
+# the same ones. An ifunc chooses the build, so WIDE is empty without glibc
+# (src/lib/cpu.h).
 hash   := \#
 HAS_WIDE := $(shell echo '$(hash)include <features.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -dM -x c - 2>/dev/null | \
     grep -cE 'define __(x86_64__|GLIBC__) ')
@@ -87,7 +92,8 @@ lib: $(B)/libpeek.a $(B)/libpeek.so ## build libpeek alone: it needs a compiler 
 
 # ---- compiling and linking ------------------------------------------------------------------------------------------
 
-# Says which library is missing and what to do about it, before the compiler says it worse. libpeek needs less than the rest.
+# Prints which library is missing and what to do about it, before the compiler fails
+# less clearly. libpeek needs fewer libraries than the programs.
 $(B)/.probed $(B)/.probed-lib: .ci/deps
 	@mkdir -p $(@D)
 	@CC="$(CC)" FLAGS=$(call quoted,$(CPPFLAGS) $(CFLAGS)) \
@@ -107,17 +113,23 @@ $(B)/src/$(1)/%.o: src/$(1)/%.c | $(B)/.probed-lib
 endef
 $(foreach r,lib wire shm,$(eval $(call room_of_lib,$(r))))
 
-# The wide build of the reads (src/lib/cpu.h).
+# get.c, mget.c and view.c are compiled a second time, with WIDE (src/lib/cpu.h).
 $(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed-lib
 	@mkdir -p $(@D)
 	$(compile) $(WIDE) -DLIB_WIDE -o $@ $<
 
-# libpeek is one object of native code, whose other names are hidden: optimizing while linking is for the programs. The reads are compiled as
-# they are measured.
+# libpeek is one object of native code that hides its other names, so it can't be
+# optimized while linking; the programs can. The reads are compiled as they were
+# measured.
 $(LIB) $(WIRE) $(SHM): NO_LTO := $(if $(findstring -flto,$(CC) $(CPPFLAGS) $(CFLAGS)),-fno-lto)
 
-# The hot path's registers: those that a function must save are left alone, which saves a get twelve instructions, and of copies between the
-# others it has fewer so (make bench-gate counts).
+# HOT: the registers of the hot path. A function must save rbx, rbp and r12 to r15
+# before it uses them. -ffixed-rbx and its like keep the compiler from using them:
+# a get is 12 instructions shorter. -frename-registers and -fno-gcse then save
+# copies between the other registers. Example: get_wide.o is compiled by
+#   gcc -O2 ... -frename-registers -fno-gcse -ffixed-rbx ... -ffixed-r15 \
+#       -mavx512bw ... -DLIB_WIDE -o build/release/src/lib/get_wide.o src/lib/get.c
+# `make bench-gate` counts the instructions. clang has no such options.
 HOT := $(if $(findstring clang,$(CC)),,-frename-registers)
 $(B)/src/lib/mget.o $(B)/src/lib/mget_wide.o: EXTRA := $(HOT)
 $(foreach f,get view,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
@@ -137,7 +149,7 @@ $(B)/peekctl: $(CTL) $(B)/libpeek-all.o $(WIRE) $(SHM)
 $(B)/peekbench: $(BENCH) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread $(LDLIBS)
 
-# One object whose only global names are those of peek.h.
+# One object. Its only global names are those of peek.h.
 $(B)/libpeek-all.o: $(LIB) $(WIRE) $(SHM)
 	$(LD) -r -o $@ $^
 	$(OBJCOPY) --localize-hidden $@
@@ -152,10 +164,10 @@ $(B)/libpeek.so: $(LIB) $(WIRE) $(SHM) src/lib/libpeek.map
 	ln -sf libpeek.so $(B)/libpeek.so.$(SOMAJOR)
 comma := ,
 
-.PHONY: $(B)/libpeek.pc # what it says depends on prefix and libdir
+.PHONY: $(B)/libpeek.pc # its text depends on prefix and libdir
 $(B)/libpeek.pc:
 	@mkdir -p $(@D)
-	@rm -f $@ # it may be root's, of an earlier install
+	@rm -f $@ # an earlier install may have made it as root
 	printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: libpeek' \
 	    'Description: lock-free reader of the peekd shared-memory cache' 'Version: $(VERSION)' \
 	    'Libs: -L$${libdir} -lpeek' 'Libs.private: -lpthread' 'Cflags: -I$${includedir}' >$@
@@ -188,7 +200,8 @@ HELPERS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/*/test_*.c),\
     $(sort $(wildcard $(foreach d,unit regress proc wire,tests/$(d)/*.c)))))
 SCRIPTS  = $(sort $(wildcard $(foreach d,$(1),tests/$(d)/test_*.sh tests/$(d)/test_*.py)))
 
-# One archive for all of them: no name stands in two rooms, and what a test doesn't call isn't linked.
+# All rooms are in one archive: no name is in two of them, and a test links only the
+# objects that it calls.
 ALL_TESTS := $(UNIT) $(REGRESS) $(PROC) $(WIRE_T)
 $(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(filter-out %/daemon/main.o,$(DAEMON)) $(filter-out %/ctl/main.o,$(CTL)) \
     $(ENGINE) $(LIB) $(WIRE) $(SHM)
@@ -198,10 +211,16 @@ $(B)/test.a: $(HELPERS) $(filter-out %/peekbench.o,$(BENCH)) $(filter-out %/daem
 $(ALL_TESTS): %: %.o $(B)/test.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(B)/test.a -Wl,--as-needed -lcmocka $(DAEMON_LIBS) -lm -lpthread
 
-# Room by room, lowest first.
+# The tests of the lowest room first. Example: $(call ordered,$(UNIT)) begins with
+# build/release/tests/unit/test_base, which includes src/base alone.
 ordered = $(patsubst %.c,$(B)/%,$(shell tests/order $(patsubst $(B)/%,%.c,$(1))))
 
-# Test points are compiled out of a release: tests that need them are built again with them, and run from there.
+# A release has no test points. Tests that need them (they name PEEK_HOOKS) are built
+# in HOOKS_B, build/hooks, and run from there. rehook replaces their paths. Example:
+# $(call rehook,build/release/tests/unit/test_map build/release/tests/proc/test_engine_crash)
+# is build/release/tests/unit/test_map build/hooks/tests/proc/test_engine_crash.
+# programs takes those of one folder: $(call programs,proc) is
+# build/hooks/tests/proc/test_engine_crash build/release/tests/proc/test_lib_reads ...
 HOOKED  := $(patsubst %.c,%,$(shell grep -ls PEEK_HOOKS tests/*/test_*.c))
 HOOKS_B := $(if $(filter release debug,$(MODE)),$(if $(filter build/release,$(B)),build/hooks,$(B)-hooks),$(B))
 rehook   = $(foreach t,$(1),$(if $(filter $(HOOKED),$(patsubst $(B)/%,%,$(t))),$(HOOKS_B)/$(patsubst $(B)/%,%,$(t)),$(t)))
@@ -220,24 +239,25 @@ check: ## install what the tests need, build, run every test (T=pattern: those o
 	@$(if $(filter-out $(B),$(HOOKS_B)),$(MAKE) --no-print-directory -s MODE=hooks B=$(HOOKS_B) hooked)
 	@B=$(B) HOOKS_B=$(HOOKS_B) MODE=$(MODE) T='$(T)' tests/run $(TESTS)
 
-# Tests that need test points are left out, since these are compiled into another build.
+# Without the tests that need test points: those need a second build.
 QUICK := $(filter-out $(addprefix $(B)/,$(HOOKED)),$(call tests_in,unit regress wire))
 
-quick: ## the tests of the units, the regressions and the wire alone: half a minute
+quick: ## only the tests of units, regressions and wire: half a minute
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekctl $(QUICK)
 	@B=$(B) MODE=$(MODE) T='$(T)' tests/run $(call ordered,$(QUICK)) $(call SCRIPTS,unit regress wire)
 
 check-long: export PEEK_TEST_LONG := 1
-check-long: check ## the same with long runs
+check-long: check ## make check with long runs
 
 .PHONY: asan tsan
-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory MODE=asan check
-tsan: ## the tests under ThreadSanitizer
+tsan: ## run the tests under ThreadSanitizer
 	@PEEKD_TIMEOUT=300 $(MAKE) --no-print-directory MODE=tsan check
 
-# Says nothing about order: the processor below is this one. The model does (make model).
-check-aarch64: ## the programs and tests built for aarch64, run under qemu-user
+# This shows nothing about memory orders, since this machine's processor runs below
+# qemu. The model shows them (make model).
+check-aarch64: ## build programs and tests for aarch64, and run them under qemu-user
 	@.ci/deps install build test aarch64
 	@$(MAKE) --no-print-directory -s MODE=aarch64 B=build/aarch64 tests
 	@for p in peekd peekctl; do mkdir -p build/aarch64/qemu; \
@@ -253,7 +273,7 @@ run-aarch64:
 # ---- checks of the source ---------------------------------------------------------------------------------------------
 
 .PHONY: lint fmt
-lint: ## the house's arrows, doors, orders and tags; file sizes; cppcheck; manual pages
+lint: ## every rule of tests/lint/rules: includes, names, orders, sizes, format, sentences; cppcheck; manual pages
 	@.ci/deps install build lint
 	@$(MAKE) --no-print-directory -s $(ENGINE)
 	@B=$(B) tests/lint/run
@@ -263,7 +283,8 @@ fmt: ## clang-format over the C files that were changed and not committed (FILES
 
 # ---- install ----------------------------------------------------------------------------------------------------------
 
-# Modes don't depend on the umask, those of folders that are there stay, and DESTDIR may hold blanks.
+# The modes of files don't depend on the umask. Folders that exist keep their modes.
+# DESTDIR may have blanks in it.
 INSTALL := install
 quoted   = '$(subst ','\'',$(1))'
 dest     = $(call quoted,$(DESTDIR)$(1))
@@ -315,14 +336,14 @@ install-service: ## after make install, as root: the service's user, who may own
 	[ -e /etc/peekd/owner ] || (umask 022 && mkdir -p /etc/peekd && id -u peekd >/etc/peekd/owner)
 	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 
-# ---- the rest: each of these brings the targets of its own job ---------------------------------------------------------
+# ---- targets of other jobs: each of these files has those of one job -------------------------------------------------
 
 .PHONY: model codegen check-aarch64 fuzz crash soak bench
 -include $(sort $(wildcard tests/*/*.mk bench/*.mk))
 
-# One command line of the compiler for each source, as clangd and other editors read them.
+# The compiler's command line for each source, as clangd and other editors read it.
 .PHONY: compile_commands.json
-compile_commands.json: ## how each file is compiled, for editors
+compile_commands.json: ## write the command that compiles each file, for editors
 	@$(MAKE) --no-print-directory -Bnk all tests 2>/dev/null | awk -v dir="$$PWD" ' \
 	    / -c -o / { file = $$NF; gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); \
 	        printf "%s\n {\"directory\": \"%s\", \"file\": \"%s\", \"command\": \"%s\"}", n++ ? "," : "[", dir, file, $$0 } \

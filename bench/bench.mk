@@ -6,7 +6,7 @@
 # tests/unit/test_bench_policies.c
 $(B)/test.a: $(patsubst %,$(B)/bench/%.o,policy_lru policy_s3fifo policy_belady trace sizes gen)
 
-# ---- peers: what isn't installed isn't linked, and the program says so ---------------------------------------------------
+# ---- peers: a peer that isn't installed is left out, and the program says so ---------------------------------------------------
 
 header = $(wildcard $(addsuffix /$(1),/usr/include /usr/local/include))
 peer   = $(if $(call header,$(1)),$(2))
@@ -39,7 +39,7 @@ TRACE_FILES = $(sort $(if $(TRACES),$(or $(wildcard $(TRACES)/*.zst),$(wildcard 
 BENCH_DEPS  = -@.ci/deps install build bench
 
 .PHONY: bench bench-peers bench-gate traces traces-peer sizes-peer
-bench: ## reads, batches, misses, writes, fill and generated traces, on a table of its own
+bench: ## measure reads, batches, misses, writes, fill and generated traces, on a table of its own
 	@.ci/deps install build
 	@$(MAKE) --no-print-directory -s $(B)/peekbench
 	@for c in get mget view miss set mixed; do $(B)/peekbench $$c || exit 1; done
@@ -47,7 +47,7 @@ bench: ## reads, batches, misses, writes, fill and generated traces, on a table 
 	@$(B)/peekbench get --readers 2 --writer flat
 	@$(B)/peekbench fill
 
-bench-peers: ## peekd, the ideal lookup and every peer that is installed: a table, ratios, a plot
+bench-peers: ## compare peekd, the ideal lookup and every installed peer: a table, ratios, a plot
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-peers
 	@$(B)/peekbench-peers --peekd $(B)/peekd --data $(B)/peers.dat --json $(B)/peers.json $(BENCH_OPTS)
@@ -55,17 +55,17 @@ bench-peers: ## peekd, the ideal lookup and every peer that is installed: a tabl
 	    echo "plot: $(B)/peers.svg"
 
 .PHONY: bench-sockets
-bench-sockets: ## the control socket beside memcached's with one worker thread, the same client to both
+bench-sockets: ## compare the control socket with memcached's on one worker thread, by one client
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-sockets
 	@$(B)/peekbench-sockets $(B)/peekd
 
-bench-gate: ## instructions of a fixed loop of gets against bench/gate.budget, and the time against the ideal lookup's
+bench-gate: ## compare the instructions of a fixed loop of gets with bench/gate.budget, and its time with the ideal lookup's
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench $(B)/peekbench-peers
 	@bench/gate.sh $(B) bench/gate.budget
 
-traces: ## misses of the traces in TRACES=DIR (else generated ones) against LRU, S3-FIFO and Belady: a table, a plot
+traces: ## compare the misses of the traces in TRACES=DIR (else generated ones) with LRU, S3-FIFO and Belady: a table, a plot
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekbench
 	@[ -n "$(TRACE_FILES)" ] || echo "no traces (TRACES=DIR names a folder of them): generated ones"
@@ -73,12 +73,12 @@ traces: ## misses of the traces in TRACES=DIR (else generated ones) against LRU,
 	@! command -v gnuplot >/dev/null || gnuplot -e "data='$(B)/traces.dat'; out='$(B)/traces.svg'" bench/plot/traces.gp && \
 	    echo "plot: $(B)/traces.svg"
 
-traces-peer: ## the traces with sizes against a memcached of the same -m, and of the same memory
+traces-peer: ## run the traces with sizes against a memcached of the same -m, and of the same memory
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench
 	@bench/traces-peer.sh $(B)/peekbench $(TRACE_FILES)
 
-sizes-peer: ## items of one size each, 100 bytes to 1 MiB, against a memcached of the same -m: who misses less
+sizes-peer: ## run items of one size, 100 bytes to 1 MiB, against a memcached of the same -m: who misses less
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench
 	@bench/sizes-peer.sh $(B)/peekbench

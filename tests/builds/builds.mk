@@ -1,4 +1,4 @@
-# Ways to build and to install that the short run has no time for.
+# Ways to build and to install that take too long for make check.
 
 .PHONY: check-builds
 check-builds: ## build as packagers do: LTO, clang, musl, hardening, libpeek alone; install with any umask and DESTDIR

@@ -1,4 +1,4 @@
-# A reader on memory that changes while it reads (libFuzzer, ASan, UBSan).
+# Fuzzes a reader on memory that changes while it reads (libFuzzer, ASan, UBSan).
 
 FUZZ_READER_SRC := $(foreach r,shm wire lib engine,$(wildcard src/$(r)/*.c))
 

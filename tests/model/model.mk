@@ -1,8 +1,8 @@
-# make model: the memory orders, explored on the code that ships (tests/model/runtime.h). Included by the Makefile.
+# make model: explores the memory orders on the code that ships (tests/model/runtime.h). Included by the Makefile.
 
 MODEL_B     := $(B)/model
 MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_UNPINNED_BYTES=model_unpinned_bytes -include model/calls.h
-# What these do with the kernel's help is done by tests/model/world.c and heap.c.
+# tests/model/world.c and heap.c take the kernel's place for these calls.
 MODEL_WRAP  := malloc calloc aligned_alloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
 # map.c and aside.c are compiled into scenarios.
 MODEL_SRC   := $(filter-out src/shm/map.c,$(wildcard src/shm/*.c src/engine/*.c src/lib/*.c src/wire/*.c)) $(wildcard tests/model/*.c)
@@ -18,7 +18,7 @@ $(MODEL_B)/model: $(MODEL_OBJ)
 comma := ,
 
 .PHONY: model
-model: $(MODEL_B)/model ## every memory order, explored on the code that ships; taking any of them away must fail (under 60 s)
+model: $(MODEL_B)/model ## explore every memory order on the code that ships; without any one of them a scenario must fail (under 60 s)
 	$(MODEL_B)/model
 
 -include $(MODEL_OBJ:.o=.d)

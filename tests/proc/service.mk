@@ -1,13 +1,14 @@
-# Packages and what is checked of a service as a whole: deb, deb-check, abi-check, abi-update, container-check.
+# Packages, and checks of the whole service: deb, deb-check, abi-check, abi-update, container-check.
 
 DEB      := build/deb
 DEB_TREE := $(DEB)/peekd-$(VERSION)
-# Whoever builds packages for others gives a name and an address: MAINTAINER='Name <address>'
+# To build packages for others, give a name and an address: MAINTAINER='Name <address>'
 MAINTAINER ?= peekd maintainers <peekd@localhost.localdomain>
 
 .PHONY: deb deb-check abi-check abi-update container-check
 
-# The tree of sources with debian/ put together from conf/debian; a date that doesn't move makes the same package of the same sources.
+# The source tree gets debian/ from conf/debian. A fixed date makes the same package of
+# the same sources.
 deb: ## build Debian packages into build/deb
 	@.ci/deps install build deb
 	rm -rf $(DEB)
@@ -27,7 +28,7 @@ deb-check: $(if $(wildcard $(DEB)/*.deb),,deb) ## lintian, and the packages inst
 	@.ci/deps install deb
 	tests/proc/deb_trial $(DEB)
 
-# libpeek.abi is the last release's. What is added is allowed; what is changed or gone is not.
+# libpeek.abi is the last release's ABI. Additions are allowed; changes and removals are not.
 abi-check: $(B)/libpeek.so ## compare libpeek.so with the last release's ABI
 	@.ci/deps install deb
 	abidiff --headers-dir2 include --no-added-syms src/lib/libpeek.abi $(B)/libpeek.so
