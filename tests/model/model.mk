@@ -4,7 +4,7 @@ MODEL_B     := $(B)/model
 MODEL_FLAGS := -O2 -DPEEK_MODEL -DLOOKUP_TRIES=model_tries -DLOOKUP_UNPINNED_BYTES=model_unpinned_bytes -include model/calls.h
 # tests/model/world.c and heap.c take the kernel's place for these calls.
 MODEL_WRAP  := malloc calloc aligned_alloc realloc free mmap munmap fallocate clock_coarse_ms clock_word_now map_open map_close
-# map.c and aside.c are compiled into scenarios.
+# Scenarios include the source of map.c themselves.
 MODEL_SRC   := $(filter-out src/shm/map.c,$(wildcard src/shm/*.c src/engine/*.c src/lib/*.c src/wire/*.c)) $(wildcard tests/model/*.c)
 MODEL_OBJ   := $(patsubst %.c,$(MODEL_B)/%.o,$(MODEL_SRC))
 

@@ -1,7 +1,7 @@
 /*
  * scen_handover.c: a segment that is replaced under its readers, and whose
- * memory is given back (I5, I7). aside.c is compiled into this file, since its
- * steps are private to it.
+ * memory is given back (I5, I7). retired.c is compiled into this file, since
+ * its steps are private to it.
  */
 #include "daemon/segment/retired.c"
 
