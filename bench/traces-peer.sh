@@ -7,7 +7,7 @@
 # times as much; peekd's is the room for items, and the table comes on top. So there are two rows for each -m, always both:
 #   same -m       what an administrator gets who changes nothing else
 #   same memory   peekd with as many whole MiB as let it take no more than memcached took in the row above
-# What each takes is measured when the trace has ended: all that is allocated for it alone. memcached: the anonymous memory of its process.
+# The memory of each is measured when the trace has ended: all that is allocated for it alone. memcached: the anonymous memory of its process.
 # peekd: that of its process, and the allocated blocks of its segment and its hint page.
 #   SIZES="16 64"   -m, in MiB
 # The exit status is 1 if peekd misses more than memcached with the same memory.

@@ -9,9 +9,9 @@
 #include "lib/sock.h"
 
 /*
- * Waits by the monotonic clock, which nobody sets. Where the C library has no
- * such wait, and under ThreadSanitizer, which doesn't know it, the lock is
- * tried once a millisecond.
+ * Waits by the monotonic clock, which nobody sets. If the C library has no such
+ * wait, and under ThreadSanitizer, which doesn't know it, the lock is tried
+ * once a millisecond.
  */
 static int
 lock_until(pthread_mutex_t *lock, int64_t deadline_ms)

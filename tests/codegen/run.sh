@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the compilers made of the four sequences (sequences.c): that the barrier stands between the odd store and the first data
+# Checks the machine code that compilers make of the four sequences (sequences.c): the barrier stands between the odd store and the first data
 # store, between the last data store and the even one, between the sequence's load and the first data load, and between the last data
 # load and the re-check. For aarch64, ppc64le, riscv64 and x86-64, whose own order serves it for a barrier.
 #

@@ -1,4 +1,4 @@
-"""What the tests of the daemon share: TAP, daemons that are started and always ended, a client that speaks bytes."""
+"""Shared by the tests of the daemon: TAP, daemons that are started and always ended, a client that speaks bytes."""
 import array
 import glob
 import os
@@ -228,7 +228,7 @@ class Client:
             r[words[1].decode()] = words[2].decode() if len(words) > 2 else ""
 
     def eof(self):
-        """Whether the other side has closed, without another byte."""
+        """True: the other side has closed, without another byte."""
         return self.buf == b"" and self.s.recv(1) == b""
 
     def recv_fd(self):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a daemon finds in /dev/shm: no room, another's objects, damage, other layouts."""
+"""Starts of a daemon on a /dev/shm that has no room, another user's objects, damage or other layouts."""
 import glob
 import os
 import subprocess

@@ -69,7 +69,7 @@ class Manager:
 
 
 def opened(flags=0, env=None, uid=None):
-    """What a process says that opens the instance."""
+    """The output of a process that opens the instance."""
     dll()
     r = subprocess.run([sys.executable, "-c", OPEN % (HERE, lib.name()), str(flags)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                        timeout=60, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", **(env or {})), user=uid)

@@ -80,7 +80,7 @@ assert os.waitpid(pid, 0)[1] == 0, 'child'
 
 
 def is_free():
-    """Whether nobody holds the instance's lock."""
+    """True: nobody holds the instance's lock."""
     with open(lib.shm(ext=".lock"), "rb") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,7 @@ F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 
 
 def attach(d):
-    """What a client gets for peek_attach: a descriptor of the hint page."""
+    """Attaches, and returns the descriptor of the hint page."""
     with open(shm(), "rb") as f:
         epoch = struct.unpack("<Q", os.pread(f.fileno(), 8, 200))[0]
     c = d.client()

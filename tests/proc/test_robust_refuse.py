@@ -88,7 +88,7 @@ def shared_memory_full_and_eviction():
 
 
 class Model:
-    """What must be there: acknowledged values, and those of requests whose answer the kill took."""
+    """The values that must be there: the acknowledged ones, and those of requests whose answer the kill took."""
 
     def __init__(self, seed):
         self.r = random.Random(seed)

@@ -103,7 +103,7 @@ def stopped_inside():
 
 
 def read_until_killed(seed, flags):
-    """What a reader does when it is killed: opening, reading, adding hints, closing."""
+    """A reader that is killed while it opens, reads, adds hints or closes."""
     rnd = random.Random(seed)
     while True:
         p = Peek(flags=flags)

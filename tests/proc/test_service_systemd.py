@@ -95,7 +95,7 @@ def verify():
 
 
 def allowed_calls():
-    """What the unit's SystemCallFilter= lines admit, group names resolved."""
+    """The system calls that the unit's SystemCallFilter= lines allow, with group names resolved."""
     _, out = analyze("syscall-filter")
     groups, at = {}, None
     for line in out.splitlines():
@@ -153,7 +153,7 @@ def system_calls():
 
 
 class Manager:
-    """What systemd does: holds the socket, starts the daemon with it, hears its notifications."""
+    """Takes systemd's part: holds the socket, starts the daemon with it, hears its notifications."""
 
     def __init__(self):
         self.path = os.path.join(TMP, "passed.sock")

@@ -101,7 +101,7 @@ def number_of(text, captured):
 
 
 def to_bytes(raw, captured):
-    """What a `>` line sends."""
+    """The bytes that a `>` line sends."""
     def one(m):
         if m[1]:
             return bytes([int(m[1], 16)])

@@ -137,7 +137,7 @@ def main():
     tests = [("garbled streams", streams), ("oversized streams", oversized), ("slow readers", slow_readers),
              ("many at once", beside_each_other)]
     print("1..%d\n# PEEK_TEST_SEED=%d" % (len(tests) + 1, SEED))
-    # What it throws must not flush, reset or stop the server for the others.
+    # Its bytes must not flush, reset or stop the server for the others.
     server = Server("peekd", ["-F", "-m", "64"])
     failed = run_tests(server, keep, tests)
     status = server.stop()

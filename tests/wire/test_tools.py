@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What memcached's tools and exporters read is there, and no walk of all keys holds anybody up (15.27, 15.41).
+"""memcached's tools and exporters find all that they read, and no walk of all keys delays other clients (15.27, 15.41).
 
 The reader of statistics is the one of Prometheus' memcached_exporter: lines of exactly three words, the names that it fails without,
 and a number, yes or no, or seconds with a fraction where it wants one."""
@@ -99,7 +99,7 @@ def memcached_tool(server):
 
 
 def no_right(_):
-    """Who may not list keys is hung up on, since the tool waits for END."""
+    """A client that may not list keys is hung up on, since the tool waits for END."""
     server = Server("peekd", ["--access-admin=nobody"])
     try:
         assert ask(server, b"lru_crawler metadump all\r\nversion\r\n", b"never").startswith(b"CLIENT_ERROR permission denied")
@@ -138,7 +138,7 @@ def every_key(server):
 
 
 def slow_reader(server):
-    """Who asks for all keys and doesn't read costs one slice, and holds nobody up."""
+    """A client that asks for all keys and doesn't read costs one slice, and delays nobody."""
     lazy = []
     for i in range(20):
         s = server.connect()

@@ -15,7 +15,7 @@ from server import Client, Server, run_tests  # noqa: E402
 LONG = os.environ.get("PEEK_TEST_LONG") == "1"
 KEEP = {b"kept1": b"one", b"kept2": b"two" * 100, b"kept3": b"7"}
 
-# What a client may be made to store. None of it may run.
+# Values that a client may be made to store. None of them may run as a request.
 VALUES = [
     b"flush_all",
     b"\r\nflush_all\r\nset evil 0 0 1\r\nx\r\n",
@@ -101,7 +101,7 @@ def requests():
 
 
 def well_formed(size):
-    """What is refused, or stored elsewhere, although nothing is wrong with it."""
+    """Requests that are refused, or stored elsewhere, although they are right."""
     for tail in (b"", b" noreply"):
         for verb in (b"set", b"add", b"replace", b"append", b"prepend", b"cas"):
             yield classic(verb, size, tail=tail)
@@ -118,7 +118,7 @@ def keep(server):
 
 
 def damage(asker):
-    """What of what was stored is gone, or what is there that should not be."""
+    """The stored values that are gone, and the values that should not be there."""
     asker.send(b"get kept1\r\nget kept2\r\nget kept3\r\nget evil\r\nmg kept1 t\r\nmn\r\n")
     want = b"".join(b"VALUE %s 0 %d\r\n%s\r\nEND\r\n" % (k, len(v), v) for k, v in KEEP.items()) + b"END\r\nHD t-1\r\n"
     got = asker.until(b"MN\r\n")
