@@ -32,7 +32,7 @@ CFLAGS  ?= -g
 BASE    := -std=c11 -D_GNU_SOURCE -DPEEKD_VERSION='"$(VERSION)"' -Iinclude -Isrc -Itests -fPIC -fvisibility=hidden $(WARN)
 
 OPT.release := -O2
-OPT.debug   := -O0
+OPT.debug   := -O0 -DPEEK_CHECK
 OPT.hooks   := -O2 -DPEEK_HOOKS
 OPT.asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DPEEK_HOOKS
 OPT.tsan    := -O1 -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan) -DPEEK_HOOKS

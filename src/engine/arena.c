@@ -86,6 +86,7 @@ arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class)
 
 	if (i == ARENA_NONE)
 		return;
+	CHECK(a->block[i].kind == BLOCK_OPEN && a->block[i].log == log);
 	a->open[log][ttl_class] = ARENA_NONE;
 	a->block[i].kind = BLOCK_SEALED;
 	arena_level_enter(a, i);
@@ -118,7 +119,9 @@ arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t r
 	}
 	uint32_t i = a->open[log][ttl_class];
 	uint64_t off = ((uint64_t)i << a->block_shift) + a->block[i].used_bytes;
+	CHECK(record_bytes % ITEM_UNIT_BYTES == 0);
 	a->block[i].used_bytes += (uint32_t)record_bytes;
+	CHECK(a->block[i].used_bytes <= a->block_bytes);
 	return off;
 }
 
@@ -242,6 +245,7 @@ arena_add_live(
 	a->live_squares += arena_square(memory);
 	expiry_add(a, s, shape, expiry_s);
 	raise_latest(s, expiry_s);
+	CHECK(s->kind != BLOCK_EXTENT && s->live_bytes <= a->block_bytes);
 }
 
 void
@@ -252,12 +256,19 @@ arena_drop_live(
 	struct block *s = &a->block[i];
 	uint64_t memory = arena_memory(a, shape);
 
+	CHECK(s->n_live > 0 && s->live_bytes >= shape->record_bytes);
+	CHECK(s->n_extents >= item_parts(shape));
+	CHECK(a->queue[s->log].n_extents >= item_parts(shape));
+	CHECK(a->live_bytes >= memory && a->live_squares >= arena_square(memory));
 	s->live_bytes -= (uint32_t)shape->record_bytes;
 	s->n_live--;
 	s->n_extents -= (uint32_t)item_parts(shape);
 	a->queue[s->log].n_extents -= (uint32_t)item_parts(shape);
 	a->live_bytes -= memory;
 	a->live_squares -= arena_square(memory);
+	CHECK(s->n_live > 0 || (s->live_bytes == 0 && s->n_extents == 0));
+	/* between add and drop a copy's extents count twice: here they don't */
+	CHECK(a->live_bytes <= a->map->arena_bytes);
 	expiry_drop(a, s, shape, item_off);
 	if (!keep_extents)
 		arena_free_extents(a, item_off, shape);
@@ -315,5 +326,6 @@ arena_walk(const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t
 		return false;
 	*ret_item_off = base + *cursor;
 	*cursor += (uint32_t)shape_at(a, *ret_item_off).record_bytes;
+	CHECK(*cursor <= s->used_bytes);
 	return true;
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/index_list.h"
 #include "engine/spans.h"
 #include "shm/item.h"
@@ -237,6 +238,7 @@ arena_is_log(const struct block *s)
 static inline uint32_t
 arena_copy_bytes(const struct block *s)
 {
+	CHECK(s->spans.expired.bytes <= s->live_bytes);
 	return s->live_bytes - s->spans.expired.bytes;
 }
 
@@ -263,6 +265,7 @@ arena_block_of(const struct arena *a, uint64_t item_off)
 static inline struct word *
 arena_word(const struct arena *a, uint64_t byte_off)
 {
+	CHECK(byte_off < a->map->arena_bytes);
 	return a->map->arena + byte_off / sizeof(struct word);
 }
 

@@ -43,7 +43,9 @@ arena_take_part(struct arena *a, uint32_t reserve)
 		a->n_extent_blocks++;
 	}
 	uint32_t part = (i << BLOCK_PARTS_SHIFT) + a->block[i].used_bytes / part_bytes(a);
+	CHECK(a->block[i].kind == BLOCK_PARTS);
 	a->block[i].used_bytes += part_bytes(a);
+	CHECK(a->block[i].used_bytes <= a->block_bytes && a->owner[part] == 0);
 	return part;
 }
 
@@ -63,6 +65,8 @@ arena_own_parts(struct arena *a, uint64_t item_off, const struct item_shape *sha
 {
 	for (uint32_t k = shape->n_whole; k < shape->n_extents; k++) {
 		uint32_t part = arena_extent(a, item_off, shape, k), i = part >> BLOCK_PARTS_SHIFT;
+		CHECK(i < a->n_blocks &&
+		    (a->block[i].kind == BLOCK_PARTS || a->block[i].kind == BLOCK_PARTS_VICTIM));
 		if (a->owner[part] == 0) {
 			a->block[i].n_live++;
 			a->block[i].live_bytes += part_bytes(a);
@@ -81,6 +85,7 @@ arena_part_died(struct arena *a, uint32_t part)
 
 	if (a->owner[part] == 0)
 		return;
+	CHECK(s->n_live > 0 && s->live_bytes >= part_bytes(a));
 	a->owner[part] = 0;
 	s->n_live--;
 	s->live_bytes -= part_bytes(a);

@@ -30,6 +30,7 @@ arena_level_enter(struct arena *a, uint32_t i)
 	struct block *s = &a->block[i];
 
 	s->level = level_of(a, s);
+	CHECK(s->level < ARENA_LEVELS && (s->kind == BLOCK_SEALED || s->kind == BLOCK_PARTS));
 	index_list_append(&a->level[s->level], &a->block->peer, sizeof(*a->block), i);
 }
 
@@ -61,6 +62,7 @@ arena_emptiest(const struct arena *a, bool logs_only)
 void
 arena_take_victim(struct arena *a, uint32_t block_idx)
 {
+	CHECK(a->block[block_idx].kind == BLOCK_SEALED || a->block[block_idx].kind == BLOCK_PARTS);
 	arena_level_leave(a, block_idx);
 	a->block[block_idx].kind =
 	    a->block[block_idx].kind == BLOCK_PARTS ? BLOCK_PARTS_VICTIM : BLOCK_VICTIM;
@@ -71,6 +73,7 @@ arena_leave_victim(struct arena *a, uint32_t block_idx)
 {
 	struct block *s = &a->block[block_idx];
 
+	CHECK(s->kind == BLOCK_VICTIM || s->kind == BLOCK_PARTS_VICTIM);
 	s->kind = s->kind == BLOCK_PARTS_VICTIM ? BLOCK_PARTS : BLOCK_SEALED;
 	arena_level_enter(a, block_idx);
 	if (s->n_live == 0)
@@ -83,6 +86,7 @@ arena_take(struct arena *a, enum arena_kind kind, enum arena_log log, uint32_t t
 	uint32_t i = a->free_head;
 	struct block *s = &a->block[i];
 
+	CHECK(a->n_free > 0 && i < a->n_blocks && s->kind == BLOCK_FREE);
 	a->free_head = s->queued.next;
 	a->n_free--;
 	a->births++;
@@ -103,6 +107,7 @@ arena_give_back(struct arena *a, uint32_t i)
 {
 	struct block *s = &a->block[i];
 
+	CHECK(a->n_free < a->n_blocks && s->n_live == 0);
 	free(s->listed);
 	*s = (struct block){.kind = BLOCK_FREE, .queued.next = a->free_head};
 	a->free_head = i;
@@ -114,6 +119,8 @@ arena_free(struct arena *a, uint32_t block_idx)
 {
 	const struct block *s = &a->block[block_idx];
 
+	CHECK(s->kind != BLOCK_FREE && s->n_live == 0 && s->live_bytes == 0);
+	CHECK(!arena_is_log(s) ? a->n_extent_blocks > 0 : a->queue[s->log].n_blocks > 0);
 	if (s->kind == BLOCK_SEALED || s->kind == BLOCK_PARTS)
 		arena_level_leave(a, block_idx);
 	if (arena_is_log(s)) {

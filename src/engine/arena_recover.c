@@ -40,6 +40,7 @@ give_up_extent(struct arena *a, uint64_t item_off, const struct item_shape *shap
 	uint32_t e = arena_extent(a, item_off, shape, k);
 	struct block *s = &a->block[item_extent_block(shape, k, e)];
 
+	CHECK(s->kind == BLOCK_EXTENT || (s->kind == BLOCK_PARTS && s->n_live > 0));
 	if (k >= shape->n_whole) {
 		s->n_live--;
 		s->live_bytes -= a->block_bytes >> BLOCK_PARTS_SHIFT;

@@ -72,6 +72,7 @@ evict_adapt(struct evict *e, enum arena_log ghost_log)
 		uint64_t step = small > main ? item * small / (main + 1) : item;
 		e->small_target = e->small_target > min + step ? e->small_target - step : min;
 	}
+	CHECK(e->small_target >= min && e->small_target <= max);
 }
 
 /* ---- what a hint pays for ------------------------------------------------ */
@@ -110,6 +111,7 @@ evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
 	uint64_t usual = e->usual_bytes, due = bytes;
 	uint8_t hints = 0;
 
+	CHECK(usual > 0);
 	if (log == ARENA_SMALL)
 		due = bytes * 9 > usual ? (bytes * 9 - usual) * EVICT_HINT_MIN / 8 : 0;
 	e->dither = e->dither * 1664525 + 1013904223;
@@ -158,6 +160,7 @@ set_hint(const struct evict *e, uint64_t ref, uint8_t hint)
 {
 	struct byte *b = table_hint(e->table, ref);
 
+	CHECK(hint <= HINT_MAX);
 	if (b != NULL)
 		byte_store_rlx(b, hint); /* relaxed: hints order nothing */
 }
@@ -227,6 +230,7 @@ evict_examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 static void
 take_victim(struct evict *e, struct victim *v, uint32_t block_idx, enum victim_kind kind)
 {
+	CHECK(v->block == ARENA_NONE);
 	arena_take_victim(e->arena, block_idx);
 	*v = (struct victim){.block = block_idx, .kind = kind};
 	measure_usual(e);
@@ -260,6 +264,7 @@ evict_choose_clean(struct evict *e)
 {
 	uint32_t i = arena_emptiest(e->arena, e->arena->n_free <= PARTS_RESERVE);
 
+	CHECK(e->clean_credit <= CLEAN_CREDIT_MAX(e->arena->block_bytes));
 	if (i == ARENA_NONE || e->arena->n_free == 0)
 		return false;
 	uint32_t copy_bytes = arena_copy_bytes(&e->arena->block[i]);
@@ -360,6 +365,7 @@ finish_victim(struct evict *e, struct victim *v)
 	} else {
 		e->stat[SHM_STAT_SEGMENTS_EXPIRED]++;
 	}
+	CHECK(e->hot_run <= EVICT_HOT_RUN_MAX);
 	arena_free(e->arena, v->block);
 	CRASH_POINT("evict:freed");
 	v->block = ARENA_NONE;
@@ -371,6 +377,7 @@ evict_empty_one(struct evict *e, struct victim *v, uint32_t now_s)
 	uint64_t off = 0;
 	bool more, done;
 
+	CHECK(v->block < e->arena->n_blocks);
 	if (e->arena->block[v->block].kind == BLOCK_PARTS_VICTIM) {
 		more = arena_walk_parts(e->arena, v->block, &v->cursor, &off);
 		done = !more || evict_examine_parts(e, v, off, now_s);

@@ -8,8 +8,10 @@ void
 evict_unlink(struct evict *e, const struct table_place *place)
 {
 	struct record r = record_load(e->arena, table_item_off(place->slot));
+	uint64_t payload = item_key_bytes(r.word0) + item_value_bytes(r.word0);
 
-	e->stat[SHM_STAT_PAYLOAD_BYTES] -= item_key_bytes(r.word0) + item_value_bytes(r.word0);
+	CHECK(e->stat[SHM_STAT_PAYLOAD_BYTES] >= payload);
+	e->stat[SHM_STAT_PAYLOAD_BYTES] -= payload;
 	table_unlink(e->table, place);
 	CRASH_POINT("evict:unlinked");
 	arena_drop_live(e->arena, r.off, &r.shape, false);
@@ -30,6 +32,7 @@ evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 static void
 copy_words(struct word *dst, const struct word *src, uint64_t n_bytes)
 {
+	CHECK(n_bytes % sizeof(struct word) == 0 && dst != src);
 	for (uint64_t i = 0; i < n_bytes / sizeof(struct word); i++)
 		/* relaxed: the switch that follows guards them */
 		word_store_rlx(&dst[i], word_load_rlx(&src[i]));
@@ -74,6 +77,7 @@ copy_parts(struct evict *e, struct victim *v, const struct record *r, struct tab
 		uint32_t part = arena_extent(a, r->off, &r->shape, i);
 		if (part >> BLOCK_PARTS_SHIFT != v->block)
 			continue;
+		CHECK(n_moved < 1u << BLOCK_PARTS_SHIFT);
 		from[n_moved] = part;
 		to[n_moved] = arena_take_part(a, PARTS_RESERVE);
 		if (to[n_moved++] == ARENA_NONE)

@@ -172,6 +172,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 			e->clean_left = 0;
 			return false;
 		}
+	CHECK(has_room(e, need));
 	e->clean_left = 0;
 	return true;
 }
@@ -235,6 +236,7 @@ evict_chain_room(struct evict *e, uint64_t hash, uint32_t now_s)
 		struct chain_pick pick = {.evict = e, .cas = UINT64_MAX, .now_s = now_s};
 		table_visit(
 		    e->table, table_bucket_idx(hash, e->table->n_buckets), pick_oldest, &pick);
+		CHECK(slot_is_item(pick.oldest.slot));
 		struct record r = record_load(e->arena, table_item_off(pick.oldest.slot));
 		if (!evict_dead_already(e, &r, now_s)) {
 			if (!e->enabled)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
 #define WAYS       16
 #define AGE_BITS   12
 #define AGE_MASK   ((1u << AGE_BITS) - 1)
@@ -29,6 +31,7 @@ ghost_fini(struct ghost *g)
 static uint32_t
 age_of(const struct ghost *g, enum arena_log log)
 {
+	CHECK(g->capacity > 0);
 	return (uint32_t)(g->seq[log] * AGES_ALIVE / g->capacity) & AGE_MASK;
 }
 
@@ -45,6 +48,7 @@ ghost_fingerprint(uint64_t hash)
 static uint32_t *
 set_of(const struct ghost *g, uint64_t hash)
 {
+	CHECK((g->n_sets & (g->n_sets - 1)) == 0);
 	return &g->entry[((hash >> 3) & (g->n_sets - 1)) * WAYS];
 }
 

@@ -57,13 +57,15 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 		arena_drop_live(&s->arena, gone.off, &gone.shape, false);
 	} else {
-		/* take_memory made sure of it */
-		(void)table_link(&s->table, key->hash, w->item_off, &place);
+		int r = table_link(&s->table, key->hash, w->item_off, &place);
+		CHECK(r == 0); /* take_memory made sure of it */
+		(void)r;
 		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 	}
 	s->stat[SHM_STAT_PAYLOAD_BYTES] += w->key_bytes + w->value_bytes;
 	s->stat[SHM_STAT_LOG_BYTES_WRITTEN] += arena_memory(&s->arena, &w->shape);
 	s->stat[SHM_STAT_TOTAL_ITEMS]++;
+	CHECK(place.ref < s->n_refs);
 	s->last_access_s[place.ref] = now_s;
 	struct byte *hint = table_hint(&s->table, place.ref);
 	if (hint != NULL)

@@ -64,6 +64,7 @@ recover_lists_drop(
 		return;
 	table_unlink(t, &place);
 	arena_drop_live(a, r->off, &r->shape, false);
+	CHECK(sums->n->items > 0);
 	sums->payload_bytes -= item_key_bytes(r->word0) + item_value_bytes(r->word0);
 	sums->n->items--;
 	sums->n->dropped_damaged++;

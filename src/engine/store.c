@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "engine/crash.h"
+#include "engine/engine_check.h"
 #include "engine/record.h"
 #include "engine/recover.h"
 #include "engine/store_private.h"
@@ -120,6 +121,7 @@ store_next_cas(struct store *s, uint64_t explicit_cas)
 	}
 	if (s->cas_last > s->cas_reserved)
 		reserve_cas(s);
+	CHECK(s->cas_last <= s->cas_reserved);
 	return s->cas_last;
 }
 
@@ -164,6 +166,7 @@ store_tick(struct store *s, uint64_t clock_word)
 	if (s->flush_at_s != 0 && now_s >= s->flush_at_s)
 		store_flush(s);
 	evict_ahead(&s->evict, ARENA_NO_ROOM, 0, now_s);
+	ENGINE_CHECK_STEP(s, now_s);
 }
 
 /* ---- finding and reading ------------------------------------------------- */
@@ -197,6 +200,7 @@ bool
 store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct store_item *ret,
     enum store_gone *ret_gone)
 {
+	CHECK(item_key_len_ok(key->len));
 	struct table_place place;
 	enum store_gone gone = STORE_ABSENT;
 
@@ -221,6 +225,7 @@ store_read(
 {
 	if ((item->state & ITEM_COUNTER) != 0) {
 		char digits[VALUE_DECIMAL_MAX];
+		CHECK(from + n <= value_decimal_bytes(item->counter));
 		value_decimal(item->counter, digits);
 		memcpy(buf, digits + from, n);
 		return;

@@ -22,6 +22,9 @@ struct store {
 	uint32_t flush_at_s;
 	uint64_t *stat; /* conf.stat, or own_stat */
 	uint64_t own_stat[SHM_STAT_N];
+	/* engine_check_step's: where its slices go on, when it counted all */
+	uint64_t check_at;
+	uint32_t check_block, checked_s;
 };
 
 /* The item that a place leads to. */

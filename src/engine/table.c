@@ -53,6 +53,7 @@ table_chain_of(const struct table *t, uint64_t head, struct chain *ret)
 {
 	uint64_t line = head;
 
+	CHECK(head < t->n_buckets);
 	ret->n_lines = 0;
 	for (;;) {
 		ret->line[ret->n_lines++] = line;
@@ -69,6 +70,7 @@ table_link_of(const struct table *t, const struct chain *c, uint32_t l)
 {
 	uint64_t filter = 0;
 
+	CHECK(l + 1 < c->n_lines && c->line[l + 1] >= t->map->n_buckets_max);
 	for (uint32_t behind = l + 1; behind < c->n_lines; behind++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			uint64_t slot = word_load_rlx(slot_at(t, c->line[behind], i));
@@ -96,6 +98,7 @@ table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref)
 {
 	struct byte *from = table_hint(t, from_ref), *to = table_hint(t, to_ref);
 
+	CHECK(from_ref != to_ref && from_ref < t->n_refs && to_ref < t->n_refs);
 	if (from != NULL && to != NULL) {
 		byte_store_rlx(to, byte_load_rlx(from)); /* relaxed: hints order nothing */
 		byte_store_rlx(from, 0);
@@ -108,6 +111,7 @@ clear_aside(struct table *t, uint64_t ref)
 {
 	struct byte *hint = table_hint(t, ref);
 
+	CHECK(ref < t->n_refs);
 	if (hint != NULL)
 		byte_store_rlx(hint, 0);
 	t->last_access_s[ref] = 0;
@@ -220,7 +224,9 @@ table_overflow_take(struct table *t)
 		word_store_rlx(&t->map->header->n_overflow, idx + 1);
 		seq_crash_order();
 	}
+	CHECK(idx < t->n_overflow_made && t->n_overflow_made <= t->map->n_overflow_max);
 	t->n_overflow_used++;
+	CHECK(t->n_overflow_used <= t->n_overflow_made);
 	return t->map->n_buckets_max + idx;
 }
 
@@ -229,6 +235,8 @@ table_overflow_give(struct table *t, uint64_t line)
 {
 	uint64_t idx = line - t->map->n_buckets_max;
 
+	CHECK(line >= t->map->n_buckets_max && idx < t->n_overflow_made);
+	CHECK(t->n_overflow_used > 0);
 	/* relaxed: who still reads it will not validate */
 	word_store_rlx(&t->map->overflow[idx].slot[0], t->overflow_free);
 	t->overflow_free = idx + 1;
@@ -259,6 +267,7 @@ table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_place
 	struct word *seq = &table_line(t, head)->seq;
 	struct chain c;
 
+	CHECK(item_off % ITEM_UNIT_BYTES == 0 && item_off < t->map->arena_bytes);
 	table_chain_of(t, head, &c);
 	for (uint32_t l = 0; l < c.n_lines; l++)
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
@@ -312,6 +321,8 @@ table_switch(struct table *t, struct table_place *place, uint64_t item_off)
 {
 	struct bucket *head = table_line(t, place->head);
 
+	CHECK(slot_is_item(place->slot));
+	CHECK(item_off % ITEM_UNIT_BYTES == 0 && item_off < t->map->arena_bytes);
 	place->slot = slot_make(slot_tag_of(place->slot), item_off / ITEM_UNIT_BYTES);
 	seq_enter(&head->seq);
 	CRASH_POINT("switch:entered");
@@ -368,6 +379,7 @@ table_close_up(struct table *t, uint64_t head)
 			seq_crash_order(); /* [C1] cut off, then written over */
 			CRASH_POINT("close:cut");
 			if (n == 1) {
+				CHECK(slot_is_item(moving));
 				table_move_aside(
 				    t, slot_ref(tail, last), slot_ref(before, LINK_SLOT));
 				t->n_overflow_items -= c.n_lines == 2;
@@ -394,6 +406,8 @@ table_unlink(struct table *t, const struct table_place *place)
 {
 	struct word *seq = &table_line(t, place->head)->seq;
 
+	CHECK(slot_is_item(place->slot) && t->n_items > 0);
+	CHECK(ref_line(place->ref) == place->head || t->n_overflow_items > 0);
 	seq_enter(seq);
 	CRASH_POINT("unlink:entered");
 	word_store_rlx(slot_at(t, ref_line(place->ref), ref_slot(place->ref)), 0);
@@ -403,5 +417,6 @@ table_unlink(struct table *t, const struct table_place *place)
 	t->n_overflow_items -= ref_line(place->ref) != place->head;
 	table_close_up(t, place->head);
 	seq_exit(seq);
+	CHECK(t->n_overflow_items <= t->n_items);
 	CRASH_POINT("unlink:left");
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "shm/hint.h"
 #include "shm/map.h"
 #include "shm/stats.h"
@@ -110,6 +111,7 @@ void table_recover_free(struct table *t, uint64_t *used);
 static inline struct bucket *
 table_line(const struct table *t, uint64_t line)
 {
+	CHECK(line < t->map->n_buckets_max + t->n_overflow_made);
 	return line < t->map->n_buckets_max ? &t->map->buckets[line]
 					    : &t->map->overflow[line - t->map->n_buckets_max];
 }
@@ -120,6 +122,7 @@ table_line(const struct table *t, uint64_t line)
 static inline uint64_t
 slot_ref(uint64_t line, uint64_t slot)
 {
+	CHECK(slot < BUCKET_SLOTS);
 	return line << REF_SLOT_BITS | slot;
 }
 

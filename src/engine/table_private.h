@@ -46,6 +46,7 @@ uint64_t table_link_of(const struct table *t, const struct chain *c, uint32_t l)
 static inline struct word *
 slot_at(const struct table *t, uint64_t line, unsigned slot)
 {
+	CHECK(slot < BUCKET_SLOTS);
 	return &table_line(t, line)->slot[slot];
 }
 

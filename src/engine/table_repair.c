@@ -58,6 +58,7 @@ table_repair(struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep,
 
 	r.dropped += cut_wrong_link(t, head, used, &entered);
 	table_chain_of(t, head, &c);
+	t->n_overflow_used += c.n_lines - 1;
 	for (uint32_t l = 0; l < c.n_lines; l++) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			struct word *at = slot_at(t, c.line[l], i);

@@ -63,6 +63,7 @@ plan_split(const struct table *t, uint64_t from, struct moving *m)
 			if (slot_is_item(slot) &&
 			    table_bucket_idx(slot_hash(t, slot), t->n_buckets + 1) ==
 				t->n_buckets) {
+				CHECK(m->n < CHAIN_LINES_MAX * BUCKET_SLOTS);
 				m->ref[m->n] = slot_ref(c.line[l], i);
 				m->slot[m->n++] = slot;
 			}
@@ -104,6 +105,7 @@ fill_overflow(struct table *t, uint64_t head, const struct moving *m, struct cha
 				table_overflow_give(t, ret->line[--ret->n_lines]);
 			return false;
 		}
+		CHECK(ret->n_lines < CHAIN_LINES_MAX);
 		ret->line[ret->n_lines++] = fresh;
 	}
 	for (uint32_t l = ret->n_lines - 1; l > 0; l--)
@@ -135,6 +137,7 @@ table_split(struct table *t)
 	struct chain c;
 	struct moving m;
 
+	CHECK(from < to && to < t->map->n_buckets_max);
 	if (!spare_overflow(t) || map_allocate_buckets(t->map, to + 1) != 0)
 		goto refused;
 	plan_split(t, from, &m);
@@ -167,6 +170,7 @@ table_split(struct table *t)
 		t->n_overflow_items += ref_line(ref) != to;
 		table_move_aside(t, m.ref[k], ref);
 	}
+	CHECK(t->n_overflow_items <= t->n_items);
 	table_close_up(t, from);
 	seq_exit(&old->seq);
 	CRASH_POINT("split:old left");

@@ -41,7 +41,11 @@ begin_piece(struct arena *a, struct value_write *w)
 static uint32_t
 take_piece(struct arena *a, const struct value_write *w, uint32_t i)
 {
-	return i < w->shape.n_whole ? arena_take_extent(a) : arena_take_part(a, ARENA_RESERVE);
+	uint32_t piece =
+	    i < w->shape.n_whole ? arena_take_extent(a) : arena_take_part(a, ARENA_RESERVE);
+
+	CHECK(piece != ARENA_NONE); /* value_begin: there is room */
+	return piece;
 }
 
 void
@@ -50,6 +54,7 @@ value_begin(struct arena *a, struct value_write *w, uint64_t cas)
 	w->item_off =
 	    arena_append(a, w->log, w->ttl_class, w->shape.record_bytes, ARENA_RESERVE - 1);
 	w->to = (struct copy_in){.at = arena_word(a, w->item_off)};
+	CHECK(w->item_off != ARENA_NO_ROOM);
 	copy_in_word(&w->to, item_word0(w->expiry_s, w->value_bytes, w->key_bytes));
 	copy_in_word(&w->to, item_word1(cas, w->state));
 	if ((w->state & ITEM_COUNTER) != 0)
@@ -81,6 +86,7 @@ value_append(struct arena *a, struct value_write *w, const void *src, uint64_t n
 	const unsigned char *p = src;
 
 	while (n > 0) {
+		CHECK(w->piece_room > 0); /* else the value is longer than planned */
 		uint64_t here = n < w->piece_room ? n : w->piece_room;
 		copy_in_bytes(&w->to, p, here);
 		p += here;
@@ -116,6 +122,9 @@ value_append_record(struct arena *a, struct value_write *w, const struct record 
 void
 value_end(struct value_write *w)
 {
+	/* a value without a tail may leave its last whole block partly empty */
+	CHECK(w->piece + 1 >= w->shape.n_extents);
+	CHECK(w->piece_room == 0 || w->shape.tail_bytes == 0);
 	copy_in_end(&w->to);
 }
 
@@ -127,6 +136,7 @@ value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_
 	uint64_t in_extents = item_parts(shape) << (a->block_shift - BLOCK_PARTS_SHIFT);
 	unsigned char *out = buf;
 
+	CHECK(from + n <= item_value_bytes(r->word0));
 	while (n > 0) {
 		uint64_t skip = from - in_extents, at = r->off + shape->value_at, room = n;
 		if (from < in_extents) {

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/write_request.h"
@@ -169,6 +170,8 @@ set_queued(struct peek *p, struct set *s)
 		return r;
 	struct queue_half *half = &p->half[q->filling];
 	char *to = half->bytes + q->n_bytes[q->filling];
+	CHECK(q->n_entries[q->filling] < QUEUE_HALF_ENTRIES);
+	CHECK(q->n_bytes[q->filling] + total <= QUEUE_HALF_BYTES);
 	s->e.key_at += q->n_bytes[q->filling];
 	half->entry[q->n_entries[q->filling]++] = s->e;
 	memcpy(to, s->line, s->line_len);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/descriptor.h"
 #include "base/now.h"
 
@@ -172,6 +173,7 @@ read_some(struct peek *p, enum sock_of which)
 	struct sock *c = &p->own.conn[which];
 	char *buf = p->kept[which].reply;
 
+	CHECK(c->reply_at <= CONN_REPLY_CAP && c->reply_len <= CONN_REPLY_CAP - c->reply_at);
 	if (c->reply_at > 0) {
 		memmove(buf, buf + c->reply_at, c->reply_len);
 		c->reply_at = 0;
@@ -253,6 +255,7 @@ sock_reply_ready(struct peek *p, enum sock_of which, struct wire_reply *ret)
 	if (r < 0)
 		return sock_fail(p, which, r);
 	if (r > 0) {
+		CHECK(ret->total_bytes <= c->reply_len);
 		c->reply_at += (uint32_t)ret->total_bytes;
 		c->reply_len -= (uint32_t)ret->total_bytes;
 	}

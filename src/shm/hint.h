@@ -28,6 +28,7 @@
 #ifndef PEEK_SHM_HINT_H
 #define PEEK_SHM_HINT_H
 
+#include "base/check.h"
 #include "shm/map.h"
 
 #define HINT_BYTES_PER_BUCKET 7
@@ -78,6 +79,7 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 static inline uint64_t
 hint_sample(uint64_t at, uint64_t n_hits)
 {
+	CHECK(at + 1 < UINT64_C(1) << HINT_SAMPLE_AT_BITS);
 	return n_hits << HINT_SAMPLE_AT_BITS | (at + 1);
 }
 

@@ -42,6 +42,7 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
 #include "shm/atomic.h"
 
 /* ---- the writer's side of a bucket --------------------------------------- */
@@ -55,7 +56,10 @@ static inline void
 seq_mark(struct word *seq)
 {
 	/* relaxed: the only writer reads its own store */
-	word_store_rlx(seq, word_load_rlx(seq) + 1);
+	uint64_t even = word_load_rlx(seq);
+
+	CHECK(even % 2 == 0);
+	word_store_rlx(seq, even + 1);
 }
 
 /*
@@ -93,6 +97,7 @@ seq_exit(struct word *seq)
 {
 	uint64_t odd = word_load_rlx(seq); /* relaxed: own store */
 
+	CHECK(odd % 2 == 1);
 	word_store_rel(seq, odd + 1);
 }
 
@@ -202,7 +207,10 @@ seq_recover(void)
 static inline void
 seq_repaired(struct word *seq)
 {
-	word_store_rel(seq, word_load_rlx(seq) + 1); /* relaxed load: the only writer */
+	uint64_t odd = word_load_rlx(seq); /* relaxed: the only writer */
+
+	CHECK(odd % 2 == 1);
+	word_store_rel(seq, odd + 1);
 }
 
 /* [C1] Between two stores of which a successor must never find the second

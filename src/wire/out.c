@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "wire/wire.h"
 
 char *
 wire_out_grow(struct wire_out *out, size_t n)
 {
+	CHECK(out->len <= out->cap);
 	if (out->failed)
 		return NULL;
 	if (n > SIZE_MAX - out->len || out->grow == NULL || out->grow(out, out->len + n) < 0 ||

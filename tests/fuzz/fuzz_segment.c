@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "engine/store.h"
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 #include "unit/random.h"
 
 #define N_BASES 6

@@ -16,7 +16,7 @@ build/fuzz/fuzz_reader: tests/fuzz/fuzz_reader.c $(FUZZ_READER_SRC) $(wildcard s
 
 # Starts on damaged segments (ASan, UBSan): no engine's code but what a start and its first requests run.
 
-FUZZ_SEGMENT_SRC := $(foreach r,base shm engine,$(wildcard src/$(r)/*.c)) tests/unit/engine_check.c
+FUZZ_SEGMENT_SRC := $(foreach r,base shm engine,$(wildcard src/$(r)/*.c))
 SEGMENT_STARTS   ?= 20000
 
 .PHONY: fuzz-segment
@@ -25,4 +25,4 @@ fuzz-segment: build/fuzz/fuzz_segment ## start SEGMENT_STARTS (20000) times on d
 
 build/fuzz/fuzz_segment: tests/fuzz/fuzz_segment.c $(FUZZ_SEGMENT_SRC) $(wildcard src/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(BASE) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SEGMENT_SRC) -lpthread
+	$(CC) $(BASE) -DPEEK_CHECK -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SEGMENT_SRC) -lpthread

@@ -81,6 +81,13 @@ to_main(void)
 	abort();
 }
 
+/* A CHECK of the code under test (base/check.h). */
+_Noreturn void
+check_failed(const char *file, int line, const char *expr)
+{
+	model_fail(file, line, expr);
+}
+
 _Noreturn void
 model_fail(const char *file, int line, const char *what)
 {

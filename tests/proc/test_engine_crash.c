@@ -28,7 +28,7 @@
 
 #include "engine/crash.h"
 #include "peek.h"
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 
 #ifndef PEEK_HOOKS
 int

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 #include "unit/random.h"
 
 #define ROOM_VALUE_MAX (UINT32_C(2) << 20)

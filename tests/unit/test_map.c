@@ -13,7 +13,7 @@
 #include "engine/store.h"
 #include "regress/unlinked.h"
 #include "shm/item.h"
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 
 static const struct store_conf conf = {.evict = true, .item_max_bytes = 1 << 20};
 

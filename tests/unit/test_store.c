@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 
 struct fixture {
 	struct map map;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "daemon/net/conn_fd.h"
 #include "daemon/net/conn_step.h"
 #include "daemon/host/log.h"
@@ -38,6 +39,7 @@ conn_end(struct conn *c, struct conn_shared *sh)
 size_t
 conn_kept_bytes(const struct conn *c)
 {
+	CHECK(c->in_at <= c->in_end && c->in_end <= c->in_cap);
 	return c->in_end + c->out_cap;
 }
 
@@ -64,6 +66,7 @@ reserve_in(struct conn *c, size_t cap)
 {
 	char *in;
 
+	CHECK(c->in_at <= c->in_end && c->in_end <= c->in_cap);
 	if (c->in_at > 0) {
 		memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
 		c->in_end -= c->in_at;
@@ -109,6 +112,7 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 			return false;
 		c->in_cap = cap;
 	}
+	CHECK(n <= c->in_cap);
 	memcpy(c->in, bytes, n);
 	c->in_at = 0;
 	c->in_end = n;
@@ -132,6 +136,7 @@ conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret
 		cap = cap_for(c, kept); /* a data block is read exactly to its end */
 		if (!reserve_in(c, cap))
 			return -ENOMEM;
+		CHECK(kept <= cap && cap <= c->in_cap);
 		window = c->in;
 		n = conn_fd_read(c, window + kept, cap - kept);
 	} else {
@@ -354,6 +359,7 @@ take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 		}
 	}
 	done = conn_run(c, sh, window, len);
+	CHECK(done <= len);
 	if (done == len || c->closing) {
 		if (c->in != NULL)
 			drop_in(c);

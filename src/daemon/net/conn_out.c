@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "daemon/net/conn_private.h"
 
 /* of the shared output buffer, at first and again after a large reply */
@@ -53,6 +54,7 @@ conn_send_kept(struct conn *c, struct conn_shared *sh)
 
 	if (c->out == NULL)
 		return true;
+	CHECK(c->out_at < c->out_end && c->out_end <= c->out_cap);
 	n = write(c->fd, c->out + c->out_at, c->out_end - c->out_at);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 #define N_COUNTERS 3
 
 /* The values of a client's cells when they were last read. */
@@ -133,6 +135,7 @@ hint_page_grow(struct hint_page *h, uint64_t n_buckets, uint64_t n_overflow)
 static struct hint_cell *
 cells_of(const struct hint_page *h, uint32_t client_idx)
 {
+	CHECK(client_idx < h->layout.n_clients_max);
 	return (struct hint_cell *)(void *)(h->page + h->layout.cells_at) +
 	    (uint64_t)client_idx * HINT_CELLS_PER_CLIENT;
 }
@@ -165,6 +168,7 @@ hint_page_attach(struct hint_page *h, uint32_t *ret_client_idx)
 	if (seen == NULL)
 		return -ENOMEM;
 	idx = h->n_free > 0 ? h->free_list[--h->n_free] : h->n_used++;
+	CHECK(idx < h->n_used && h->seen[idx] == NULL);
 	h->seen[idx] = seen;
 	zero_cells(h, idx);
 	*ret_client_idx = idx;
@@ -207,6 +211,8 @@ collect_client(struct hint_page *h, uint32_t client_idx)
 void
 hint_page_detach(struct hint_page *h, uint32_t client_idx)
 {
+	CHECK(client_idx < h->n_used && h->seen[client_idx] != NULL);
+	CHECK(h->n_free < h->n_used);
 	collect_client(h, client_idx);
 	zero_cells(h, client_idx);
 	free(h->seen[client_idx]);

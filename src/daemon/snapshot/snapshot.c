@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "daemon/snapshot/snapshot_file.h"
 #include "daemon/snapshot/snapshot_pipe.h"
 
@@ -260,6 +261,7 @@ save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, ui
 		store_read(s->store, &item, 0, item.value_bytes, to + head);
 	*ret_bytes = head + item.value_bytes;
 	b->len += *ret_bytes;
+	CHECK(b->len <= b->cap);
 	b->n_items++;
 	s->result.items++;
 	return true;

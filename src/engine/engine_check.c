@@ -1,7 +1,7 @@
 /*
- * engine_check.c: the recount.
+ * engine_check.c: the recount, whole and by slices.
  */
-#include "unit/engine_check.h"
+#include "engine/engine_check.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,12 +16,13 @@ struct recount {
 	unsigned char *taken; /* by unit of the arena */
 };
 
-/* Counts the units that another item has too, or that aren't there. */
+/* Counts the units that another item has too, or that don't exist. */
 static void
-take_memory(struct recount *c, uint64_t off, uint64_t n_bytes)
+count_memory(struct recount *c, uint64_t off, uint64_t n_bytes)
 {
-	for (uint64_t at = off / 8; at < (off + n_bytes) / 8; at++)
-		c->n_shared += at >= c->s->map->arena_bytes / 8 || c->taken[at]++ != 0;
+	for (uint64_t at = off / ITEM_UNIT_BYTES; at < (off + n_bytes) / ITEM_UNIT_BYTES; at++)
+		c->n_shared +=
+		    at >= c->s->map->arena_bytes / ITEM_UNIT_BYTES || c->taken[at]++ != 0;
 }
 
 static void
@@ -40,9 +41,9 @@ recount_one(void *arg, const struct table_place *place)
 		c->expiring.bytes += (uint32_t)r.shape.record_bytes;
 		c->expiring.extents += (uint32_t)item_parts(&r.shape);
 	}
-	take_memory(c, r.off, r.shape.record_bytes);
+	count_memory(c, r.off, r.shape.record_bytes);
 	for (uint32_t i = 0; i < r.shape.n_extents; i++)
-		take_memory(c,
+		count_memory(c,
 		    item_extent_off(&r.shape, i, arena_extent(&c->s->arena, r.off, &r.shape, i),
 			c->s->arena.block_shift),
 		    UINT64_C(1) << item_extent_shift(&r.shape, i, c->s->arena.block_shift));
@@ -50,8 +51,8 @@ recount_one(void *arg, const struct table_place *place)
 	    table_bucket_idx(record_hash(&c->s->arena, &r), c->s->table.n_buckets) != place->head;
 }
 
-/* The overflow lines behind a bucket. Counts the links that tell of more or
- * less than what lies behind them. */
+/* Returns the number of overflow lines behind a bucket. Counts the links that
+ * tell of more or less than what lies behind them. */
 static uint64_t
 chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, struct recount *c,
     uint64_t *ret_filter)
@@ -72,8 +73,8 @@ chain_lines(const struct store *s, const struct bucket *b, uint64_t n_before, st
 	return n;
 }
 
-/* Adds up the spans of a segment. False: those that are past aren't what it
- * says has expired. */
+/* Adds up the spans of a block. False: the spans that are past don't add up to
+ * what the block says has expired. */
 static bool
 add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
 {
@@ -92,13 +93,15 @@ add_spans(const struct spans *s, uint32_t live_bytes, struct span_sum *sum)
 const char *
 engine_check(struct store *s)
 {
-	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / 8)};
+	struct recount c = {.s = s, .taken = calloc(1, s->map->arena_bytes / ITEM_UNIT_BYTES)};
 	uint64_t st[SHM_STAT_N];
 	uint64_t n_lines = 0, n_free_lines = 0, filter, block_live = 0,
 		 kinds[BLOCK_PARTS_VICTIM + 1] = {0}, queued = 0;
 	struct span_sum spans = {0, 0};
 	bool odd = false, past = true;
 
+	if (c.taken == NULL)
+		return NULL;
 	for (uint64_t head = 0; head < s->table.n_buckets; head++) {
 		odd |= (word_load_rlx(&s->map->buckets[head].seq) & 1) != 0;
 		table_visit(&s->table, head, recount_one, &c);
@@ -142,3 +145,72 @@ engine_check(struct store *s)
 	    : !past ? "what has expired isn't the sum of the spans that are past"
 		    : NULL;
 }
+
+/* ---- slices -------------------------------------------------------------- */
+
+#if CHECK_RECOUNT
+
+#define STEP_BUCKETS      16
+#define STEP_BLOCKS       8
+#define WHOLE_BUCKETS_MAX 1024 /* the whole recount takes about a millisecond */
+#define WHOLE_ARENA_MAX   (UINT64_C(64) << 20)
+
+static void
+check_item(void *arg, const struct table_place *place)
+{
+	const struct store *s = arg;
+	struct record r = record_load(&s->arena, table_item_off(place->slot));
+	const struct block *b = &s->arena.block[arena_block_of(&s->arena, r.off)];
+	uint64_t begin = r.off & (s->arena.block_bytes - 1);
+
+	CHECK(arena_is_log(b) && b->n_live > 0);
+	CHECK(begin + r.shape.record_bytes <= b->used_bytes);
+	CHECK(item_key_len_ok(item_key_bytes(r.word0)));
+	CHECK(item_cas(r.word1) <= s->cas_last);
+	CHECK(table_bucket_idx(record_hash(&s->arena, &r), s->table.n_buckets) == place->head);
+}
+
+static void
+check_bucket(struct store *s, uint64_t head)
+{
+	const struct bucket *b = &s->map->buckets[head];
+	struct recount c = {.s = s};
+	uint64_t filter;
+
+	CHECK((word_load_rlx(&b->seq) & 1) == 0);
+	CHECK(chain_lines(s, b, 0, &c, &filter) < CHAIN_LINES_MAX && c.n_untold == 0);
+	table_visit(&s->table, head, check_item, s);
+}
+
+static void
+check_block(const struct arena *a, uint32_t i)
+{
+	const struct block *b = &a->block[i];
+	struct span_sum sum = {0, 0};
+
+	CHECK(b->live_bytes <= a->block_bytes && b->used_bytes <= a->block_bytes);
+	CHECK(b->n_live > 0 || b->live_bytes == 0);
+	CHECK(add_spans(&b->spans, b->live_bytes, &sum) && sum.bytes <= b->live_bytes);
+	CHECK((b->kind == BLOCK_OPEN) == (a->open[b->log][b->ttl_class] == i));
+	if (!arena_is_log(b))
+		return;
+	CHECK(index_list_holds(&a->queue[b->log].list, &a->block->queued, sizeof(*a->block), i));
+}
+
+void
+engine_check_step(struct store *s, uint32_t now_s)
+{
+	for (uint32_t k = 0; k < STEP_BUCKETS; k++)
+		check_bucket(s, s->check_at++ % s->table.n_buckets);
+	for (uint32_t k = 0; k < STEP_BLOCKS; k++)
+		check_block(&s->arena, s->check_block++ % s->arena.n_blocks);
+	if (now_s == s->checked_s || s->table.n_buckets > WHOLE_BUCKETS_MAX ||
+	    s->map->arena_bytes > WHOLE_ARENA_MAX)
+		return;
+	s->checked_s = now_s;
+	const char *wrong = engine_check(s);
+	if (wrong != NULL)
+		check_failed(__FILE__, __LINE__, wrong);
+}
+
+#endif
