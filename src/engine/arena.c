@@ -1,10 +1,10 @@
 /*
  * arena.c: blocks as a log.
  *
- * A block is free, then open, then sealed, then free again; or free, an
- * extent, free. It is taken from the free list by arena_take(), which raises
- * its incarnation: from then on no pinned copy of what it held before stands
- * [S3]. Every record in it was unlinked before it was freed.
+ * A block's life is free, open, sealed, free; or free, extent, free. arena_take
+ * takes it from the free list and raises its incarnation: from then on no
+ * pinned copy of its old contents stands [S3]. Every record in a block was
+ * unlinked before the block was freed.
  */
 #include "engine/arena_private.h"
 
@@ -155,8 +155,9 @@ ttl_of_halves(uint32_t halves)
 	return halves % 2 != 0 ? (UINT32_C(3) << (halves / 2)) / 2 : UINT32_C(1) << (halves / 2);
 }
 
-/* The spans of a block whose first record that expires is this one: those of
- * its class. Of a wide class, what is near this record's. */
+/* Begins the spans of a block with the first record that expires. They cover
+ * the block's class; where the class is wide, the times near this record's
+ * expiry. */
 static void
 begin_spans(const struct arena *a, struct block *s, uint32_t expiry_s)
 {
@@ -185,8 +186,8 @@ expiry_add(
 	    (struct span_sum){(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
-/* The record's own word says when it expires: at any moment the spans hold what
- * the records say. */
+/* The record's own word says when it expires, so that the spans agree with the
+ * records at any moment. */
 static void
 expiry_drop(
     const struct arena *a, struct block *s, const struct item_shape *shape, uint64_t item_off)
@@ -199,8 +200,8 @@ expiry_drop(
 		    (struct span_sum){(uint32_t)shape->record_bytes, (uint32_t)item_parts(shape)});
 }
 
-/* This process wrote the record, or recover.c checked it: its lengths are
- * believed. */
+/* This process wrote the record, or recover.c checked it: the lengths are
+ * trusted. */
 static struct item_shape
 shape_at(const struct arena *a, uint64_t item_off)
 {

@@ -1,11 +1,12 @@
 /*
  * arena.h: memory for items: equal blocks, filled one after another as a log.
  *
- * Knows which blocks are free, open (being appended to), sealed, or hold an
- * extent; how full and how live each is; and in which order the sealed ones
- * were opened. Does not know keys or buckets. Private to the writer but for the
- * incarnation, which seq_retire raises before a block is rewritten: at the
- * moment it is taken, so that a successor raises it too.
+ * The arena knows which blocks are free, open (being appended to), sealed, or
+ * hold an extent; how full and how live each block is; and in which order the
+ * blocks of a log were opened. It does not know keys or buckets. All of this is
+ * private to the writer except the incarnation. seq_retire raises it before a
+ * block is rewritten: when the block is taken, so that a successor raises it
+ * too.
  *
  * An item's place is its byte offset from the arena's start. All sums are exact
  * at any moment.
@@ -31,8 +32,8 @@
 
 enum arena_log { ARENA_SMALL, ARENA_MAIN, ARENA_LOGS };
 
-/* A victim is a sealed block that is being emptied: it is freed by whoever
- * empties it, not when its last record goes. */
+/* A victim is a sealed block that is being emptied. The caller who empties it
+ * frees it; it isn't freed when its last record goes. */
 enum arena_kind {
 	BLOCK_FREE,
 	BLOCK_OPEN,
@@ -43,26 +44,26 @@ enum arena_kind {
 	BLOCK_PARTS_VICTIM
 };
 
-/* Several are looked at for each SET: what that needs lies on one line,
- * spans.due_s at its end. */
+/* Several blocks are looked at for each SET. The fields that such a look needs
+ * lie on one line, up to spans.due_s. */
 struct block {
 	_Alignas(64) uint32_t used_bytes; /* appended so far */
 	uint32_t live_bytes;              /* of records that a slot leads to */
 	uint32_t n_live;
-	uint32_t n_extents; /* parts that its live records own, a whole block being 8 */
-	uint32_t latest_s;  /* no live item outlives it; UINT32_MAX: some never expire */
-	uint32_t opened_s;  /* for those who look on; a recovered one: when it was recovered */
+	uint32_t n_extents;       /* parts that its live records own; a whole block counts as 8 */
+	uint32_t latest_s;        /* no live item expires later; UINT32_MAX: some never expire */
+	uint32_t opened_s;        /* for stats; of a recovered block: when it was recovered */
 	struct index_link queued; /* its log's queue, oldest first; free: only next holds */
 	struct index_link peer;   /* sealed blocks about as live as this one */
-	/* a recovered block's live items at recovery; its bytes are never
-	 * scanned */
+	/* a recovered block's live items at recovery; the rest of its bytes may
+	 * be anything and is never walked */
 	uint32_t n_listed;
 	uint32_t *listed; /* their offsets in it, in units of 8 bytes; freed with the block */
 	uint8_t kind, log, ttl_class, level;
 	struct spans spans; /* its live records that expire */
 };
 
-_Static_assert(offsetof(struct block, spans.due_s) < 64, "looking at a segment takes one line");
+_Static_assert(offsetof(struct block, spans.due_s) < 64, "looking at a block takes one line");
 
 struct arena_queue {
 	struct index_list list; /* oldest block first */
@@ -80,18 +81,15 @@ struct arena {
 	uint32_t open[ARENA_LOGS][ARENA_CLASSES_MAX]; /* ARENA_NONE: none */
 	struct arena_queue queue[ARENA_LOGS];
 	uint32_t n_extent_blocks; /* whole ones, and those that have parts */
-	uint32_t open_parts;      /* the block whose next part is taken; ARENA_NONE: none */
-	/*
-	 * by part: the offset of the live record that lists it, plus 1; 0:
-	 * there is none
-	 */
+	uint32_t open_parts;      /* the block that parts are taken from; ARENA_NONE: none */
+	/* by part: the offset of the live record that lists it, plus 1; 0: no
+	 * record lists it */
 	uint64_t *owner;
 	uint64_t live_bytes; /* records and whole extents */
-	/* the sum of the squares of what each live item takes, in units of 8
-	 * bytes: less than 2^60 */
+	/* the sum of arena_square over live items: less than 2^60 */
 	uint64_t live_squares;
 	uint64_t births; /* blocks ever opened */
-	uint32_t now_s;  /* as the caller was last told: what opened_s is taken from */
+	uint32_t now_s;  /* the caller's last time; opened_s is taken from it */
 	/* sealed blocks by sixteenths of live bytes, as last looked at */
 	struct index_list level[ARENA_LEVELS];
 };
@@ -103,61 +101,57 @@ void arena_fini(struct arena *a);
 /* The TTL class of an item that expires at expiry_s. */
 uint32_t arena_class(const struct arena *a, uint32_t expiry_s, uint32_t now_s);
 
-/* Whether record_bytes fit the open block of this log and class. */
+/* True if record_bytes fit into the open block of this log and class. */
 bool arena_open_fits(
     const struct arena *a, enum arena_log log, uint32_t ttl_class, uint64_t record_bytes);
 
-/*
- * Takes record_bytes at the end of the log; opens a block (seals the one
- * before) if needed. ARENA_NO_ROOM: no free block beyond `reserve`. The bytes
- * become live with arena_add_live.
- */
+/* Takes record_bytes at the end of the log. If they don't fit, seals the open
+ * block and opens another. ARENA_NO_ROOM: no block is free beyond `reserve`.
+ * The bytes become live with arena_add_live. */
 uint64_t arena_append(struct arena *a, enum arena_log log, uint32_t ttl_class,
     uint64_t record_bytes, uint32_t reserve);
 
 /*
- * Takes record_bytes for a copy, of the reserve but for `reserve` blocks.
- * While a block is cleaned this finds a place for each of its records if one
- * block was free at the beginning: into the last free one goes all that is
- * left, of whatever log and class. ARENA_NO_ROOM: there was none.
+ * Takes record_bytes for a copy. Copying may use the reserve, except the last
+ * `reserve` blocks of it. While a block is cleaned this finds a place for each
+ * of its records if one block was free at the beginning: the last free block
+ * takes all records that are left, whatever their log and class. ARENA_NO_ROOM:
+ * no place was found.
  */
 uint64_t arena_append_copy(struct arena *a, enum arena_log log, uint32_t ttl_class,
     uint64_t record_bytes, uint32_t reserve);
 
-/* Takes a whole block for an extent. ARENA_NONE: no free block beyond
+/* Takes a whole block for an extent. ARENA_NONE: no block is free beyond
  * ARENA_RESERVE. */
 uint32_t arena_take_extent(struct arena *a);
 
-/* A live record lists another part in place of this one, which is dead. */
+/* A live record lists another part in place of this one. This part is dead. */
 void arena_part_died(struct arena *a, uint32_t part);
 
 /*
- * Takes a part, and its number in the arena: of the block whose parts are
- * taken one after another, or of a fresh one. Parts are not taken twice before
- * all of their block are dead. ARENA_NONE: no free block beyond `reserve`.
+ * Takes a part and returns its number in the arena. Parts are taken one after
+ * another from the open block of parts, else from a fresh block. A part is not
+ * taken again before all parts of its block are dead. ARENA_NONE: no block is
+ * free beyond `reserve`.
  */
 uint32_t arena_take_part(struct arena *a, uint32_t reserve);
 
-/*
- * The free blocks that extents of this shape need beyond the parts at hand.
- */
+/* The free blocks that the extents of this shape need, beyond the parts that
+ * the open block of parts still has. */
 uint32_t arena_extents_need(const struct arena *a, const struct item_shape *shape);
 
-/*
- * The k-th live part of a block of parts and the record that lists it; false:
- * there are no more.
- */
+/* Finds the next live part of a block of parts and returns the record that
+ * lists it. *cursor begins at 0. False: no live part is left. */
 bool arena_walk_parts(
     const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off);
 
-/*
- * The parts that are taken next are of a fresh block; what lives in this one
- * is little enough to be cleaned.
- */
+/* Closes the open block of parts, so that it can be cleaned. The next part
+ * comes from a fresh block. */
 void arena_seal_parts(struct arena *a);
 
-/* A record at item_off was linked, or unlinked. A sealed block whose last
- * record goes is freed, and so are extents. */
+/* A record at item_off was linked, or unlinked. A sealed block is freed when
+ * its last record goes, and the record's extents with it; keep_extents: a copy
+ * of the record lists them now. */
 void arena_add_live(
     struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t expiry_s);
 void arena_drop_live(
@@ -167,49 +161,44 @@ void arena_drop_live(
  * the record. */
 void arena_free_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 
-/* A touch, before it stores the new expiry: the block's latest is raised
- * first. */
+/* For a touch, before it stores the new expiry: the block's latest_s is raised
+ * first, so that the block outlives the item. */
 void arena_raise_expiry(struct arena *a, uint64_t item_off, uint32_t expiry_s);
 
-/* Looks at a block again: what has expired meanwhile counts as gone in
- * arena_emptiest. At most SPANS steps in its whole life. */
+/* Looks at a block again: items that have expired since count as gone in
+ * arena_emptiest. At most SPANS steps in the block's whole life. */
 void arena_look(struct arena *a, uint32_t block_idx, uint32_t now_s);
 
 /* Seals the open block of a log and class, if there is one. */
 void arena_seal(struct arena *a, enum arena_log log, uint32_t ttl_class);
 
-/*
- * Of the sealed blocks with the least live bytes, to a sixteenth, the one that
- * has been so for longest: what its bytes were going to lose soon they have
- * lost. ARENA_NONE: none is sealed.
- */
+/* Returns the sealed block with the least live data, in sixteenths of a block.
+ * Among equals it is the block that reached that level first: its remaining
+ * items are the least likely to die soon. ARENA_NONE: no block is sealed. */
 uint32_t arena_emptiest(const struct arena *a, bool logs_only);
 
-/* Begins to empty a sealed block: it is freed by arena_free, not by itself. */
+/* Begins to empty a sealed block. From now on arena_free frees it, not the
+ * death of its last record. */
 void arena_take_victim(struct arena *a, uint32_t block_idx);
 
-/*
- * Leaves a victim as it is: a sealed block again, or a free one if nothing in
- * it lives.
- */
+/* Stops emptying a victim. It is a sealed block again, or free if nothing in it
+ * lives. */
 void arena_leave_victim(struct arena *a, uint32_t block_idx);
 
 /* Frees a block that has no live record, or no live part. */
 void arena_free(struct arena *a, uint32_t block_idx);
 
-/*
- * Walks the records of a log block, live or not. *cursor begins at 0. Returns
- * false at the end. The record may be dead: only the table knows.
- */
+/* Walks the records of a log block, live or dead: only the table knows which.
+ * *cursor begins at 0. False: no record is left. */
 bool arena_walk(
     const struct arena *a, uint32_t block_idx, uint32_t *cursor, uint64_t *ret_item_off);
 
-/* For a successor: a live record was found in a block; then arena_recovered
- * once for all. */
+/* For a successor: arena_recover_extents for each live record found, then
+ * arena_recovered once for all. */
 bool arena_recover_extents(struct arena *a, uint64_t item_off, const struct item_shape *shape);
 int arena_recovered(struct arena *a);
 
-/* What an item takes: its record and its extents. */
+/* The memory of an item: its record and its extents. */
 static inline uint64_t
 arena_memory(const struct arena *a, const struct item_shape *shape)
 {
@@ -230,10 +219,11 @@ arena_is_log(const struct block *s)
 }
 
 /*
- * What copying the block's live records would cost at most; and what it would
- * leave of it, less the extents that it frees. The end of a block into which
- * no further record of its usual size would fit counts as taken: copying
- * doesn't win it back.
+ * arena_copy_bytes: the most that copying the block's live records would cost.
+ * arena_net_bytes: the bytes that the copies would take elsewhere, less the
+ * extents that are freed with expired records. The end of a block where no
+ * record of its usual size fits counts as taken, since copying doesn't win it
+ * back.
  */
 static inline uint32_t
 arena_copy_bytes(const struct block *s)
@@ -248,7 +238,7 @@ arena_net_bytes(const struct arena *a, const struct block *s)
 	uint64_t freed = (uint64_t)s->spans.expired.extents << (a->block_shift - BLOCK_PARTS_SHIFT),
 		 copied = arena_copy_bytes(s);
 
-	/* larger than a sixteenth of a block */
+	/* the records are larger than a sixteenth of a block */
 	if (arena_is_log(s) && s->live_bytes / 16 > (uint64_t)s->n_live << a->block_shift >> 8) {
 		uint32_t each = s->live_bytes / s->n_live;
 		copied += a->block_bytes % each;
@@ -279,7 +269,7 @@ arena_extent(const struct arena *a, uint64_t item_off, const struct item_shape *
 	return (uint32_t)(w >> (32 * (i % 2)));
 }
 
-/* In a record that nobody can reach yet. */
+/* Only in a record that no slot leads to yet. */
 static inline void
 arena_set_extent(const struct arena *a, uint64_t item_off, const struct item_shape *shape,
     uint32_t i, uint32_t n)

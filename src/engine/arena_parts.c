@@ -1,10 +1,10 @@
 /*
  * arena_parts.c: blocks that hold pieces of values, in parts of equal length.
  *
- * The parts of a block are taken one after another and come back all at once:
- * when the last of them dies, or when what lives of them was copied elsewhere.
- * So the block's incarnation tells about each of them. A part is alive while
- * a live record lists it, and knows that record.
+ * The parts of a block are taken one after another. All of them become free at
+ * once: when the last live part dies, or when the live parts were copied
+ * elsewhere. So the block's incarnation covers each of its parts. A part is
+ * alive while a live record lists it; `owner` names that record.
  */
 #include "engine/arena_private.h"
 
@@ -14,10 +14,8 @@ part_bytes(const struct arena *a)
 	return a->block_bytes >> BLOCK_PARTS_SHIFT;
 }
 
-/*
- * A record that isn't linked yet may list parts of it, so that it isn't freed
- * here, though nothing in it lives.
- */
+/* The block isn't freed here even if no part of it lives: a record that isn't
+ * linked yet may list parts of it. */
 static void
 seal_open(struct arena *a)
 {

@@ -1,7 +1,5 @@
-/*
- * arena_queue.c: which blocks are free, in which order those of a log were
- * opened, and how live the sealed ones are.
- */
+/* arena_queue.c: the free list, the queue of each log in the order in which its
+ * blocks were opened, and the levels of sealed blocks by how live they are. */
 #include <stdlib.h>
 
 #include "engine/arena_private.h"

@@ -1,16 +1,12 @@
-/*
- * arena_recover.c: which blocks a dead writer's live records lie in, and in
- * which order they were opened.
- */
+/* arena_recover.c: finds the blocks that a dead writer's live records lie in,
+ * and the order in which they were opened. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "engine/arena_private.h"
 
-/*
- * Takes one extent of a live record; false: there is none of that number, or it
- * is taken.
- */
+/* Takes one extent of a live record. False: its number is impossible, or
+ * another record has it. */
 static bool
 recover_extent(struct arena *a, uint64_t item_off, const struct item_shape *shape, uint32_t k)
 {

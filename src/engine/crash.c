@@ -1,6 +1,5 @@
-/*
- * crash.c: where the crash points of a build with PEEK_HOOKS lead.
- */
+/* crash.c: the crash points of a build with PEEK_HOOKS, set by environment
+ * variables. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>

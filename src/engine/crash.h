@@ -1,13 +1,12 @@
 /*
- * crash.h: labelled points between the steps of every mutation. Compiled out of
- * release builds; with PEEK_HOOKS a test sets crash_hook and stops or kills the
- * process at a label of its choice. The label is "mutation:what has just been
- * done".
+ * crash.h: labelled points between the steps of every mutation. Release builds
+ * have none of them. With PEEK_HOOKS a test sets crash_hook and stops or kills
+ * the process at a label. A label reads "mutation:step that was just done".
  *
- * Programs call CRASH_BY_ENVIRONMENT at their start. Then
- * PEEK_CRASH_AT=label[:n] kills the process at the n-th time that it passes the
- * label, PEEK_STOP_AT=label[:n] stops it there (SIGSTOP), and
- * PEEK_CRASH_LIST=file appends to the file each label that is passed, once.
+ * Programs call CRASH_BY_ENVIRONMENT at their start. PEEK_CRASH_AT=label[:n]
+ * kills the process at the n-th pass of the label, PEEK_STOP_AT=label[:n] stops
+ * it there (SIGSTOP), and PEEK_CRASH_LIST=file appends each label that is
+ * passed to the file, once.
  */
 #ifndef PEEK_ENGINE_CRASH_H
 #define PEEK_ENGINE_CRASH_H

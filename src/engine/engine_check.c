@@ -132,14 +132,14 @@ engine_check(struct store *s)
 	    : n_lines + n_free_lines != s->table.n_overflow_made
 	    ? "an overflow line is lost, or free twice"
 	    : st[SHM_STAT_PAYLOAD_BYTES] != c.payload ? "the sum of payload is wrong"
-	    : kinds[BLOCK_FREE] != s->arena.n_free    ? "the number of free segments is wrong"
+	    : kinds[BLOCK_FREE] != s->arena.n_free    ? "the number of free blocks is wrong"
 	    : kinds[BLOCK_EXTENT] + kinds[BLOCK_PARTS] + kinds[BLOCK_PARTS_VICTIM] !=
 		s->arena.n_extent_blocks
 	    ? "the number of extents is wrong"
 	    : kinds[BLOCK_OPEN] + kinds[BLOCK_SEALED] + kinds[BLOCK_VICTIM] != queued
-	    ? "a segment is in no queue"
+	    ? "a block is in no queue"
 	    : block_live + (kinds[BLOCK_EXTENT] << s->arena.block_shift) != c.live_bytes
-	    ? "live bytes of segments don't add up"
+	    ? "live bytes of blocks don't add up"
 	    : spans.bytes != c.expiring.bytes || spans.extents != c.expiring.extents
 	    ? "live bytes by expiry don't add up"
 	    : !past ? "what has expired isn't the sum of the spans that are past"

@@ -1,6 +1,4 @@
-/*
- * evict.c: victims, and what becomes of their items.
- */
+/* evict.c: the choice of victims, and the fate of their items. */
 #include "engine/evict_private.h"
 
 #include "engine/crash.h"
@@ -26,8 +24,8 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, uint64_t *
 	    .oldest = {{.block = ARENA_NONE}, {.block = ARENA_NONE}}};
 	ghost_init(&e->ghost);
 	e->small_target = TARGET_FIRST(arena->map->arena_bytes) << 8;
-	/* A successor may find little free and much that is dead: without
-	 * credit its first SETs would evict what is live. */
+	/* A successor may find few free blocks and much dead memory: without
+	 * credit its first SETs would evict live items. */
 	e->clean_credit = CLEAN_CREDIT_MAX(arena->block_bytes);
 }
 
@@ -54,8 +52,8 @@ evict_small_target(const struct evict *e)
 	return (e->small_target >> 8) >> e->arena->block_shift;
 }
 
-/* A ghost of the small log: it was too small. One of the main log: too large.
- * The rarer kind weighs more. */
+/* A hit in the small log's ghost says that the small log was too small; one in
+ * the main log's ghost, that it was too large. The rarer kind weighs more. */
 static void
 evict_adapt(struct evict *e, enum arena_log ghost_log)
 {
@@ -78,11 +76,11 @@ evict_adapt(struct evict *e, enum arena_log ghost_log)
 /* ---- what a hint pays for ------------------------------------------------ */
 
 /*
- * Sizes are weighed against the mean of two: of the mean over items and of the
- * mean over bytes (the size of the item that a byte of the arena is likely to
- * belong to). Where items are all of one size that is it. Under a heavy tail
- * the first is what the many small ones have, and a yardstick of it alone turns
- * away all that takes room; the second is what the few large ones have.
+ * The usual size is the mean of two means: over items, and over bytes (the size
+ * of the item that a random byte of the arena belongs to). If all items have
+ * one size, both are that size. Under a heavy tail the first is the size of the
+ * many small items, and as a yardstick alone it would turn away every large
+ * item; the second is the size of the few large items.
  */
 static void
 measure_usual(struct evict *e)
@@ -96,14 +94,14 @@ measure_usual(struct evict *e)
 }
 
 /*
- * The hints that an item pays to stay. What is best kept are the items with the
+ * The hints that an item pays to stay. The items best kept are those with the
  * most hits for each byte, so in the main log the price of a round is
- * proportional to the size: one hint for the usual one. From the small log the
- * usual one pays EVICT_HINT_MIN, and smaller ones less, down to nothing at a
- * ninth of it: what they take, should they never be asked for again, is less
- * than a wrong guess would cost. Prices are whole hints: the fraction is
- * rounded up or down at random, so that over many rounds, or many items, the
- * price is right.
+ * proportional to the size: one hint for an item of the usual size. In the
+ * small log an item of the usual size pays EVICT_HINT_MIN, and a smaller one
+ * less, down to nothing at a ninth of that size: if it is never asked for
+ * again, its memory costs less than a wrong guess would. Prices are whole
+ * hints. The fraction is rounded up or down at random, so that over many rounds
+ * or items the price is right.
  */
 static uint8_t
 evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
@@ -120,8 +118,9 @@ evict_price(struct evict *e, enum arena_log log, uint64_t bytes)
 	return hints;
 }
 
-/* What is left of the hints of one that goes to the main log. More than the
- * usual price isn't carried on: of one size, all begin with none. */
+/* The hints that an item keeps when it goes to the main log. Hints above the
+ * usual price are not carried on, so that items of one size all begin with
+ * none. */
 static uint8_t
 evict_change(uint8_t hints, uint8_t paid)
 {
@@ -130,7 +129,8 @@ evict_change(uint8_t hints, uint8_t paid)
 	return paid < most ? most - paid : 0;
 }
 
-/* To have come back is worth as much as the hints that would have kept it. */
+/* A key that returns after its eviction starts with the hints that would have
+ * kept it. */
 enum arena_log
 evict_log_for(struct evict *e, uint64_t hash, uint64_t bytes, uint8_t *ret_hint)
 {
@@ -167,10 +167,8 @@ set_hint(const struct evict *e, uint64_t ref, uint8_t hint)
 
 enum fate { KEPT, GOES, NO_PLACE };
 
-/*
- * What becomes of a live item of a victim. NO_PLACE: it may not go, and there
- * is no memory to copy it to.
- */
+/* Decides about a live item of a victim, and copies it if it is kept. NO_PLACE:
+ * it may not go, and there is no memory to copy it to. */
 static enum fate
 evict_keep(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
     uint32_t now_s)
@@ -190,9 +188,8 @@ evict_keep(struct evict *e, struct victim *v, const struct record *r, struct tab
 	due = evict_price(e, log, record_memory(e->arena, r));
 	if (e->hot_run >= EVICT_HOT_RUN_MAX || e->hot_left == 0 || hint < due)
 		return GOES;
-	/*
-	 * The last free block is left to cleaning, which must come to an end.
-	 */
+	/* The last free block is left to cleaning, which needs it to come to an
+	 * end. */
 	to = arena_append(e->arena, ARENA_MAIN, ttl_class, r->shape.record_bytes, 1);
 	if (to == ARENA_NO_ROOM)
 		return GOES;
@@ -201,7 +198,8 @@ evict_keep(struct evict *e, struct victim *v, const struct record *r, struct tab
 	return KEPT;
 }
 
-/* False: a live item has no place to be copied to. */
+/* Examines one record of a victim. False: a live item has no place to be copied
+ * to. */
 static bool
 evict_examine(struct evict *e, struct victim *v, uint64_t off, uint32_t now_s)
 {
@@ -292,11 +290,9 @@ oldest_sealed(const struct evict *e, enum arena_log log)
 	return i;
 }
 
-/*
- * The oldest open block of a log, sealed for want of an older one.
- * ARENA_NONE: there is none. One that was empty is free now, and the next is
- * looked at.
- */
+/* Seals the oldest open block of a log, for want of a sealed one, and returns
+ * it. ARENA_NONE: no block is open. An open block without items is free once it
+ * is sealed; then the next one is tried. */
 static uint32_t
 seal_oldest(struct evict *e, enum arena_log log)
 {
@@ -313,10 +309,9 @@ seal_oldest(struct evict *e, enum arena_log log)
 	return ARENA_NONE;
 }
 
-/*
- * Goes on with the block of a log that is being evicted, or takes its oldest;
- * `ahead`: an open one isn't sealed, nor what was just written touched.
- */
+/* Continues with the log's victim, or makes its oldest block the victim.
+ * ahead: no open block is sealed, and the block that was just written is
+ * left alone. */
 static bool
 choose_oldest(struct evict *e, enum arena_log log, bool may_seal, bool ahead)
 {

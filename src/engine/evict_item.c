@@ -59,10 +59,8 @@ evict_move_record(struct evict *e, struct victim *v, const struct record *r,
  * ---- parts ------------------------------------------------------------------
  */
 
-/*
- * Copies the parts of a record that lie in the victim, and the record with a
- * list of the new ones. False: there is no memory.
- */
+/* Copies the parts of a record that lie in the victim, and the record with a
+ * list of the new parts. False: there is no memory. */
 static bool
 copy_parts(struct evict *e, struct victim *v, const struct record *r, struct table_place *place,
     uint32_t now_s)

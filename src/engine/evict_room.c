@@ -1,7 +1,5 @@
-/*
- * evict_room.c: how much is emptied, and when: for a SET, ahead of the next
- * one, after a flush, and in a chain that is too long.
- */
+/* evict_room.c: how much is emptied, and when: for a SET, ahead of the next
+ * SET, after a flush, and in a chain that is too long. */
 #include "engine/evict_private.h"
 
 /* ---- room ---- */
@@ -21,11 +19,9 @@ has_ahead(const struct evict *e)
 	return e->arena->n_free >= ARENA_RESERVE + AHEAD_BLOCKS;
 }
 
-/*
- * Looks at EVICT_AHEAD_ITEMS items: dead memory first. Of what lives no more
- * goes than lets `need` in; need NULL: than is wanted ahead of it. False:
- * nothing is to be had.
- */
+/* Examines up to EVICT_AHEAD_ITEMS items, those in dead memory first. Live
+ * items go only until `need` has room; with need NULL, until enough is free
+ * ahead of need. False: no memory can be had. */
 static bool
 evict_room_step(struct evict *e, const struct evict_need *need, uint32_t now_s)
 {
@@ -64,10 +60,8 @@ drop_flushed(void *arg, const struct table_place *place)
 		w->place = *place;
 }
 
-/*
- * Takes back what of the next n buckets was flushed. False: all buckets were
- * looked at.
- */
+/* Takes back the flushed items of the next n buckets. False: all buckets were
+ * looked at. */
 static bool
 evict_room_sweep(struct evict *e, uint64_t n)
 {
@@ -93,10 +87,7 @@ evict_flush(struct evict *e, uint64_t cutoff)
 	e->cutoff = cutoff;
 }
 
-/*
- * Open blocks that are worth it are sealed, so that they are cleaned. False:
- * there are none.
- */
+/* Seals the open blocks that are worth cleaning. False: there are none. */
 static bool
 seal_for_cleaning(struct evict *e)
 {
@@ -118,10 +109,8 @@ seal_for_cleaning(struct evict *e)
 	return any;
 }
 
-/*
- * What is left before a SET is refused. True: something was found, and it is
- * worth another look.
- */
+/* The steps before a SET is refused, each taken once. True: one found
+ * something, and room is looked for again. */
 static bool
 last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
 {
@@ -151,15 +140,11 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	uint32_t stage = 0;
 
 	e->arena->now_s = now_s;
-	/*
-	 * What is kept of a victim may take up as much elsewhere, for the waste
-	 * at blocks' ends: hot_run alone doesn't end this.
-	 */
+	/* The items kept of a victim may take as much memory elsewhere, because
+	 * of the waste at blocks' ends: hot_run alone doesn't end this loop. */
 	e->hot_left = EVICT_HOT_RUN_MAX * (1 + arena_extents_need(e->arena, need->shape));
-	/*
-	 * Where nothing may be evicted, dead memory must come back although
-	 * nothing can be stored that would pay for it.
-	 */
+	/* Without eviction dead memory must come back even if nothing can be
+	 * stored that would pay for it. */
 	e->clean_left = 0;
 	if (!e->enabled &&
 	    (now_s != e->futile_s ||
@@ -187,7 +172,8 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
 	if (e->clean_credit > credit_max)
 		e->clean_credit = credit_max;
-	/* A second in which all blocks were looked at brings nothing new. */
+	/* A second look at all blocks in the same second would find nothing
+	 * new. */
 	if (now_s != e->scanned_s) {
 		e->scanned_s = now_s;
 		e->n_to_scan = e->arena->n_blocks;

@@ -35,8 +35,8 @@ age_of(const struct ghost *g, enum arena_log log)
 	return (uint32_t)(g->seq[log] * AGES_ALIVE / g->capacity) & AGE_MASK;
 }
 
-/* The bucket takes the hash's low bits and the tag its high ones; the set takes
- * bits in between and the fingerprint the rest. */
+/* A bucket's index takes the hash's low bits and a tag its high bits. The set
+ * takes bits in between, and the fingerprint the rest. */
 static uint32_t
 ghost_fingerprint(uint64_t hash)
 {
@@ -52,15 +52,16 @@ set_of(const struct ghost *g, uint64_t hash)
 	return &g->entry[((hash >> 3) & (g->n_sets - 1)) * WAYS];
 }
 
-/* In units of one capacity's ages; AGES_ALIVE or more: no longer remembered. */
+/* An entry's age in units of a capacity's AGES_ALIVE-th part. AGES_ALIVE or
+ * more: no longer remembered. */
 static uint32_t
 ghost_years(const struct ghost *g, uint32_t entry)
 {
 	return (age_of(g, (entry & LOG_BIT) != 0 ? ARENA_MAIN : ARENA_SMALL) - entry) & AGE_MASK;
 }
 
-/* Made for twice the items of the moment; made anew, and empty, when there are
- * more than it can remember. */
+/* Makes the table for twice the present items; makes it anew, and empty, once
+ * there are more items than it can remember. */
 static bool
 ghost_fit(struct ghost *g, uint64_t n_items)
 {

@@ -1,5 +1,24 @@
 /*
  * put.c: storing: set, add, replace, append, prepend, cas; incr and decr.
+ *
+ * The way of a put, from top to bottom, with the file that each step is in:
+ *
+ *   store_put     put_admit       mode and CAS id admit it   store_find (store)
+ *                 store_next_cas  the item's id              (store)
+ *                 value_plan      the record's shape         (value)
+ *                 take_memory     which log                  ghost_take (ghost)
+ *                                 room for the record        evict_room (evict)
+ *                                   blocks are cleaned       arena_* (arena)
+ *                                   old items go             ghost_put (ghost)
+ *                                 a slot for a new key       (evict, table)
+ *                 table_find      the old item's slot: making room may have
+ *                                 moved or dropped it        (table)
+ *                 value_begin     memory, header, key        (value, arena)
+ *                 value_append    the value                  (value)
+ *                 link_record     one slot leads to it       (table)
+ *                                 it counts, the old doesn't (arena)
+ *                                 growth                     (table_split)
+ *                 evict_ahead     room for the next put      (evict)
  */
 #include <stdlib.h>
 
@@ -23,7 +42,7 @@ put_fits(
 	if (value_bytes > ITEM_VALUE_MAX || overhead + value_bytes > s->conf.item_max_bytes ||
 	    value_extents_max(&s->arena, value_bytes) > s->arena.n_blocks / 2 + 1)
 		return false;
-	/* Small blocks: the list of extents may be longer than one of them. */
+	/* With small blocks the list of extents may be longer than a block. */
 	uint32_t state = ITEM_EXTENTS | tags | (flags != 0 ? ITEM_FLAGS : 0);
 	struct item_shape longest =
 	    item_shape(state, key_bytes, (uint32_t)value_bytes, s->arena.block_shift);
@@ -50,10 +69,8 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 		table_switch(&s->table, &place, w->item_off);
 		s->stat[SHM_STAT_PAYLOAD_BYTES] -=
 		    item_key_bytes(gone.word0) + item_value_bytes(gone.word0);
-		/*
-		 * In this order: what goes may have the last live part of a
-		 * block that the new one has parts of.
-		 */
+		/* In this order: the old item may have the last live part of a
+		 * block that the new item lists parts of. */
 		arena_add_live(&s->arena, w->item_off, &w->shape, w->expiry_s);
 		arena_drop_live(&s->arena, gone.off, &gone.shape, false);
 	} else {
@@ -75,10 +92,8 @@ link_record(struct store *s, const struct store_key *key, const struct table_pla
 			break;
 }
 
-/*
- * Makes room for a record, and for a slot that leads to it. False: there is
- * none, and nothing was changed.
- */
+/* Makes room for a record and for a slot that leads to it. False: there is no
+ * room, and nothing was changed. */
 static bool
 take_memory(struct store *s, const struct store_key *key, struct value_write *w, uint32_t reserve,
     uint32_t now_s)
@@ -120,10 +135,9 @@ note_work(struct store *s, struct put_work before)
 		s->stat[SHM_STAT_LONGEST_SET_COPIED] = now.copied - before.copied;
 }
 
-/*
- * A number as a counter shows it. With eviction off it is stored as a counter
- * from the beginning, so that an incr needs no memory when there is none.
- */
+/* True if a value is a number written as a counter shows it. With eviction off
+ * such a value is stored as a counter from the beginning, so that an incr needs
+ * no memory when there is none. */
 static bool
 is_counter_text(const struct store *s, const struct store_put *put, uint64_t *ret)
 {
@@ -141,8 +155,8 @@ is_counter_text(const struct store *s, const struct store_put *put, uint64_t *re
 	return true;
 }
 
-/* Whether the mode and the CAS id admit the store; what the new item takes over
- * from the old one. */
+/* True if the mode and the CAS id admit the store. Also takes over from the old
+ * item the fields that the new one keeps. */
 static enum store_result
 put_admit(struct store *s, const struct store_put *put, const struct store_item *old,
     uint32_t now_s, struct value_write *w, uint32_t *state)
@@ -210,7 +224,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	value_plan(&s->arena, &w, state);
 	if (!take_memory(s, &put->key, &w, ARENA_RESERVE, now_s))
 		return STORE_NO_MEMORY;
-	/* Making room may have moved or dropped the old item; from here on
+	/* Making room may have moved or dropped the old item. From here on
 	 * nothing does. */
 	struct record joined_record = {0};
 	bool linked = table_find(&s->table, put->key.hash, put->key.bytes, put->key.len, &place);
@@ -240,7 +254,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 
 /* ---- counters ------------------------------------------------------------ */
 
-/* The value as a number, however long it is padded. */
+/* Reads a value as a decimal number, however long its padding. */
 static bool
 read_decimal(const struct store *s, const struct store_item *item, uint64_t *ret)
 {

@@ -1,7 +1,5 @@
-/*
- * record.h: an item as the writer reads it back. The writer wrote it, or
- * recover.c checked it: its lengths are believed.
- */
+/* record.h: an item as the writer reads it back. The writer wrote it, or
+ * recover.c checked it: its lengths are trusted. */
 #ifndef PEEK_ENGINE_RECORD_H
 #define PEEK_ENGINE_RECORD_H
 
@@ -59,7 +57,7 @@ record_flags(const struct arena *a, const struct record *r)
 	    : 0;
 }
 
-/* The numbers of its tags, if it has any: else 0. */
+/* The numbers of the record's tags; 0 if it has none. */
 static inline uint64_t
 record_tags(const struct arena *a, const struct record *r)
 {
@@ -69,10 +67,9 @@ record_tags(const struct arena *a, const struct record *r)
 					: 0;
 }
 
-/*
- * Whether an item is gone for what its state says: one of its tags was
- * invalidated; or it came from an origin, whose lease this program can't judge.
- */
+/* True if the state of an item says that it is gone: one of its tags was
+ * invalidated, or it came from an origin, whose lease this program can't
+ * judge. */
 static inline bool
 record_is_cut_off(const struct arena *a, uint32_t state, uint64_t tags, uint64_t cas)
 {
@@ -81,8 +78,8 @@ record_is_cut_off(const struct arena *a, uint32_t state, uint64_t tags, uint64_t
 		item_is_cut_off(tags, cas, a->map->tags, a->map->n_tag_slots));
 }
 
-/* Whether nothing finds it any more: flushed, by the cut-off of all items or
- * one of its own. */
+/* True if an item is flushed: by the cut-off of all items, or by one of its
+ * tags. */
 static inline bool
 record_is_flushed(const struct arena *a, const struct record *r, uint64_t cutoff)
 {
@@ -96,7 +93,7 @@ record_counter(const struct arena *a, const struct record *r)
 	return word_load_rlx(arena_word(a, r->off + ITEM_HEADER_BYTES));
 }
 
-/* Its own bytes and its extents. */
+/* The record's own bytes and its extents. */
 static inline uint64_t
 record_memory(const struct arena *a, const struct record *r)
 {

@@ -38,8 +38,8 @@ record_sound(const struct recovery_walk *w, uint64_t off, struct record *ret)
 		return false;
 	*ret = record_load(a, off);
 	uint32_t key_bytes = item_key_bytes(ret->word0);
-	/* Lengths that are damaged make more of a block live than it has: what
-	 * doesn't fit is dropped. */
+	/* A damaged length makes a block's live bytes more than the block has.
+	 * The record that doesn't fit is dropped. */
 	return item_key_len_ok(key_bytes) && item_cas(ret->word1) <= w->cas_max &&
 	    a->block[arena_block_of(a, off)].live_bytes + ret->shape.record_bytes <=
 	    a->block_bytes &&
@@ -48,8 +48,8 @@ record_sound(const struct recovery_walk *w, uint64_t off, struct record *ret)
 	    a->block[arena_block_of(a, off)].kind != BLOCK_PARTS;
 }
 
-/* Its value may have been stored without the CAS id that goes with it. The mark
- * is raised before an id is used. */
+/* Gives a counter a new CAS id: its value may have been stored without the id
+ * that goes with it. The mark is raised before an id is used. */
 static void
 renew_counter(struct recovery_walk *w, const struct record *r)
 {
@@ -77,8 +77,8 @@ recover_keep(void *arg, uint64_t head, uint64_t slot)
 	if (slot_tag(hash) != slot_tag_of(slot))
 		goto damaged;
 	if (table_bucket_idx(hash, w->table->n_buckets) != head)
-		/* the other half of a split that was cut short: it is where it
-		 * belongs too */
+		/* the other half of a split that was cut short: the item is
+		 * also where it belongs */
 		return false;
 	if (record_is_flushed(w->arena, &r, w->cutoff) ||
 	    item_expired(item_expiry_s(r.word0), w->now_s)) {
@@ -129,8 +129,8 @@ recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t 
 	if (table->n_buckets < 1 || table->n_buckets > arena->map->n_buckets_max ||
 	    w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4)
 		return -EBADMSG;
-	/* A count that is damaged says that there is memory where there is
-	 * none: a store there must not be a fault. */
+	/* A damaged count claims memory that isn't there. A store to it must
+	 * not be a fault, so the memory is allocated first. */
 	if (map_allocate_table(arena->map, table->n_buckets, table->n_overflow_made) != 0)
 		return -EBADMSG;
 	used = calloc(table->n_overflow_made / 64 + 1, sizeof(*used));

@@ -1,9 +1,9 @@
 /*
- * recover_lists.c: what lives in each of a dead writer's blocks.
+ * recover_lists.c: lists the live records of each of a dead writer's blocks.
  *
- * The bytes beyond live records may be anything: each block gets a list of
- * those that live, in the order in which they lie. Two that lie over each other
- * come of damage: writing, moving or freeing the one would change the other.
+ * The bytes beyond live records may be anything, so each block gets a list of
+ * its live records in the order in which they lie. Two records that overlap are
+ * a sign of damage: writing, moving or freeing one would change the other.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -71,9 +71,10 @@ recover_lists_drop(
 }
 
 /*
- * Of two records that lie over each other the first goes: its length is what is
- * wrong, since the second is where a slot says it is, with the key that the
- * slot's tag is of. Lying over any other it lies over the next.
+ * The first of two overlapping records is dropped. Its length is wrong, since
+ * the second record is where a slot says it is, with the key that belongs to
+ * the slot's tag. A record that overlaps any other overlaps the next one, so
+ * only neighbours are compared.
  */
 static void
 drop_overlapping(struct arena *a, struct table *t, uint32_t block_idx, struct recover_sums *sums)

@@ -1,6 +1,4 @@
-/*
- * report.c: what the engine holds, for stats and for a walk.
- */
+/* report.c: the engine's counters for stats, and walks over its items. */
 #include <string.h>
 
 #include "engine/record.h"

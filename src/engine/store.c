@@ -1,6 +1,5 @@
-/*
- * store.c: get, set, touch ... on one segment.
- */
+/* store.c: opening and closing, finding, reading, and changes in place. Storing
+ * is put.c's; its head shows the way of a put. */
 #include "engine/store.h"
 
 #include <errno.h>
@@ -95,8 +94,8 @@ store_hash(const struct store *s, const void *key, size_t key_len)
 
 /* ---- CAS ids and flush --------------------------------------------------- */
 
-/* The mark is raised before an id above it is used: a successor begins at the
- * mark, and gives none of them twice. */
+/* The mark is raised before an id above it is used. A successor begins at the
+ * mark, so that no id is given twice. */
 static void
 reserve_cas(struct store *s)
 {
@@ -125,11 +124,9 @@ store_next_cas(struct store *s, uint64_t explicit_cas)
 	return s->cas_last;
 }
 
-/*
- * One store says both where the cut-off is and whether a flush is to come: a
- * successor, and readers of a dead daemon's block, find the one state or the
- * other. relaxed: readers may see it late, never half.
- */
+/* One store tells both the cut-off and whether a flush is to come: a successor,
+ * and readers of a dead daemon's segment, find either state whole. relaxed:
+ * readers may see it late, never half. */
 static void
 set_cutoff(struct store *s, uint64_t cutoff, uint32_t flush_at_s)
 {
@@ -279,7 +276,7 @@ store_touch(struct store *s, const struct store_item *item, uint32_t expiry_s)
 	struct word *word0 = arena_word(&s->arena, item->item_off);
 	uint64_t w = word_load_rlx(word0);
 
-	/* first: the block must outlive the item */
+	/* first, since the block must outlive the item */
 	arena_raise_expiry(&s->arena, item->item_off, expiry_s);
 	/* relaxed: one word */
 	word_store_rlx(word0, item_word0(expiry_s, item_value_bytes(w), item_key_bytes(w)));

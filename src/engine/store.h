@@ -1,12 +1,12 @@
 /*
- * store.h: the writer's engine as calls with values and a time. No socket,
- * clock or log.
+ * store.h: the writer's engine, as calls that take values and a time. No
+ * socket, clock or log.
  *
- * One thread. Times are seconds of the segment's clock (layout.h), given by the
- * caller. An expiry of 0 never expires; 1 has always passed (a negative exptime
- * is stored so). A struct store_item is valid until the next call that may
- * change the table (everything but store_find, store_read, store_bump,
- * store_hash).
+ * Callers are one thread. Times are seconds of the segment's clock (layout.h),
+ * given by the caller. An expiry of 0 never comes; 1 has always passed (a
+ * negative exptime is stored so). A struct store_item is valid until the next
+ * call that may change the table: any but store_find, store_read, store_bump,
+ * store_hash.
  */
 #ifndef PEEK_ENGINE_STORE_H
 #define PEEK_ENGINE_STORE_H
@@ -92,7 +92,8 @@ void store_read(
 /* Counts as a read of it: the hint, last access, ITEM_FETCHED. */
 void store_bump(struct store *s, const struct store_item *item, uint32_t now_s);
 
-/* Somebody wants it, but hasn't read it: the same but for ITEM_FETCHED. */
+/* Counts as a wish for it, though nobody has read it: the same without
+ * ITEM_FETCHED. */
 void store_keep(struct store *s, const struct store_item *item, uint32_t now_s);
 
 /* Changes the expiry in place. */
@@ -148,8 +149,8 @@ struct store_put {
 enum store_result store_put(
     struct store *s, const struct store_put *put, uint32_t now_s, uint64_t *ret_cas);
 
-/* Whether an item of these lengths may be stored at all: what a server asks
- * before it swallows the data. */
+/* True if an item of these lengths may be stored at all. A server asks before
+ * it reads the data. */
 bool store_fits(const struct store *s, uint32_t key_bytes, uint64_t value_bytes, uint32_t flags);
 
 /* incr and decr of a found item. explicit_cas as above. *ret_cas is the item's
@@ -160,11 +161,11 @@ enum store_result store_arith(struct store *s, const struct store_key *key,
 
 void store_delete(struct store *s, const struct store_item *item);
 
-/* Everything stored until now vanishes. A flush that was to come is taken
- * back. */
+/* Flushes everything stored until now, and takes back a flush that was to
+ * come. */
 void store_flush(struct store *s);
 
-/* The same, when at_s comes; 0 takes it back. */
+/* Flushes when at_s comes; 0 takes it back. */
 void store_flush_at(struct store *s, uint32_t at_s);
 
 /*
@@ -174,8 +175,8 @@ void store_flush_at(struct store *s, uint32_t at_s);
  */
 void store_tick(struct store *s, uint64_t clock_word);
 
-/* Walks items, a bucket a call: cursor begins at 0, and is 0 again at the end.
- * Each item that is there throughout is passed. */
+/* Walks items, a bucket a call. cursor begins at 0, and the result is 0 at the
+ * end. Each item that exists throughout the walk is visited. */
 typedef void (*store_visit_fn)(
     void *arg, const struct store_item *item, const void *key, uint32_t key_len);
 uint64_t store_walk(
@@ -188,11 +189,9 @@ uint64_t store_walk(
  */
 void store_stats(const struct store *s, uint32_t now_s, uint64_t *ret);
 
-/*
- * The memory of items that have expired and that nobody has taken back yet,
- * extents included. Counted item by item, so it is exact, and as long as the
- * table; ends early when it has seen `enough`. For tests and measurements.
- */
+/* The memory of expired items that was not taken back yet, extents included.
+ * Counted item by item: exact, and as long as the table. Ends early once it has
+ * counted `enough`. For tests and measurements. */
 uint64_t store_expired_bytes(const struct store *s, uint32_t now_s, uint64_t enough);
 
 #endif

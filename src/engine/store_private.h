@@ -1,7 +1,5 @@
-/*
- * store_private.h: what store.c, put.c and report.c share: the engine's parts
- * in one struct.
- */
+/* store_private.h: struct store, the engine's parts in one, for store.c, put.c,
+ * report.c and engine_check.c. */
 #ifndef PEEK_ENGINE_STORE_PRIVATE_H
 #define PEEK_ENGINE_STORE_PRIVATE_H
 

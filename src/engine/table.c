@@ -1,16 +1,16 @@
 /*
- * table.c: links, switches, unlinks and splits.
+ * table.c: links, switches and unlinks (splits: table_split.c).
  *
- * A chain is a head bucket and its overflow buckets, each led to by the last
- * slot of the line before. The head's sequence covers all of it. Every mutation
+ * A chain is a head bucket and its overflow buckets. The last slot of each line
+ * leads to the next. The head's sequence covers the whole chain. Every mutation
  * stands between seq_enter and seq_exit of the head; a successor that finds the
- * head odd repairs the chain (table_repair). So that nothing is lost then, a
+ * head odd repairs the chain (table_repair). So that no item is lost then, a
  * slot that moves is stored at its new place before it is cleared at the old
- * one: in between it stands twice, and recovery drops the second.
+ * one. In between the item has two slots, and recovery drops the second.
  *
  * An overflow bucket is filled before it is linked. It may have been in another
- * chain before: whoever still reads it there began before that chain's head was
- * entered to unlink it, and the fence of that entry [S1] precedes this
+ * chain before. A reader that still reads it there began before that chain's
+ * head was entered to unlink it, and the fence of that entry [S1] precedes this
  * process's stores.
  */
 #include <errno.h>
@@ -79,11 +79,9 @@ table_link_of(const struct table *t, const struct chain *c, uint32_t l)
 	return slot_make_link(c->line[l + 1] - t->map->n_buckets_max, filter);
 }
 
-/*
- * Inside the head's window: each link tells what lies behind it, and nothing
- * else. Where a chain has got a line more, the last of these stores is what
- * leads there.
- */
+/* Inside the head's window: makes each link tell the items behind it and
+ * nothing else. If the chain has got another line, the last of these stores
+ * links it. */
 static void
 tell_links(struct table *t, const struct chain *c)
 {
@@ -332,7 +330,7 @@ table_switch(struct table *t, struct table_place *place, uint64_t item_off)
 	CRASH_POINT("switch:left");
 }
 
-/* The last item of a line and how many it has. The link slot counts only where
+/* Counts the items of a line and finds the last. The link slot counts only if
  * it holds an item. */
 static unsigned
 line_items(const struct table *t, uint64_t line, unsigned *ret_last)

@@ -1,10 +1,10 @@
 /*
  * table.h: the sole mutator of buckets.
  *
- * Every function leaves all sequences even. What readers may see in between,
- * and what a successor finds if the writer is killed in between, is argued in
- * table.c above each. Nothing here allocates heap, knows items' contents beyond
- * their keys, or reads a clock.
+ * Every function leaves all sequences even. The comments in table.c and
+ * table_split.c argue what readers may see in between, and what a successor
+ * finds if the writer is killed in between. Nothing here allocates heap, knows
+ * items' contents beyond their keys, or reads a clock.
  *
  * A slot_ref is a line and a slot of it in one number. The line is the head
  * bucket's index, or n_buckets_max plus the overflow bucket's. The array of
@@ -58,16 +58,14 @@ void table_init(struct table *t, struct map *map, struct byte *hints, uint32_t *
 bool table_find(const struct table *t, uint64_t hash, const void *key, uint32_t key_len,
     struct table_place *ret);
 
-/* Finds the slot that leads to this very item: what tells a live record from a
- * dead one. */
+/* Finds the slot that leads to this very item. A record without such a slot is
+ * dead. */
 bool table_find_item(
     const struct table *t, uint64_t hash, uint64_t item_off, struct table_place *ret);
 
-/*
- * Whether a key that isn't there can be linked: its chain has an empty slot, or
- * may have one line more and there is memory for that. What is found stands
- * until the next mutation of the table.
- */
+/* True if a key that isn't in the table can be linked: its chain has an empty
+ * slot, or may have one line more and there is memory for it. The answer stands
+ * until the next mutation of the table. */
 bool table_can_link(struct table *t, uint64_t hash);
 
 /* Links a key that is not there. -ENOSPC: its chain is as long as it may be, or
@@ -77,12 +75,12 @@ int table_link(struct table *t, uint64_t hash, uint64_t item_off, struct table_p
 /* Leads a slot to another item of the same key. */
 void table_switch(struct table *t, struct table_place *place, uint64_t item_off);
 
-/* Unlinks; the chain is kept without holes behind it. Places of the same chain
- * become invalid. */
+/* Unlinks an item and closes up its chain, so that no hole is left in front of
+ * an item. Places of the same chain become invalid. */
 void table_unlink(struct table *t, const struct table_place *place);
 
-/* Whether the table is due to grow, and one split. false: not due, or refused
- * (counted). */
+/* table_due: whether the table is due to grow. table_split: splits one bucket;
+ * false: refused for lack of memory (counted). */
 bool table_due(const struct table *t);
 bool table_split(struct table *t);
 
@@ -93,19 +91,19 @@ void table_visit(const struct table *t, uint64_t head, table_visit_fn visit, voi
 /* ---- recovery (recover.c) ---- */
 
 /* Repairs one bucket that was left odd, holds slots that `keep` refuses, or has
- * a wrong link: clears them, drops doubles, closes up. */
+ * a wrong link: clears those slots, drops doubles, closes up the chain. */
 typedef bool (*table_keep_fn)(void *arg, uint64_t head, uint64_t slot);
 struct table_repair {
 	/* odd: 1 also for links that didn't tell what lies behind them */
 	uint32_t dropped, doubles, odd;
 };
-/* used: of the overflow buckets, n_overflow_made bits, those that a chain has;
- * a link to one of them is cut. */
+/* used: n_overflow_made bits, one for each overflow bucket that a chain has. A
+ * link to such a bucket is cut. */
 struct table_repair table_repair(
     struct table *t, uint64_t head, uint64_t *used, table_keep_fn keep, void *arg);
 
-/* Which overflow buckets chains use, once all chains are sound: all others are
- * free. used: n_overflow_made bits, zeroed. */
+/* Once all chains are sound: finds the overflow buckets that chains use, and
+ * makes the free list of all others. used: n_overflow_made bits, zeroed. */
 void table_recover_free(struct table *t, uint64_t *used);
 
 static inline struct bucket *
@@ -138,8 +136,8 @@ ref_slot(uint64_t ref)
 	return (unsigned)(ref & ((1u << REF_SLOT_BITS) - 1));
 }
 
-/* The slot's byte in the hint page, which is as long as a client of the daemon
- * may have made it; NULL: it has none. */
+/* The slot's byte in the hint page. The page is as long as a client of the
+ * daemon may have made it; NULL: it ends before the slot. */
 static inline struct byte *
 table_hint(const struct table *t, uint64_t ref)
 {

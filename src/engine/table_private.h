@@ -15,15 +15,15 @@ struct chain {
 /* The lines of a chain. Links are clamped: a damaged one ends the chain. */
 void table_chain_of(const struct table *t, uint64_t head, struct chain *ret);
 
-/* What is kept aside by slot, the hint and the last access, moves with it. */
+/* Moves a slot's hint and last access, which are kept outside the table. */
 void table_move_aside(struct table *t, uint64_t from_ref, uint64_t to_ref);
 
-/* Makes sure that overflow buckets [0, n) have memory. false: it isn't to be
+/* Makes sure that overflow buckets [0, n) have memory. False: it can't be
  * had. */
 bool table_overflow_memory(struct table *t, uint64_t n);
 
-/* Returns the line of an overflow bucket that no chain leads to, or 0 if there
- * is no memory. */
+/* Returns the line of an overflow bucket that no chain leads to; 0 if there is
+ * no memory. */
 uint64_t table_overflow_take(struct table *t);
 
 /* Frees an overflow bucket. The caller has cut it off from its chain, and calls
@@ -39,8 +39,8 @@ void table_overflow_give(struct table *t, uint64_t line);
  */
 void table_close_up(struct table *t, uint64_t head);
 
-/* The link from the l-th line of a chain to the next, as what lies behind it
- * says. */
+/* The link from the l-th line of a chain to the next, with the filter of all
+ * items behind it. */
 uint64_t table_link_of(const struct table *t, const struct chain *c, uint32_t l);
 
 static inline struct word *

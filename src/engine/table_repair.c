@@ -1,13 +1,11 @@
-/*
- * table_repair.c: what a successor does to chains. Every step may be the last
- * of this process too: nothing is cleared before it stands where it belongs.
- */
+/* table_repair.c: a successor repairs chains. It may be killed at any step too:
+ * no slot is cleared before its item stands where it belongs. */
 #include "engine/crash.h"
 #include "engine/table_private.h"
 #include "shm/seq.h"
 
-/* Damage: a link that doesn't tell of what lies behind it makes it
- * unreachable. */
+/* True if every link tells the items behind it. An item that a damaged link
+ * doesn't tell can't be reached. */
 static bool
 links_are_right(const struct table *t, const struct chain *c)
 {
@@ -17,11 +15,9 @@ links_are_right(const struct table *t, const struct chain *c)
 	return true;
 }
 
-/*
- * Damage: a link to a line of this chain or of another, or to none, or from the
- * last line that a chain may have. It is cut: else one item stood in two
- * places.
- */
+/* Cuts a damaged link: to a line of this chain or of another, to no line, or
+ * from the last line that a chain may have. Left in place, it would give an
+ * item two places. */
 static bool
 cut_wrong_link(struct table *t, uint64_t head, uint64_t *used, bool *entered)
 {
@@ -102,8 +98,8 @@ table_recover_free(struct table *t, uint64_t *used)
 {
 	struct chain c;
 
-	/* what repairs gave back is found again below: listed twice, it would
-	 * be handed out twice */
+	/* overflow buckets that repairs gave back are found again below: a
+	 * bucket listed twice would be handed out twice */
 	t->overflow_free = 0;
 	t->n_overflow_used = 0;
 	for (uint64_t head = 0; head < t->n_buckets; head++) {

@@ -15,11 +15,9 @@
 #define OVERFLOW_MAX(items) ((items)*49 / 1000)
 #define GROW_MIN_ITEMS(n)   ((n)*2)
 #define GROW_MAX_ITEMS(n)   ((n)*9 / 2)
-/*
- * Overflow buckets that have memory beyond those ever handed out. Growth takes
- * care of them first: where shared memory ends, the last of it is theirs, and
- * the chains go on while growth is refused.
- */
+/* Overflow buckets that have memory beyond those ever handed out. Growth takes
+ * care of them first: if shared memory ends, its last part is theirs, and
+ * chains can still get longer while growth is refused. */
 #define OVERFLOW_SPARE(n) ((n) / 16)
 
 bool
@@ -70,8 +68,8 @@ plan_split(const struct table *t, uint64_t from, struct moving *m)
 		}
 }
 
-/* Where the k-th item of a chain of n_lines goes: every line but the last keeps
- * its last slot for the link. */
+/* The slot_ref of the k-th item of a chain. Every line but the last keeps its
+ * last slot for the link. */
 static uint64_t
 chain_ref(const struct chain *c, uint32_t k)
 {
@@ -80,7 +78,8 @@ chain_ref(const struct chain *c, uint32_t k)
 	return slot_ref(c->line[l], k - l * LINK_SLOT);
 }
 
-/* What belongs into a slot of the l-th line. The lines behind it are filled. */
+/* The word for a slot of the l-th line. The lines behind it are filled
+ * already. */
 static uint64_t
 chain_slot(
     const struct table *t, const struct chain *c, const struct moving *m, uint32_t l, unsigned i)
@@ -93,7 +92,7 @@ chain_slot(
 }
 
 /* Fills the overflow lines of a chain that no reader can reach yet, the last
- * one first. False: no memory. */
+ * line first. False: there is no memory. */
 static bool
 fill_overflow(struct table *t, uint64_t head, const struct moving *m, struct chain *ret)
 {
@@ -126,9 +125,9 @@ spare_overflow(struct table *t)
 /*
  * Splits the next bucket b into itself and the new bucket b'. The count is
  * published inside both windows: a reader with the old count finds b rewritten
- * and looks again; one with the new count finds b' odd until it is whole. What
- * a successor finds: count old: b' is not there, b has everything. Count new:
- * b' has everything that is its own, b some of it too.
+ * and looks again; a reader with the new count finds b' odd until it is whole.
+ * A successor that finds the old count finds everything in b. With the new
+ * count it finds everything that belongs to b' there, and some of it in b too.
  */
 bool
 table_split(struct table *t)

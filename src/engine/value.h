@@ -1,9 +1,10 @@
 /*
  * value.h: writing and reading an item's bytes, in one piece or in extents.
  *
- * A write is planned (its shape), then begun once there is room for it (memory
- * is taken, header, key and list are written), then given its value in any
- * number of runs, then ended. No reader reaches it before it is linked.
+ * A write has four steps: value_plan decides its shape; value_begin takes
+ * memory and writes header, key and list, once there is room; value_append
+ * writes the value in any number of runs; value_end completes the last word. No
+ * reader reaches the item before it is linked.
  */
 #ifndef PEEK_ENGINE_VALUE_H
 #define PEEK_ENGINE_VALUE_H
@@ -36,7 +37,8 @@ struct value_write {
 	uint64_t piece_room; /* bytes that it still takes */
 };
 
-/* state: bits beside the layout's own, and ITEM_COUNTER and ITEM_TAGS. */
+/* state: ITEM_COUNTER, ITEM_TAGS, and the bits that say nothing about the
+ * layout. */
 void value_plan(const struct arena *a, struct value_write *w, uint32_t state);
 
 /* Room must be there (evict_room). */

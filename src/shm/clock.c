@@ -13,11 +13,9 @@
 #include "base/now.h"
 #include "shm/layout.h"
 
-/*
- * Whether this process's children are to live in another time namespace than it
+/* True if this process's children are to live in another time namespace than it
  * does: it called unshare. timens_offsets then shows the children's. It came
- * from the host's namespace, as far as can be told.
- */
+ * from the host's namespace, as far as can be told. */
 static bool
 is_between(void)
 {

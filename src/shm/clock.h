@@ -9,13 +9,13 @@
 
 #include "shm/layout.h"
 
-/* What this process must add to its own clocks to have the host's: a time
- * namespace shifts them. Read at open, and in a child. */
+/* The offsets that this process must add to its own clocks to have the host's:
+ * a time namespace shifts them. Read at open, and in a child. */
 struct clock_shift {
 	int64_t boottime_ns;
 	int64_t monotonic_ns;
-	/* that the host had been suspended by then, which its monotonic clock
-	 * leaves out */
+	/* the time that the host had been suspended by then, which its
+	 * monotonic clock leaves out */
 	int64_t suspended_ns;
 };
 
@@ -45,12 +45,12 @@ clock_word_ms(uint64_t clock_word)
 }
 
 /*
- * Milliseconds since a clock word was published; 0 also for one from a moment
- * ahead, since the clocks are read with different grain. Its lower half alone
- * would be fresh again every 2^32 ms. Its upper half can't be: the host's
- * monotonic time, with what it had been suspended by at open, is at most what
- * the seconds count, so that more than half of 2^32 ms by it is as long at
- * least.
+ * Milliseconds since a clock word was published; 0 also for a word from a
+ * moment ahead, since the clocks are read with different grain. The word's
+ * lower half alone would look fresh again every 2^32 ms. Its upper half can't:
+ * the host's monotonic time plus the suspended time known at open never runs
+ * ahead of the seconds that the word counts. So a silence of more than half of
+ * 2^32 ms, measured that way, is at least that long.
  */
 static inline uint64_t
 clock_silent_ms(uint64_t clock_word, const struct clock_shift *shift)

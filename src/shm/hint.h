@@ -1,10 +1,11 @@
 /*
- * hint.h: the hint page: what readers, who can't write the table, tell the
- * daemon.
+ * hint.h: the hint page. Readers can't write the table; here they tell the
+ * daemon which slots they read.
  *
- * A memfd of its own, sealed against growing and shrinking, which the daemon
- * passes over the control socket. Not part of the segment; not believed: the
- * daemon masks every byte, bounds every sum, and works as well without it.
+ * The page is a memfd of its own, sealed against growing and shrinking, which
+ * the daemon passes over the control socket. It is not part of the segment and
+ * not trusted: the daemon masks every byte, bounds every sum, and works without
+ * it too.
  *
  *   offset                       what
  *   0                            one byte for each slot of each head bucket,
@@ -13,17 +14,17 @@
  *   cells_at                     struct hint_cell, HINT_CELLS_PER_CLIENT for
  *                                each client, one cache line each
  *
- * A reader that hits stores the slot's byte plus 1 while it is below HINT_MAX;
- * relaxed, and lost updates are fine. A byte begins at 0 and is 0 again when
- * its slot takes another item.
+ * A reader that hits raises the slot's byte by 1 while it is below HINT_MAX.
+ * The accesses are relaxed, and a lost update does no harm. A byte begins at 0
+ * and is 0 again when its slot takes another item.
  *
- * A byte that is full tells no more: which keys are read most is told by a
- * sample. One hit in some hundred is left in its cell with the number that it
- * had among the cell's hits, in whichever of the sampled words, over what was
- * there. For people who look on (peekctl top); the daemon never reads it. Who
- * does takes a word that has changed for one new sample, knows from the hits
- * how many it stands for, and checks the slot. A reader that leaves none is a
- * client like any other.
+ * A full byte tells no more, so samples tell which keys are read most. One hit
+ * in 128, on average, leaves a sample in a cell of its thread: the slot, and
+ * the number of the hit among the cell's hits. A sample may overwrite any
+ * sampled word of the cell. peekctl top reads the samples; the daemon never
+ * does. A program that reads them takes a changed word for one new sample,
+ * knows from the cell's hits how many reads it stands for, and checks the slot
+ * before it uses it. A reader need not leave samples.
  */
 #ifndef PEEK_SHM_HINT_H
 #define PEEK_SHM_HINT_H
@@ -33,16 +34,17 @@
 
 #define HINT_BYTES_PER_BUCKET 7
 #define HINT_MAX              3
-/* one for each of its first threads; the last is shared by the rest */
+/* one cell for each of a client's first threads; the last cell is shared by all
+ * others */
 #define HINT_CELLS_PER_CLIENT 8
 #define HINT_SAMPLES          4
 #define HINT_SAMPLE_AT_BITS   40
-#define HINT_NONE             UINT64_MAX /* in place of where a hint is: of a miss */
+#define HINT_NONE             UINT64_MAX /* a miss's hint index */
 
 struct hint_cell {
 	struct word hits, misses; /* reads that came to an end; their sum is the gets */
 	struct word retries;
-	struct word slow;                  /* reads that went another way than the common one */
+	struct word slow;                  /* reads that the fast form could not finish */
 	struct word sampled[HINT_SAMPLES]; /* hint_sample(); 0: none */
 };
 
@@ -59,12 +61,9 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 	struct hint_layout l = {.n_clients_max = n_clients_max};
 
 	l.overflow_at = n_buckets_max * HINT_BYTES_PER_BUCKET;
-	/*
-	 * Not from a page's start: while a store is unfinished that crosses the
-	 * end of a page (a value that a reader copies out), loads of a page's
-	 * first bytes wait, whatever their page. The first cells are those in
-	 * use.
-	 */
+	/* The cells don't begin at a page's start. While a store across the end
+	 * of a page is unfinished (a value that a reader copies out), loads of
+	 * any page's first bytes wait. The first cells are the ones in use. */
 	l.cells_at =
 	    ((l.overflow_at + n_overflow_max * HINT_BYTES_PER_BUCKET + 4095) & ~UINT64_C(4095)) +
 	    sizeof(struct hint_cell);
@@ -74,8 +73,8 @@ hint_plan(uint64_t n_buckets_max, uint64_t n_overflow_max, uint64_t n_clients_ma
 	return l;
 }
 
-/* at: the slot's byte in the page. n_hits: two samples of the same slot are
- * told apart by it. */
+/* at: the slot's byte in the page. n_hits tells two samples of one slot
+ * apart. */
 static inline uint64_t
 hint_sample(uint64_t at, uint64_t n_hits)
 {
@@ -83,7 +82,8 @@ hint_sample(uint64_t at, uint64_t n_hits)
 	return n_hits << HINT_SAMPLE_AT_BITS | (at + 1);
 }
 
-/* As much as anybody wrote there. */
+/* Untrusted: any client can write the word. Check the result before it becomes
+ * an index. */
 static inline uint64_t
 hint_sample_at(uint64_t sample)
 {
@@ -91,12 +91,12 @@ hint_sample_at(uint64_t sample)
 }
 
 /*
- * One read of a slot. A branch, though it is mispredicted where a byte is not
- * yet full: a store to either of two places, without one, has an address that
- * is not known until the byte has come, and until then the processor holds back
- * every load of the next read whose address is the same in its low 12 bits.
- * Some processes would read at half the speed, by where their stack happens to
- * lie.
+ * Counts one read of a slot. The branch stays, although it is mispredicted when
+ * the byte is not yet full. Without it the store would go to one of two places,
+ * so its address would not be known until the byte has come; until then the
+ * processor holds back every load of the next read whose address has the same
+ * low 12 bits. Some processes would then read at half the speed, depending on
+ * where their stack lies.
  */
 static inline void
 hint_raise(struct byte *b)

@@ -3,8 +3,8 @@
  *
  * A segment is one POSIX shared-memory object, /peekd.NAME. It holds offsets,
  * never pointers, in fixed-width little-endian words. Every region begins at a
- * multiple of 2 MiB of the file, so that it can be mapped with huge pages; what
- * lies between is a hole and takes no memory.
+ * multiple of 2 MiB of the file, so that it can be mapped with huge pages. The
+ * gaps between regions are holes and take no memory.
  *
  *   offset           bytes                    content
  *   0                4096                     struct header
@@ -80,23 +80,23 @@
 #ifdef PEEK_MODEL
 #define BLOCK_PARTS_SHIFT 1u
 #else
-#define BLOCK_PARTS_SHIFT 3u /* a segment that holds pieces of values has 8 parts of equal length */
+#define BLOCK_PARTS_SHIFT 3u /* a block that holds pieces of values has 8 parts of equal length */
 #endif
 
-/* What an arena has at least, also one of a test: no read of readers reaches
- * further than this from its first byte. */
-#define LAYOUT_SEG_SHIFT_LEAST 7
-#define LAYOUT_SEGMENTS_LEAST  16
-#define LAYOUT_ARENA_LEAST     ((uint64_t)LAYOUT_SEGMENTS_LEAST << LAYOUT_SEG_SHIFT_LEAST)
+/* The least geometry of an arena, tests included. No read of a reader reaches
+ * further than LAYOUT_ARENA_LEAST from the arena's first byte. */
+#define LAYOUT_BLOCK_SHIFT_LEAST 7
+#define LAYOUT_BLOCKS_LEAST      16
+#define LAYOUT_ARENA_LEAST       ((uint64_t)LAYOUT_BLOCKS_LEAST << LAYOUT_BLOCK_SHIFT_LEAST)
 
-/* The count word: the number of buckets, and the bit that tells readers to
- * attach anew. */
+/* The count word: the number of buckets, and a bit that tells readers to attach
+ * anew. */
 #define COUNT_RETIRED (UINT64_C(1) << 63)
 #define COUNT_MASK    (~COUNT_RETIRED)
 
 /* The cut-off word: items with a CAS id at or below it are flushed. The pending
- * bit: flush_at_s holds the time of a flush to come, which readers judge only
- * once the heartbeat has stopped. */
+ * bit says that flush_at_s holds the time of a flush to come; readers judge
+ * that time only after the heartbeat has stopped. */
 #define CUTOFF_PENDING (UINT64_C(1) << 63)
 #define CUTOFF_MASK    (~CUTOFF_PENDING)
 
@@ -109,18 +109,18 @@
 #define CLOCK_BASE_S 2
 
 /*
- * header.filling: a segment that is not SEGMENT_WHOLE was left by a daemon that
- * was still loading it. The daemon stores the word, relaxed, and nobody but its
- * successor judges by it; seq_crash_order stands between it and what it is
- * stored before or after.
+ * header.filling: a segment whose word is not SEGMENT_WHOLE was left by a
+ * daemon that was still loading it. The daemon stores the word, relaxed, and
+ * its successor alone judges by it. seq_crash_order orders it against the
+ * stores before and after it.
  */
 enum { SEGMENT_WHOLE, SEGMENT_FROM_SNAPSHOT, SEGMENT_FROM_HAND_OVER };
 
 /*
  * header.tcp: a loopback address that the daemon listens at, or all addresses.
  * Family (8 bits: 4, 6; 0: no address), 8 bits of 0, port (16), address (32).
- * The address: of family 4 the number, 0x7f000001 for 127.0.0.1, 0 for all; of
- * family 6 1 for ::1, 0 for all.
+ * For family 4 the address is the number: 0x7f000001 for 127.0.0.1, 0 for all.
+ * For family 6 it is 1 for ::1, 0 for all.
  */
 static inline uint64_t
 layout_tcp(unsigned family, uint32_t address, uint16_t port)
@@ -171,7 +171,7 @@ struct header {
 	struct word n_overflow; /* overflow buckets that were ever handed out */
 	struct word writer_started_unix_s;
 	struct word recovered_items;
-	struct word filling; /* SEGMENT_WHOLE, or what it is still being filled from */
+	struct word filling; /* SEGMENT_WHOLE, or the source that it is still filled from */
 
 	/* the control socket's path, NUL-padded */
 	struct word socket_path[LAYOUT_SOCKET_WORDS];
@@ -181,9 +181,9 @@ struct header {
 };
 
 struct block_record {
-	struct word incarnation; /* raised before the segment is rewritten [S3] */
-	/* for a successor only: log, TTL class and age; wrong values cost
-	 * order, not items */
+	struct word incarnation; /* raised before the block is rewritten [S3] */
+	/* for a successor only: log, TTL class and age; a wrong value costs the
+	 * order of items, not items */
 	struct word role;
 };
 
@@ -201,7 +201,7 @@ _Static_assert(offsetof(struct header, count) == 64, "what a get loads is one li
 _Static_assert(
     offsetof(struct header, socket_path) == 256, "the path has stood here in every layout");
 _Static_assert(offsetof(struct header, origin) == 384, "origin begins a line");
-_Static_assert(sizeof(struct block_record) == 16, "two words a segment");
+_Static_assert(sizeof(struct block_record) == 16, "two words a block");
 #ifndef PEEK_MODEL
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #endif
@@ -235,12 +235,12 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define ITEM_CAS_MAX      ((UINT64_C(1) << 48) - 1)
 
 /* State bits. The first group says how the item is laid out, or what it stands
- * for, and never changes; the second is stored in place. */
+ * for, and never changes. The second group is stored in place. */
 #define ITEM_COUNTER 0x0001u /* a 64-bit counter before the key stands for the value */
-#define ITEM_EXTENTS 0x0002u /* the value's whole segments are listed, its rest follows */
+#define ITEM_EXTENTS 0x0002u /* the value's whole blocks are listed, its rest follows */
 #define ITEM_FLAGS   0x0004u /* a word with the client's flags stands before the key */
 #define ITEM_KEY_B64 0x0008u /* was stored with an encoded key; meta replies show it so */
-/* came from an origin: lives no longer than the lease of its group */
+/* came from an origin: it lives no longer than the lease of its group */
 #define ITEM_ORIGIN 0x0010u
 #define ITEM_ABSENT 0x0020u /* the origin has no such key */
 /* a word with the numbers of up to four tags stands before the key */
@@ -267,7 +267,7 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
  * in use: n, rounded up to an eighth of the largest power of two in it, at
  * least a page. So a reader that follows a table's growth maps 8 times while
  * the table doubles, and at most an eighth of a table waits to be used. Total:
- * n may be anything.
+ * n may be any number.
  */
 static inline uint64_t
 layout_grown_bytes(uint64_t n, uint64_t n_max)
@@ -285,7 +285,7 @@ layout_grown_bytes(uint64_t n, uint64_t n_max)
 	return bytes < all ? bytes : all;
 }
 
-/* Where the tag table begins. */
+/* The offset of the tag table. */
 static inline uint64_t
 layout_tags_off(uint64_t n_blocks)
 {

@@ -110,11 +110,11 @@ map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *r
 
 	/* Below 2^42 no product or sum here leaves 64 bits, and every item's
 	 * unit fits its slot. */
-	if (arena_bytes >= UINT64_C(1) << 42 || g.block_shift < LAYOUT_SEG_SHIFT_LEAST ||
+	if (arena_bytes >= UINT64_C(1) << 42 || g.block_shift < LAYOUT_BLOCK_SHIFT_LEAST ||
 	    g.block_shift > BLOCK_SHIFT_MAX)
 		return -EINVAL;
 	g.n_blocks = arena_bytes >> g.block_shift;
-	if (g.n_blocks < (block_shift != 0 ? LAYOUT_SEGMENTS_LEAST : 64) || g.n_blocks > UINT32_MAX)
+	if (g.n_blocks < (block_shift != 0 ? LAYOUT_BLOCKS_LEAST : 64) || g.n_blocks > UINT32_MAX)
 		return -EINVAL;
 	uint64_t arena = g.n_blocks << g.block_shift;
 	/* The smallest item takes 24 bytes, and growth keeps at least 2.5 of
@@ -123,7 +123,7 @@ map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *r
 	    round_up(arena / 60 < LAYOUT_BUCKETS_MIN ? LAYOUT_BUCKETS_MIN : arena / 60, 64);
 	g.n_overflow_max = g.n_buckets_max / 2 + 64;
 	if (g.n_overflow_max >= UINT64_C(1) << LINK_IDX_BITS)
-		/* as many as links can tell apart */
+		/* links can tell no more of them apart */
 		g.n_overflow_max = (UINT64_C(1) << LINK_IDX_BITS) - 1;
 	g.n_tag_slots = block_shift != 0 ? 64 : choose_tag_slots(arena);
 	g.buckets_off = round_up(
@@ -220,8 +220,8 @@ map_allocate(int fd, uint64_t off, uint64_t n_bytes)
 	return 0;
 }
 
-/* Allocates the step that bucket n is in; those before it were when the buckets
- * in them came. */
+/* Allocates the step that bucket n is in. The steps before it were allocated
+ * when their buckets came. */
 static int
 allocate_buckets(int fd, uint64_t region_off, uint64_t n, uint64_t n_max)
 {
@@ -396,8 +396,8 @@ check_header(struct map *m, uint64_t object_bytes)
 	    .n_tag_slots = word_load_rlx(&h->n_tag_slots),
 	};
 	uint64_t shift = word_load_rlx(&h->block_shift);
-	if (g.total_bytes != object_bytes || shift < LAYOUT_SEG_SHIFT_LEAST ||
-	    shift > BLOCK_SHIFT_MAX || g.n_blocks < LAYOUT_SEGMENTS_LEAST ||
+	if (g.total_bytes != object_bytes || shift < LAYOUT_BLOCK_SHIFT_LEAST ||
+	    shift > BLOCK_SHIFT_MAX || g.n_blocks < LAYOUT_BLOCKS_LEAST ||
 	    g.n_blocks > UINT32_MAX || g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
 	    g.buckets_off < layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
@@ -461,8 +461,8 @@ map_peek_socket(const char *object, uid_t owner_uid, char *buf, size_t buf_cap)
 		return error_of(errno);
 	if ((r = check_object(m.fd, owner_uid, &st)) == 0 &&
 	    (r = map_object(m.fd, LAYOUT_BLOCKTAB_OFF, false, &m)) == 0) {
-		/* The magic and the socket's path have stood where they are in
-		 * every layout. */
+		/* The magic and the socket's path have the same place in every
+		 * layout. */
 		if (seq_load_magic(&m.header->magic) != LAYOUT_MAGIC)
 			r = -EBADMSG;
 		else

@@ -18,7 +18,8 @@ whole_pages(uint64_t bytes)
 	return (bytes + LAYOUT_PAGE_BYTES - 1) & ~(uint64_t)(LAYOUT_PAGE_BYTES - 1);
 }
 
-/* Maps bytes [off, off + bytes) of the object where they belong. */
+/* Maps bytes [off, off + bytes) of the object at their place in the reserved
+ * addresses. */
 static int
 map_part(int fd, const struct map *m, uint64_t off, uint64_t bytes)
 {
@@ -54,7 +55,7 @@ map_reader_reserve(int fd, size_t total_bytes, struct map *m)
 	return map_part(fd, m, 0, LAYOUT_BLOCKTAB_OFF);
 }
 
-/* How many buckets lie in the mapped bytes of a region. */
+/* The number of buckets in the mapped bytes of a region. */
 static uint64_t
 buckets_in(uint64_t bytes, uint64_t n_max)
 {
@@ -63,7 +64,7 @@ buckets_in(uint64_t bytes, uint64_t n_max)
 	return n < n_max ? n : n_max;
 }
 
-/* The bytes that the counts of this moment say have memory. */
+/* The bytes of each region that have memory, by the counts of this moment. */
 static void
 map_reader_grown(const struct map *m, uint64_t *ret_buckets, uint64_t *ret_overflow)
 {
@@ -94,11 +95,11 @@ map_reader_fill(int fd, struct map *m)
 }
 
 /*
- * Maps what follows the first `mapped` bytes of a region, up to `wanted`. The
- * object is not opened again, and its descriptor is closed long since: mremap
- * of no bytes doubles a shared mapping, here the last page of what is mapped,
- * and makes the double longer than that. It is moved to its place from where
- * the kernel has put it.
+ * Maps the bytes of a region from `mapped` up to `wanted`. The object isn't
+ * opened again, and its descriptor was closed long ago. mremap of no bytes
+ * makes a second mapping of shared memory, here of the last mapped page, and
+ * longer than that page. The kernel chooses its place; a second mremap moves it
+ * to the region.
  */
 static int
 map_more(void *region, uint64_t mapped, uint64_t wanted)

@@ -1,17 +1,18 @@
 /*
- * map_reader.h: what a reader maps of a segment: only what has memory.
+ * map_reader.h: a reader's mapping of a segment: only the parts that have
+ * memory.
  *
  * Loading a byte of a hole of a shared-memory object gives the hole memory, and
  * so does mlock. A reader therefore reserves the addresses of the whole object,
  * without access, and maps into them the parts that the daemon has allocated:
- * the header, the counters, the segment and the tag table in one part, the
+ * the header, the counters, the block table and the tag table in one part, the
  * first steps of the two bucket regions (layout_grown_bytes), and the arena. A
  * region's last step is found from the count in the header, which is raised
  * after the step was allocated. When a count has gone beyond what is mapped,
  * map_extend maps the steps that came since.
  *
- * An object never changes its size, so that a damaged count leads at most to
- * holes of its owner, not to a fault.
+ * An object never changes its size. So a damaged count leads at most to holes
+ * that its owner made, not to a fault.
  */
 #ifndef PEEK_SHM_MAP_READER_H
 #define PEEK_SHM_MAP_READER_H

@@ -3,8 +3,8 @@
  * libpeek use.
  *
  * Each carries a tag. A tag stands at two or more sites, which are each other's
- * partners; what breaks without it is written beside it, and tests/model has a
- * scenario that fails when the line is weakened.
+ * partners. The comment beside it says what breaks without it, and tests/model
+ * has a scenario that fails when the line is weakened.
  *
  *   [S1] enter fence      <-> [S1] validate fence     a reader that saw one of
  *                                                     the writer's words sees
@@ -47,11 +47,9 @@
 
 /* ---- the writer's side of a bucket --------------------------------------- */
 
-/*
- * Makes the sequence odd. The store needs no release: the fence that must
- * follow is what orders it before the data. Several buckets may be marked and
- * share one fence.
- */
+/* Makes the sequence odd. The store needs no release, since the fence that must
+ * follow orders it before the data. Several buckets may be marked and share one
+ * fence. */
 static inline void
 seq_mark(struct word *seq)
 {
@@ -81,8 +79,8 @@ seq_marked(void)
 	fence_rel();
 }
 
-/* Marks one bucket and fences: what every mutation of a single bucket begins
- * with. */
+/* Marks one bucket and fences: the beginning of every mutation of a single
+ * bucket. */
 static inline void
 seq_enter(struct word *seq)
 {
@@ -121,9 +119,9 @@ seq_validate(const struct word *seq, uint64_t begun)
 	return word_load_rlx(seq) == begun; /* relaxed: the fence above orders it after the data */
 }
 
-/* ---- incarnations of arena segments -------------------------------------- */
+/* ---- incarnations of blocks ---------------------------------------------- */
 
-/* [S3] Called when every item of the segment is unlinked and before its first
+/* [S3] Called when every item of the block is unlinked and before its first
  *      byte is rewritten. Pairs with seq_standing: without the fence a reader
  *      that copied new bytes may still see the old incarnation. */
 static inline void

@@ -35,8 +35,8 @@ void mem_reset(unsigned killed);
 struct loc *mem_loc(const void *addr, unsigned size);
 /* The last event that touched the location, for the search: -1 at first. */
 int *mem_last_event(struct loc *loc);
-/* What the operation may do now. A load's key is the store it reads, a store's
- * the one that it stands behind. */
+/* The operation's choices now. A load's key is the store that it reads, a
+ * store's key the store that it stands behind. */
 unsigned mem_choices(unsigned tid, const struct op *op, uint16_t keys[CHOICES_MAX]);
 /* Does it. *ret_msg is the store that was read (load) or made; *ret_read the
  * one that was read, or 0. */

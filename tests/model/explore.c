@@ -160,9 +160,9 @@ node_new(struct node *n, const struct node *before)
 
 /*
  * Event i loaded (or added to) the location that event j stored to, and need
- * not precede it: some execution in which the store comes first must be tried
- * from i's node. What j needs of the events between them, and does not depend
- * on i, leads there.
+ * not precede it: an execution in which the store comes first must be tried
+ * from i's node. It begins with the events between them that j needs and that
+ * do not depend on i.
  */
 static void
 turn_round(unsigned i, unsigned j)

@@ -32,7 +32,7 @@
  * that precedes a release store which happened: what a compiler may have made
  * of the program, cut at any instruction. (A kill loses no store that was
  * executed; of stores that no fence separates the compiler chose the order.)
- * Which subset is decided when somebody looks. A successor (`after`) begins
+ * The subset is chosen when somebody looks. A successor (`after`) begins
  * when its predecessor is dead, and has seen all that happened of it: the
  * kernel releases the lock after the dead process's last instruction, and
  * taking it acquires. fence_crash() orders the stores of a killed thread and
@@ -88,7 +88,7 @@ _Noreturn void model_exit(void);
  * without which it would show nothing. */
 void model_reached(unsigned goal);
 
-/* Which thread runs; -1 in a setup or check. */
+/* The thread that runs; -1 in a setup or check. */
 int model_self(void);
 
 struct model_scenario {

@@ -43,7 +43,7 @@ strip(char *s, bool *inside)
 	}
 }
 
-/* What is called on this line that orders; NULL: nothing. */
+/* The ordered call on this line; NULL: there is none. */
 static const char *
 ordered_call(const char *s)
 {

@@ -3,9 +3,9 @@
  * the program's order permits; a successor takes over; readers go on (I6).
  *
  * Thread 0 is the writer (killed), 1 the successor (begins when it is dead), 2
- * a reader, which runs beside both. What was acknowledged is there; what was
- * not is there whole or not at all; nothing is there twice; nothing that nobody
- * touched is missed.
+ * a reader, which runs beside both. Every acknowledged write is there; any
+ * other write is there whole or not at all; no item is there twice; no item
+ * that nobody touched is missed.
  */
 #include "engine/store_private.h"
 #include "model/scenarios.h"
@@ -330,11 +330,10 @@ read_flushed(void)
 	expect(world_get(key_a), acked != 0 ? "????~0C" : "????~0CA");
 }
 
-/* What a successor drops from a bucket that the dead writer had left in
- * order. */
 /*
- * As of a writer that was killed once it had stored the cut-off, before it took
- * the memory back.
+ * A successor drops flushed items from a bucket that the dead writer had left
+ * in order: it was killed after it stored the cut-off, before it took the
+ * memory back.
  */
 static void
 setup_flushed_chain(void)

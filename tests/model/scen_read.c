@@ -319,7 +319,7 @@ scan_counter(void)
 
 /* ---- a view and a batch -------------------------------------------------- */
 
-/* What the caller reads through the view counts if the view is valid
+/* The bytes that the caller reads through the view count if the view is valid
  * afterwards. */
 static void
 read_view(void)

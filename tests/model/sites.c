@@ -12,8 +12,8 @@ static unsigned n_sites;
 static int weakened = -1;
 static uint64_t *seen;
 
-/* Where seq.h was called last, by thread; and each pair of such a place and a
- * site. */
+/* The place that last called seq.h, by thread; and each pair of such a place
+ * and a site. */
 static struct place {
 	const char *file;
 	int line;
@@ -44,7 +44,7 @@ site_add(const char *file, int line, const char *kind)
 	sites[n_sites++] = (struct model_site){file, line, kind};
 }
 
-/* Whether this use of the site is the one that is weakened. */
+/* True if this use of the site is the weakened one. */
 static bool
 note_use(unsigned site)
 {

@@ -276,7 +276,7 @@ uint64_t __wrap_clock_word_now(const struct clock_shift *shift);
 int __wrap_map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret);
 void __wrap_map_close(struct map *m);
 
-/* Memory is there. What is given back reads as zeros. */
+/* Memory never runs out. Memory that was given back reads as zeros. */
 int
 __wrap_fallocate(int fd, int mode, off_t off, off_t n)
 {
@@ -324,7 +324,8 @@ __wrap_clock_word_now(const struct clock_shift *shift)
 	return (uint64_t)WORLD_NOW_S << 32;
 }
 
-/* What the name leads to now. The kernel's own order is not counted on. */
+/* Opens the map that the name leads to now. The scenario doesn't count on the
+ * kernel's own order. */
 int
 __wrap_map_open(const char *object, bool writable, uid_t owner_uid, struct map *ret)
 {

@@ -49,7 +49,7 @@ uint64_t world_put_long(struct store *s, char key, char version, unsigned n_byte
 void world_delete(struct store *s, char key);
 /* Adds one to the counter; returns what it stands at then. */
 uint64_t world_count_up(struct store *s, char key, uint64_t *ret_cas);
-/* What the writer finds: the version; 0: not there. Fails if the value is not
+/* The version that the writer finds; 0: no item. Fails if the value is not
  * whole. */
 char world_find(struct store *s, char key);
 /* How many items the table holds under this key: never more than one. */

@@ -121,8 +121,8 @@ key_equal_is_memcmp(void **state)
 }
 
 #ifdef SHM_X86_WIDE
-/* Whether a difference in this bit of header and key makes an item another, or
- * one that is out of the ordinary. */
+/* True if a difference in this bit of header and key makes an item another one,
+ * or one that the fast form leaves to others. */
 static bool
 bit_counts(size_t byte, size_t key_len)
 {

@@ -113,12 +113,10 @@ extents_hold_the_value(void **state)
 	}
 }
 
-/*
- * What a segment full of records of one length holds, the writer keeps at 85 %;
- * a value in extents fills more.
- */
+/* The writer keeps a block full of records of one length to 85 %. A value in
+ * extents fills more. */
 static void
-no_size_wastes_a_segment(void **state)
+no_size_wastes_a_block(void **state)
 {
 	(void)state;
 	for (unsigned shift = BLOCK_SHIFT_MIN; shift <= BLOCK_SHIFT_MAX; shift += 4) {
@@ -128,7 +126,7 @@ no_size_wastes_a_segment(void **state)
 			struct item_shape s = item_shape(out ? ITEM_EXTENTS : 0, 20, v, shift);
 			double in_extents =
 			    (double)item_parts(&s) * (double)(block >> BLOCK_PARTS_SHIFT);
-			/* Of a segment, so many records of this length. */
+			/* a record's share of a full block */
 			double each = (double)block / (double)(block / s.record_bytes);
 			assert_true(s.record_bytes <= block / 2);
 			if (v >= 700)
@@ -285,7 +283,7 @@ main(void)
 	    cmocka_unit_test(words_hold_their_fields),
 	    cmocka_unit_test(inline_shape_is_a_row_of_fields),
 	    cmocka_unit_test(extents_hold_the_value),
-	    cmocka_unit_test(no_size_wastes_a_segment),
+	    cmocka_unit_test(no_size_wastes_a_block),
 	    cmocka_unit_test(bounds_are_the_segments),
 	    cmocka_unit_test(expiry_is_a_moment),
 	    cmocka_unit_test(bucket_idx_is_linear_hashing),

@@ -64,7 +64,7 @@ opened(void)
 	return r;
 }
 
-/* What peek_open says with this in the file. */
+/* The result of peek_open with this text in the file. */
 static int
 with(const char *text)
 {

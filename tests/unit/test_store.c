@@ -380,7 +380,8 @@ test_expiry(void **state)
 	close_fixture(&f);
 }
 
-/* What the segments say has expired, of what has: never more. */
+/* The bytes that blocks say have expired are never more than those that
+ * have. */
 static void
 expired_is_a_lower_bound(struct store *s, uint32_t now_s, uint64_t at_least)
 {
@@ -471,8 +472,8 @@ test_refuses_when_full(void **state)
 	close_fixture(&f);
 }
 
-/* What a successor finds of links that tell of less than lies behind them: it
- * would lose those. */
+/* A successor mends links that tell less than lies behind them: it would lose
+ * those items. */
 static void
 test_wrong_links_are_mended(void **state)
 {

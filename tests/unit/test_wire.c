@@ -229,7 +229,8 @@ a_full_buffer(void **state)
 	assert_int_equal(out.len, 8);
 }
 
-/* What a peer needs follows from the request, not from its verb alone. */
+/* The level that a peer needs follows from the request, not from its verb
+ * alone. */
 static void
 access_levels(void **state)
 {

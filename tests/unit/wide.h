@@ -1,7 +1,7 @@
 /*
  * wide.h: for tests that run another test's source in the build that processors
- * with AVX-512 and BMI2 take (src/lib/cpu.h). Where there is no such form, or
- * no such processor, they are skipped.
+ * with AVX-512 and BMI2 take (src/lib/cpu.h). They are skipped on other
+ * processors and where that build isn't made.
  */
 #ifndef PEEK_TESTS_UNIT_WIDE_H
 #define PEEK_TESTS_UNIT_WIDE_H
