@@ -124,7 +124,7 @@ fill_cmd(struct daemon *d)
 	    d->segment.recovery.dropped_expired + d->segment.recovery.dropped_double +
 	    d->segment.not_carried;
 	stat[SHM_STAT_RECOVERED_BUCKETS] = d->segment.recovery.repaired_buckets;
-	stat[SHM_STAT_SNAPSHOT_AGE_S] = d->warm.age_s;
+	stat[SHM_STAT_SNAPSHOT_AGE_S] = d->startup.age_s;
 	stat[SHM_STAT_RECOVERY_US] = (uint64_t)now_monotonic_us() - d->start_us;
 }
 
@@ -190,7 +190,7 @@ instance_fill(struct daemon *d)
 {
 	bool is_new = d->segment.origin == SEGMENT_CREATED;
 
-	d->warm = (struct warm){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
+	d->startup = (struct startup){&d->conf, d->segment.store, d->snapshot, &d->shift, 0, false};
 	if (d->segment.is_filling && d->conf.snapshot_path[0] == '\0')
 		log_warning(
 		    "an earlier start ended while it loaded a snapshot, and snapshot_path is not "
@@ -200,11 +200,11 @@ instance_fill(struct daemon *d)
 			log_notice(
 			    "an earlier start ended while it loaded the snapshot: the snapshot is "
 			    "loaded again, and keys that are there keep their values");
-		if (!startup_begin(&d->warm, is_new ? 0 : SNAPSHOT_KEEP))
+		if (!startup_begin(&d->startup, is_new ? 0 : SNAPSHOT_KEEP))
 			return false;
 	}
 	segment_filled(&d->segment);
-	CRASH_POINT("warm:filled");
+	CRASH_POINT("startup:filled");
 	return ending_signal() == 0;
 }
 
@@ -261,7 +261,7 @@ instance_serve(struct daemon *d)
 		return 0; /* a part of a snapshot must not be saved */
 	if ((status = instance_loop(d)) != 0)
 		return status;
-	return d->conf.snapshot_path[0] == '\0' || startup_end(&d->warm) ? 0 : EX_IOERR;
+	return d->conf.snapshot_path[0] == '\0' || startup_end(&d->startup) ? 0 : EX_IOERR;
 }
 
 /* Opens the segment, serves it, and undoes what it did. */

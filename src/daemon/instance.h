@@ -31,7 +31,7 @@ struct daemon {
 	struct huge huge;
 	struct room_watch room;
 	struct snapshot *snapshot;
-	struct warm warm;
+	struct startup startup;
 	struct cmd cmd;
 	uint64_t stat[SHM_STAT_N]; /* the one copy of the counters; all parts count into it */
 	struct server *server;

@@ -236,7 +236,7 @@ main_prepare(struct daemon *d, bool only_check, char *unix_path)
 		log_error("%s", d->given.error);
 		return EX_USAGE;
 	}
-	return warm_check(&d->conf);
+	return startup_check(&d->conf);
 }
 
 /* Refuses the settings that a start would refuse, as far as it can tell without

@@ -214,12 +214,12 @@ def load_is_killed():
         raise Skip("needs test points")
     n, args = 20000, ("-m", "32", "--snapshot-path", FILE)
     good = saved_copy(n, *args)
-    for crash, more in (("warm:slice:9", args), ("warm:slice:30", args), ("warm:slice:30", ("-m", "48") + args[2:]), ("create:published", args)):
+    for crash, more in (("startup:slice:9", args), ("startup:slice:30", args), ("startup:slice:30", ("-m", "48") + args[2:]), ("create:published", args)):
         for ends in (signal.SIGKILL, signal.SIGTERM):
             d = Daemon(*args, ready=False, env={"PEEK_CRASH_AT": crash})
             assert d.wait() == -signal.SIGKILL, d.log()
             # and once more, by whatever a service manager sends, while the next one loads
-            d = Daemon(*more, ready=False, env={"PEEK_STOP_AT": "warm:slice:20"})
+            d = Daemon(*more, ready=False, env={"PEEK_STOP_AT": "startup:slice:20"})
             wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
             d.p.send_signal(ends)
             d.p.send_signal(signal.SIGCONT)
@@ -249,14 +249,14 @@ def load_and_signals():
     args = ("-m", "32", "--snapshot-path", FILE)
     good = saved_copy(20000, *args)
     for more in ((), ("--unlink",)):
-        d = Daemon(*args, *more, ready=False, env={"PEEK_STOP_AT": "warm:slice:10"})
+        d = Daemon(*args, *more, ready=False, env={"PEEK_STOP_AT": "startup:slice:10"})
         wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
         d.p.send_signal(signal.SIGHUP)
         d.p.send_signal(signal.SIGTERM)
         d.p.send_signal(signal.SIGCONT)
         assert d.wait() == 0 and "serves" not in d.log(), d.log()
         assert open(FILE, "rb").read() == good and bool(glob.glob(shm() + "*")) == (not more)
-    d = Daemon(*args, ready=False, env={"PEEK_STOP_AT": "warm:slice:10"})
+    d = Daemon(*args, ready=False, env={"PEEK_STOP_AT": "startup:slice:10"})
     wait_for(lambda: open("/proc/%d/stat" % d.pid).read().rsplit(")", 1)[1].split()[0] == "T")
     d.p.send_signal(signal.SIGHUP)
     d.p.send_signal(signal.SIGCONT)

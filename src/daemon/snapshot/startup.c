@@ -24,27 +24,27 @@
  * service manager is asked for more time.
  */
 static bool
-startup_run(struct warm *w)
+startup_run(struct startup *s)
 {
 	uint32_t told_s = 0;
 	enum snapshot_pace pace;
 
 	do {
-		uint64_t word = clock_word_now(w->shift);
+		uint64_t word = clock_word_now(s->shift);
 
 		if (ending_signal() != 0) {
-			snapshot_cancel(w->snapshot);
+			snapshot_cancel(s->snapshot);
 			return false;
 		}
-		store_tick(w->store, word);
+		store_tick(s->store, word);
 		if (clock_word_s(word) != told_s) {
 			told_s = clock_word_s(word);
 			notify_send("EXTEND_TIMEOUT_USEC=%d\nWATCHDOG=1", EXTEND_US);
 		}
-		pace = snapshot_step(w->snapshot, clock_word_s(word), (int64_t)time(NULL));
-		CRASH_POINT("warm:slice");
+		pace = snapshot_step(s->snapshot, clock_word_s(word), (int64_t)time(NULL));
+		CRASH_POINT("startup:slice");
 		if (pace == SNAPSHOT_WAIT)
-			snapshot_wait(w->snapshot);
+			snapshot_wait(s->snapshot);
 	} while (pace != SNAPSHOT_IDLE);
 	return true;
 }
@@ -68,7 +68,7 @@ make_absolute(const char *path, char *buf)
 }
 
 int
-warm_check(const struct conf *conf)
+startup_check(const struct conf *conf)
 {
 	char path[PATH_MAX];
 	const char *wrong;
@@ -95,7 +95,7 @@ keep_damaged(const char *path, const char *words)
 }
 
 static void
-keep_old(struct warm *w, const char *path)
+keep_old(struct startup *s, const char *path)
 {
 	char aside[PATH_MAX];
 	int r = snapshot_keep(path, "old", false, aside, sizeof(aside));
@@ -103,34 +103,34 @@ keep_old(struct warm *w, const char *path)
 	if (r == 0)
 		log_notice("%s is kept as %s too, since it was not loaded whole", path, aside);
 	else
-		w->keep_file = r != -ENOENT;
+		s->keep_file = r != -ENOENT;
 }
 
 /* "saved 7200 s ago: " */
 static void
-describe_age(struct warm *w, char *buf, size_t cap)
+describe_age(struct startup *s, char *buf, size_t cap)
 {
-	uint64_t saved = snapshot_result(w->snapshot)->saved_unix_s, now = (uint64_t)time(NULL);
+	uint64_t saved = snapshot_result(s->snapshot)->saved_unix_s, now = (uint64_t)time(NULL);
 
 	buf[0] = '\0';
-	w->age_s = saved > 0 && saved < now ? now - saved : 0;
+	s->age_s = saved > 0 && saved < now ? now - saved : 0;
 	if (saved > 0)
-		snprintf(buf, cap, "saved %" PRIu64 " s ago: ", w->age_s);
+		snprintf(buf, cap, "saved %" PRIu64 " s ago: ", s->age_s);
 }
 
 static void
-report_start(struct warm *w, const char *path)
+report_start(struct startup *s, const char *path)
 {
-	const struct snapshot_result *r = snapshot_result(w->snapshot);
+	const struct snapshot_result *r = snapshot_result(s->snapshot);
 	char words[512], age[48];
 
-	snapshot_describe(w->snapshot, words, sizeof(words));
-	describe_age(w, age, sizeof(age));
+	snapshot_describe(s->snapshot, words, sizeof(words));
+	describe_age(s, age, sizeof(age));
 	switch (r->error) {
 	case 0:
 		log_info("%s: %s%s", path, age, words);
 		if (r->refused > 0)
-			keep_old(w, path);
+			keep_old(s, path);
 		else
 			snapshot_keep_no_more(path, "old");
 		return;
@@ -145,45 +145,45 @@ report_start(struct warm *w, const char *path)
 	case -ESTALE:
 		log_warning("%s is not loaded: %sit is older than snapshot_max_age, %" PRIu64 " s; "
 			    "the cache begins empty",
-		    path, age, w->conf->snapshot_max_age);
-		keep_old(w, path);
+		    path, age, s->conf->snapshot_max_age);
+		keep_old(s, path);
 		break;
 	default:
 		log_error("snapshot_path %s can't be loaded: %s", path, words);
-		keep_old(w, path);
+		keep_old(s, path);
 	}
 	if (r->state == SNAPSHOT_FAILED)
-		w->age_s = 0;
+		s->age_s = 0;
 }
 
 bool
-startup_begin(struct warm *w, unsigned how)
+startup_begin(struct startup *s, unsigned how)
 {
 	char path[PATH_MAX];
 	const struct snapshot_source from = {
 	    .path = path,
 	    .fd = -1,
-	    .max_age_s = w->conf->snapshot_max_age,
+	    .max_age_s = s->conf->snapshot_max_age,
 	};
 
-	if (w->conf->snapshot_damaged != 0)
+	if (s->conf->snapshot_damaged != 0)
 		how |= SNAPSHOT_PARTIAL;
-	int64_t r = make_absolute(w->conf->snapshot_path, path)
-	    ? snapshot_load(w->snapshot, &from, how, (int64_t)time(NULL))
+	int64_t r = make_absolute(s->conf->snapshot_path, path)
+	    ? snapshot_load(s->snapshot, &from, how, (int64_t)time(NULL))
 	    : -errno;
 	if (r < 0) {
-		log_error("snapshot_path %s can't be loaded: %s", w->conf->snapshot_path,
+		log_error("snapshot_path %s can't be loaded: %s", s->conf->snapshot_path,
 		    strerror((int)-r));
-		w->keep_file = true;
+		s->keep_file = true;
 		return true;
 	}
 	notify_send("STATUS=loading %s", path);
-	if (!startup_run(w)) {
+	if (!startup_run(s)) {
 		log_notice("%s: ending; %s is not loaded whole, and the next start loads it again",
 		    ending_name(), path);
 		return false;
 	}
-	report_start(w, path);
+	report_start(s, path);
 	return true;
 }
 
@@ -191,12 +191,12 @@ startup_begin(struct warm *w, unsigned how)
 
 /* True: the file with the name may be replaced by now. */
 static bool
-make_way(const struct warm *w, const char *path)
+make_way(const struct startup *s, const char *path)
 {
 	char aside[PATH_MAX];
 	int r;
 
-	if (!w->keep_file)
+	if (!s->keep_file)
 		return true;
 	r = snapshot_keep(path, "old", true, aside, sizeof(aside));
 	if (r == 0)
@@ -210,32 +210,32 @@ make_way(const struct warm *w, const char *path)
 }
 
 bool
-startup_end(struct warm *w)
+startup_end(struct startup *s)
 {
 	char path[PATH_MAX], words[512];
 	const struct snapshot_source to = {.path = path, .fd = -1};
 	int64_t r;
 
-	snapshot_cancel(w->snapshot); /* a job that a client had begun */
-	if (!make_absolute(w->conf->snapshot_path, path)) {
+	snapshot_cancel(s->snapshot); /* a job that a client had begun */
+	if (!make_absolute(s->conf->snapshot_path, path)) {
 		log_error(
-		    "snapshot_path %s can't be saved: %s", w->conf->snapshot_path, strerror(errno));
+		    "snapshot_path %s can't be saved: %s", s->conf->snapshot_path, strerror(errno));
 		return false;
 	}
-	if (!make_way(w, path))
+	if (!make_way(s, path))
 		return false;
-	if ((r = snapshot_save(w->snapshot, &to, (int64_t)time(NULL))) < 0) {
+	if ((r = snapshot_save(s->snapshot, &to, (int64_t)time(NULL))) < 0) {
 		log_error("snapshot_path %s can't be saved: %s", path, strerror((int)-r));
 		return false;
 	}
 	notify_send("STATUS=saving %s", path);
 	ending_forget();
-	if (!startup_run(w)) {
+	if (!startup_run(s)) {
 		log_error("%s again: snapshot_path %s is not saved", ending_name(), path);
 		return false;
 	}
-	snapshot_describe(w->snapshot, words, sizeof(words));
-	if (snapshot_result(w->snapshot)->error != 0) {
+	snapshot_describe(s->snapshot, words, sizeof(words));
+	if (snapshot_result(s->snapshot)->error != 0) {
 		log_error("snapshot_path %s can't be saved: %s", path, words);
 		return false;
 	}

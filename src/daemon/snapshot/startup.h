@@ -18,7 +18,7 @@
 #include "daemon/snapshot/snapshot.h"
 #include "shm/clock.h"
 
-struct warm {
+struct startup {
 	const struct conf *conf;
 	struct store *store;
 	struct snapshot *snapshot;
@@ -30,13 +30,13 @@ struct warm {
 
 /* Checks that a save may replace the file that snapshot_path names. Returns 0,
  * or EX_USAGE after having logged why. Opens nothing for writing. */
-int warm_check(const struct conf *conf);
+int startup_check(const struct conf *conf);
 
 /* Loads the snapshot. how: SNAPSHOT_KEEP or 0. False: a signal ended it, and
  * the segment has only a part. */
-bool startup_begin(struct warm *w, unsigned how);
+bool startup_begin(struct startup *s, unsigned how);
 
 /* Saves the snapshot. False: the items are not saved, and the log says why. */
-bool startup_end(struct warm *w);
+bool startup_end(struct startup *s);
 
 #endif
