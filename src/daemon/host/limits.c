@@ -143,7 +143,7 @@ check_process(const char *path, const struct geometry *g)
 	if (g->total_bytes > file) {
 		log_error("%s: this process may write files of %" PRIu64
 			  " MiB (RLIMIT_FSIZE: ulimit -f, "
-			  "LimitFSIZE= of a unit), and the segment's is %" PRIu64
+			  "LimitFSIZE= of a unit), and the segment is %" PRIu64
 			  " MiB long: raise the limit, or lower "
 			  "memory_limit (-m)",
 		    path, file >> 20, limits_mib(g->total_bytes));

@@ -50,7 +50,7 @@ place_why(const char *path, int error, char buf[static PLACE_WHY_BYTES])
 		snprintf(buf, PLACE_WHY_BYTES, "there is no directory %.200s", dir);
 	else if (error == EROFS)
 		snprintf(buf, PLACE_WHY_BYTES,
-		    "%s: where a unit has ProtectSystem=strict, choose /run/peekd or "
+		    "%s: if a unit has ProtectSystem=strict, choose /run/peekd or "
 		    "/var/lib/peekd, or set ReadWritePaths=%.200s in a drop-in",
 		    strerror(error), dir);
 	else

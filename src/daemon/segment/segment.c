@@ -54,7 +54,7 @@ segment_create(const struct segment_conf *conf, struct names *n, int64_t now_uni
 		return EX_USAGE;
 	}
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
-		log_error("no random numbers: %s", strerror(errno));
+		log_error("the kernel gives no random numbers: %s", strerror(errno));
 		return EX_OSERR;
 	}
 	succession_names(conf->name, now_unix_s, seed, n);
