@@ -21,8 +21,7 @@ static const struct {
     {'Y', "--auth-file", NO_AUTH},
     {'B', "--protocol",
 	"one protocol: text, classic and meta; a client that speaks the binary protocol has an "
-	"option "
-	"for text"},
+	"option for text"},
     {'o', "--extended",
 	"settings in place of -o: --idle-timeout=N, --maxconns-fast; slabs, LRU and external "
 	"storage have none"},

@@ -47,17 +47,15 @@ limits_full(const char *path, uint64_t wanted_bytes, uint64_t old_bytes)
 	if (statfs(SHM_DIR, &fs) == 0)
 		free_mib = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >> 20;
 	if (old_bytes != 0)
-		log_error(
-		    "%s: /dev/shm has no room for %" PRIu64 " MiB beside the old segment's %" PRIu64
-		    " (%" PRIu64
-		    " MiB are free): start with the old memory_limit, or make /dev/shm larger "
-		    "(mount -o remount,size=... /dev/shm)",
+		log_error("%s: /dev/shm has no room for %" PRIu64
+			  " MiB beside the old segment's %" PRIu64 " (%" PRIu64
+			  " MiB are free): start with the old memory_limit, or make "
+			  "/dev/shm larger (mount -o remount,size=... /dev/shm)",
 		    path, limits_mib(wanted_bytes), limits_mib(old_bytes), free_mib);
 	else
-		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64
-			  " MiB are free): lower "
-			  "memory_limit (-m), or make /dev/shm larger (mount -o remount,size=... "
-			  "/dev/shm)",
+		log_error("%s: /dev/shm has no room for %" PRIu64 " MiB (%" PRIu64 " MiB are "
+			  "free): lower memory_limit (-m), or make /dev/shm larger (mount -o "
+			  "remount,size=... /dev/shm)",
 		    path, limits_mib(wanted_bytes), free_mib);
 	return EX_CANTCREAT;
 }
@@ -74,9 +72,8 @@ limits_no_file(const char *path, int error)
 	struct statfs fs;
 
 	if (error == ENOSPC && statfs(SHM_DIR, &fs) == 0 && has_no_inode(&fs))
-		log_error("%s: /dev/shm has no inode left, of %" PRIu64
-			  ": remove files there, or allow more "
-			  "(mount -o remount,nr_inodes=... /dev/shm)",
+		log_error("%s: /dev/shm has no inode left, of %" PRIu64 ": remove files there, or "
+			  "allow more (mount -o remount,nr_inodes=... /dev/shm)",
 		    path, (uint64_t)fs.f_files);
 	else if (error == ENOENT)
 		log_error("%s can't be made: /dev/shm isn't there: mount a tmpfs", path);
@@ -141,19 +138,16 @@ check_process(const char *path, const struct geometry *g)
 	uint64_t need = g->total_bytes + 2 * LAYOUT_HUGE_BYTES + slots * 6;
 
 	if (g->total_bytes > file) {
-		log_error("%s: this process may write files of %" PRIu64
-			  " MiB (RLIMIT_FSIZE: ulimit -f, "
-			  "LimitFSIZE= of a unit), and the segment is %" PRIu64
-			  " MiB long: raise the limit, or lower "
-			  "memory_limit (-m)",
+		log_error("%s: this process may write files of %" PRIu64 " MiB (RLIMIT_FSIZE: "
+			  "ulimit -f, LimitFSIZE= of a unit), and the segment is %" PRIu64 " MiB "
+			  "long: raise the limit, or lower memory_limit (-m)",
 		    path, file >> 20, limits_mib(g->total_bytes));
 		return EX_CANTCREAT;
 	}
 	if (space != NO_LIMIT && need + space_in_use() > space) {
-		log_error("%s: this process may have %" PRIu64
-			  " MiB of addresses (RLIMIT_AS: ulimit -v, "
-			  "LimitAS= of a unit), and needs %" PRIu64
-			  " MiB: raise the limit, or lower memory_limit (-m)",
+		log_error("%s: this process may have %" PRIu64 " MiB of addresses (RLIMIT_AS: "
+			  "ulimit -v, LimitAS= of a unit), and needs %" PRIu64 " MiB: raise the "
+			  "limit, or lower memory_limit (-m)",
 		    path, space >> 20, limits_mib(need + space_in_use()));
 		return EX_CANTCREAT;
 	}
@@ -168,14 +162,12 @@ limits_no_memory(const char *what)
 	uint64_t data = limit_in(&rl, getrlimit(RLIMIT_DATA, &rl));
 
 	if (space != NO_LIMIT)
-		log_error("no memory for %s: this process may have %" PRIu64
-			  " MiB of addresses (RLIMIT_AS: "
-			  "ulimit -v, LimitAS= of a unit)",
+		log_error("no memory for %s: this process may have %" PRIu64 " MiB of addresses "
+			  "(RLIMIT_AS: ulimit -v, LimitAS= of a unit)",
 		    what, space >> 20);
 	else if (data != NO_LIMIT)
-		log_error("no memory for %s: this process may have %" PRIu64
-			  " MiB of data (RLIMIT_DATA: "
-			  "ulimit -d, LimitDATA= of a unit)",
+		log_error("no memory for %s: this process may have %" PRIu64 " MiB of data "
+			  "(RLIMIT_DATA: ulimit -d, LimitDATA= of a unit)",
 		    what, data >> 20);
 	else
 		log_error("no memory for %s", what);
@@ -268,10 +260,9 @@ check_group(const char *path, uint64_t wanted)
 		fclose(f);
 	if (wanted + OWN_BYTES <= least.bytes)
 		return 0;
-	log_error("%s: the memory group %s allows %" PRIu64
-		  " MiB (MemoryMax= of a unit, --memory of a "
-		  "container), and the daemon needs %" PRIu64
-		  " MiB: raise it, or lower memory_limit (-m)",
+	log_error("%s: the memory group %s allows %" PRIu64 " MiB (MemoryMax= of a unit, --memory "
+		  "of a container), and the daemon needs %" PRIu64 " MiB: raise it, or lower "
+		  "memory_limit (-m)",
 	    path, least.where, least.bytes >> 20, limits_mib(wanted + OWN_BYTES));
 	return EX_CANTCREAT;
 }

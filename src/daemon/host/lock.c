@@ -30,8 +30,7 @@ lock_not_ours(const char *path, const struct stat *st)
 		log_error("%s is no plain file: remove it, or choose another --name", path);
 	else if (st->st_uid != geteuid())
 		log_error("%s is not this user's (it is uid %u's with mode %04o, this daemon's uid "
-			  "is %u): start as that user, choose another "
-			  "--name, or remove it",
+			  "is %u): start as that user, choose another --name, or remove it",
 		    path, (unsigned)st->st_uid, (unsigned)(st->st_mode & 07777),
 		    (unsigned)geteuid());
 	else

@@ -49,8 +49,7 @@ pidfile_write(const char *path)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 	if (fd >= 0 && id_in(fd) < 0) {
 		log_error("pidfile (-P): %s is no file with a process id, and is left alone: "
-			  "choose another "
-			  "path or remove it",
+			  "choose another path or remove it",
 		    path);
 		close(fd);
 		return EX_CANTCREAT;

@@ -35,11 +35,10 @@ room_check(const struct map *m, const struct store *s)
 	if (want <= have || want - have <= free_bytes)
 		return;
 	uint64_t n_items = (free_bytes + have) / sizeof(struct bucket) * 1000 / LINES_PER_1000;
-	log_warning("/dev/shm has %" PRIu64 " MiB left, and the table for %" PRIu64
-		    " MiB of items of %d bytes takes %" PRIu64
-		    " MiB: with items of less than %" PRIu64
-		    " bytes its growth will be refused (mount -o remount,size=%" PRIu64
-		    "m /dev/shm, docker run --shm-size, or a smaller memory_limit)",
+	log_warning("/dev/shm has %" PRIu64 " MiB left, and the table for %" PRIu64 " MiB of items "
+		    "of %d bytes takes %" PRIu64 " MiB: with items of less than %" PRIu64 " bytes "
+		    "its growth will be refused (mount -o remount,size=%" PRIu64 "m /dev/shm, "
+		    "docker run --shm-size, or a smaller memory_limit)",
 	    MIB(free_bytes), MIB(m->arena_bytes), ITEM_BYTES_USUAL, MIB(want) + 1,
 	    n_items > 0 ? m->arena_bytes / n_items + 1 : m->arena_bytes,
 	    MIB((uint64_t)vfs.f_blocks * vfs.f_frsize + want - have - free_bytes) + 2);

@@ -151,17 +151,15 @@ segment_carry(
 	s->not_carried = h->not_carried;
 	if (h->growth_refused) {
 		log_error("%s: the new table can't grow, since /dev/shm is full: start with the "
-			  "old memory_limit "
-			  "(%" PRIu64
-			  " MiB), or make /dev/shm larger (mount -o remount,size=... /dev/shm)",
+			  "old memory_limit (%" PRIu64 " MiB), or make /dev/shm larger (mount -o "
+			  "remount,size=... /dev/shm)",
 		    n->path, s->old_arena_bytes >> 20);
 		return EX_CANTCREAT;
 	}
 	if (!conf->store.evict && h->not_carried > 0) {
-		log_error("%s: %" PRIu64 " of %" PRIu64 " items don't fit into %" PRIu64
-			  " MiB, and "
-			  "disable_evictions (-M) lets none go: start with a larger memory_limit "
-			  "(it was %" PRIu64 " MiB)",
+		log_error("%s: %" PRIu64 " of %" PRIu64 " items don't fit into %" PRIu64 " MiB, "
+			  "and disable_evictions (-M) lets none go: start with a larger "
+			  "memory_limit (it was %" PRIu64 " MiB)",
 		    n->path, h->not_carried, h->carried + h->not_carried, s->map.arena_bytes >> 20,
 		    s->old_arena_bytes >> 20);
 		return EX_CANTCREAT;

@@ -59,15 +59,13 @@ watch_names(const char *name, int segment_fd, const char *socket_path, uint32_t 
 	sock = socket_is_gone(socket_path);
 	if (segment && !watch.segment_said)
 		log_error("%s was removed or replaced by somebody while it is in use: readers that "
-			  "have it "
-			  "open go on, others find no instance, and its items go at the end of "
-			  "this process; "
-			  "peekctl save keeps them, and a restart makes a new segment",
+			  "have it open go on, others find no instance, and its items go at the "
+			  "end of this process; peekctl save keeps them, and a restart makes a new "
+			  "segment",
 		    path);
 	if (sock && !watch.socket_said)
 		log_error("the control socket %s was removed or replaced by somebody: reads go on, "
-			  "nobody else "
-			  "connects; a restart makes it anew",
+			  "nobody else connects; a restart makes it anew",
 		    socket_path);
 	watch.segment_said = segment;
 	watch.socket_said = sock;

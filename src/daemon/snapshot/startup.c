@@ -203,8 +203,7 @@ make_way(const struct startup *s, const char *path)
 		log_notice("%s was not loaded whole: it is kept as %s", path, aside);
 	else if (r != -ENOENT)
 		log_error("snapshot_path %s is not saved: the file that is there was not loaded "
-			  "whole, and "
-			  "can't be kept as %s: %s",
+			  "whole, and can't be kept as %s: %s",
 		    path, aside, strerror(-r));
 	return r == 0 || r == -ENOENT;
 }
