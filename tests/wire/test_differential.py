@@ -140,7 +140,7 @@ def meta(rng):
         if rng.random() < 0.2 and not coded:
             flags.append(b"N" + rng.choice([b"0", b"1000", b"5000"]))
         if rng.random() < 0.2:
-            flags.append(b"R" + rng.choice([b"0", b"30", b"3000", b"100000"]))
+            flags.append(b"R" + rng.choice([b"0", b"30", b"3500", b"100000"]))  # none as far away as an expiry is
     if verb == b"ms":
         if rng.random() < 0.5:
             flags.append(b"T" + good_exptime(rng))
