@@ -5,6 +5,7 @@ import fcntl
 import mmap
 import os
 import random
+import re
 import signal
 import struct
 import time
@@ -195,7 +196,8 @@ def deleted_values_stay_readable():
     with open(shm(), "rb") as f:
         assert secret in f.read()
     for manual in ("src/lib/libpeek.3", "src/daemon/peekd.8", "include/peek.h"):
-        assert "deleted, replaced or have expired" in open(os.path.join(lib.ROOT, manual)).read(), manual
+        words = " ".join(open(os.path.join(lib.ROOT, manual)).read().replace("\n *", " ").split())
+        assert re.search(r"deleted, replaced (or|and) (have )?expired", words), manual
 
 
 lib.main()
