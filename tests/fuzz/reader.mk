@@ -2,9 +2,9 @@
 
 FUZZ_READER_SRC := $(foreach r,shm wire lib engine,$(wildcard src/$(r)/*.c))
 
-READER_RUNS ?= 2000
+READER_RUNS ?= 4000
 
-fuzz-reader: build/fuzz/fuzz_reader ## attach 17 readers READER_RUNS (1500) times, or for FUZZ_SECONDS, to damaged and changing segments
+fuzz-reader: build/fuzz/fuzz_reader ## attach 17 readers READER_RUNS (4000) times, or for FUZZ_SECONDS, to damaged and changing segments
 	mkdir -p build/fuzz/reader
 	test -e build/fuzz/reader/seed || head -c 456 /dev/urandom >build/fuzz/reader/seed
 	build/fuzz/fuzz_reader $(if $(filter file,$(origin FUZZ_SECONDS)),-runs=$(READER_RUNS),-max_total_time=$(FUZZ_SECONDS)) -max_len=456 -len_control=0 -timeout=10 -print_final_stats=1 \
