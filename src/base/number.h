@@ -1,6 +1,6 @@
 /*
- * number.h: reads decimal numbers from text, by the rules of strtoull as
- * memcached applies them. The words of requests, the values of incr and decr
+ * number.h: reads decimal numbers from text, and writes them. A value's text is
+ * read by the rules of strtoull as memcached applies them. The words of requests, the values of incr and decr
  * and those of peek_get_u64 are all read here, so that a value is a number to
  * all of them or to none.
  *
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum number_at { NUMBER_LEADING, NUMBER_SIGNED, NUMBER_DIGITS, NUMBER_DONE, NUMBER_BAD };
 
@@ -86,6 +87,61 @@ number_u64(const char *p, size_t len, uint64_t *ret)
 
 	number_piece(&n, p, len);
 	return number_unsigned(&n, ret);
+}
+
+/* A number as one word: digits alone, and at most one plus sign before them.
+ * False: no number, or one beyond 64 bits; *ret is untouched. */
+static inline bool
+number_word(const char *p, size_t len, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (len > 1 && *p == '+') {
+		p++;
+		len--;
+	}
+	if (len == 0)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned digit = (unsigned)(unsigned char)p[i] - '0';
+		if (digit > 9)
+			return false;
+		if (i >= 19 &&
+		    (v > UINT64_MAX / 10 || (v == UINT64_MAX / 10 && digit > UINT64_MAX % 10)))
+			return false;
+		v = v * 10 + digit;
+	}
+	*ret = v;
+	return true;
+}
+
+#define NUMBER_DIGITS_MAX 20
+
+/* Writes the decimal digits of v at p (room for NUMBER_DIGITS_MAX); returns the
+ * end. */
+static inline char *
+number_digits(char *p, uint64_t v)
+{
+	char buf[NUMBER_DIGITS_MAX], *at = buf + sizeof(buf);
+
+	do {
+		*--at = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	size_t n = (size_t)(buf + sizeof(buf) - at);
+	memcpy(p, at, n);
+	return p + n;
+}
+
+/* The number of these digits. */
+static inline uint32_t
+number_n_digits(uint64_t v)
+{
+	uint32_t n = 1;
+
+	for (; v >= 10; v /= 10)
+		n++;
+	return n;
 }
 
 #endif

@@ -144,7 +144,7 @@ is_counter_text(const struct store *s, const struct store_put *put, uint64_t *re
 	const char *text = put->value;
 	uint64_t v = 0;
 
-	if (s->conf.evict || put->value_bytes == 0 || put->value_bytes > VALUE_DECIMAL_MAX ||
+	if (s->conf.evict || put->value_bytes == 0 || put->value_bytes > NUMBER_DIGITS_MAX ||
 	    (text[0] == '0' && put->value_bytes > 1))
 		return false;
 	for (uint32_t i = 0; i < put->value_bytes; i++)

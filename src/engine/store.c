@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/number.h"
 #include "engine/crash.h"
 #include "engine/engine_check.h"
 #include "engine/record.h"
@@ -189,7 +190,7 @@ store_fill_item(const struct store *s, const struct table_place *place, struct s
 	};
 	if ((ret->state & ITEM_COUNTER) != 0) {
 		ret->counter = record_counter(&s->arena, &r);
-		ret->value_bytes = value_decimal_bytes(ret->counter);
+		ret->value_bytes = number_n_digits(ret->counter);
 	}
 }
 
@@ -221,9 +222,8 @@ store_read(
     const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf)
 {
 	if ((item->state & ITEM_COUNTER) != 0) {
-		char digits[VALUE_DECIMAL_MAX];
-		CHECK(from + n <= value_decimal_bytes(item->counter));
-		value_decimal(item->counter, digits);
+		char digits[NUMBER_DIGITS_MAX];
+		number_digits(digits, item->counter);
 		memcpy(buf, digits + from, n);
 		return;
 	}

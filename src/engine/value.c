@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/number.h"
 #include "engine/crash.h"
 
 uint64_t
@@ -108,7 +109,8 @@ value_append_record(struct arena *a, struct value_write *w, const struct record 
 	uint64_t total = item_value_bytes(from->word0), at = 0;
 
 	if ((item_state(from->word1) & ITEM_COUNTER) != 0) {
-		value_append(a, w, buf, value_decimal(record_counter(a, from), (char *)buf));
+		value_append(a, w, buf,
+		    (size_t)(number_digits((char *)buf, record_counter(a, from)) - (char *)buf));
 		return;
 	}
 	while (at < total) {
@@ -155,24 +157,4 @@ value_read(const struct arena *a, const struct record *r, uint64_t from, uint64_
 		from += here;
 		n -= here;
 	}
-}
-
-uint32_t
-value_decimal_bytes(uint64_t v)
-{
-	uint32_t n = 1;
-
-	for (; v >= 10; v /= 10)
-		n++;
-	return n;
-}
-
-uint32_t
-value_decimal(uint64_t v, char *buf)
-{
-	uint32_t n = value_decimal_bytes(v);
-
-	for (uint32_t i = n; i-- > 0; v /= 10)
-		buf[i] = (char)('0' + v % 10);
-	return n;
 }

@@ -13,8 +13,6 @@
 #include "engine/record.h"
 #include "shm/copy.h"
 
-#define VALUE_DECIMAL_MAX 20 /* digits of 2^64 - 1 */
-
 struct value_write {
 	/* the caller's */
 	const void *key;
@@ -55,9 +53,5 @@ void value_read(
 
 /* Extents that a value of this length takes at most. */
 uint64_t value_extents_max(const struct arena *a, uint64_t value_bytes);
-
-/* Writes v in decimal, returns its length. buf: VALUE_DECIMAL_MAX bytes. */
-uint32_t value_decimal(uint64_t v, char *buf);
-uint32_t value_decimal_bytes(uint64_t v);
 
 #endif

@@ -29,7 +29,7 @@ copy_pinned(const struct slow_read *rd, void *buf, size_t buf_cap, size_t *ret_l
 	size_t len = item_value_bytes(pin->word0);
 
 	if ((item_state(pin->word1) & ITEM_COUNTER) != 0) {
-		char digits[PINNED_INFO_DIGITS_MAX];
+		char digits[NUMBER_DIGITS_MAX];
 		*ret_len = len = pinned_info_digits(pin, digits);
 		if (len > buf_cap)
 			return -ENOSPC;
@@ -153,7 +153,7 @@ long_u64(struct peek *p, const void *key, size_t key_len, uint64_t *ret_value)
 
 	while (r == 0 && (r = slow_read_pin(&rd)) == 0) {
 		struct number n = {0};
-		char digits[PINNED_INFO_DIGITS_MAX];
+		char digits[NUMBER_DIGITS_MAX];
 
 		/* it became one since the short read */
 		if ((item_state(rd.pin.word1) & ITEM_COUNTER) != 0)

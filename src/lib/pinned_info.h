@@ -6,27 +6,18 @@
 #ifndef PEEK_LIB_PINNED_INFO_H
 #define PEEK_LIB_PINNED_INFO_H
 
+#include "base/number.h"
 #include "lib/handle.h"
 #include "lib/lookup_pinned.h"
 
-#define PINNED_INFO_DIGITS_MAX 20
-
 /* A counter's value in decimal. Returns the number of digits. */
 static inline size_t
-pinned_info_digits(const struct lookup_pinned *pin, char digits[PINNED_INFO_DIGITS_MAX])
+pinned_info_digits(const struct lookup_pinned *pin, char digits[NUMBER_DIGITS_MAX])
 {
-	char reversed[PINNED_INFO_DIGITS_MAX];
 	/* relaxed: its CAS id was loaded before it [S4] */
 	uint64_t v = word_load_rlx(&pin->item[ITEM_HEADER_BYTES / sizeof(struct word)]);
-	size_t n = 0;
 
-	do {
-		reversed[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	for (size_t i = 0; i < n; i++)
-		digits[i] = reversed[n - 1 - i];
-	return n;
+	return (size_t)(number_digits(digits, v) - digits);
 }
 
 static inline struct peek_info

@@ -34,7 +34,7 @@ add_item(const struct attached *a, uint64_t slot, struct scan_chain *chain)
 		return;
 	uint32_t key_len = item_key_bytes(pin.word0);
 	size_t value_len = item_value_bytes(pin.word0);
-	char digits[PINNED_INFO_DIGITS_MAX];
+	char digits[NUMBER_DIGITS_MAX];
 	if (!item_key_len_ok(key_len))
 		return;
 	if ((item_state(pin.word1) & ITEM_COUNTER) != 0)

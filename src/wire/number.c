@@ -7,25 +7,7 @@
 bool
 wire_u64(const char *p, size_t len, uint64_t *ret)
 {
-	uint64_t v = 0;
-
-	if (len > 1 && *p == '+') {
-		p++;
-		len--;
-	}
-	if (len == 0)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		unsigned digit = (unsigned)(unsigned char)p[i] - '0';
-		if (digit > 9)
-			return false;
-		if (i >= 19 &&
-		    (v > UINT64_MAX / 10 || (v == UINT64_MAX / 10 && digit > UINT64_MAX % 10)))
-			return false;
-		v = v * 10 + digit;
-	}
-	*ret = v;
-	return true;
+	return number_word(p, len, ret);
 }
 
 bool
@@ -67,13 +49,5 @@ wire_exptime(const char *p, size_t len, int64_t *ret)
 char *
 wire_digits(char *p, uint64_t v)
 {
-	char buf[20], *at = buf + sizeof(buf);
-
-	do {
-		*--at = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	size_t n = (size_t)(buf + sizeof(buf) - at);
-	memcpy(p, at, n);
-	return p + n;
+	return number_digits(p, v);
 }
