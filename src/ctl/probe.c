@@ -4,7 +4,6 @@
 #include "ctl/probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,8 +15,6 @@
 
 #include "base/now.h"
 #include "wire/wire.h"
-
-#define CLIENTS_MAX (1u << 20) /* a hint page for more is refused */
 
 static void
 hang_up(struct probe *p)
@@ -109,26 +106,17 @@ probe_reconnect(struct probe *p, const struct look *l, const char *path)
 static bool
 map_offer(struct probe *p, const struct look *l, const struct wire_reply *re, int fd)
 {
-	uint64_t client_idx, total_bytes, n_clients_max;
-	int seals = fcntl(fd, F_GET_SEALS);
+	uint64_t total_bytes, n_clients_max;
+	struct hint_layout layout;
+	void *at;
 
-	if (re->n_args != 4 || !wire_u64(re->arg[0].p, re->arg[0].len, &client_idx) ||
-	    !wire_u64(re->arg[1].p, re->arg[1].len, &total_bytes) ||
+	if (re->n_args != 4 || !wire_u64(re->arg[1].p, re->arg[1].len, &total_bytes) ||
 	    !wire_u64(re->arg[2].p, re->arg[2].len, &n_clients_max) ||
-	    n_clients_max > CLIENTS_MAX || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
-		return false;
-	struct hint_layout plan =
-	    hint_plan(l->map.n_buckets_max, l->map.n_overflow_max, n_clients_max);
-	struct stat st;
-	if (total_bytes != plan.total_bytes || fstat(fd, &st) != 0 ||
-	    (uint64_t)st.st_size < total_bytes)
-		return false;
-	void *at = mmap(NULL, total_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
+	    map_hint_page(&l->map, fd, total_bytes, n_clients_max, false, &layout, &at) != 0)
 		return false;
 	drop_hints(p);
 	p->hints = at;
-	p->hint_bytes = total_bytes;
+	p->hint_bytes = layout.total_bytes;
 	return true;
 }
 

@@ -4,22 +4,18 @@
 #include "lib/hint_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/lookup_past.h"
-
-#define CLIENTS_MAX (1u << 20) /* a hint page for more is not believed */
 
 #define ANSWER_CAP 256
 
@@ -124,24 +120,19 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 	return 0;
 }
 
-/* Maps what was offered, if it is what it must be: as large as the table asks
- * for, and sealed so that it stays so. */
+/* Maps the hint page that was offered. *now: an attachment as `a`, with the
+ * page. */
 static int
 map_offer(const struct attached *a, const struct offer *o, struct attached *now)
 {
-	struct stat st;
-	int seals = fcntl(o->fd, F_GET_SEALS);
+	struct hint_layout l;
+	void *at;
 
-	if (o->n_clients_max > CLIENTS_MAX || o->client_idx >= o->n_clients_max)
+	if (o->client_idx >= o->n_clients_max)
 		return -EBADMSG;
-	struct hint_layout l =
-	    hint_plan(a->map.n_buckets_max, a->map.n_overflow_max, o->n_clients_max);
-	if (o->total_bytes != l.total_bytes || seals < 0 || (seals & F_SEAL_SHRINK) == 0 ||
-	    fstat(o->fd, &st) != 0 || (uint64_t)st.st_size < l.total_bytes)
-		return -EBADMSG;
-	void *at = map_aligned(o->fd, l.total_bytes, true);
-	if (at == NULL)
-		return -ENOMEM;
+	int r = map_hint_page(&a->map, o->fd, o->total_bytes, o->n_clients_max, true, &l, &at);
+	if (r != 0)
+		return r;
 	*now = *a;
 	now->owns_map = false;
 	now->epoch = o->epoch;

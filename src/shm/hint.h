@@ -107,4 +107,17 @@ hint_raise(struct byte *b)
 		byte_store_rlx(b, v + 1);
 }
 
+/* A hint page for more clients than this is not believed. */
+#define HINT_CLIENTS_MAX (1u << 20)
+
+/*
+ * Maps the hint page that a daemon passed as fd, for a reader of the segment
+ * *m. The page must be as large as the segment's table needs it for
+ * n_clients_max clients, and sealed so that it can't shrink: else a reader's
+ * store would be a SIGBUS. 0: *ret_layout is the page's, *ret_page the mapping,
+ * of ret_layout->total_bytes. -EBADMSG: the page is not so. -ENOMEM.
+ */
+int map_hint_page(const struct map *m, int fd, uint64_t total_bytes, uint64_t n_clients_max,
+    bool writable, struct hint_layout *ret_layout, void **ret_page);
+
 #endif
