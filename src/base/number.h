@@ -1,8 +1,8 @@
 /*
  * number.h: reads decimal numbers from text, and writes them. A value's text is
- * read by the rules of strtoull as memcached applies them. The words of requests, the values of incr and decr
- * and those of peek_get_u64 are all read here, so that a value is a number to
- * all of them or to none.
+ * read by the rules of strtoull as memcached applies them. The words of
+ * requests, the values of incr and decr and those of peek_get_u64 are all read
+ * here, so that a value is a number to all of them or to none.
  *
  *   blanks      space, \t, \n, \v, \f, \r; any number of them, leading
  *   sign        + or -, at most one

@@ -77,24 +77,20 @@ static int
 get_by_socket(struct ctl *c, struct wire_str key)
 {
 	struct wire_reply re;
-	struct peek_info info = {0};
-	struct wire_str token;
 	int status = ask_meta(c, WIRE_MG, key, NULL, -1, "v f t c", &re);
 
 	if (status != CTL_OK)
 		return status;
 	if (re.code != WIRE_RE_VA)
 		return ctl_unhoped(&re, &key);
-	info.value_len = re.data_bytes;
-	info.stale = wire_reply_flag(&re, 'X', &token);
-	if (wire_reply_flag(&re, 'f', &token))
-		(void)wire_u32(token.p, token.len, &info.flags);
-	if (wire_reply_flag(&re, 'c', &token))
-		(void)wire_u64(token.p, token.len, &info.cas);
-	info.ttl_s = -1;
-	uint64_t ttl_s;
-	if (wire_reply_flag(&re, 't', &token) && wire_u64(token.p, token.len, &ttl_s))
-		info.ttl_s = (int64_t)ttl_s;
+	struct wire_item_reply item = wire_reply_item(&re);
+	const struct peek_info info = {
+	    .value_len = re.data_bytes,
+	    .flags = item.flags,
+	    .cas = item.cas,
+	    .ttl_s = item.ttl_s,
+	    .stale = item.stale,
+	};
 	return items_show(c, key, re.data, &info);
 }
 

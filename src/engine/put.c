@@ -142,17 +142,11 @@ static bool
 is_counter_text(const struct store *s, const struct store_put *put, uint64_t *ret)
 {
 	const char *text = put->value;
-	uint64_t v = 0;
 
 	if (s->conf.evict || put->value_bytes == 0 || put->value_bytes > NUMBER_DIGITS_MAX ||
-	    (text[0] == '0' && put->value_bytes > 1))
+	    text[0] == '+' || (text[0] == '0' && put->value_bytes > 1))
 		return false;
-	for (uint32_t i = 0; i < put->value_bytes; i++)
-		if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
-			return false;
-	*ret = v;
-	return true;
+	return number_word(text, put->value_bytes, ret);
 }
 
 /* True if the mode and the CAS id admit the store. Also takes over from the old

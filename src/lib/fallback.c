@@ -29,36 +29,22 @@ fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline
 	return r;
 }
 
-static uint64_t
-flag_u64(const struct wire_reply *re, char letter)
-{
-	struct wire_str token;
-	uint64_t v = 0;
-
-	if (wire_reply_flag(re, letter, &token))
-		wire_u64(token.p, token.len, &v);
-	return v;
-}
-
 static ssize_t
 take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_info *ret_info)
 {
-	struct wire_str token;
-
 	if (re->code == WIRE_RE_EN)
 		return -ENOENT;
 	if (re->code != WIRE_RE_VA)
 		return -EBADMSG;
 	if (ret_info != NULL) {
+		struct wire_item_reply item = wire_reply_item(re);
 		*ret_info = (struct peek_info){
 		    .value_len = re->data_bytes,
-		    .flags = (uint32_t)flag_u64(re, 'f'),
-		    .cas = flag_u64(re, 'c'),
-		    .ttl_s = -1,
-		    .stale = wire_reply_flag(re, 'X', &token),
+		    .flags = item.flags,
+		    .cas = item.cas,
+		    .ttl_s = item.ttl_s,
+		    .stale = item.stale,
 		};
-		if (wire_reply_flag(re, 't', &token) && token.len > 0 && token.p[0] != '-')
-			ret_info->ttl_s = (int64_t)flag_u64(re, 't');
 	}
 	if (re->data_bytes > buf_cap)
 		return -ENOSPC;

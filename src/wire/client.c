@@ -148,3 +148,20 @@ wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_t
 	}
 	return false;
 }
+
+struct wire_item_reply
+wire_reply_item(const struct wire_reply *re)
+{
+	struct wire_item_reply item = {.ttl_s = -1};
+	struct wire_str token;
+	uint64_t ttl_s;
+
+	if (wire_reply_flag(re, 'f', &token))
+		(void)wire_u32(token.p, token.len, &item.flags);
+	if (wire_reply_flag(re, 'c', &token))
+		(void)wire_u64(token.p, token.len, &item.cas);
+	if (wire_reply_flag(re, 't', &token) && wire_u64(token.p, token.len, &ttl_s))
+		item.ttl_s = (int64_t)ttl_s;
+	item.stale = wire_reply_flag(re, 'X', &token);
+	return item;
+}

@@ -369,4 +369,13 @@ wire_reply_is_error(const struct wire_reply *re)
  * reply has no such flag. 'W', 'X', 'Z' have empty tokens. */
 bool wire_reply_flag(const struct wire_reply *re, char letter, struct wire_str *ret_token);
 
+/* An item as the reply to `mg KEY v f t c` describes it. */
+struct wire_item_reply {
+	uint32_t flags;
+	uint64_t cas;
+	int64_t ttl_s; /* -1: never expires */
+	bool stale;
+};
+struct wire_item_reply wire_reply_item(const struct wire_reply *re);
+
 #endif
