@@ -223,6 +223,7 @@ store_read(
 {
 	if ((item->state & ITEM_COUNTER) != 0) {
 		char digits[NUMBER_DIGITS_MAX];
+		CHECK(from + n <= number_n_digits(item->counter));
 		number_digits(digits, item->counter);
 		memcpy(buf, digits + from, n);
 		return;
