@@ -111,6 +111,21 @@ prefetch_bucket(const struct recovery_walk *w, uint64_t head)
 	}
 }
 
+/*
+ * Whether a cut-off, the flush's or a tag's, lies above the highest CAS id that
+ * was ever given. Such a header is damaged: an item stored from now on would be
+ * past at once, although its set was acknowledged.
+ */
+static bool
+cutoffs_are_ahead(const struct map *map, uint64_t cutoff, uint64_t cas_max)
+{
+	bool ahead = cutoff > cas_max;
+
+	for (uint64_t i = 0; i < map->n_tag_slots; i++)
+		ahead |= word_load_rlx(&map->tags[i]) > cas_max; /* relaxed: no writer lives */
+	return ahead;
+}
+
 int
 recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t now_s,
     struct store_recovery *ret, uint64_t *cas_last, uint64_t *ret_payload_bytes)
@@ -127,7 +142,8 @@ recover_all(struct arena *arena, struct table *table, uint64_t cutoff, uint32_t 
 
 	*ret = (struct store_recovery){0};
 	if (table->n_buckets < 1 || table->n_buckets > arena->map->n_buckets_max ||
-	    w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4)
+	    w.cas_max > ITEM_CAS_MAX / 2 + ITEM_CAS_MAX / 4 ||
+	    cutoffs_are_ahead(arena->map, cutoff, w.cas_max))
 		return -EBADMSG;
 	/* A damaged count claims memory that isn't there. A store to it must
 	 * not be a fault, so the memory is allocated first. */

@@ -3,6 +3,8 @@
  * each bit of the first words of items, the sequences of buckets that are still
  * to come; and a few hundred starts of the fuzzer's. Issue 15, line 19.
  */
+#include <errno.h>
+
 #define SEGMENT_UNIT
 #include "fuzz/fuzz_segment.c"
 
@@ -81,6 +83,32 @@ odd_sequences_ahead(struct base *b)
 	store_close(s);
 }
 
+/* A cut-off above each CAS id ever given, the flush's or a tag's, would hide
+ * what is stored from now on: such a segment is refused. */
+static void
+cutoffs_ahead(struct base *b)
+{
+	struct map *m = &b->map;
+	undamage(b);
+	uint64_t reserved = word_load_rlx(&m->header->cas_reserved);
+	struct word *cutoff[] = {&m->header->cutoff, &m->tags[0], &m->tags[m->n_tag_slots - 1]};
+	struct store_recovery rec;
+	struct store *s;
+
+	for (unsigned i = 0; i < 3; i++)
+		for (uint64_t above = 0; above < 2; above++) {
+			undamage(b);
+			word_store_rlx(cutoff[i], reserved + above);
+			n_starts++;
+			int r = store_open(m, &conf, NOW_S, &s, &rec);
+			REQUIRE(r == (above == 0 ? 0 : -EBADMSG));
+			n_refused += above != 0;
+			if (r == 0)
+				store_close(s);
+			word_store_rlx(cutoff[i], 0);
+		}
+}
+
 /* The smallest geometry: some lists of extents are longer than its segments. */
 static void
 every_length_in_small_segments(struct base *b)
@@ -122,6 +150,8 @@ main(void)
 		each_bit_of_a_header(&base[i]);
 	for (unsigned i = 0; i < N_BASES; i++)
 		odd_sequences_ahead(&base[i]);
+	for (unsigned i = 0; i < N_BASES; i++)
+		cutoffs_ahead(&base[i]);
 	every_length_in_small_segments(&base[4]);
 	for (unsigned i = 0; i < N_RANDOM; i++)
 		one_start(&base[i % N_BASES]);
