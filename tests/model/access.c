@@ -70,25 +70,50 @@ model_add(
 	return access_explore(OP_ADD, addr, size, addend, order, file, line);
 }
 
+static void
+one_fence(enum model_order order, const char *file, int line)
+{
+	struct op op = {.kind = OP_FENCE, .order = order, .file = file, .line = line};
+
+	explore_access(&op);
+}
+
+/* An addition to a location that all such fences share. Before it stands a
+ * place where a thread may be killed that is to be. */
+static void
+seq_cst_fence(const char *file, int line)
+{
+	static const uint64_t order_of_fences;
+	struct op add = {.kind = OP_ADD,
+	    .order = MODEL_SC,
+	    .addr = &order_of_fences,
+	    .size = 8,
+	    .file = file,
+	    .line = line};
+
+	if (mem_may_be_killed((unsigned)model_self()))
+		one_fence(MODEL_REL, file, line);
+	explore_access(&add);
+}
+
 void
 model_fence(enum model_order order, const char *file, int line)
 {
 	if (is_direct())
 		return;
-	struct op op = {.kind = OP_FENCE,
-	    .order = site_order(OP_FENCE, order, file, line),
-	    .file = file,
-	    .line = line};
-	if (op.order != MODEL_RLX)
-		explore_access(&op);
+	order = site_order(OP_FENCE, order, file, line);
+	if (order == MODEL_SC)
+		seq_cst_fence(file, line);
+	else if (order != MODEL_RLX)
+		one_fence(order, file, line);
 }
 
 static uint64_t
-plain(uint64_t *addr, bool store, uint64_t value, const char *file, int line)
+plain(const void *addr, unsigned size, bool store, uint64_t value, const char *file, int line)
 {
 	if (explore_phase() == PHASE_CHECKING)
-		return mem_final(addr, 8);
-	const char *race = mem_plain((unsigned)model_self(), addr, store, &value);
+		return mem_final(addr, size);
+	const char *race = mem_plain((unsigned)model_self(), addr, size, store, &value);
 	if (race != NULL)
 		model_fail(file, line, race);
 	return value;
@@ -97,12 +122,7 @@ plain(uint64_t *addr, bool store, uint64_t value, const char *file, int line)
 uint64_t
 model_plain_load(const uint64_t *addr, const char *file, int line)
 {
-	union {
-		const uint64_t *in;
-		uint64_t *out;
-	} u = {addr};
-
-	return explore_phase() == PHASE_IDLE ? *addr : plain(u.out, false, 0, file, line);
+	return explore_phase() == PHASE_IDLE ? *addr : plain(addr, 8, false, 0, file, line);
 }
 
 void
@@ -111,7 +131,31 @@ model_plain_store(uint64_t *addr, uint64_t value, const char *file, int line)
 	if (explore_phase() == PHASE_IDLE)
 		*addr = value;
 	else
-		plain(addr, true, value, file, line);
+		plain(addr, 8, true, value, file, line);
+}
+
+void
+model_plain_copy_in(unsigned char *to, const void *from, size_t n, const char *file, int line)
+{
+	const unsigned char *p = from;
+
+	for (size_t i = 0; i < n; i++) {
+		if (explore_phase() == PHASE_IDLE)
+			to[i] = p[i];
+		else
+			plain(&to[i], 1, true, p[i], file, line);
+	}
+}
+
+void
+model_plain_copy_out(void *to, const unsigned char *from, size_t n, const char *file, int line)
+{
+	unsigned char *p = to;
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = explore_phase() == PHASE_IDLE
+		    ? from[i]
+		    : (unsigned char)plain(&from[i], 1, false, 0, file, line);
 }
 
 unsigned

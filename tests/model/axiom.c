@@ -8,6 +8,9 @@
  *   eco = (rf | mo | fr)+   hb irreflexive, hb;eco irreflexive, no store
  *                           between a read-modify-write and its source,
  *   sb | rf acyclic
+ *   seq_cst fences stand in one order, in which none precedes another that it
+ *   follows by hb;eco;hb, or by sb | rf (RC11: by hb). Each such order counts
+ *   as a graph.
  */
 #include <string.h>
 
@@ -44,13 +47,21 @@ writes(const struct event *e)
 static bool
 releases(const struct event *e)
 {
-	return !e->initial && (e->op.order == MODEL_REL || e->op.order == MODEL_ACQ_REL);
+	return !e->initial &&
+	    (e->op.order == MODEL_REL || e->op.order == MODEL_ACQ_REL || e->op.order == MODEL_SC);
 }
 
 static bool
 acquires(const struct event *e)
 {
-	return !e->initial && (e->op.order == MODEL_ACQ || e->op.order == MODEL_ACQ_REL);
+	return !e->initial &&
+	    (e->op.order == MODEL_ACQ || e->op.order == MODEL_ACQ_REL || e->op.order == MODEL_SC);
+}
+
+static bool
+is_seq_cst(const struct event *e)
+{
+	return !e->initial && e->ran && e->op.kind == 'F' && e->op.order == MODEL_SC;
 }
 
 /* Runs the program with rf given. False: it can't be run in any order, or
@@ -135,6 +146,50 @@ synchronizes(relation hb)
 	}
 }
 
+/* follows[f]: the fences that must stand before f. Returns how many orders of
+ * the fences in `left` there are. */
+static unsigned
+orders_of_fences(uint64_t left, relation follows)
+{
+	unsigned n = left == 0;
+
+	for (unsigned f = 0; f < n_events; f++)
+		if ((left >> f & 1) != 0 && (follows[f] & left) == 0)
+			n += orders_of_fences(left & ~(UINT64_C(1) << f), follows);
+	return n;
+}
+
+static unsigned
+seq_cst_orders(relation hb, relation eco)
+{
+	relation follows = {0}, cause = {0};
+	uint64_t fences = 0;
+
+	for (unsigned a = 0; a < n_events; a++)
+		for (unsigned b = 0; b < n_events; b++)
+			if (before_in_thread(a, b) ||
+			    (reads(&ev[b]) && ev[b].ran && rf[b] == a && !ev[a].initial))
+				cause[a] |= UINT64_C(1) << b;
+	close_relation(cause);
+
+	for (unsigned f = 0; f < n_events; f++) {
+		if (!is_seq_cst(&ev[f]))
+			continue;
+		fences |= UINT64_C(1) << f;
+		uint64_t later = cause[f], reached = 0;
+		for (unsigned a = 0; a < n_events; a++)
+			if (hb[f] >> a & 1)
+				reached |= eco[a];
+		for (unsigned b = 0; b < n_events; b++)
+			if (reached >> b & 1)
+				later |= hb[b];
+		for (unsigned g = 0; g < n_events; g++)
+			if (later >> g & 1)
+				follows[g] |= UINT64_C(1) << f;
+	}
+	return orders_of_fences(fences, follows);
+}
+
 static void
 judge(void)
 {
@@ -181,7 +236,8 @@ judge(void)
 	for (unsigned l = 0; l < LIT_LOCS_MAX; l++)
 		if (prog->finals >> l & 1)
 			outcome = outcome << 4 | ev[mo[l][mo_n[l] - 1]].wrote;
-	lit_set_add(out, outcome);
+	for (unsigned n = seq_cst_orders(hb, eco); n > 0; n--)
+		lit_set_add(out, outcome);
 }
 
 /* Every order of each location's stores, the initial one first. */

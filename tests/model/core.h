@@ -44,8 +44,9 @@ uint64_t mem_perform(unsigned tid, const struct op *op, unsigned key, int event,
     unsigned *ret_read);
 int mem_msg_event(unsigned msg); /* the event that made it; -1: initial */
 void mem_thread_died(unsigned tid);
+bool mem_may_be_killed(unsigned tid);
 /* NULL, or what raced. */
-const char *mem_plain(unsigned tid, uint64_t *addr, bool store, uint64_t *value);
+const char *mem_plain(unsigned tid, const void *addr, unsigned size, bool store, uint64_t *value);
 uint64_t mem_final(const void *addr, unsigned size);
 
 /* ---- explore.c ----------------------------------------------------------- */

@@ -362,7 +362,7 @@ static void
 print_trace(void)
 {
 	static const char *const kinds[] = {"load", "store", "add", "fence", "choose", "await"};
-	static const char *const orders[] = {"rlx", "acq", "rel", "acq_rel", "crash"};
+	static const char *const orders[] = {"rlx", "acq", "rel", "acq_rel", "crash", "sc"};
 
 	for (unsigned i = 0; i < n_events; i++) {
 		const struct event *e = &events[i];

@@ -24,6 +24,21 @@ static const struct litmus tests[] = {
     {"SB", "Wx1;Ry | Wy1;Rx", "", "= 00 01 10 11"},
     {"SB+rel+acq", "Wx1.rel;Ry.acq | Wy1.rel;Rx.acq", "", "= 00 01 10 11"},
     {"SB+fences", "Wx1;Frel;Facq;Ry | Wy1;Frel;Facq;Rx", "", "= 00 01 10 11"},
+    {"SB+fseq", "Wx1;Fseq;Ry | Wy1;Fseq;Rx", "", "= 01 10 11"},
+    {"SB+fseq+frel+facq", "Wx1;Fseq;Ry | Wy1;Frel;Facq;Rx", "", "= 00 01 10 11"},
+    {"SB+fseq+none", "Wx1;Fseq;Ry | Wy1;Rx", "", "= 00 01 10 11"},
+    {"SB+fseq-early", "Fseq;Wx1;Ry | Fseq;Wy1;Rx", "", "= 00 01 10 11"},
+    {"SB+fseq, three", "Wx1;Fseq;Ry | Wy1;Fseq;Rz | Wz1;Fseq;Rx", "",
+	"= 001 010 011 100 101 110 111"},
+    {"MP+fseq", "Wx1;Fseq;Wy1 | Ry;Fseq;Rx", "", "= 00 01 11"},
+    {"MP+fseq+acq", "Wx1;Fseq;Wy1 | Ry.acq;Rx", "", "= 00 01 11"},
+    {"IRIW+fseq", "Wx1 | Wy1 | Rx;Fseq;Ry | Ry;Fseq;Rx", "", "!1010 1011 1110 0000 1111"},
+    {"2+2W+fseq", "Wx1;Fseq;Wy2 | Wy1;Fseq;Wx2", "xy", "= 12 21 22"},
+    {"R+fseq", "Wx1;Fseq;Wy1 | Wy2;Fseq;Rx", "y", "= 01 11 12"},
+    {"RWC+fseq", "Wx1 | Rx;Fseq;Ry | Wy1;Fseq;Rx", "", "!100 101 110 111"},
+    {"W+RWC+fseq", "Wx1;Wy1.rel | Ry.acq;Fseq;Rz | Wz1;Fseq;Rx", "", "!100 101 110"},
+    {"SB+fseq, by way of two relaxed reads", "Wx1;Fseq;Wy1 | Ry;Wz1 | Rz;Fseq;Rx", "",
+	"!110 111 010 000"},
     {"MP+rlx+rlx", "Wx1;Wy1 | Ry;Rx", "", "= 00 01 10 11"},
     {"MP+rlx+acq", "Wx1;Wy1 | Ry.acq;Rx", "", "= 00 01 10 11"},
     {"MP+rlx+facq", "Wx1;Wy1 | Ry;Facq;Rx", "", "= 00 01 10 11"},
@@ -218,6 +233,7 @@ parse(const char *s, const char *finals)
 			if (*s == 'F') {
 				o->order = s[1] == 'r' ? MODEL_REL
 				    : s[1] == 'c'      ? MODEL_CRASH
+				    : s[1] == 's'      ? MODEL_SC
 						       : MODEL_ACQ;
 				s += 3;
 			} else if (*s != 'Q') {
@@ -322,6 +338,7 @@ random_prog(void)
 {
 	static const enum model_order load[] = {MODEL_RLX, MODEL_RLX, MODEL_ACQ};
 	static const enum model_order store[] = {MODEL_RLX, MODEL_RLX, MODEL_REL};
+	static const enum model_order fence[] = {MODEL_ACQ, MODEL_REL, MODEL_SC, MODEL_SC};
 	static const enum model_order both[] = {MODEL_RLX, MODEL_ACQ, MODEL_REL, MODEL_ACQ_REL};
 	unsigned budget = 9; /* the axioms' side is exponential */
 
@@ -346,7 +363,7 @@ random_prog(void)
 				o->order = both[random_below(4)];
 			} else if (k < 19) {
 				o->kind = 'F';
-				o->order = random_below(2) != 0 ? MODEL_ACQ : MODEL_REL;
+				o->order = fence[random_below(4)];
 			} else {
 				o->kind = 'Q';
 				o->value = (uint8_t)random_below(3);
@@ -369,7 +386,7 @@ print_prog(void)
 				printf("%c", 'x' + o->loc);
 			if (o->kind != 'F' && o->kind != 'R')
 				printf("%u", o->value);
-			printf("%s;", orders[o->order]);
+			printf("%s;", o->order == MODEL_SC ? ".seq" : orders[o->order]);
 		}
 	}
 	printf("\n");

@@ -3,8 +3,8 @@
  * be asked what they may do.
  *
  * Text: threads apart by '|', operations by ';'. Wx1 store, Rx load, Ax1 add,
- * with .rel .acq .ar or relaxed; Frel Facq fences; Q1: the thread ends here
- * unless its last load gave 1; Px1, px plain store and load.
+ * with .rel .acq .ar or relaxed; Frel Facq Fseq fences; Q1: the thread ends
+ * here unless its last load gave 1; Px1, px plain store and load.
  */
 #ifndef PEEK_MODEL_LITMUS_H
 #define PEEK_MODEL_LITMUS_H

@@ -215,6 +215,12 @@ mem_thread_died(unsigned tid)
 	threads[tid].dead = true;
 }
 
+bool
+mem_may_be_killed(unsigned tid)
+{
+	return threads[tid].killable;
+}
+
 /* ---- choices ------------------------------------------------------------- */
 
 /* The position in mo that the thread's view of the location has reached. */
@@ -303,7 +309,7 @@ read_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned m)
 	}
 	if (m == 0)
 		return loc->value;
-	if (op->order == MODEL_ACQ || op->order == MODEL_ACQ_REL)
+	if (op->order == MODEL_ACQ || op->order == MODEL_ACQ_REL || op->order == MODEL_SC)
 		view_join(&th->cur, &msgs[m].view);
 	else
 		view_join(&th->acq, &msgs[m].view);
@@ -338,7 +344,8 @@ make_msg(struct mem_thread *th, unsigned tid, const struct op *op, unsigned behi
 	msg->read = (uint16_t)behind;
 	msg->tid = (uint8_t)tid;
 	msg->is_add = op->kind == OP_ADD;
-	msg->is_release = op->order == MODEL_REL || op->order == MODEL_ACQ_REL;
+	msg->is_release =
+	    op->order == MODEL_REL || op->order == MODEL_ACQ_REL || op->order == MODEL_SC;
 	msg->tentative = th->killable;
 	msg->dropped = false;
 	th->last_msg = (uint16_t)m;
@@ -380,9 +387,13 @@ mem_perform(unsigned tid, const struct op *op, unsigned key, int event, unsigned
 		*ret_msg = make_msg(th, tid, op, key, op->value, event);
 		break;
 	case OP_ADD:
+		if (op->order == MODEL_SC)
+			view_join(&th->cur, &th->acq);
 		value = read_msg(th, tid, op, key);
 		*ret_read = key;
 		*ret_msg = make_msg(th, tid, op, key, value + op->value, event);
+		if (op->order == MODEL_SC)
+			view_copy(&th->rel, &th->cur);
 		break;
 	}
 	th->cur.clock[tid]++;
@@ -390,9 +401,9 @@ mem_perform(unsigned tid, const struct op *op, unsigned key, int event, unsigned
 }
 
 const char *
-mem_plain(unsigned tid, uint64_t *addr, bool store, uint64_t *value)
+mem_plain(unsigned tid, const void *addr, unsigned size, bool store, uint64_t *value)
 {
-	struct loc *l = mem_loc(addr, 8);
+	struct loc *l = mem_loc(addr, size);
 	const uint16_t *clock = threads[tid].cur.clock;
 
 	if (l->plain_writer != 0 && clock[l->plain_writer - 1] < l->plain_write_at)

@@ -6,7 +6,8 @@
  * them as coroutines of one thread, again and again, until every execution that
  * the memory model allows has been run once.
  *
- * Memory model: RC11 without seq_cst (the product has none). Each location has
+ * Memory model: RC11; of seq_cst the fences alone, since the product has no
+ * seq_cst access. Each location has
  * a history of stores in modification order; each thread has a view (the newest
  * store of each location that it must know of); a load takes any store that is
  * not older than the thread's view. A release store carries its thread's view,
@@ -15,8 +16,11 @@
  * anywhere in modification order behind the thread's own view, so that all of
  * 2+2W, S, R and Z6 are there. A read-modify-write stands directly behind the
  * store that it read and continues its release sequence; a later plain store of
- * the same thread does not (C++20's rule, the weaker one). Plain accesses
- * (model_plain_*) are checked for races by vector clocks.
+ * the same thread does not (C++20's rule, the weaker one). A seq_cst fence is
+ * an acquire fence, an addition to one hidden location that all such fences
+ * share, and a release fence: the additions stand in one order, and each knows
+ * what the ones before it knew. Plain accesses (model_plain_*) are checked for
+ * races by vector clocks.
  *
  * Search: depth first over threads and choices, with sleep sets and source sets
  * (Abdulla and others, 2014). Two steps of different threads commute but where
@@ -39,9 +43,12 @@
  * nothing else, as the compiler fence does that ships.
  *
  * Left out: load buffering (reads-from and program order never form a cycle, as
- * in RC11: no promises, no values out of thin air), seq_cst, accesses of two
- * sizes to the same bytes, plain beside atomic access to the same word,
- * consume.
+ * in RC11: no promises, no values out of thin air); of seq_cst fences the
+ * orders that reads-from and program order contradict, which RC11 has where two
+ * relaxed reads of a third thread lead from one fence to the other (of two
+ * threads nothing is left out); seq_cst loads and stores,
+ * accesses of two sizes to the same bytes, plain beside atomic access to the
+ * same word, consume.
  *
  * Outside an exploration, in a setup and in a final check, the accessors read
  * and write memory directly.
@@ -60,7 +67,7 @@ extern unsigned model_tries, model_unpinned_bytes;
 #define MODEL_THREADS_MAX 4
 #define MODEL_SITES_MAX   64
 
-enum model_order { MODEL_RLX, MODEL_ACQ, MODEL_REL, MODEL_ACQ_REL, MODEL_CRASH };
+enum model_order { MODEL_RLX, MODEL_ACQ, MODEL_REL, MODEL_ACQ_REL, MODEL_CRASH, MODEL_SC };
 
 uint64_t model_load(
     const void *addr, unsigned size, enum model_order order, const char *file, int line);
@@ -71,6 +78,10 @@ uint64_t model_add(
 void model_fence(enum model_order order, const char *file, int line);
 uint64_t model_plain_load(const uint64_t *addr, const char *file, int line);
 void model_plain_store(uint64_t *addr, uint64_t value, const char *file, int line);
+/* Byte by byte: `to`, and `from`, is plain memory that is watched. */
+void model_plain_copy_in(unsigned char *to, const void *from, size_t n, const char *file, int line);
+void model_plain_copy_out(
+    void *to, const unsigned char *from, size_t n, const char *file, int line);
 
 /* ---- what scenarios call ------------------------------------------------- */
 
@@ -146,8 +157,8 @@ struct model_use {
 unsigned model_uses(const struct model_use **ret);
 void model_weaken_use(int use);
 
-/* The accesses of this site are relaxed, its fence absent, in explorations from
- * now on. -1: none. */
+/* The accesses of this site are relaxed, its fence absent (a seq_cst fence:
+ * acquire and release), in explorations from now on. -1: none. */
 void model_weaken(int site);
 
 #endif

@@ -59,9 +59,10 @@ ordered_call(const char *s)
 			bool load = n > 4 && memcmp(end - 4, "_acq", 4) == 0,
 			     store = n > 4 && memcmp(end - 4, "_rel", 4) == 0;
 			if (n > 6 && memcmp(s, "fence_", 6) == 0)
-				return load ? "acquire fence"
-				    : store ? "release fence"
-					    : "crash fence";
+				return load                          ? "acquire fence"
+				    : store                          ? "release fence"
+				    : memcmp(end - 3, "_sc", 3) == 0 ? "seq_cst fence"
+								     : "crash fence";
 			if (load)
 				return "acquire load";
 			if (store)

@@ -28,6 +28,7 @@ kind_name(enum op_kind kind, enum model_order order)
 	if (kind == OP_FENCE)
 		return order == MODEL_ACQ ? "acquire fence"
 		    : order == MODEL_REL  ? "release fence"
+		    : order == MODEL_SC   ? "seq_cst fence"
 					  : "crash fence";
 	if (kind == OP_LOAD)
 		return "acquire load";
@@ -77,7 +78,9 @@ site_order(enum op_kind kind, enum model_order order, const char *file, int line
 		site_add(file, line, kind_name(kind, order));
 	if (seen != NULL)
 		*seen |= UINT64_C(1) << i;
-	return (int)i == weakened || note_use(i) ? MODEL_RLX : order;
+	if ((int)i != weakened && !note_use(i))
+		return order;
+	return order == MODEL_SC ? MODEL_ACQ_REL : MODEL_RLX;
 }
 
 void
