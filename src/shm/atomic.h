@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 struct word {
 	_Atomic uint64_t atomic_u64;
@@ -56,9 +57,12 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free atomics
 	((void *)(uintptr_t)model_load(&(p)->atomic_ptr, 8, MODEL_ACQ, __FILE__, __LINE__))
 #define ptr_store_rel(p, v) \
 	model_store(&(p)->atomic_ptr, 8, (uint64_t)(uintptr_t)(v), MODEL_REL, __FILE__, __LINE__)
-#define fence_acq()   model_fence(MODEL_ACQ, __FILE__, __LINE__)
-#define fence_rel()   model_fence(MODEL_REL, __FILE__, __LINE__)
-#define fence_crash() model_fence(MODEL_CRASH, __FILE__, __LINE__)
+#define fence_acq()                 model_fence(MODEL_ACQ, __FILE__, __LINE__)
+#define fence_rel()                 model_fence(MODEL_REL, __FILE__, __LINE__)
+#define fence_crash()               model_fence(MODEL_CRASH, __FILE__, __LINE__)
+#define fence_sc()                  model_fence(MODEL_SC, __FILE__, __LINE__)
+#define plain_copy_in(to, from, n)  model_plain_copy_in((to), (from), (n), __FILE__, __LINE__)
+#define plain_copy_out(to, from, n) model_plain_copy_out((to), (from), (n), __FILE__, __LINE__)
 
 #else
 
@@ -76,11 +80,24 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free atomics
 #define ptr_load_acq(p) atomic_load_explicit(&(p)->atomic_ptr, memory_order_acquire)
 #define ptr_store_rel(p, v) \
 	atomic_store_explicit(&(p)->atomic_ptr, (void *)(v), memory_order_release)
-#define fence_acq()   atomic_thread_fence(memory_order_acquire)
-#define fence_rel()   atomic_thread_fence(memory_order_release)
+#define fence_acq()                atomic_thread_fence(memory_order_acquire)
+#define fence_rel()                atomic_thread_fence(memory_order_release)
 /* Orders two stores against a kill of this process: a kill leaves a prefix of
  * the program, so that no fence of the processor is needed. */
-#define fence_crash() atomic_signal_fence(memory_order_release)
+#define fence_crash()              atomic_signal_fence(memory_order_release)
+#define fence_sc()                 atomic_thread_fence(memory_order_seq_cst)
+/*
+ * Bytes that an order in seq.h keeps from being accessed by two sides at once:
+ * plain memory, which the model checks for races. A side that doesn't keep to
+ * the order may change the bytes at any time. So bytes that were copied out are
+ * not read from there again: the barrier keeps the compiler from it.
+ */
+#define plain_copy_in(to, from, n) ((void)memcpy((to), (from), (n)))
+#define plain_copy_out(to, from, n) \
+	do { \
+		memcpy((to), (from), (n)); \
+		__asm__ volatile("" : : : "memory"); \
+	} while (0)
 
 #endif
 

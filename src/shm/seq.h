@@ -30,6 +30,15 @@
  *                                                     a successor repaired
  *   [S9] publish release  <-> [S9] follow acquire     a pointer inside one
  *                                                     process
+ *   [R1] put release      <-> [R1] tail acquire       a side that sees a ring's
+ *                                                     tail sees the bytes
+ *   [R2] awaiting fence   <-> [R2] waking fence       of a side that goes to
+ *                                                     sleep and one that puts
+ *                                                     or takes, one at least
+ *                                                     sees the other
+ *   [R3] taken release    <-> [R3] head acquire       a side that sees a ring's
+ *                                                     head writes over bytes
+ *                                                     that were copied out
  *   [C1] crash order      <-> recovery                program order of two
  *                                                     stores, for a successor
  *                                                     only
@@ -217,6 +226,61 @@ static inline void
 seq_crash_order(void)
 {
 	fence_crash();
+}
+
+/* ---- rings of bytes (ring.h) --------------------------------------------- */
+
+/* [R1] Without it the taker copies bytes that are not there yet. */
+static inline void
+seq_ring_put(struct word *tail, uint64_t n_put)
+{
+	word_store_rel(tail, n_put);
+}
+
+/* [R1] Pairs with seq_ring_put. */
+static inline uint64_t
+seq_ring_tail(const struct word *tail)
+{
+	return word_load_acq(tail);
+}
+
+/* [R3] Without it the other side puts new bytes where old ones are still being
+ *      copied out.
+ * [C1] Then what the bytes ask for is carried out: of a taker that was killed,
+ *      whoever put them must not find the effect without the head. */
+static inline void
+seq_ring_taken(struct word *head, uint64_t n_taken)
+{
+	word_store_rel(head, n_taken);
+	fence_crash();
+}
+
+/* [R3] Pairs with seq_ring_taken. */
+static inline uint64_t
+seq_ring_head(const struct word *head)
+{
+	return word_load_acq(head);
+}
+
+/*
+ * [R2] Between the store of the own flag and the last look at the other side's
+ *      counters. Pairs with seq_ring_waking: each side stores one word and then
+ *      loads the other's (store buffering), which no release or acquire orders.
+ *      Without it both loads may give the old words: one side sleeps, the other
+ *      doesn't wake it.
+ */
+static inline void
+seq_ring_awaiting(void)
+{
+	fence_sc();
+}
+
+/* [R2] Between the store of a counter and the load of the other side's flag.
+ *      Pairs with seq_ring_awaiting. */
+static inline void
+seq_ring_waking(void)
+{
+	fence_sc();
 }
 
 /* ---- pointers inside one process ----------------------------------------- */

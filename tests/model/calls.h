@@ -30,5 +30,11 @@ void model_call(const char *file, int line);
 #define seq_crash_order()             (MODEL_HERE, (seq_crash_order)())
 #define seq_publish_ptr(p, v)         (MODEL_HERE, (seq_publish_ptr)(p, v))
 #define seq_load_ptr(p)               (MODEL_HERE, (seq_load_ptr)(p))
+#define seq_ring_put(w, n)            (MODEL_HERE, (seq_ring_put)(w, n))
+#define seq_ring_tail(w)              (MODEL_HERE, (seq_ring_tail)(w))
+#define seq_ring_taken(w, n)          (MODEL_HERE, (seq_ring_taken)(w, n))
+#define seq_ring_head(w)              (MODEL_HERE, (seq_ring_head)(w))
+#define seq_ring_awaiting()           (MODEL_HERE, (seq_ring_awaiting)())
+#define seq_ring_waking()             (MODEL_HERE, (seq_ring_waking)())
 
 #endif

@@ -147,7 +147,10 @@ report_mutations(unsigned n_found)
 		const struct model_result *r = &shared->mutation[m].result;
 		bool fence = strstr(sites[m].kind, "fence") != NULL;
 		snprintf(line, sizeof(line), "%s:%d", sites[m].file, sites[m].line);
-		printf("# %-22s %-14s %-9s ", line, sites[m].kind, fence ? "nothing" : "relaxed");
+		printf("# %-22s %-14s %-9s ", line, sites[m].kind,
+		    strstr(sites[m].kind, "seq_cst") != NULL ? "acq_rel"
+			: fence                              ? "nothing"
+							     : "relaxed");
 		if ((reached >> m & 1) == 0) {
 			printf("NEVER RAN\n");
 			failures++;
@@ -166,8 +169,8 @@ report_mutations(unsigned n_found)
 static void
 collect(const char *part)
 {
-	const struct scenario_table *tables[] = {
-	    &scen_read, &scen_table, &scen_kill, &scen_attach, &scen_handover, &scen_wrong};
+	const struct scenario_table *tables[] = {&scen_read, &scen_table, &scen_kill, &scen_attach,
+	    &scen_handover, &scen_ring, &scen_wrong};
 
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (unsigned i = 0; i < tables[t]->n && n_all < SCENARIOS_MAX; i++)
