@@ -91,3 +91,10 @@ wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_byte
 	    (unsigned long long)client_idx, (unsigned long long)total_bytes,
 	    (unsigned long long)n_clients_max, (unsigned long long)epoch);
 }
+
+void
+wire_put_ring(struct wire_out *out, uint64_t total_bytes, uint64_t spin_us)
+{
+	wire_put_reply_words(out, WIRE_RE_RING, "%llu %llu", (unsigned long long)total_bytes,
+	    (unsigned long long)spin_us);
+}

@@ -314,6 +314,8 @@ void wire_put_stat_word(struct wire_out *out, const char *name, const char *valu
  * (SCM_RIGHTS). */
 void wire_put_attached(struct wire_out *out, uint64_t client_idx, uint64_t total_bytes,
     uint64_t n_clients_max, uint64_t epoch);
+/* The same for peek_ring. */
+void wire_put_ring(struct wire_out *out, uint64_t total_bytes, uint64_t spin_us);
 
 /* ---- requests, as a client writes them ---- */
 

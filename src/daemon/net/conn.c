@@ -10,8 +10,10 @@
 #include "daemon/net/conn_fd.h"
 #include "daemon/net/conn_step.h"
 #include "daemon/host/log.h"
+#include "shm/ring.h"
 
 #define IN_AT_ONCE_BYTES (UINT64_C(2) << 20)
+#define RING_READ_BYTES  4096
 
 /* ---- begin and end ------------------------------------------------------- */
 
@@ -34,6 +36,10 @@ conn_end(struct conn *c, struct conn_shared *sh)
 	free(c->resumed);
 	conn_fd_drop(c);
 	close(c->fd);
+	if (c->ring != NULL) {
+		sh->cmd->stat[SHM_STAT_CURR_RINGS]--;
+		conn_ring_end(c->ring);
+	}
 }
 
 size_t
@@ -119,6 +125,18 @@ keep_in(struct conn *c, const char *bytes, size_t n)
 	return true;
 }
 
+/* From the ring only as much as some ten requests take, where no more is
+ * announced: what a turn leaves would have to be copied. */
+static ssize_t
+conn_read(struct conn *c, char *to, size_t n, size_t kept)
+{
+	size_t most = c->need > kept + RING_READ_BYTES ? (size_t)c->need - kept : RING_READ_BYTES;
+
+	if (c->ring == NULL)
+		return conn_fd_read(c, to, n);
+	return conn_ring_read(c->ring, to, n < most ? n : most);
+}
+
 /*
  * Reads once. *ret_window, *ret_len: all the input that there is now, in the
  * shared buffer if it fits, else in the connection's own. 1; 0: the input has
@@ -138,11 +156,11 @@ conn_fill(struct conn *c, struct conn_shared *sh, char **ret_window, size_t *ret
 			return -ENOMEM;
 		CHECK(kept <= cap && cap <= c->in_cap);
 		window = c->in;
-		n = conn_fd_read(c, window + kept, cap - kept);
+		n = conn_read(c, window + kept, cap - kept, kept);
 	} else {
 		if (kept > 0)
 			memcpy(window, c->in + c->in_at, kept);
-		n = conn_fd_read(c, window + kept, CONN_INPUT_BYTES - kept);
+		n = conn_read(c, window + kept, CONN_INPUT_BYTES - kept, kept);
 	}
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
@@ -176,6 +194,19 @@ log_denied(const struct conn *c, const struct conn_shared *sh, const struct wire
 		    log_more(suppressed, more));
 }
 
+static bool
+conn_may_have_ring(const struct conn *c, struct conn_shared *sh, const struct wire_request *req)
+{
+	uint64_t *stat = sh->cmd->stat;
+
+	if (!c->is_unix || c->ring != NULL || req->number != RING_VERSION || sh->rings_max == 0)
+		return false;
+	if (stat[SHM_STAT_CURR_RINGS] < sh->rings_max)
+		return true;
+	stat[SHM_STAT_RINGS_REFUSED]++;
+	return false;
+}
+
 static enum cmd_result
 conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *req)
 {
@@ -186,10 +217,16 @@ conn_execute(struct conn *c, struct conn_shared *sh, const struct wire_request *
 	r = cmd_execute(sh->cmd, c->level, req, &c->cursor, &sh->out);
 	switch (r) {
 	case CMD_ATTACH:
-		if (sh->hints != NULL && c->is_unix && req->number == sh->epoch)
-			c->attaching = true;
+		if (sh->hints != NULL && c->is_unix && c->ring == NULL && req->number == sh->epoch)
+			c->passing = CONN_PASSES_HINTS;
 		else
 			wire_put_reply(&sh->out, WIRE_RE_NO_HINT_PAGE);
+		break;
+	case CMD_RING:
+		if (conn_may_have_ring(c, sh, req))
+			c->passing = CONN_PASSES_RING;
+		else
+			wire_put_reply(&sh->out, WIRE_RE_NO_RING);
 		break;
 	case CMD_SNAPSHOT:
 		/* a TCP client has no user, so it gets no file of the host */
@@ -279,7 +316,7 @@ conn_run(struct conn *c, struct conn_shared *sh, const char *window, size_t len)
 	for (uint32_t n_reqs = 0;; n_reqs++) {
 		if (c->swallow > 0)
 			at += conn_step_swallow(c, window + at, len - at);
-		if (at == len || c->closing || c->attaching)
+		if (at == len || c->closing || c->passing != CONN_PASSES_NONE)
 			break;
 		if (len - at < c->need)
 			return at;
@@ -370,8 +407,24 @@ take_input(struct conn *c, struct conn_shared *sh, enum conn_want *ret_want)
 	return true;
 }
 
-enum conn_want
-conn_turn(struct conn *c, struct conn_shared *sh)
+/* Passes a descriptor. False: not yet. */
+static bool
+conn_pass(struct conn *c, struct conn_shared *sh)
+{
+	if (c->passing == CONN_PASSES_HINTS)
+		return conn_send_attached(c, sh);
+	if (!conn_send_ring(c, sh))
+		return false;
+	if (c->ring != NULL) { /* what stood behind the request is no request */
+		drop_in(c);
+		c->runnable = false;
+		c->need = c->scanned = 0;
+	}
+	return true;
+}
+
+static enum conn_want
+conn_take_turn(struct conn *c, struct conn_shared *sh)
 {
 	enum conn_want want = CONN_READ;
 
@@ -382,8 +435,8 @@ conn_turn(struct conn *c, struct conn_shared *sh)
 		return CONN_WRITE;
 	if (c->closing)
 		return CONN_CLOSE;
-	if (c->attaching) {
-		if (!conn_send_attached(c, sh))
+	if (c->passing != CONN_PASSES_NONE) {
+		if (!conn_pass(c, sh))
 			return CONN_WRITE;
 	} else if (!take_input(c, sh, &want)) {
 		sh->out.len = 0;
@@ -395,5 +448,15 @@ conn_turn(struct conn *c, struct conn_shared *sh)
 		return CONN_WRITE;
 	if (c->closing)
 		return CONN_CLOSE;
-	return c->runnable || c->attaching ? CONN_AGAIN : want;
+	return c->runnable || c->passing != CONN_PASSES_NONE ? CONN_AGAIN : want;
+}
+
+enum conn_want
+conn_turn(struct conn *c, struct conn_shared *sh)
+{
+	enum conn_want want = conn_take_turn(c, sh);
+
+	if (c->ring != NULL)
+		conn_ring_wake(c->ring);
+	return want;
 }

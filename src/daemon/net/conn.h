@@ -26,6 +26,7 @@
 #include "daemon/verbs/cmd.h"
 #include "daemon/segment/hint_page.h"
 #include "daemon/snapshot/snapshot.h"
+#include "daemon/net/conn_ring.h"
 
 #define CONN_INPUT_BYTES 65536
 
@@ -37,7 +38,9 @@ struct conn_shared {
 	uint64_t epoch;
 	uint32_t max_reqs;
 	size_t output_limit;
-	bool shutdown; /* a client asked for the daemon's end */
+	uint64_t rings_max;    /* 0: none is offered */
+	uint64_t ring_spin_us; /* as clients are told */
+	bool shutdown;         /* a client asked for the daemon's end */
 	uint64_t *bytes_read, *bytes_written;
 	/* both are for the longest request to store; NULL: it isn't measured */
 	uint64_t (*now_us)(void);
@@ -45,6 +48,9 @@ struct conn_shared {
 	char *in;            /* CONN_INPUT_BYTES */
 	struct wire_out out; /* empty between turns */
 };
+
+/* What the next bytes out carry a descriptor for. */
+enum conn_passing { CONN_PASSES_NONE, CONN_PASSES_HINTS, CONN_PASSES_RING };
 
 struct conn {
 	int fd;
@@ -54,7 +60,8 @@ struct conn {
 	uid_t uid;
 	gid_t gid;
 	uint32_t last_active_s;
-	uint32_t client_idx; /* in the hint page, or HINT_PAGE_NO_CLIENT */
+	uint32_t client_idx;    /* in the hint page, or HINT_PAGE_NO_CLIENT */
+	struct conn_ring *ring; /* NULL: requests come by the socket */
 
 	/* private to conn.c */
 	char *in; /* bytes [in_at, in_end) are not yet used */
@@ -68,8 +75,8 @@ struct conn {
 	struct wire_request *resumed; /* that get as it was read from its line; or NULL */
 	bool runnable;                /* the kept bytes may hold whole requests */
 	bool closing;                 /* close when the output is sent */
-	int passed_fd;  /* a descriptor that no request has used yet (conn_fd.h); -1: none */
-	bool attaching; /* the next bytes out are ATTACHED and a descriptor */
+	int passed_fd; /* a descriptor that no request has used yet (conn_fd.h); -1: none */
+	enum conn_passing passing;
 	char *out;
 	size_t out_at, out_end, out_cap;
 };

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "daemon/net/conn_private.h"
+#include "shm/ring.h"
 
 /* of the shared output buffer, at first and again after a large reply */
 #define OUT_BYTES      (UINT64_C(64) << 10)
@@ -47,6 +48,12 @@ conn_shared_free(struct conn_shared *sh)
 
 /* ---- output ------------------------------------------------------------ */
 
+static ssize_t
+conn_write(const struct conn *c, const char *bytes, size_t n)
+{
+	return c->ring != NULL ? conn_ring_write(c->ring, bytes, n) : write(c->fd, bytes, n);
+}
+
 bool
 conn_send_kept(struct conn *c, struct conn_shared *sh)
 {
@@ -55,7 +62,7 @@ conn_send_kept(struct conn *c, struct conn_shared *sh)
 	if (c->out == NULL)
 		return true;
 	CHECK(c->out_at < c->out_end && c->out_end <= c->out_cap);
-	n = write(c->fd, c->out + c->out_at, c->out_end - c->out_at);
+	n = conn_write(c, c->out + c->out_at, c->out_end - c->out_at);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0)
@@ -82,7 +89,7 @@ conn_send_replies(struct conn *c, struct conn_shared *sh)
 
 	if (len == 0)
 		return true;
-	n = write(c->fd, out->buf, len);
+	n = conn_write(c, out->buf, len);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		c->closing = true;
 		sent = len;
@@ -121,48 +128,56 @@ conn_send_replies(struct conn *c, struct conn_shared *sh)
 	return true;
 }
 
-bool
-conn_send_attached(struct conn *c, struct conn_shared *sh)
+/* Sends the shared output, with a descriptor on its first byte. As write(2). */
+static ssize_t
+send_with_fd(const struct conn *c, struct conn_shared *sh, int fd)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov;
+	struct iovec iov = {sh->out.buf, sh->out.len};
 	struct msghdr msg = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = control.bytes,
 	    .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *cmsg;
-	struct wire_out *out = &sh->out;
-	int fd = hint_page_fd(sh->hints);
 	ssize_t n;
 
-	if (c->client_idx == HINT_PAGE_NO_CLIENT &&
-	    hint_page_attach(sh->hints, &c->client_idx) != 0) {
-		c->attaching = false;
-		wire_put_reply(out, WIRE_RE_NO_HINT_PAGE);
-		return true;
-	}
-	wire_put_attached(out, c->client_idx, hint_page_total_bytes(sh->hints),
-	    hint_page_clients_max(sh->hints), sh->epoch);
 	memset(&control, 0, sizeof(control));
 	cmsg = CMSG_FIRSTHDR(&msg);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	iov = (struct iovec){out->buf, out->len};
 	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	if (n > 0)
+		*sh->bytes_written += (uint64_t)n;
+	return n;
+}
+
+bool
+conn_send_attached(struct conn *c, struct conn_shared *sh)
+{
+	struct wire_out *out = &sh->out;
+	ssize_t n;
+
+	if (c->client_idx == HINT_PAGE_NO_CLIENT &&
+	    hint_page_attach(sh->hints, &c->client_idx) != 0) {
+		c->passing = CONN_PASSES_NONE;
+		wire_put_reply(out, WIRE_RE_NO_HINT_PAGE);
+		return true;
+	}
+	wire_put_attached(out, c->client_idx, hint_page_total_bytes(sh->hints),
+	    hint_page_clients_max(sh->hints), sh->epoch);
+	n = send_with_fd(c, sh, hint_page_fd(sh->hints));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		out->len = 0;
 		return false;
 	}
-	c->attaching = false;
+	c->passing = CONN_PASSES_NONE;
 	if (n < 0)
 		c->closing = true;
-	else
-		*sh->bytes_written += (uint64_t)n;
 	if (n < 0 || (size_t)n == out->len)
 		out->len = 0;
 	else { /* the descriptor went with the first byte */
@@ -170,4 +185,37 @@ conn_send_attached(struct conn *c, struct conn_shared *sh)
 		out->len -= (size_t)n;
 	}
 	return true;
+}
+
+bool
+conn_send_ring(struct conn *c, struct conn_shared *sh)
+{
+	struct wire_out *out = &sh->out;
+	struct conn_ring *ring;
+	ssize_t n;
+	bool later;
+	int fd;
+
+	if (conn_ring_create(&ring, &fd) != 0) {
+		c->passing = CONN_PASSES_NONE;
+		sh->cmd->stat[SHM_STAT_RINGS_REFUSED]++;
+		wire_put_reply(out, WIRE_RE_NO_RING);
+		return true;
+	}
+	wire_put_ring(out, RING_TOTAL_BYTES, sh->ring_spin_us);
+	n = send_with_fd(c, sh, fd);
+	later = n < 0 && (errno == EAGAIN || errno == EINTR);
+	close(fd);
+	if (n == (ssize_t)out->len) {
+		c->ring = ring;
+		sh->cmd->stat[SHM_STAT_CURR_RINGS]++;
+		sh->cmd->stat[SHM_STAT_TOTAL_RINGS]++;
+	} else { /* a part of so short a line is no case of a socket that works */
+		conn_ring_end(ring);
+		c->closing = !later;
+	}
+	out->len = 0;
+	if (!later)
+		c->passing = CONN_PASSES_NONE;
+	return !later;
 }

@@ -15,6 +15,13 @@ bool conn_send_kept(struct conn *c, struct conn_shared *sh);
  * no memory. */
 bool conn_send_replies(struct conn *c, struct conn_shared *sh);
 
+/*
+ * Sends RING with the descriptor of a new ring on its first byte: from then on
+ * requests and replies go through the ring. True: done, or refused with a line
+ * in the shared output.
+ */
+bool conn_send_ring(struct conn *c, struct conn_shared *sh);
+
 /* Sends ATTACHED with the hint page's descriptor on its first byte. True: it is
  * sent, or a refusal stands in the shared output. */
 bool conn_send_attached(struct conn *c, struct conn_shared *sh);

@@ -159,6 +159,9 @@ take_settings(struct server *s)
 	warn_of_tcp_admin(s);
 	s->shared.max_reqs = (uint32_t)conf->max_reqs_per_event;
 	s->shared.output_limit = conf->output_limit;
+	s->shared.rings_max = conf->ring ? conf->ring_max : 0;
+	s->shared.ring_spin_us = conf->ring_spin;
+	s->ring_spin_us = server_ring_spin_us(conf);
 	s->a.cmd->reply_bytes_max = conf->output_limit;
 	s->a.cmd->work_max = conf->max_reqs_per_event * KEYS_A_REQUEST;
 	s->a.stat[SHM_STAT_MAX_CONNECTIONS] = conf->conn_limit;
@@ -198,6 +201,7 @@ server_create(const struct server_args *args, struct server **ret)
 	s->a = *args;
 	TAILQ_INIT(&s->peers);
 	TAILQ_INIT(&s->again);
+	TAILQ_INIT(&s->busy);
 	TAILQ_INIT(&s->owners);
 	s->shared.cmd = args->cmd;
 	s->shared.hints = args->hints;
@@ -217,6 +221,7 @@ server_create(const struct server_args *args, struct server **ret)
 	s->verbosity = args->cmd->verbosity;
 	take_settings(s);
 	evtimer_assign(&s->turns, s->base, server_on_turns, s);
+	evtimer_assign(&s->rings, s->base, server_on_rings, s);
 	evtimer_assign(&s->slice, s->base, server_on_slice, s);
 	evtimer_assign(&s->huge, s->base, on_huge, s);
 	event_assign(&s->resume, s->base, -1, 0, server_on_resume, s);
@@ -267,6 +272,7 @@ server_free(struct server *s)
 	event_del(&s->resume);
 	event_del(&s->tick);
 	event_del(&s->turns);
+	event_del(&s->rings);
 	event_del(&s->slice);
 	event_del(&s->huge);
 	event_del(&s->on_term);

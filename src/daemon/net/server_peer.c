@@ -1,8 +1,12 @@
 /* server_peer.c: the turns of connections: when there is input, when there is
  * room for output, or when the others have had their turn. */
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
+#include "base/now.h"
+#include "daemon/net/conn_ring.h"
 #include "daemon/net/server_private.h"
 
 void
@@ -27,6 +31,8 @@ server_free_peer(struct server *s, struct peer *p)
 	event_del(&p->writable);
 	if (p->waits_turn)
 		TAILQ_REMOVE(&s->again, p, again);
+	if (p->is_busy)
+		TAILQ_REMOVE(&s->busy, p, busy);
 	TAILQ_REMOVE(&s->peers, p, all);
 	if (p->conn.client_idx != HINT_PAGE_NO_CLIENT)
 		stat[SHM_STAT_SHM_CLIENTS]--;
@@ -64,8 +70,59 @@ begin_slices(struct server *s)
 		s->slicing = event_add(&s->slice, &at_once) == 0;
 }
 
-/* One turn, and the events that the connection waits for after it. */
+/* Its ring is looked at between events from now on. */
 static void
+begin_busy(struct server *s, struct peer *p)
+{
+	static const struct timeval at_once = {0, 0};
+
+	if (p->is_busy)
+		return;
+	p->is_busy = true;
+	p->busy_us = (uint64_t)now_monotonic_us();
+	p->busy_round = s->ring_round;
+	if (TAILQ_EMPTY(&s->busy))
+		evtimer_add(&s->rings, &at_once);
+	TAILQ_INSERT_TAIL(&s->busy, p, busy);
+}
+
+/* What it waits for next: events of its socket, its turn, or its ring. */
+static void
+await_next(struct server *s, struct peer *p, enum conn_want want)
+{
+	bool by_ring = p->conn.ring != NULL, writes = want == CONN_WRITE && !by_ring,
+	     wrote = event_pending(&p->writable, EV_WRITE, NULL) != 0;
+
+	if (by_ring)
+		begin_busy(s, p);
+	else if (want == CONN_AGAIN)
+		wait_turn(s, p);
+	if (writes && !wrote) {
+		event_del(&p->readable);
+		event_add(&p->writable, NULL);
+	} else if (!writes && wrote) {
+		event_del(&p->writable);
+		event_add(&p->readable, NULL);
+	}
+	p->want = want;
+}
+
+/* The client of a ring rings, or has hung up. */
+static void
+answer_bell(struct server *s, struct peer *p)
+{
+	char bells[256];
+	ssize_t n = recv(p->conn.fd, bells, sizeof(bells), MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		event_del(&p->readable);
+		conn_ring_hang_up(p->conn.ring);
+	} else if (n > 0)
+		s->a.cmd->stat[SHM_STAT_RING_BELLS]++;
+	begin_busy(s, p);
+}
+
+void
 server_peer_turn(struct server *s, struct peer *p)
 {
 	bool was_attached = p->conn.client_idx != HINT_PAGE_NO_CLIENT;
@@ -83,18 +140,7 @@ server_peer_turn(struct server *s, struct peer *p)
 		server_free_peer(s, p);
 		return;
 	}
-	if (want == CONN_AGAIN)
-		wait_turn(s, p);
-	if ((want == CONN_WRITE) != (p->want == CONN_WRITE)) {
-		if (want == CONN_WRITE) {
-			event_del(&p->readable);
-			event_add(&p->writable, NULL);
-		} else {
-			event_del(&p->writable);
-			event_add(&p->readable, NULL);
-		}
-	}
-	p->want = want;
+	await_next(s, p, want);
 	server_share_count(s, p);
 	while ((victim = server_share_victim(s)) != NULL)
 		server_free_peer(s, victim); /* it may be p */
@@ -107,7 +153,9 @@ server_turn_of(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!p->waits_turn)
+	if (p->conn.ring != NULL)
+		answer_bell(p->server, p);
+	else if (!p->waits_turn)
 		server_peer_turn(p->server, p);
 }
 

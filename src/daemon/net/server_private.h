@@ -26,8 +26,11 @@ struct peer {
 	uint64_t queued_round;
 	struct event readable, writable;
 	enum conn_want want;
-	bool waits_turn; /* it is in the queue `again` */
-	TAILQ_ENTRY(peer) all, again;
+	bool waits_turn;     /* it is in the queue `again` */
+	bool is_busy;        /* its ring is in the list `busy` */
+	uint64_t busy_us;    /* when its ring last had something to do */
+	uint64_t busy_round; /* in which its ring was looked at */
+	TAILQ_ENTRY(peer) all, again, busy;
 };
 
 TAILQ_HEAD(peer_queue, peer);
@@ -38,8 +41,10 @@ struct server {
 	struct conn_shared shared;
 	struct event_base *base;
 	struct event listening[LISTENERS_MAX];
-	struct event tick, turns, resume, on_term, on_int, on_hup;
+	struct event tick, turns, rings, resume, on_term, on_int, on_hup;
 	struct peer_queue peers, again;
+	struct peer_queue busy; /* rings that are looked at between events */
+	uint64_t ring_round, ring_spin_us;
 	uint64_t round; /* counts the rounds of turns for those in `again` */
 	struct owner_list owners;
 	uint64_t kept_bytes; /* for all connections */
@@ -84,8 +89,16 @@ void server_tell_time(struct server *s);
 void server_turn_of(evutil_socket_t fd, short what, void *peer);
 void server_on_turns(evutil_socket_t fd, short what, void *server);
 
+/* One turn. Then the connection waits for events, for its turn or for its
+ * ring. */
+void server_peer_turn(struct server *s, struct peer *p);
+
 /* Ends a connection, which must not be in the midst of its turn. */
 void server_free_peer(struct server *s, struct peer *p);
+
+/* server_ring.c: calls server_peer.c */
+uint64_t server_ring_spin_us(const struct conf *conf);
+void server_on_rings(evutil_socket_t fd, short what, void *server);
 
 /* server_accept.c: calls server_peer.c, server_share.c */
 enum wire_access server_tcp_level(const struct server *s);

@@ -59,6 +59,7 @@ put_conns(const struct server *s, struct wire_out *out)
 			: p->waits_turn   ? "waiting"
 					  : "reading");
 		wire_put_stat_u64(out, ROW("hints"), c->client_idx != HINT_PAGE_NO_CLIENT);
+		wire_put_stat_u64(out, ROW("ring"), c->ring != NULL);
 		wire_put_stat_u64(out, ROW("kept_bytes"), conn_kept_bytes(c));
 		wire_put_stat_u64(
 		    out, ROW("secs_since_last_cmd"), s->a.cmd->now_s - c->last_active_s);

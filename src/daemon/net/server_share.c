@@ -207,7 +207,7 @@ say_closed(struct server *s, const struct peer *p)
 		    log_more(suppressed, more));
 	/* in the midst of a reply the client would take the line for a part of
 	 * it */
-	if (conn_is_mid_reply(&p->conn))
+	if (conn_is_mid_reply(&p->conn) || p->conn.ring != NULL)
 		return;
 	wire_put_reply(&out, WIRE_RE_CONN_MEMORY);
 	(void)!send(p->conn.fd, out.buf, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -153,6 +153,8 @@ cmd_carry_out(struct cmd *cmd, enum wire_access level, const struct wire_request
 		return shut_down(cmd, req, out);
 	case WIRE_PEEK_ATTACH:
 		return CMD_ATTACH;
+	case WIRE_PEEK_RING:
+		return CMD_RING;
 	case WIRE_PEEK_SAVE:
 	case WIRE_PEEK_LOAD:
 	case WIRE_PEEK_LOAD_PART:

@@ -27,6 +27,9 @@
  *     CMD_ATTACH    peek_attach: req.number is the epoch that the reader saw.
  *                   The server answers: wire_put_attached and the hint page's
  *                   descriptor, or WIRE_RE_NO_HINT_PAGE. Then as CMD_DONE
+ *     CMD_RING      peek_ring: req.number is the version of ring.h that the
+ *                   client knows. The server answers: wire_put_ring and a new
+ *                   ring's descriptor, or WIRE_RE_NO_RING. Then as CMD_DONE
  *     CMD_SNAPSHOT  peek_save, peek_load, peek_load_part: the server answers.
  *                   Then as CMD_DONE
  *
@@ -102,6 +105,7 @@ enum cmd_result {
 	CMD_CLOSE,
 	CMD_SHUTDOWN,
 	CMD_ATTACH,
+	CMD_RING,
 	CMD_SNAPSHOT
 };
 
