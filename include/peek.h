@@ -160,6 +160,9 @@ extern "C" {
  * socket */
 #define PEEK_NO_FALLBACK 0x4u
 #define PEEK_READ_ONLY   0x8u /* never connect to the control socket; writes are -EACCES */
+/* write through the control socket alone, and never through a ring in shared
+ * memory */
+#define PEEK_NO_RING 0x10u
 
 struct peek;
 

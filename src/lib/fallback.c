@@ -20,7 +20,7 @@ fallback_ask(struct peek *p, const char *line, size_t line_len, int64_t deadline
 	int r = -ECONNRESET;
 
 	/* a second time, since the daemon may have been restarted */
-	for (int i = 0; i < 2 && r == -ECONNRESET; i++) {
+	for (int i = 0; i < 2 && (r == -ECONNRESET || r == -EPIPE); i++) {
 		struct iovec iov = {(void *)(uintptr_t)line, line_len};
 		if ((r = sock_open(p, CONN_WRITES, deadline_ms)) == 0 &&
 		    (r = sock_send(p, CONN_WRITES, &iov, 1, deadline_ms)) == 0)

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 #include "lib/owner.h"
+#include "lib/ring_client.h"
 #include "peek.h"
 #include "shm/clock.h"
 #include "shm/hash.h"
@@ -64,7 +65,9 @@ enum sock_of {
 };
 
 struct sock {
-	int fd_plus_1;                /* all zero: there is none */
+	int fd_plus_1;     /* all zero: there is none */
+	uint32_t n_opened; /* calls of sock_open since it was connected */
+	struct ring_client ring;
 	uint32_t reply_at, reply_len; /* what was read into sock_kept.reply and not yet taken */
 };
 
@@ -166,6 +169,7 @@ struct peek {
 	struct queue_half half[2];
 };
 
-#define HANDLE_FLAGS (PEEK_NO_FOLLOW | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_READ_ONLY)
+#define HANDLE_FLAGS \
+	(PEEK_NO_FOLLOW | PEEK_NO_HINTS | PEEK_NO_FALLBACK | PEEK_READ_ONLY | PEEK_NO_RING)
 
 #endif

@@ -43,6 +43,10 @@ sock_socket_path(struct peek *p, char *buf)
 	pthread_mutex_unlock(&p->own.attach_lock);
 }
 
+/* Requests, and halves of the queue, before a connection asks for a ring. */
+#define RING_AFTER_WRITES 8
+#define RING_AFTER_HALVES 1
+
 static int
 sock_fd(const struct peek *p, enum sock_of which)
 {
@@ -68,6 +72,7 @@ sock_close(struct peek *p, enum sock_of which)
 	/* the same descriptor as conn[which]'s, unless this is a child that
 	 * never connected */
 	close_inherited(&p->kept[which]);
+	ring_client_drop(&p->own.conn[which].ring);
 	p->own.conn[which] = (struct sock){0};
 }
 
@@ -85,6 +90,11 @@ sock_drop_if_stale(struct peek *p, enum sock_of which)
 static int
 sock_fail(struct peek *p, enum sock_of which, int error)
 {
+	const struct ring_client *ring = &p->own.conn[which].ring;
+
+	if (error == -ECONNRESET && ring->mem != NULL &&
+	    ring_untaken(&ring->end, ring->n_put_before))
+		error = -EPIPE;
 	sock_close(p, which);
 	return error;
 }
@@ -107,7 +117,7 @@ error_of_connect(int err)
 }
 
 static int
-wait_for(int fd, short events, int64_t deadline_ms, short *ret_events)
+poll_until(int fd, short events, int64_t deadline_ms, short *ret_events)
 {
 	for (;;) {
 		int64_t left = deadline_ms - sock_now_ms();
@@ -125,6 +135,25 @@ wait_for(int fd, short events, int64_t deadline_ms, short *ret_events)
 	}
 }
 
+/*
+ * A connection that is used again and again gets a ring: it costs more than a
+ * few requests by the socket do. Not for reads of a foreign layout.
+ */
+static int
+ask_for_ring(struct peek *p, enum sock_of which, int64_t deadline_ms)
+{
+	static const uint32_t n_before[CONN_N] = {
+	    [CONN_WRITES] = RING_AFTER_WRITES, [CONN_QUEUE] = RING_AFTER_HALVES};
+	struct sock *c = &p->own.conn[which];
+
+	if (n_before[which] == 0 || c->n_opened > n_before[which] ||
+	    ++c->n_opened <= n_before[which] || (p->flags & PEEK_NO_RING) != 0 ||
+	    seq_load_ptr(&p->own.foreign) != NULL)
+		return 0;
+	int r = ring_client_ask(&c->ring, sock_fd(p, which), deadline_ms);
+	return r == 0 ? 0 : sock_fail(p, which, r);
+}
+
 int
 sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 {
@@ -134,8 +163,12 @@ sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 
 	if ((p->flags & PEEK_READ_ONLY) != 0)
 		return -EACCES;
-	if (sock_is_open(p, which))
-		return 0;
+	if (sock_is_open(p, which)) {
+		int r = ask_for_ring(p, which, deadline_ms);
+		if (r != -ECONNRESET)
+			return r;
+		/* the daemon had hung up before */
+	}
 	sock_close(p, which);
 	sock_socket_path(p, path);
 	if (path[0] == '\0' || strlen(path) >= sizeof(un.sun_path))
@@ -166,7 +199,22 @@ sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms)
 	return 0;
 }
 
-/* Reads the bytes that have arrived into the buffer. 0; -ECONNRESET. */
+/* As recv, but 0: there is nothing; -ECONNRESET; -EBADMSG. */
+static ssize_t
+recv_some(struct peek *p, enum sock_of which, char *to, size_t n)
+{
+	struct ring_client *ring = &p->own.conn[which].ring;
+
+	if (ring->mem != NULL)
+		return ring_client_take(ring, sock_fd(p, which), to, n);
+	ssize_t got = recv(sock_fd(p, which), to, n, MSG_DONTWAIT);
+	if (got > 0)
+		return got;
+	return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
+}
+
+/* Reads the bytes that have arrived into the buffer. 0; -ECONNRESET;
+ * -EBADMSG. */
 static int
 read_some(struct peek *p, enum sock_of which)
 {
@@ -180,13 +228,23 @@ read_some(struct peek *p, enum sock_of which)
 	}
 	if (c->reply_len == CONN_REPLY_CAP)
 		return 0;
-	ssize_t n = recv(
-	    sock_fd(p, which), buf + c->reply_len, CONN_REPLY_CAP - c->reply_len, MSG_DONTWAIT);
+	ssize_t n = recv_some(p, which, buf + c->reply_len, CONN_REPLY_CAP - c->reply_len);
 	if (n > 0)
 		c->reply_len += (uint32_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		return -ECONNRESET;
-	return 0;
+	return n < 0 ? (int)n : 0;
+}
+
+/* Waits for one of the events. *ret_events: those that came. */
+static int
+wait_for(struct peek *p, enum sock_of which, short events, int64_t deadline_ms, short *ret_events)
+{
+	struct ring_client *ring = &p->own.conn[which].ring;
+
+	if (ring->mem == NULL)
+		return poll_until(sock_fd(p, which), events, deadline_ms, ret_events);
+	*ret_events = POLLIN; /* to look is as good as to know */
+	return ring_client_wait(
+	    ring, sock_fd(p, which), (events & POLLOUT) != 0, (events & POLLIN) != 0, deadline_ms);
 }
 
 int
@@ -194,8 +252,8 @@ sock_wait(struct peek *p, enum sock_of which, bool to_send, int64_t deadline_ms)
 {
 	bool full = p->own.conn[which].reply_len == CONN_REPLY_CAP;
 	short events = 0;
-	int r = wait_for(sock_fd(p, which), (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)),
-	    deadline_ms, &events);
+	int r = wait_for(
+	    p, which, (short)((to_send ? POLLOUT : 0) | (full ? 0 : POLLIN)), deadline_ms, &events);
 
 	if (r == 0 && (events & (POLLIN | POLLHUP | POLLERR)) != 0 && !full)
 		r = read_some(p, which);
@@ -213,9 +271,47 @@ send_error(struct peek *p, enum sock_of which)
 ssize_t
 sock_send_some(struct peek *p, enum sock_of which, const char *bytes, size_t n)
 {
+	struct ring_client *ring = &p->own.conn[which].ring;
+
+	if (ring->mem != NULL) {
+		ring->n_put_before = ring->end.n_put;
+		ssize_t put = ring_client_put(ring, sock_fd(p, which), bytes, n);
+		ring_client_publish(ring, sock_fd(p, which)); /* a wait notices the daemon's end */
+		return put >= 0 ? put : sock_fail(p, which, (int)put);
+	}
 	ssize_t sent = send(sock_fd(p, which), bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	return sent >= 0 ? sent : send_error(p, which);
+}
+
+/*
+ * The request is published as a whole where the ring has room for it. After
+ * that a daemon that hung up may have carried it out before: that is for
+ * sock_reply to find out.
+ */
+static int
+send_by_ring(
+    struct peek *p, enum sock_of which, const struct iovec *iov, int n_iov, int64_t deadline_ms)
+{
+	struct ring_client *ring = &p->own.conn[which].ring;
+	int fd = sock_fd(p, which);
+
+	ring->n_put_before = ring->end.n_put;
+	for (int i = 0; i < n_iov; i++) {
+		const char *bytes = iov[i].iov_base;
+		for (size_t left = iov[i].iov_len; left > 0;) {
+			ssize_t n = ring_client_put(ring, fd, bytes, left);
+			if (n < 0)
+				return sock_fail(p, which, -ECONNRESET);
+			bytes += n;
+			left -= (size_t)n;
+			int r = left > 0 ? sock_wait(p, which, true, deadline_ms) : 0;
+			if (r != 0)
+				return r == -EPIPE ? -ECONNRESET : r;
+		}
+	}
+	ring_client_publish(ring, fd);
+	return 0;
 }
 
 int
@@ -223,6 +319,8 @@ sock_send(struct peek *p, enum sock_of which, struct iovec *iov, int n_iov, int6
 {
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n_iov};
 
+	if (p->own.conn[which].ring.mem != NULL)
+		return send_by_ring(p, which, iov, n_iov, deadline_ms);
 	for (;;) {
 		ssize_t n = sendmsg(sock_fd(p, which), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && (n = send_error(p, which)) < 0)
@@ -277,13 +375,10 @@ reply_in_heap(struct peek *p, enum sock_of which, uint64_t need, int64_t deadlin
 		memcpy(heap, p->kept[which].reply + c->reply_at, len);
 	c->reply_at = c->reply_len = 0;
 	while (r == 0 && len < need) {
-		ssize_t n = recv(sock_fd(p, which), heap + len, need - len, MSG_DONTWAIT);
-		if (n > 0)
+		ssize_t n = recv_some(p, which, heap + len, need - len);
+		if (n >= 0)
 			len += (size_t)n;
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			r = -ECONNRESET;
-		else
-			r = wait_for(sock_fd(p, which), POLLIN, deadline_ms, &events);
+		r = n < 0 ? (int)n : n == 0 ? wait_for(p, which, POLLIN, deadline_ms, &events) : 0;
 	}
 	if (r == 0 && (wire_parse_reply(heap, len, ret, NULL) != 1 || ret->total_bytes != len))
 		r = -EBADMSG;

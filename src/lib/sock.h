@@ -4,8 +4,13 @@
  *
  * A deadline is a time of sock_now_ms(). Errors: -ECONNREFUSED (nobody
  * listens), -EACCES, -ETIMEDOUT, -EBADMSG (not the protocol), -EIO, -ECONNRESET
- * (the daemon hung up; the application never sees it). After any of them the
+ * (the daemon hung up; the application never sees it), -EPIPE (the daemon hung
+ * up and took nothing of the last request; likewise). After any of them the
  * connection is closed.
+ *
+ * A connection that goes on being used gets a ring in shared memory, if the
+ * daemon gives one (ring_client.h). Then bytes go that way, and everything else
+ * is as it was.
  */
 #ifndef PEEK_LIB_SOCK_H
 #define PEEK_LIB_SOCK_H
@@ -33,7 +38,7 @@ sock_is_open(const struct peek *p, enum sock_of which)
  * is due. */
 void sock_drop_if_stale(struct peek *p, enum sock_of which);
 
-/* Connects, unless it is connected. */
+/* Connects, unless it is connected. Call it when no reply is due. */
 int sock_open(struct peek *p, enum sock_of which, int64_t deadline_ms);
 void sock_close(struct peek *p, enum sock_of which);
 

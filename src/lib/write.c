@@ -39,6 +39,11 @@ write_exchange(struct peek *p, const char *line, size_t line_len, const void *va
 		if (r != 0)
 			return r;
 		r = sock_reply(p, CONN_WRITES, deadline_ms, ret, NULL);
+		if (r == -EPIPE) { /* the daemon had nothing of it */
+			if (--n_left == 0)
+				return -ECONNREFUSED;
+			continue;
+		}
 		if (r != -ECONNRESET && r != -ETIMEDOUT)
 			return r;
 		if (!twice || r == -ETIMEDOUT || --n_left == 0)

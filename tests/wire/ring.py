@@ -3,7 +3,7 @@ import array
 import mmap
 import os
 import socket
-import struct
+import threading
 import time
 
 TAIL_UP, TAIL_DOWN, HEAD_UP, HEAD_DOWN, CLIENT_AWAITS, DAEMON_AWAITS = (128 * i for i in range(6))
@@ -38,14 +38,19 @@ class Ring:
         self.fd = fds[0]
         assert os.fstat(self.fd).st_size == TOTAL_BYTES
         self.mem = mmap.mmap(self.fd, TOTAL_BYTES)
+        self.fence = threading.Lock()
+        self.words = memoryview(self.mem).cast("Q")
         self.n_put = self.n_taken = 0
 
     def word(self, at, value=None):
+        """Loads or stores all of the word at once, which struct doesn't."""
         if value is not None:
-            struct.pack_into("<Q", self.mem, at, value & (2**64 - 1))
-        return struct.unpack_from("<Q", self.mem, at)[0]
+            self.words[at // 8] = value & (2**64 - 1)
+        return self.words[at // 8]
 
     def bell(self):
+        with self.fence:  # between the tail and the flag
+            pass
         if self.word(DAEMON_AWAITS) & AWAITS_BYTES:
             self.word(DAEMON_AWAITS, 0)
             self.sock.send(b"\n")
@@ -78,6 +83,8 @@ class Ring:
         got += self.mem[DOWN_AT:DOWN_AT + n - len(got)]
         self.n_taken += n
         self.word(HEAD_DOWN, self.n_taken)
+        with self.fence:
+            pass
         if n and self.word(DAEMON_AWAITS) & AWAITS_ROOM:
             self.word(DAEMON_AWAITS, 0)
             self.sock.send(b"\n")
@@ -109,6 +116,7 @@ class Ring:
             return False
 
     def close(self):
+        self.words.release()
         self.mem.close()
         os.close(self.fd)
         self.sock.close()
