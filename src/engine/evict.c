@@ -19,6 +19,7 @@ evict_init(struct evict *e, struct arena *arena, struct table *table, uint64_t *
 	    .enabled = enabled,
 	    .usual_bytes = 1,
 	    .sweep = SWEEP_DONE,
+	    .sweep_step = SWEEP_STEP,
 	    .fresh_off = ARENA_NO_ROOM,
 	    .dead = {.block = ARENA_NONE},
 	    .oldest = {{.block = ARENA_NONE}, {.block = ARENA_NONE}}};

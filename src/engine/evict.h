@@ -71,6 +71,9 @@ struct evict {
 	uint64_t futile_live_bytes;
 	/* the next bucket to look at for flushed items, or SWEEP_DONE */
 	uint64_t sweep;
+	uint32_t sweep_step; /* buckets looked at for each SET */
+	uint32_t sweep_left; /* further looks that this SET may have, for room */
+	bool sweep_again;    /* a tag was invalidated since the sweep began */
 	uint32_t hot_run;
 	/* victims of which items may still be kept for this SET; later victims
 	 * are dropped without a look at their hints */
@@ -120,6 +123,9 @@ void evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uin
 /* Everything stored until now is flushed. Its memory is taken back step by
  * step. */
 void evict_flush(struct evict *e, uint64_t cutoff);
+
+/* A tag was invalidated: the same for the items that it covers. */
+void evict_invalidate(struct evict *e);
 
 /* Makes sure that a key that isn't in the table can be linked. Dead items of
  * its chain go first; then, with eviction on, the chain's oldest item (counted

@@ -23,7 +23,10 @@ evict_dead_already(struct evict *e, const struct record *r, uint32_t now_s)
 	bool flushed = record_is_flushed(e->arena, r, e->cutoff),
 	     expired = item_expired(item_expiry_s(r->word0), now_s);
 
-	e->stat[SHM_STAT_FLUSHED_ITEMS] += flushed;
+	if (flushed && item_cas(r->word1) > e->cutoff)
+		e->stat[SHM_STAT_INVALIDATED_ITEMS]++;
+	else
+		e->stat[SHM_STAT_FLUSHED_ITEMS] += flushed;
 	e->stat[SHM_STAT_RECLAIMED] += !flushed && expired;
 	return flushed || expired;
 }

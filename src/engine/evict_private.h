@@ -14,9 +14,16 @@
  * sixteenth only. */
 #define CLEAN_VICTIMS_MAX(n_blocks) (16 * ((n_blocks) + 2))
 #define SWEEP_STEP                  16 /* buckets looked at for each SET after a flush */
-#define CLEAN_CREDIT_MAX(block)     ((uint64_t)(block)*4)
-#define EXPIRY_SCAN_STEP            8 /* blocks looked at for each SET */
-#define AHEAD_BLOCKS                2 /* free beyond the reserve: below it, work is done ahead */
+/* The same after a tag was invalidated. Tags are invalidated often, and most
+ * items that a sweep then looks at live. */
+#define SWEEP_TAGS_STEP 2
+/* Buckets looked at where there is no room, before a live item is evicted: as
+ * many times in a SET as SWEEP_ROOM_STEPS. */
+#define SWEEP_ROOM_STEP         256
+#define SWEEP_ROOM_STEPS        4
+#define CLEAN_CREDIT_MAX(block) ((uint64_t)(block)*4)
+#define EXPIRY_SCAN_STEP        8 /* blocks looked at for each SET */
+#define AHEAD_BLOCKS            2 /* free beyond the reserve: below it, work is done ahead */
 
 /* Free blocks that the cleaning of parts leaves alone. The cleaning of logs
  * needs one to come to an end. */

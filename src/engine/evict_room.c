@@ -19,32 +19,6 @@ has_ahead(const struct evict *e)
 	return e->arena->n_free >= ARENA_RESERVE + AHEAD_BLOCKS;
 }
 
-/* Examines up to EVICT_AHEAD_ITEMS items, those in dead memory first. Live
- * items go only until `need` has room; with need NULL, until enough is free
- * ahead of need. False: no memory can be had. */
-static bool
-evict_room_step(struct evict *e, const struct evict_need *need, uint32_t now_s)
-{
-	struct victim *v = NULL;
-	uint32_t n = EVICT_AHEAD_ITEMS;
-
-	if (e->dead.block != ARENA_NONE || evict_choose_expired(e, EXPIRY_SCAN_STEP, now_s) ||
-	    evict_choose_clean(e)) {
-		while (
-		    n-- > 0 && e->dead.block != ARENA_NONE && evict_empty_one(e, &e->dead, now_s))
-			;
-		return true;
-	}
-	if (!e->enabled)
-		return false;
-	while (n-- > 0 && !(need != NULL ? has_room(e, need) : has_ahead(e))) {
-		v = evict_choose_oldest(e, need == NULL);
-		if (v == NULL || !evict_empty_one(e, v, now_s))
-			break;
-	}
-	return v != NULL;
-}
-
 struct evict_sweep {
 	struct evict *evict;
 	struct table_place place;
@@ -71,20 +45,72 @@ evict_room_sweep(struct evict *e, uint64_t n)
 			table_visit(e->table, e->sweep, drop_flushed, &w);
 			if (w.place.slot == 0)
 				break;
-			e->stat[SHM_STAT_FLUSHED_ITEMS]++;
+			struct record r = record_load(e->arena, table_item_off(w.place.slot));
+			evict_dead_already(e, &r, 0); /* counts it */
 			evict_unlink(e, &w.place);
 		}
-	if (e->sweep >= e->table->n_buckets)
-		e->sweep = SWEEP_DONE;
+	if (e->sweep >= e->table->n_buckets) {
+		e->sweep = e->sweep_again ? 0 : SWEEP_DONE;
+		e->sweep_again = false;
+		e->sweep_step = SWEEP_TAGS_STEP;
+	}
 	return e->sweep != SWEEP_DONE;
+}
+
+/* Examines up to EVICT_AHEAD_ITEMS items, those in dead memory first. Live
+ * items go only until `need` has room; with need NULL, until enough is free
+ * ahead of need. Flushed items are swept for before a live one goes. False: no
+ * memory can be had. */
+static bool
+evict_room_step(struct evict *e, const struct evict_need *need, uint32_t now_s)
+{
+	struct victim *v = NULL;
+	uint32_t n = EVICT_AHEAD_ITEMS;
+
+	if (e->dead.block != ARENA_NONE || evict_choose_expired(e, EXPIRY_SCAN_STEP, now_s) ||
+	    evict_choose_clean(e)) {
+		while (
+		    n-- > 0 && e->dead.block != ARENA_NONE && evict_empty_one(e, &e->dead, now_s))
+			;
+		return true;
+	}
+	if (e->sweep != SWEEP_DONE && e->sweep_left > 0) {
+		e->sweep_left--;
+		evict_room_sweep(e, SWEEP_ROOM_STEP);
+		return true;
+	}
+	if (!e->enabled)
+		return false;
+	while (n-- > 0 && !(need != NULL ? has_room(e, need) : has_ahead(e))) {
+		v = evict_choose_oldest(e, need == NULL);
+		if (v == NULL || !evict_empty_one(e, v, now_s))
+			break;
+	}
+	return v != NULL;
 }
 
 void
 evict_flush(struct evict *e, uint64_t cutoff)
 {
-	if (cutoff > e->cutoff)
+	if (cutoff > e->cutoff) {
 		e->sweep = 0;
+		e->sweep_step = SWEEP_STEP;
+		e->sweep_again = false;
+	}
 	e->cutoff = cutoff;
+}
+
+/* A sweep that is under way goes on to its end first: invalidations that come
+ * faster than it moves would otherwise keep it among the first buckets. */
+void
+evict_invalidate(struct evict *e)
+{
+	if (e->sweep != SWEEP_DONE) {
+		e->sweep_again = true;
+		return;
+	}
+	e->sweep = 0;
+	e->sweep_step = SWEEP_TAGS_STEP;
 }
 
 /* Seals the open blocks that are worth cleaning. False: there are none. */
@@ -115,11 +141,11 @@ static bool
 last_resort(struct evict *e, uint32_t *stage, uint32_t now_s)
 {
 	if (*stage == 0) {
-		*stage = 1;
 		if (e->sweep != SWEEP_DONE) {
-			evict_room_sweep(e, UINT64_MAX);
+			evict_room_sweep(e, SWEEP_ROOM_STEP);
 			return true;
 		}
+		*stage = 1;
 	}
 	if (*stage == 1) {
 		*stage = 2;
@@ -145,6 +171,7 @@ evict_room(struct evict *e, const struct evict_need *need, uint32_t now_s)
 	e->hot_left = EVICT_HOT_RUN_MAX * (1 + arena_extents_need(e->arena, need->shape));
 	/* Without eviction dead memory must come back even if nothing can be
 	 * stored that would pay for it. */
+	e->sweep_left = SWEEP_ROOM_STEPS;
 	e->clean_left = 0;
 	if (!e->enabled &&
 	    (now_s != e->futile_s ||
@@ -167,6 +194,7 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 {
 	uint64_t credit_max = CLEAN_CREDIT_MAX(e->arena->block_bytes);
 
+	e->sweep_left = 1;
 	e->hot_left = EVICT_HOT_RUN_MAX;
 	e->fresh_off = item_off;
 	e->clean_credit += written_bytes * EVICT_COPY_PER_BYTE;
@@ -184,7 +212,7 @@ evict_ahead(struct evict *e, uint64_t item_off, uint64_t written_bytes, uint32_t
 		evict_choose_expired(e, n, now_s);
 	}
 	if (e->sweep != SWEEP_DONE)
-		evict_room_sweep(e, SWEEP_STEP);
+		evict_room_sweep(e, e->sweep_step);
 	if (e->dead.block != ARENA_NONE || !has_ahead(e))
 		evict_room_step(e, NULL, now_s);
 }

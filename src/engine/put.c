@@ -175,6 +175,7 @@ put_admit(struct store *s, const struct store_put *put, const struct store_item 
 	if (put->mode == STORE_APPEND || put->mode == STORE_PREPEND) {
 		w->flags = old->flags;
 		w->expiry_s = old->expiry_s;
+		*state &= ~ITEM_TAGS;
 		*state |= old->state & (ITEM_KEY_B64 | ITEM_TAGS);
 		w->tags = old->tags;
 	}
@@ -207,7 +208,7 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 			store_delete(s, old);
 		return STORE_TOO_LARGE;
 	}
-	uint64_t cas = store_next_cas(s, put->explicit_cas);
+	uint64_t cas = store_next_cas(s, put->explicit_cas, state, w.tags);
 	if (cas == 0)
 		return STORE_BAD_CAS;
 	w.value_bytes = joined + put->value_bytes;
@@ -242,6 +243,8 @@ store_put(struct store *s, const struct store_put *put, uint32_t now_s, uint64_t
 	link_record(s, &put->key, linked ? &place : NULL, &w, now_s);
 	evict_ahead(&s->evict, w.item_off, arena_memory(&s->arena, &w.shape), now_s);
 	note_work(s, before);
+	if ((w.state & ITEM_TAGS) != 0)
+		store_note_tags(s, w.tags);
 	*ret_cas = cas;
 	return STORE_OK;
 }
@@ -301,7 +304,7 @@ store_arith(struct store *s, const struct store_key *key, const struct store_ite
 
 	if ((item->state & ITEM_COUNTER) == 0 && !read_decimal(s, item, &value))
 		return STORE_NON_NUMERIC;
-	uint64_t cas = store_next_cas(s, explicit_cas);
+	uint64_t cas = store_next_cas(s, explicit_cas, item->state, item->tags);
 	if (cas == 0)
 		return STORE_BAD_CAS;
 	value = !decr ? value + delta : value > delta ? value - delta : 0;

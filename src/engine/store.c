@@ -59,6 +59,8 @@ store_open(struct map *map, const struct store_conf *conf, uint32_t now_s, struc
 	if (r != 0)
 		goto fail;
 	s->cas_reserved = word_load_rlx(&map->header->cas_reserved);
+	if (ret_recovery->items > 0) /* some may have tags */
+		memset(s->tag_used, 0xff, sizeof(s->tag_used));
 	*ret = s;
 	return 0;
 fail:
@@ -108,10 +110,11 @@ reserve_cas(struct store *s)
 }
 
 uint64_t
-store_next_cas(struct store *s, uint64_t explicit_cas)
+store_next_cas(struct store *s, uint64_t explicit_cas, uint32_t state, uint64_t tags)
 {
 	if (explicit_cas != 0) {
-		if (explicit_cas <= s->evict.cutoff || explicit_cas >= CAS_EXPLICIT_MAX)
+		if (explicit_cas <= s->evict.cutoff || explicit_cas >= CAS_EXPLICIT_MAX ||
+		    record_is_cut_off(&s->arena, state & ITEM_TAGS, tags, explicit_cas))
 			return 0;
 		if (explicit_cas <= s->cas_last)
 			return explicit_cas;
@@ -152,6 +155,66 @@ store_flush_at(struct store *s, uint32_t at_s)
 		CRASH_POINT("flush:time stored");
 	}
 	set_cutoff(s, s->evict.cutoff, at_s);
+}
+
+/* ---- tags ---------------------------------------------------------------- */
+
+/* Seed 0: a number stands in items, and items come from other segments and from
+ * snapshots. */
+uint32_t
+store_tag(const void *name, size_t name_len)
+{
+	return hash_key(name, name_len, 0) & (LAYOUT_TAG_SLOTS_MAX - 1);
+}
+
+uint64_t
+store_tags(const uint32_t *tag, unsigned n)
+{
+	uint64_t tags = 0;
+
+	for (unsigned i = 0; i < ITEM_TAGS_MAX; i++)
+		tags |= (uint64_t)(tag[i < n ? i : 0] & 0xffff) << (16 * i);
+	return tags;
+}
+
+static uint64_t *
+tag_use(struct store *s, uint32_t tag, uint64_t *ret_bit)
+{
+	uint64_t idx = item_tag_idx(tag, s->map->n_tag_slots);
+
+	*ret_bit = UINT64_C(1) << (idx % 64);
+	return &s->tag_used[idx / 64];
+}
+
+void
+store_note_tags(struct store *s, uint64_t tags)
+{
+	uint64_t bit;
+
+	for (unsigned i = 0; i < ITEM_TAGS_MAX; i++) {
+		uint64_t *use = tag_use(s, item_tag(tags, i), &bit);
+		*use |= bit;
+	}
+}
+
+/*
+ * Every id that was given is at or below cas_last, and every later one above
+ * it, also those of a successor, which begins above cas_reserved. relaxed: one
+ * store, as the cut-off of a flush. A reader that sees an item which was linked
+ * afterwards sees it by [S2].
+ */
+void
+store_invalidate(struct store *s, uint32_t tag)
+{
+	uint64_t bit, *use = tag_use(s, tag, &bit);
+
+	s->stat[SHM_STAT_INVALIDATIONS]++;
+	if ((*use & bit) == 0) /* no item was stored with it since */
+		return;
+	*use &= ~bit;
+	word_store_rlx(&s->map->tags[item_tag_idx(tag, s->map->n_tag_slots)], s->cas_last);
+	CRASH_POINT("invalidate:cut-off stored");
+	evict_invalidate(&s->evict);
 }
 
 void

@@ -104,9 +104,12 @@ void store_touch(struct store *s, const struct store_item *item, uint32_t expiry
 void store_mark(
     struct store *s, const struct store_item *item, uint32_t set, uint32_t clear, uint64_t new_cas);
 
-/* The next CAS id. explicit_cas, if not 0, is taken when it fits: above the
- * flush cut-off and below 2^47; returns 0 when it doesn't. */
-uint64_t store_next_cas(struct store *s, uint64_t explicit_cas);
+/*
+ * The next CAS id, for an item of this state with these tags. explicit_cas, if
+ * not 0, is taken when it fits: above the flush cut-off and the cut-offs of the
+ * tags, and below 2^47; returns 0 when it doesn't.
+ */
+uint64_t store_next_cas(struct store *s, uint64_t explicit_cas, uint32_t state, uint64_t tags);
 
 enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE, STORE_APPEND, STORE_PREPEND };
 
@@ -141,8 +144,9 @@ struct store_put {
 };
 
 /*
- * Stores a value. Append and prepend keep flags and expiry, and are
- * STORE_NOT_STORED on a miss. Add on a live item keeps it (store_keep). The old
+ * Stores a value. Append and prepend keep flags, expiry and tags, and are
+ * STORE_NOT_STORED on a miss; every other mode gives the item the tags of the
+ * put alone. Add on a live item keeps it (store_keep). The old
  * value is whole until the new one is linked. With eviction on it never returns
  * STORE_NO_MEMORY.
  */
@@ -167,6 +171,20 @@ void store_flush(struct store *s);
 
 /* Flushes when at_s comes; 0 takes it back. */
 void store_flush_at(struct store *s, uint32_t at_s);
+
+/* The number of a tag, from its name of 1 or more bytes: the same in every
+ * segment and every version. Names may share a number. */
+uint32_t store_tag(const void *name, size_t name_len);
+
+/* The word of tags of an item with these numbers, 1 .. ITEM_TAGS_MAX. */
+uint64_t store_tags(const uint32_t *tag, unsigned n);
+
+/*
+ * Every item that was stored with this tag until now vanishes. One store in
+ * shared memory, whatever the number of items. Their memory comes back in
+ * bounded steps, and no live item is evicted for it.
+ */
+void store_invalidate(struct store *s, uint32_t tag);
 
 /*
  * To be called before every batch of requests and ten times a second: raises

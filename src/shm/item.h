@@ -9,7 +9,8 @@
  *               value is its decimal form
  *   [word]      client flags (low 32 bits), if ITEM_FLAGS
  *   [word]      four 16-bit numbers of tags, if ITEM_TAGS; an item with fewer
- *               tags repeats some of them
+ *               tags repeats some of them. A number is the same in every
+ *               segment; its low bits are the index in the tag table
  *   key         8-byte aligned
  *   value       right behind the key; or, if ITEM_EXTENTS:
  *   [words]     at the next word: extents, two 32-bit numbers a word, low half
@@ -113,7 +114,7 @@ item_flags_at(uint32_t state)
 	return ITEM_HEADER_BYTES + ((state & ITEM_COUNTER) != 0) * 8u;
 }
 
-#define ITEM_TAGS_MAX 4
+#define ITEM_TAGS_MAX 4u
 
 static inline uint32_t
 item_tags_at(uint32_t state)
@@ -121,26 +122,32 @@ item_tags_at(uint32_t state)
 	return item_flags_at(state) + ((state & ITEM_FLAGS) != 0) * 8u;
 }
 
-/* The number of the i-th tag in the word of tags. It comes from shared memory:
- * clamp it before use. */
+/* The number of the i-th tag in the word of tags. */
 static inline uint32_t
 item_tag(uint64_t tags, unsigned i)
 {
 	return (uint32_t)(tags >> (16 * i)) & 0xffff;
 }
 
+/* The index of a tag in a table of n_tag_slots words, a power of two. Total:
+ * the number may come from damaged memory. */
+static inline uint64_t
+item_tag_idx(uint32_t tag, uint64_t n_tag_slots)
+{
+	return tag & (n_tag_slots - 1);
+}
+
 /*
  * Says whether an item with these tags was stored before one of them was
- * invalidated. A number that the table doesn't have counts as invalidated: no
- * live item has one. relaxed: as the flush cut-off, coherent with every
- * acknowledged write.
+ * invalidated. relaxed: as the flush cut-off, coherent with every acknowledged
+ * write.
  */
 static inline bool
 item_is_cut_off(uint64_t tags, uint64_t cas, const struct word *tag_slots, uint64_t n_tag_slots)
 {
 	for (unsigned i = 0; i < ITEM_TAGS_MAX; i++) {
-		uint32_t tag = item_tag(tags, i);
-		if (tag >= n_tag_slots || cas <= word_load_rlx(&tag_slots[tag]))
+		uint64_t idx = item_tag_idx(item_tag(tags, i), n_tag_slots);
+		if (cas <= word_load_rlx(&tag_slots[idx]))
 			return true;
 	}
 	return false;

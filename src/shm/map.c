@@ -102,6 +102,13 @@ choose_tag_slots(uint64_t arena_bytes)
 	return n;
 }
 
+/* item_tag_idx needs a power of two. */
+static bool
+tag_slots_ok(uint64_t n)
+{
+	return n != 0 && n <= LAYOUT_TAG_SLOTS_MAX && (n & (n - 1)) == 0;
+}
+
 int
 map_plan_geometry(uint64_t arena_bytes, unsigned block_shift, struct geometry *ret)
 {
@@ -398,7 +405,7 @@ check_header(struct map *m, uint64_t object_bytes)
 	uint64_t shift = word_load_rlx(&h->block_shift);
 	if (g.total_bytes != object_bytes || shift < LAYOUT_BLOCK_SHIFT_LEAST ||
 	    shift > BLOCK_SHIFT_MAX || g.n_blocks < LAYOUT_BLOCKS_LEAST ||
-	    g.n_blocks > UINT32_MAX || g.n_tag_slots == 0 || g.n_tag_slots > LAYOUT_TAG_SLOTS_MAX ||
+	    g.n_blocks > UINT32_MAX || !tag_slots_ok(g.n_tag_slots) ||
 	    g.buckets_off < layout_tags_off(g.n_blocks) + g.n_tag_slots * sizeof(struct word) ||
 	    !region_ok(g.buckets_off, g.n_buckets_max, sizeof(struct bucket), g.overflow_off) ||
 	    !region_ok(g.overflow_off, g.n_overflow_max, sizeof(struct bucket), g.arena_off) ||

@@ -259,7 +259,8 @@ recover_counter(void)
 	model_reached((unsigned)item.counter - 8);
 	/* A client that holds the id of the old value must not overwrite the
 	 * new one; nor may an id come twice. */
-	model_check(item.cas != first_cas && item.cas > acked && store_next_cas(s, 0) > item.cas);
+	model_check(
+	    item.cas != first_cas && item.cas > acked && store_next_cas(s, 0, 0, 0) > item.cas);
 }
 
 static void
@@ -296,7 +297,7 @@ recover_cas(void)
 	uint64_t acked = ack_look(&ack);
 
 	expect(world_find(s, key_a), acked != 0 ? "?B" : "AB");
-	model_check(store_next_cas(s, 0) > acked);
+	model_check(store_next_cas(s, 0, 0, 0) > acked);
 	if (acked != 0)
 		model_reached(2);
 }

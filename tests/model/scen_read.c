@@ -6,6 +6,7 @@
  * processes (peek_get).
  */
 #include <errno.h>
+#include <string.h>
 
 #include "model/scenarios.h"
 #include "model/scenes.h"
@@ -390,6 +391,81 @@ read_flushed(void)
 	model_check(!(v == WORLD_MISS && w == 'A'));
 }
 
+/* ---- tags ---------------------------------------------------------------- */
+
+static void
+put_tagged(char key, char version)
+{
+	char value[WORLD_VALUE];
+	uint64_t cas;
+	struct store_put put = {.key = world_key_of(store, &key),
+	    .mode = STORE_SET,
+	    .value = value,
+	    .value_bytes = WORLD_VALUE,
+	    .state = ITEM_TAGS};
+
+	memset(value, version, sizeof(value));
+	enum store_result r = store_put(store, &put, WORLD_NOW_S, &cas);
+	model_check(r == STORE_OK);
+}
+
+/* key_a has the tag, key_b has none, and they lie in different buckets. */
+static void
+setup_tagged(void)
+{
+	world_init(&world, 2, 2, WORLD_BLOCK_SHIFT + 1);
+	store = world_open(&world);
+	key_a = world_key(2, 0, 0);
+	key_b = world_key(2, 1, 0);
+	word_store_rlx(&ack, 0);
+	put_tagged(key_a, 'A');
+	world_put(store, key_b, 'X');
+	world_readers(&world);
+}
+
+static void
+invalidate_and_store(void)
+{
+	store_invalidate(store, 0);
+	ack_write(&ack, 1);
+	world_put(store, key_b, 'Y');
+}
+
+static void
+invalidate_and_store_again(void)
+{
+	store_invalidate(store, 0);
+	put_tagged(key_a, 'B');
+	ack_write(&ack, 1);
+}
+
+/* Who has the reply, or sees a later set of another key, misses. */
+static void
+read_invalidated(void)
+{
+	uint64_t seen = ack_read(&ack);
+	char later = world_get(key_b), v = world_get(key_a);
+
+	expect(later, "~XY");
+	model_check(v == 'A' || v == WORLD_MISS || v == WORLD_AGAIN);
+	model_check(!(v == 'A' && (seen == 1 || later == 'Y')));
+	if (v == 'A')
+		model_reached(3);
+	if (v == WORLD_MISS && later == 'X')
+		model_reached(4);
+}
+
+static void
+read_tagged_again(void)
+{
+	uint64_t seen = ack_read(&ack);
+	char v = world_get(key_a), w = world_get(key_a);
+
+	expect(v, seen == 0 ? "~A0B" : "~??B");
+	model_check(!(v == 'B' && (w == 'A' || w == WORLD_MISS)));
+	model_check(!(v == WORLD_MISS && w == 'A'));
+}
+
 /* ---- hints --------------------------------------------------------------- */
 
 static struct byte hints[(WORLD_BUCKETS + WORLD_OVERFLOW) * HINT_BYTES_PER_BUCKET];
@@ -497,6 +573,14 @@ static const struct model_scenario scenarios[] = {
 	.setup = scene_one,
 	.thread = {flush_and_store, read_flushed},
 	.goals = 15},
+    {.name = "invalidated tag",
+	.setup = setup_tagged,
+	.thread = {invalidate_and_store, read_invalidated},
+	.goals = 0x1e},
+    {.name = "invalidated tag, stored again",
+	.setup = setup_tagged,
+	.thread = {invalidate_and_store_again, read_tagged_again},
+	.goals = 14},
     {.name = "hints beside a clear",
 	.setup = setup_hints,
 	.thread = {delete_beside_hints, read_reused, read_reused},

@@ -345,6 +345,63 @@ read_repaired(void)
 		model_check(a == b);
 }
 
+/* ---- tags: an item's CAS id is the number of its place ------------------- */
+
+static struct word cut_off, ack;
+
+static void
+setup_tag(void)
+{
+	setup();
+	word_store_rlx(&cut_off, 0);
+	word_store_rlx(&ack, 0);
+}
+
+static void
+acknowledge_first(void)
+{
+	ack_write(&ack, 1);
+	word_store_rlx(&cut_off, 1);
+}
+
+static void
+acknowledge_last(void)
+{
+	word_store_rlx(&cut_off, 1);
+	ack_write(&ack, 1);
+}
+
+/* Covers the id that the next set gets. */
+static void
+cut_off_ahead(void)
+{
+	word_store_rlx(&cut_off, 2);
+	write_place(2, 'B');
+	switch_slot(2);
+	ack_write(&ack, 2);
+}
+
+static void
+cut_off_last(void)
+{
+	word_store_rlx(&cut_off, 1);
+	write_place(2, 'B');
+	switch_slot(2);
+	ack_write(&ack, 2);
+}
+
+static void
+read_tagged(void)
+{
+	uint64_t seen = ack_read(&ack), begun = seq_begin(&seq), at = word_load_rlx(&slot);
+
+	if ((begun & 1) != 0)
+		return;
+	bool is_past = at <= word_load_rlx(&cut_off);
+	if (seq_validate(&seq, begun))
+		model_check(seen == 0 || is_past == (seen == 1));
+}
+
 static const struct model_scenario scenarios[] = {
     {.name = "payload as plain memory",
 	.setup = setup,
@@ -404,6 +461,14 @@ static const struct model_scenario scenarios[] = {
 	.killed = 1,
 	.after = {0, 1},
 	.must_fail = true},
+    {.name = "tag acknowledged before its cut-off",
+	.setup = setup_tag,
+	.thread = {acknowledge_first, read_tagged},
+	.must_fail = true},
+    {.name = "cut-off of a tag ahead of the ids",
+	.setup = setup_tag,
+	.thread = {cut_off_ahead, read_tagged},
+	.must_fail = true},
     /* And what they differ from, in the same words. */
     {.name = "switched and reused as it should be",
 	.setup = setup,
@@ -411,6 +476,12 @@ static const struct model_scenario scenarios[] = {
     {.name = "pinned and retired as it should be",
 	.setup = setup,
 	.thread = {unlink_and_retire, read_pin}},
+    {.name = "tag invalidated as it should be",
+	.setup = setup_tag,
+	.thread = {acknowledge_last, read_tagged}},
+    {.name = "tag stored again as it should be",
+	.setup = setup_tag,
+	.thread = {cut_off_last, read_tagged}},
     {.name = "split as it should be", .setup = setup_split, .thread = {split_right, read_split}},
 };
 

@@ -8,8 +8,10 @@
  * and after it returned (acknowledged). After a kill every key must have its
  * acknowledged state, but for the one in flight, which may have either, whole.
  * Keys whose item was evicted may be absent in the run with eviction, never
- * wrong. The reader's keys are never deleted: it must never miss one, never see
- * a wrong value, and never see a version go backwards.
+ * wrong. An item with a tag is never found again, by the reader or a successor,
+ * once an invalidation that covers it was acknowledged. The reader's keys are
+ * never deleted: it must never miss one, never see a wrong value, and never see
+ * a version go backwards.
  *
  * Short: each label at its first and at a later occurrence, and 50 random
  * kills. PEEK_TEST_LONG=1: more occurrences, and 500.
@@ -46,6 +48,8 @@ main(void)
 #define VALUE_MAX    20000
 #define NOW_S        100
 #define OPS_PER_RUN  4000
+#define N_TAGGED     8 /* keys with a tag, whose values are versions */
+#define TAG          4711u
 
 struct key_state {
 	uint32_t version;   /* 0: absent */
@@ -58,6 +62,7 @@ struct shared {
 	uint32_t key_in_flight; /* N_KEYS: none; N_KEYS + 1: a flush */
 	struct key_state intent;
 	uint32_t next_version;
+	_Atomic uint32_t covered; /* versions of tagged keys up to here are gone */
 	/* crash points */
 	char label[N_LABELS][40];
 	uint64_t reached[N_LABELS];
@@ -166,7 +171,7 @@ write_key(struct store *s, uint32_t key, uint32_t op)
 		sh->intent = sh->acked[key];
 		sh->key_in_flight = key;
 		store_touch(s, &item, 0);
-		store_mark(s, &item, ITEM_STALE, 0, store_next_cas(s, 0));
+		store_mark(s, &item, ITEM_STALE, 0, store_next_cas(s, 0, 0, 0));
 	} else {
 		uint32_t version = ++sh->next_version;
 		value_fill(key, version, value);
@@ -205,6 +210,36 @@ write_other(struct store *s, uint32_t i)
 		store_arith(s, &k, &item, false, 1, 0, now_s, &value, &cas);
 	else
 		store_put(s, &put, now_s, &cas);
+}
+
+static struct store_key
+tagged_key(const struct store *s, uint32_t i, char *text)
+{
+	uint32_t len = (uint32_t)snprintf(text, 64, "tagged-%u", i % N_TAGGED);
+
+	return (struct store_key){text, len, s != NULL ? store_hash(s, text, len) : 0};
+}
+
+/* Sets of tagged keys, and invalidations of their tag between them. */
+static void
+write_tagged(struct store *s, uint32_t i)
+{
+	uint32_t version = ++sh->next_version;
+	char text[64];
+	uint64_t cas;
+
+	if (i % 16 == 0) {
+		store_invalidate(s, TAG);
+		sh->covered = version;
+		return;
+	}
+	struct store_put put = {.key = tagged_key(s, i, text),
+	    .mode = STORE_SET,
+	    .value = &version,
+	    .value_bytes = sizeof(version),
+	    .state = ITEM_TAGS,
+	    .tags = store_tags((uint32_t[]){i, TAG}, 2)};
+	store_put(s, &put, now_s, &cas);
 }
 
 /* A write that was in flight when the writer before was killed has one of
@@ -246,6 +281,8 @@ write_forever(bool until_killed)
 		write_key(s, (uint32_t)rand() % N_KEYS, (uint32_t)rand() % 8);
 		if (evicting || i % 4 == 0)
 			write_other(s, (uint32_t)rand());
+		if (i % 3 == 0)
+			write_tagged(s, (uint32_t)rand());
 		if (!evicting && i % 64 == 0) { /* what filled the table goes again */
 			char text[64];
 			for (uint32_t k = 0; k < 8; k++) {
@@ -298,6 +335,10 @@ read_forever(void)
 	if (peek_open(name, PEEK_READ_ONLY | PEEK_NO_HINTS, &p) != 0)
 		_exit(2);
 	for (uint32_t i = 0; !sh->stop; i++) {
+		uint32_t covered = sh->covered, tagged;
+		struct store_key k = tagged_key(NULL, i, text);
+		if (peek_get(p, k.bytes, k.len, &tagged, sizeof(tagged)) > 0)
+			sh->wrong += tagged <= covered;
 		uint32_t key = i % N_STABLE, len = key_text(key, text);
 		uint64_t begin = now_ns();
 		ssize_t n = peek_get(p, text, len, buf, sizeof(buf));
@@ -368,6 +409,18 @@ judge(void)
 		sh->acked[key].version = found;
 	}
 	sh->key_in_flight = N_KEYS;
+	for (uint32_t i = 0; i < N_TAGGED && sums == NULL; i++) {
+		struct store_key k = tagged_key(s, i, text);
+		struct store_item item;
+		uint32_t version = UINT32_MAX;
+		if (store_find(s, &k, NOW_S, &item, NULL))
+			store_read(s, &item, 0, sizeof(version), &version);
+		if (version <= sh->covered) {
+			snprintf(why, sizeof(why), "%s is back: version %u, covered %u", text,
+			    version, sh->covered);
+			sums = why;
+		}
+	}
 	store_close(s);
 	return sums == NULL;
 }

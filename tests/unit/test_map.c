@@ -64,8 +64,10 @@ tags_cut_off(void **state)
 	word_store_rlx(&map.tags[3], item.cas);
 	assert_false(store_find(s, &p.key, 100, &item, NULL));
 
-	p.tags = map.n_tag_slots; /* a number that the table of this segment doesn't have */
+	p.tags = map.n_tag_slots + 3; /* beyond the table: its low bits count */
 	assert_int_equal(store_put(s, &p, 100, &cas), STORE_OK);
+	assert_true(store_find(s, &p.key, 100, &item, NULL));
+	word_store_rlx(&map.tags[3], cas);
 	assert_false(store_find(s, &p.key, 100, &item, NULL));
 	p.tags = 0;
 	p.state = ITEM_TAGS | ITEM_ORIGIN;

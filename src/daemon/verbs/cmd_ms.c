@@ -126,7 +126,9 @@ empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_
 	    .value = "",
 	    .expiry_s = cmd_given(req, 'T') && cmd_given(req, 'I') ? cmd_expiry(cmd, req->exptime)
 								   : item->expiry_s,
-	    .state = (item->state & ITEM_KEY_B64) | (cmd_given(req, 'I') ? ITEM_STALE : 0),
+	    .state = (item->state & (ITEM_KEY_B64 | ITEM_TAGS)) |
+		(cmd_given(req, 'I') ? ITEM_STALE : 0),
+	    .tags = item->tags,
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	};
 
@@ -136,7 +138,8 @@ empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_
 static enum store_result
 mark_stale(struct cmd *cmd, const struct wire_request *req, const struct store_item *item)
 {
-	uint64_t cas = store_next_cas(cmd->store, cmd_given(req, 'E') ? req->explicit_cas : 0);
+	uint64_t cas = store_next_cas(cmd->store, cmd_given(req, 'E') ? req->explicit_cas : 0,
+	    item->state, item->tags);
 
 	if (cas == 0)
 		return STORE_BAD_CAS;
