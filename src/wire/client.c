@@ -6,6 +6,13 @@
 #include "wire/parse.h"
 
 bool
+wire_tag_ok(const void *name, size_t len)
+{
+	return len >= 1 && len <= WIRE_TAG_MAX && wire_key_plain(name, len) &&
+	    memchr(name, ',', len) == NULL;
+}
+
+bool
 wire_key_plain(const void *key, size_t key_len)
 {
 	const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;

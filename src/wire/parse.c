@@ -120,6 +120,21 @@ parse_keys(const char *p, const char *end, struct wire_request *ret)
 	return keys_fit(p, end) ? WIRE_RE_NONE : WIRE_RE_BAD_FORMAT;
 }
 
+/* peek_invalidate. p: behind the verb. */
+static enum wire_code
+parse_tag_names(const char *p, const char *end, struct wire_request *ret)
+{
+	struct wire_str name;
+	unsigned n = 0;
+
+	ret->keys_at = (uint32_t)(p - ret->line);
+	ret->keys_end = (uint32_t)(end - ret->line);
+	for (; wire_next_word(&p, end, &name); n++)
+		if (!wire_tag_ok(name.p, name.len))
+			return WIRE_RE_BAD_TAG;
+	return n == 0 ? WIRE_RE_ERROR : WIRE_RE_NONE;
+}
+
 /* Reads the length of the data block that follows. False: there is no length to
  * be read. */
 static bool
@@ -304,6 +319,9 @@ wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret
 	case WIRE_SHAPE_GET:
 	case WIRE_SHAPE_GAT:
 		ret->error = parse_keys(p, end, ret);
+		break;
+	case WIRE_SHAPE_TAGS:
+		ret->error = parse_tag_names(p, end, ret);
 		break;
 	case WIRE_SHAPE_META:
 		ret->error = wire_parse_meta(p, end, ret);

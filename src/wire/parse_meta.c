@@ -13,7 +13,8 @@ enum token {
 	TOKEN_NUMBER,
 	TOKEN_FLAGS,
 	TOKEN_MODE,
-	TOKEN_OPAQUE
+	TOKEN_OPAQUE,
+	TOKEN_TAGS
 };
 
 static const uint8_t tokens[128] = {
@@ -42,6 +43,7 @@ static const uint8_t tokens[128] = {
     ['J'] = TOKEN_NUMBER,
     ['F'] = TOKEN_FLAGS,
     ['M'] = TOKEN_MODE,
+    ['G'] = TOKEN_TAGS,
 };
 
 static enum wire_code
@@ -57,6 +59,22 @@ parse_number(const char *p, size_t len, char letter, struct wire_request *ret)
 	return letter == 'D' ? WIRE_RE_BAD_D
 	    : letter == 'J'  ? WIRE_RE_BAD_INITIAL
 			     : WIRE_RE_BAD_TOKEN;
+}
+
+/* A comma at the end stands before an empty name. */
+static enum wire_code
+parse_tags(const char *p, size_t len, struct wire_request *ret)
+{
+	struct wire_str list = {p, (uint32_t)len}, name;
+	unsigned n = 0;
+
+	while (wire_next_tag(&list, &name))
+		if (!wire_tag_ok(name.p, name.len) || ++n > WIRE_TAGS_MAX)
+			return WIRE_RE_BAD_TAG;
+	if (n == 0 || p[len - 1] == ',')
+		return WIRE_RE_BAD_TAG;
+	ret->tags = (struct wire_str){p, (uint32_t)len};
+	return WIRE_RE_NONE;
 }
 
 /* One flag that is known and new. w: the letter and its token. */
@@ -86,6 +104,8 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 			return WIRE_RE_BAD_MODE_LEN;
 		ret->mode = *p;
 		break;
+	case TOKEN_TAGS:
+		return parse_tags(p, len, ret);
 	default:
 		break;
 	}
@@ -105,7 +125,8 @@ parse_flags(const char *p, const char *end, struct wire_request *ret)
 		unsigned char letter = (unsigned char)*w.p;
 		if (letter >= 127)
 			return WIRE_RE_FLAG_TWICE;
-		if (tokens[letter] == TOKEN_UNKNOWN || (letter == 'x' && ret->verb != WIRE_MD))
+		if (tokens[letter] == TOKEN_UNKNOWN || (letter == 'x' && ret->verb != WIRE_MD) ||
+		    (letter == 'G' && ret->verb != WIRE_MS))
 			return WIRE_RE_BAD_FLAG;
 		if ((ret->given & WIRE_HAS(letter)) != 0)
 			return WIRE_RE_FLAG_TWICE;

@@ -26,8 +26,10 @@
 #define WIRE_GET_LINE_MAX (8u << 20) /* ... unless the line begins "get " or "gets " */
 #define WIRE_LEAD_MAX     100u       /* leading spaces of such a line */
 #define WIRE_DATA_MAX     UINT32_C(2147483645)
-#define WIRE_FLAGS_MAX    17u /* meta flags of a request */
-#define WIRE_OPAQUE_MAX   32u /* bytes, the O included */
+#define WIRE_FLAGS_MAX    17u  /* meta flags of a request */
+#define WIRE_OPAQUE_MAX   32u  /* bytes, the O included */
+#define WIRE_TAG_MAX      128u /* bytes of a tag's name */
+#define WIRE_TAGS_MAX     4u   /* tags of an item */
 /* no reply line without data is longer (ITEM: three times the key) */
 #define WIRE_REPLY_LINE_MAX 1024u
 
@@ -77,6 +79,7 @@ enum wire_verb {
 enum wire_shape {
 	WIRE_SHAPE_GET,   /* keys to the end of the line */
 	WIRE_SHAPE_GAT,   /* exptime, keys */
+	WIRE_SHAPE_TAGS,  /* names of tags to the end of the line */
 	WIRE_SHAPE_STORE, /* key flags exptime bytes [cas], then a data block */
 	WIRE_SHAPE_DEL,
 	WIRE_SHAPE_ARITH, /* key delta */
@@ -149,8 +152,9 @@ struct wire_request {
 
 	struct wire_str key;      /* 1 .. WIRE_KEY_MAX; what is stored and hashed */
 	struct wire_str key_sent; /* as it stood on the line */
-	uint32_t keys_at;         /* GET, GAT: offset in the line where the keys begin */
-	uint32_t keys_end;        /* ... and end */
+	/* GET, GAT, TAGS: offset in the line where the keys, or tags, begin
+	 * ... and end */
+	uint32_t keys_at, keys_end;
 
 	const char *data; /* WIRE_OK only */
 	uint32_t client_flags;
@@ -171,6 +175,7 @@ struct wire_request {
 	uint64_t initial;      /* J */
 	int64_t vivify;        /* N, as exptime */
 	int64_t recache;       /* R, as exptime */
+	struct wire_str tags;  /* G: 1 .. WIRE_TAGS_MAX names with commas between them */
 	char mode;             /* M; 0: not given */
 	uint8_t n_flags;
 	struct wire_flag flag[WIRE_FLAGS_MAX]; /* in the order sent */
@@ -197,12 +202,13 @@ enum wire_status {
  * known to hold no LF (0 when in doubt). The status says which fields of *ret
  * are meaningful; *ret is not cleared between calls. Its pointers point into
  * buf, except that of key with base64, which points into *ret. Every key of a
- * GET or GAT line has been checked when the result is WIRE_OK.
+ * GET or GAT line, and every tag, has been checked when the result is WIRE_OK.
  */
 enum wire_status wire_parse(const char *buf, size_t len, size_t scanned, struct wire_request *ret);
 
 /*
- * Iterates over the keys of a GET or GAT request. *cursor begins at 0 and is an
+ * Iterates over the keys of a GET or GAT request, or over the tags of a TAGS
+ * request. *cursor begins at 0 and is an
  * offset in the line, so that an iteration may stop, the buffer move and the
  * line be parsed again, and then go on. False: no more.
  */
@@ -221,6 +227,26 @@ wire_next_key(const struct wire_request *req, uint32_t *cursor, struct wire_str 
 		q++;
 	*ret_key = (struct wire_str){p, (uint32_t)(q - p)};
 	*cursor = (uint32_t)(q - req->line);
+	return true;
+}
+
+/* True: these bytes may be the name of a tag: 1 .. WIRE_TAG_MAX bytes, none of
+ * them a comma, a space, a control character or DEL. */
+bool wire_tag_ok(const void *name, size_t len);
+
+/* Takes the first name off a list of tags with commas between them. False: the
+ * list is empty. */
+static inline bool
+wire_next_tag(struct wire_str *list, struct wire_str *ret_name)
+{
+	if (list->len == 0)
+		return false;
+	const char *comma = memchr(list->p, ',', list->len);
+	uint32_t n = comma != NULL ? (uint32_t)(comma - list->p) : list->len;
+	uint32_t taken = comma != NULL ? n + 1 : n;
+
+	*ret_name = (struct wire_str){list->p, n};
+	*list = (struct wire_str){list->p + taken, list->len - taken};
 	return true;
 }
 

@@ -120,6 +120,7 @@ static const struct {
     [WIRE_VERSION] = {say_version, false},
     [WIRE_VERBOSITY] = {set_verbosity, false},
     [WIRE_PEEK_METRICS] = {say_metrics, false},
+    [WIRE_PEEK_INVALIDATE] = {cmd_invalidate, false},
     [WIRE_PEEK_DUMP] = {cmd_dump, false},
 };
 

@@ -53,7 +53,8 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	    .value_bytes = req->data_bytes,
 	    .flags = cmd_given(req, 'F') ? req->client_flags : 0,
 	    .expiry_s = cmd_given(req, 'T') ? cmd_expiry(cmd, req->exptime) : 0,
-	    .state = req->base64 ? ITEM_KEY_B64 : 0,
+	    .state = (req->base64 ? ITEM_KEY_B64 : 0) | (cmd_given(req, 'G') ? ITEM_TAGS : 0),
+	    .tags = cmd_given(req, 'G') ? cmd_tags(req) : 0,
 	    .compare_cas = compares ? req->compare_cas : 0,
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	    .has_compare = compares,
@@ -126,8 +127,8 @@ empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_
 	    .value = "",
 	    .expiry_s = cmd_given(req, 'T') && cmd_given(req, 'I') ? cmd_expiry(cmd, req->exptime)
 								   : item->expiry_s,
-	    .state = (item->state & (ITEM_KEY_B64 | ITEM_TAGS)) |
-		(cmd_given(req, 'I') ? ITEM_STALE : 0),
+	    .state =
+		(item->state & (ITEM_KEY_B64 | ITEM_TAGS)) | (cmd_given(req, 'I') ? ITEM_STALE : 0),
 	    .tags = item->tags,
 	    .explicit_cas = cmd_given(req, 'E') ? req->explicit_cas : 0,
 	};
@@ -138,8 +139,8 @@ empty_value(struct cmd *cmd, const struct wire_request *req, const struct store_
 static enum store_result
 mark_stale(struct cmd *cmd, const struct wire_request *req, const struct store_item *item)
 {
-	uint64_t cas = store_next_cas(cmd->store, cmd_given(req, 'E') ? req->explicit_cas : 0,
-	    item->state, item->tags);
+	uint64_t cas = store_next_cas(
+	    cmd->store, cmd_given(req, 'E') ? req->explicit_cas : 0, item->state, item->tags);
 
 	if (cas == 0)
 		return STORE_BAD_CAS;

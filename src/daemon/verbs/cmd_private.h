@@ -54,6 +54,12 @@ void cmd_arith(struct cmd *cmd, const struct wire_request *req, struct wire_out 
 void cmd_touch(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 void cmd_flush(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
 
+/* cmd_tags.c */
+void cmd_invalidate(struct cmd *cmd, const struct wire_request *req, struct wire_out *out);
+
+/* The word of tags that ms asks for with G: store_tags. */
+uint64_t cmd_tags(const struct wire_request *req);
+
 /* cmd_mg.c, cmd_ms.c. level: a peer that may only read is never made the winner
  * of a stale item, since it can't store a new value. */
 void cmd_mg(
