@@ -229,7 +229,9 @@ instance_loop(struct daemon *d)
 	};
 
 	fill_cmd(d);
-	if (server_create(&args, &d->server) != 0) {
+	if (leases_create(d->segment.store, d->stat, &d->cmd.leases) != 0 ||
+	    server_create(&args, &d->server) != 0) {
+		leases_free(d->cmd.leases);
 		log_error("no memory for the event loop");
 		return EX_OSERR;
 	}
@@ -244,6 +246,7 @@ instance_loop(struct daemon *d)
 		server_run(d->server);
 	notify_send("STOPPING=1");
 	server_free(d->server);
+	leases_free(d->cmd.leases);
 	return 0;
 }
 

@@ -69,11 +69,11 @@ record_tags(const struct arena *a, const struct record *r)
 
 /* True if the state of an item says that it is gone: one of its tags was
  * invalidated, or it came from an origin, whose lease this program can't
- * judge. */
+ * judge. A place of a value that is being made is there. */
 static inline bool
 record_is_cut_off(const struct arena *a, uint32_t state, uint64_t tags, uint64_t cas)
 {
-	return (state & (ITEM_ORIGIN | ITEM_ABSENT)) != 0 ||
+	return (state & ITEM_ORIGIN) != 0 ||
 	    ((state & ITEM_TAGS) != 0 &&
 		item_is_cut_off(tags, cas, a->map->tags, a->map->n_tag_slots));
 }

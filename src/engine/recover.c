@@ -80,7 +80,8 @@ recover_keep(void *arg, uint64_t head, uint64_t slot)
 		/* the other half of a split that was cut short: the item is
 		 * also where it belongs */
 		return false;
-	if (record_is_flushed(w->arena, &r, w->cutoff) ||
+	/* A lease ended with the daemon that its winner was connected to. */
+	if (item_is_place(item_state(r.word1)) || record_is_flushed(w->arena, &r, w->cutoff) ||
 	    item_expired(item_expiry_s(r.word0), w->now_s)) {
 		w->n->dropped_expired++;
 		return false;

@@ -94,7 +94,7 @@ walk_one(void *arg, const struct table_place *place)
 	struct record r = record_load(&w->s->arena, table_item_off(place->slot));
 
 	store_fill_item(w->s, place, &item);
-	if (record_is_flushed(&w->s->arena, &r, w->s->evict.cutoff) ||
+	if (item_is_place(item.state) || record_is_flushed(&w->s->arena, &r, w->s->evict.cutoff) ||
 	    item_expired(item.expiry_s, w->now_s))
 		return;
 	w->visit(w->arg, &item, key, record_key(&w->s->arena, &r, key));

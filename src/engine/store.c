@@ -280,6 +280,41 @@ store_find(struct store *s, const struct store_key *key, uint32_t now_s, struct 
 	return false;
 }
 
+struct cas_search {
+	struct store *s;
+	uint64_t hash, cas;
+	struct store_item *ret;
+	bool found;
+};
+
+static void
+match_cas(void *arg, const struct table_place *place)
+{
+	struct cas_search *f = arg;
+	struct record r = record_load(&f->s->arena, table_item_off(place->slot));
+
+	if (f->found || slot_tag_of(place->slot) != slot_tag(f->hash) ||
+	    item_cas(r.word1) != f->cas || record_hash(&f->s->arena, &r) != f->hash)
+		return;
+	store_fill_item(f->s, place, f->ret);
+	f->found = true;
+}
+
+bool
+store_find_cas(struct store *s, uint64_t hash, uint64_t cas, struct store_item *ret)
+{
+	struct cas_search f = {s, hash, cas, ret, false};
+
+	table_visit(&s->table, table_bucket_idx(hash, s->table.n_buckets), match_cas, &f);
+	return f.found;
+}
+
+uint64_t
+store_last_cas(const struct store *s)
+{
+	return s->cas_last;
+}
+
 void
 store_read(
     const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf)

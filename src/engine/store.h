@@ -85,6 +85,13 @@ enum store_gone { STORE_ABSENT, STORE_EXPIRED, STORE_FLUSHED };
 bool store_find(struct store *s, const struct store_key *key, uint32_t now_s,
     struct store_item *ret, enum store_gone *ret_gone);
 
+/* Finds the item of a key's hash that has this CAS id, whether or not it has
+ * expired. The key isn't needed. */
+bool store_find_cas(struct store *s, uint64_t hash, uint64_t cas, struct store_item *ret);
+
+/* The last CAS id that was given. */
+uint64_t store_last_cas(const struct store *s);
+
 /* Copies bytes [from, from + n) of the value; they must lie inside it. */
 void store_read(
     const struct store *s, const struct store_item *item, uint32_t from, uint32_t n, void *buf);
@@ -131,7 +138,7 @@ struct store_put {
 	uint32_t value_bytes;
 	uint32_t flags;
 	uint32_t expiry_s;
-	uint32_t state;        /* ITEM_KEY_B64, ITEM_STALE, ITEM_WON, ITEM_TAGS to store it with */
+	uint32_t state;        /* ITEM_KEY_B64, _STALE, _WON, _TAGS, _ABSENT to store it with */
 	uint64_t tags;         /* with ITEM_TAGS: item.h */
 	uint64_t compare_cas;  /* with has_compare */
 	uint64_t explicit_cas; /* 0: the next */
@@ -194,7 +201,8 @@ void store_invalidate(struct store *s, uint32_t tag);
 void store_tick(struct store *s, uint64_t clock_word);
 
 /* Walks items, a bucket a call. cursor begins at 0, and the result is 0 at the
- * end. Each item that exists throughout the walk is visited. */
+ * end. Each item that exists throughout the walk is visited, except places of
+ * values that are being made (item_is_place). */
 typedef void (*store_visit_fn)(
     void *arg, const struct store_item *item, const void *key, uint32_t key_len);
 uint64_t store_walk(

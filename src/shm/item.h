@@ -241,6 +241,13 @@ item_in_bounds(
 	    (item_byte_off & (block_bytes - 1)) + record_bytes <= block_bytes;
 }
 
+/* Says whether an item is the place of a value that a client is making. */
+static inline bool
+item_is_place(uint32_t state)
+{
+	return (state & (ITEM_ORIGIN | ITEM_ABSENT)) == ITEM_ABSENT;
+}
+
 /* now_s: the segment clock. */
 static inline bool
 item_expired(uint32_t expiry_s, uint32_t now_s)

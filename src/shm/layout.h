@@ -242,7 +242,9 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 #define ITEM_KEY_B64 0x0008u /* was stored with an encoded key; meta replies show it so */
 /* came from an origin: it lives no longer than the lease of its group */
 #define ITEM_ORIGIN 0x0010u
-#define ITEM_ABSENT 0x0020u /* the origin has no such key */
+/* With ITEM_ORIGIN: the origin has no such key. Alone: a client is making the
+ * key's value, and this is its place. To a reader both are a miss. */
+#define ITEM_ABSENT 0x0020u
 /* a word with the numbers of up to four tags stands before the key */
 #define ITEM_TAGS              0x0040u
 #define ITEM_STATE_LAYOUT_BITS 0x007fu

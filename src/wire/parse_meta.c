@@ -14,7 +14,8 @@ enum token {
 	TOKEN_FLAGS,
 	TOKEN_MODE,
 	TOKEN_OPAQUE,
-	TOKEN_TAGS
+	TOKEN_TAGS,
+	TOKEN_LEASE
 };
 
 static const uint8_t tokens[128] = {
@@ -44,6 +45,7 @@ static const uint8_t tokens[128] = {
     ['F'] = TOKEN_FLAGS,
     ['M'] = TOKEN_MODE,
     ['G'] = TOKEN_TAGS,
+    ['Y'] = TOKEN_LEASE,
 };
 
 static enum wire_code
@@ -106,6 +108,12 @@ parse_flag(const struct wire_str *w, struct wire_request *ret)
 		break;
 	case TOKEN_TAGS:
 		return parse_tags(p, len, ret);
+	case TOKEN_LEASE:
+		if (ret->verb == WIRE_MG &&
+		    (!wire_u32(p, len, &ret->lease_ms) || ret->lease_ms == 0 ||
+			ret->lease_ms > WIRE_LEASE_MS_MAX))
+			return WIRE_RE_BAD_TOKEN;
+		break;
 	default:
 		break;
 	}
@@ -126,7 +134,8 @@ parse_flags(const char *p, const char *end, struct wire_request *ret)
 		if (letter >= 127)
 			return WIRE_RE_FLAG_TWICE;
 		if (tokens[letter] == TOKEN_UNKNOWN || (letter == 'x' && ret->verb != WIRE_MD) ||
-		    (letter == 'G' && ret->verb != WIRE_MS))
+		    (letter == 'G' && ret->verb != WIRE_MS) ||
+		    (letter == 'Y' && ret->verb != WIRE_MD && ret->verb != WIRE_MG))
 			return WIRE_RE_BAD_FLAG;
 		if ((ret->given & WIRE_HAS(letter)) != 0)
 			return WIRE_RE_FLAG_TWICE;

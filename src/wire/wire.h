@@ -133,6 +133,8 @@ struct wire_flag {
 #define WIRE_FROM_NOW            (INT64_C(1) << 40)
 #define WIRE_EXPTIME_DELTA_MAX_S 2592000u /* 30 days */
 
+#define WIRE_LEASE_MS_MAX 86400000u /* a day */
+
 enum { WIRE_CRAWL_NONE, WIRE_CRAWL_META, WIRE_CRAWL_MG };
 
 struct wire_request {
@@ -176,6 +178,7 @@ struct wire_request {
 	int64_t vivify;        /* N, as exptime */
 	int64_t recache;       /* R, as exptime */
 	struct wire_str tags;  /* G: 1 .. WIRE_TAGS_MAX names with commas between them */
+	uint32_t lease_ms;     /* mg Y: 1 .. WIRE_LEASE_MS_MAX */
 	char mode;             /* M; 0: not given */
 	uint8_t n_flags;
 	struct wire_flag flag[WIRE_FLAGS_MAX]; /* in the order sent */

@@ -29,6 +29,7 @@ conn_begin(struct conn *c, int fd)
 void
 conn_end(struct conn *c, struct conn_shared *sh)
 {
+	lease_end_owner(sh->cmd->leases, &c->leases);
 	if (c->client_idx != HINT_PAGE_NO_CLIENT)
 		hint_page_detach(sh->hints, c->client_idx);
 	free(c->in);
@@ -430,6 +431,7 @@ conn_take_turn(struct conn *c, struct conn_shared *sh)
 
 	sh->out.failed = false;
 	sh->cmd->over_tcp = !c->is_unix;
+	sh->cmd->owner = &c->leases;
 	sh->cmd->work = 0;
 	if (!conn_send_kept(c, sh))
 		return CONN_WRITE;

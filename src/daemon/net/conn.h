@@ -62,6 +62,7 @@ struct conn {
 	uint32_t last_active_s;
 	uint32_t client_idx;    /* in the hint page, or HINT_PAGE_NO_CLIENT */
 	struct conn_ring *ring; /* NULL: requests come by the socket */
+	struct lease_owner leases;
 
 	/* private to conn.c */
 	char *in; /* bytes [in_at, in_end) are not yet used */
@@ -97,7 +98,8 @@ void conn_begin(struct conn *c, int fd);
 /* One turn. cmd's times are set, and the store was ticked. */
 enum conn_want conn_turn(struct conn *c, struct conn_shared *sh);
 
-/* Frees its buffers, gives its cells of the hint page back, and closes it. */
+/* Ends its leases, frees its buffers, gives its cells of the hint page back,
+ * and closes it. */
 void conn_end(struct conn *c, struct conn_shared *sh);
 
 /* The bytes of input and output that the connection keeps. Input that was

@@ -102,6 +102,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (late_us > s->a.stat[SHM_STAT_LOOP_LAG_MAX_US])
 		s->a.stat[SHM_STAT_LOOP_LAG_MAX_US] = late_us;
 	server_tell_time(s);
+	lease_tick(cmd->leases, cmd->now_ms);
 	server_publish(s);
 	feed_watchdog(s, now_us);
 	if (!event_pending(&s->huge, EV_TIMEOUT, NULL))

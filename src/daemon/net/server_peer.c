@@ -19,6 +19,8 @@ server_tell_time(struct server *s)
 		return;
 	s->clock_word = word;
 	s->a.cmd->now_s = clock_word_s(word);
+	/* the clock has the low 32 bits of the milliseconds */
+	s->a.cmd->now_ms += (uint32_t)(clock_word_ms(word) - (uint32_t)s->a.cmd->now_ms);
 	store_tick(s->a.cmd->store, word);
 }
 

@@ -34,8 +34,8 @@
  *                   Then as CMD_DONE
  *
  * Values are copied into out at once, so a reply keeps the value it began with.
- * Before a batch of requests the server sets now_s, now_unix_s and work (0),
- * and calls store_tick. One thread.
+ * Before a batch of requests the server sets now_s, now_unix_s, now_ms, owner
+ * and work (0), and calls store_tick. One thread.
  */
 #ifndef PEEKD_CMD_H
 #define PEEKD_CMD_H
@@ -44,6 +44,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/verbs/lease.h"
 #include "engine/store.h"
 #include "shm/stats.h"
 #include "wire/wire.h"
@@ -77,12 +78,15 @@ struct cmd {
 	long pid;
 	const char *name; /* the instance's; "" if it has none */
 
+	struct leases *leases; /* NULL: leases last as long as their items say */
 	struct stats_source source;
 
 	/* ---- set before each batch ---- */
 	uint32_t now_s; /* the segment's clock */
 	int64_t now_unix_s;
-	uint64_t work; /* done in this batch; a batch ends where it reaches work_max */
+	uint64_t now_ms;           /* for leases; from any beginning */
+	struct lease_owner *owner; /* the connection's leases */
+	uint64_t work;             /* done in this batch; a batch ends where it reaches work_max */
 	bool over_tcp; /* the level is that of tcp_access, and errors name the setting */
 
 	/* ---- live ---- */

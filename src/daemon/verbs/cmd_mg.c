@@ -19,6 +19,21 @@ count_get(struct cmd *cmd, const struct wire_request *req, bool hit, enum store_
 		cmd_count(cmd, gone == STORE_EXPIRED ? SHM_STAT_GET_EXPIRED : SHM_STAT_GET_FLUSHED);
 }
 
+/* Looks the item up. A winner whose lease is over has lost it. */
+static bool
+find_or_end_lease(
+    struct cmd *cmd, const struct store_key *key, struct store_item *item, enum store_gone *gone)
+{
+	bool hit = store_find(cmd->store, key, cmd->now_s, item, gone);
+
+	if (!hit || (item->state & ITEM_WON) == 0 ||
+	    !lease_is_over(cmd->leases, key->hash, item, cmd->now_ms))
+		return hit;
+	lease_settle(cmd->leases, key->hash, item->cas);
+	lease_give_up(cmd->store, item);
+	return store_find(cmd->store, key, cmd->now_s, item, gone);
+}
+
 static char *
 put_mark(char *p, char letter)
 {
@@ -34,11 +49,11 @@ cmd_mg(
 	struct store_key key = cmd_key(cmd, &req->key);
 	struct store_item item;
 	enum store_gone gone = STORE_ABSENT;
-	bool hit = store_find(cmd->store, &key, cmd->now_s, &item, &gone), created = false;
+	bool hit = find_or_end_lease(cmd, &key, &item, &gone), created = false;
 
 	cmd_count(cmd, SHM_STAT_CMD_META);
 	if (!hit && cmd_given(req, 'N')) {
-		if (!cmd_vivify(cmd, req, &key, "", 0, ITEM_WON, &item, out))
+		if (!cmd_vivify(cmd, req, &key, "", 0, ITEM_WON | ITEM_ABSENT, &item, out))
 			return;
 		created = true;
 		gone = STORE_ABSENT;
@@ -84,6 +99,9 @@ cmd_mg(
 	if (created && !cmd_given(req, 'u') &&
 	    !store_find(cmd->store, &key, cmd->now_s, &item, NULL))
 		return; /* born expired */
+	if (won)
+		lease_begin(cmd->leases, cmd->owner, key.hash, item.cas,
+		    cmd_given(req, 'Y') ? cmd->now_ms + req->lease_ms : 0);
 	if (!cmd_given(req, 'u'))
 		store_bump(cmd->store, &item, cmd->now_s);
 	if (won && !created)

@@ -41,6 +41,14 @@ ms_mode(char letter)
 	}
 }
 
+/* A value was stored by who knew the CAS id: the winner, as a rule. */
+static void
+settle_compared(struct cmd *cmd, const struct store_put *put)
+{
+	cmd_count(cmd, SHM_STAT_CAS_HITS);
+	lease_settle(cmd->leases, put->key.hash, put->compare_cas);
+}
+
 void
 cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 {
@@ -79,7 +87,7 @@ cmd_ms(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	switch (result) {
 	case STORE_OK:
 		if (compares)
-			cmd_count(cmd, SHM_STAT_CAS_HITS);
+			settle_compared(cmd, &put);
 		if (!req->quiet)
 			put_stored(cmd, req, WIRE_RE_HD, cas, out);
 		return;
@@ -166,6 +174,13 @@ cmd_md(struct cmd *cmd, const struct wire_request *req, struct wire_out *out)
 	if (cmd_given(req, 'C') && req->compare_cas != item.cas) {
 		cmd_count(cmd, SHM_STAT_DELETE_MISSES);
 		cmd_put_bare(cmd, req, WIRE_RE_EX, out);
+		return;
+	}
+	lease_settle(cmd->leases, key.hash, item.cas);
+	if (cmd_given(req, 'Y')) {
+		if ((item.state & ITEM_WON) != 0)
+			lease_give_up(cmd->store, &item);
+		cmd_put_bare(cmd, req, WIRE_RE_HD, out);
 		return;
 	}
 	if (cmd_given(req, 'x'))
