@@ -1,9 +1,9 @@
 /*
  * ring_client.c: see ring_client.h.
  *
- * How a wait goes on: it pauses for PAUSE_US, so that a daemon that is awake on
- * another processor answers within the time of a cache miss. Then it yields for
- * spin_us in all, since the scheduler may have put both on one processor. Then
+ * How a wait goes on: it pauses (base/pause.h), so that a daemon that is awake
+ * on another processor answers within the time of a cache miss. Then it yields,
+ * for spin_us in all, since both may run on one processor. Then
  * it sleeps on the client's flag, in slices: a daemon that was killed wakes
  * nobody, so that each slice ends with a look at the connection.
  */
@@ -26,7 +26,6 @@
 #include "base/pause.h"
 #include "wire/wire.h"
 
-#define PAUSE_US     3
 #define SLICE_MIN_MS 1
 #define SLICE_MAX_MS 64
 #define ANSWER_CAP   256
@@ -213,15 +212,16 @@ int
 ring_client_wait(struct ring_client *c, int sock, bool to_put, bool to_take, int64_t deadline_ms)
 {
 	unsigned what = (to_take ? RING_AWAITS_BYTES : 0) | (to_put ? RING_AWAITS_ROOM : 0);
-	int64_t begun_us = now_monotonic_us();
+	int64_t begun_us = now_monotonic_us(), now_us = begun_us;
 
-	for (int64_t us = 0; us < c->spin_us; us = now_monotonic_us() - begun_us) {
-		if (ring_client_ready(c, to_put, to_take))
+	pause_begin(&c->pause);
+	while (now_us - begun_us < c->spin_us && !pause_rests(&c->pause, now_us)) {
+		if (ring_client_ready(c, to_put, to_take)) {
+			pause_end(&c->pause, begun_us, now_us);
 			return 0;
-		if (us >= PAUSE_US)
-			sched_yield();
-		else
-			pause_processor();
+		}
+		pause_once(&c->pause, begun_us, now_us);
+		now_us = now_monotonic_us();
 	}
 	for (int64_t slice_ms = SLICE_MIN_MS;; slice_ms *= slice_ms < SLICE_MAX_MS ? 2 : 1) {
 		bool over = has_hung_up(sock);

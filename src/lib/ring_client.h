@@ -5,6 +5,7 @@
 #ifndef PEEK_LIB_RING_CLIENT_H
 #define PEEK_LIB_RING_CLIENT_H
 
+#include "base/pause.h"
 #include "shm/ring.h"
 
 struct ring_client {
@@ -12,6 +13,7 @@ struct ring_client {
 	struct ring_end end;
 	uint64_t n_put_before; /* the request that is under way */
 	uint32_t spin_us;      /* for so long a wait looks without sleeping */
+	struct pause pause;
 };
 
 /*

@@ -81,7 +81,7 @@ begin_busy(struct server *s, struct peer *p)
 	if (p->is_busy)
 		return;
 	p->is_busy = true;
-	p->busy_us = (uint64_t)now_monotonic_us();
+	p->busy_us = now_monotonic_us();
 	p->busy_round = s->ring_round;
 	if (TAILQ_EMPTY(&s->busy))
 		evtimer_add(&s->rings, &at_once);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "base/pause.h"
 #include "daemon/net/conn.h"
 #include "daemon/net/server.h"
 
@@ -28,7 +29,7 @@ struct peer {
 	enum conn_want want;
 	bool waits_turn;     /* it is in the queue `again` */
 	bool is_busy;        /* its ring is in the list `busy` */
-	uint64_t busy_us;    /* when its ring last had something to do */
+	int64_t busy_us;     /* when its ring last had something to do */
 	uint64_t busy_round; /* in which its ring was looked at */
 	TAILQ_ENTRY(peer) all, again, busy;
 };
@@ -44,7 +45,11 @@ struct server {
 	struct event tick, turns, rings, resume, on_term, on_int, on_hup;
 	struct peer_queue peers, again;
 	struct peer_queue busy; /* rings that are looked at between events */
-	uint64_t ring_round, ring_spin_us;
+	uint64_t ring_round;
+	int64_t ring_spin_us;
+	bool ring_waits;      /* no ring had anything to do ... */
+	int64_t ring_idle_us; /* ... since then */
+	struct pause ring_pause;
 	uint64_t round; /* counts the rounds of turns for those in `again` */
 	struct owner_list owners;
 	uint64_t kept_bytes; /* for all connections */
@@ -97,7 +102,7 @@ void server_peer_turn(struct server *s, struct peer *p);
 void server_free_peer(struct server *s, struct peer *p);
 
 /* server_ring.c: calls server_peer.c */
-uint64_t server_ring_spin_us(const struct conf *conf);
+int64_t server_ring_spin_us(const struct conf *conf);
 void server_on_rings(evutil_socket_t fd, short what, void *server);
 
 /* server_accept.c: calls server_peer.c, server_share.c */

@@ -6,20 +6,17 @@
  * (server_peer.c), and it is looked at again. So rings that are idle cost
  * nothing.
  */
-#include <sched.h>
-
 #include "base/now.h"
 #include "base/pause.h"
 #include "daemon/net/conn_ring.h"
 #include "daemon/net/server_private.h"
 
 #define SLICE_US 20 /* then the event loop looks at sockets */
-#define PAUSE_US 3  /* with nothing to do; then other processes may run */
 
-uint64_t
+int64_t
 server_ring_spin_us(const struct conf *conf)
 {
-	return pause_is_alone() ? 0 : conf->ring_spin;
+	return pause_is_alone() ? 0 : (int64_t)conf->ring_spin;
 }
 
 static bool
@@ -39,8 +36,9 @@ put_to_sleep(struct server *s, struct peer *p)
 
 /* Looks at each busy ring once. True: one at least had something to do. */
 static bool
-look_at_each(struct server *s, uint64_t now_us)
+look_at_each(struct server *s, int64_t now_us)
 {
+	int64_t spin_us = pause_rests(&s->ring_pause, now_us) ? 0 : s->ring_spin_us;
 	bool any = false;
 	struct peer *p;
 
@@ -54,7 +52,7 @@ look_at_each(struct server *s, uint64_t now_us)
 			p->busy_us = now_us;
 			any = true;
 			server_peer_turn(s, p);
-		} else if (now_us - p->busy_us >= s->ring_spin_us)
+		} else if (now_us - p->busy_us >= spin_us)
 			put_to_sleep(s, p);
 	}
 	return any;
@@ -65,22 +63,30 @@ server_on_rings(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once = {0, 0};
 	struct server *s = arg;
-	uint64_t begun_us = (uint64_t)now_monotonic_us(), now_us = begun_us, active_us = begun_us;
+	int64_t begun_us = now_monotonic_us(), now_us = begun_us;
 
 	(void)fd;
 	(void)what;
 	while (!TAILQ_EMPTY(&s->busy) && !s->shared.shutdown) {
 		bool any = look_at_each(s, now_us);
 
-		now_us = (uint64_t)now_monotonic_us();
-		if (any)
-			active_us = now_us;
+		if (any) {
+			now_us = now_monotonic_us();
+			if (s->ring_waits)
+				pause_end(&s->ring_pause, s->ring_idle_us, now_us);
+			s->ring_waits = false;
+		} else {
+			if (!s->ring_waits) {
+				pause_begin(&s->ring_pause);
+				s->ring_idle_us = now_us;
+			}
+			s->ring_waits = true;
+			if (!TAILQ_EMPTY(&s->busy))
+				pause_once(&s->ring_pause, s->ring_idle_us, now_us);
+			now_us = now_monotonic_us();
+		}
 		if (now_us - begun_us >= SLICE_US)
 			break;
-		if (!any && now_us - active_us >= PAUSE_US)
-			sched_yield();
-		else if (!any)
-			pause_processor();
 	}
 	if (!TAILQ_EMPTY(&s->busy))
 		evtimer_add(&s->rings, &at_once);
