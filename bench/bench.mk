@@ -33,6 +33,9 @@ $(B)/peekbench-peers: $(PEER_OBJS) $(ENGINE) $(LIB) $(WIRE) $(SHM)
 $(B)/peekbench-sockets: $(B)/bench/sockets/sockets.o $(B)/bench/peers/support.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
+$(B)/peekbench-writes: $(patsubst %,$(B)/bench/writes/%.o,main ways loads) $(B)/bench/peers/support.o $(B)/bench/timer.o $(B)/libpeek.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
 # ---- targets --------------------------------------------------------------------------------------------------------------
 
 TRACE_FILES = $(sort $(if $(TRACES),$(or $(wildcard $(TRACES)/*.zst),$(wildcard $(TRACES)/*.bin))))
@@ -59,6 +62,12 @@ bench-sockets: ## compare the control socket with memcached's on one worker thre
 	$(BENCH_DEPS)
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-sockets
 	@$(B)/peekbench-sockets $(B)/peekd
+
+.PHONY: bench-writes
+bench-writes: ## compare writes by a ring with the control socket's and memcached's; bars beside the figures
+	$(BENCH_DEPS)
+	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/peekbench-writes
+	@$(B)/peekbench-writes $(B)/peekd
 
 bench-gate: ## compare the instructions of a fixed loop of gets with bench/gate.budget, and its time with the ideal lookup's
 	$(BENCH_DEPS)

@@ -69,6 +69,8 @@ void pool_give(void *record);
  * answers. Its pid, or -1. It ends with this process. */
 pid_t server_start(const char *const argv[], const char *path, int *ret_fd);
 void server_end(pid_t pid);
+/* Connects to a Unix socket. The descriptor, or -1. */
+int server_dial(const char *path);
 
 /* Whole transfers. 0 or -1. */
 int server_send(int fd, const void *buf, size_t n);

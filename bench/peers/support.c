@@ -60,8 +60,8 @@ pool_give(void *record)
 		pool.free[(pool.first_free + pool.n_free++) % POOL_SPARE] = record;
 }
 
-static int
-support_dial(const char *path)
+int
+server_dial(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -91,7 +91,7 @@ server_start(const char *const argv[], const char *path, int *ret_fd)
 	}
 	for (int tries = 0; tries < 500; tries++) {
 		struct timespec nap = {.tv_nsec = 10000000};
-		if ((*ret_fd = support_dial(path)) >= 0)
+		if ((*ret_fd = server_dial(path)) >= 0)
 			return pid;
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return -1;
