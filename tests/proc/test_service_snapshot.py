@@ -16,6 +16,10 @@ from daemon_lib import ROOT, TMP, Daemon, Skip, main, shm, test, wait_for
 PEEKCTL = os.environ.get("PEEKCTL", os.path.join(ROOT, "build/release/peekctl"))
 FILE = os.path.join(TMP, "a file.snap")
 
+# saved by a daemon that had no tags
+VERSION_1 = ("iXBlZWtzDQoBAAAAAAAAANysCGsAAAAAAgAAAAAAAADBbkPKVTgwLQEAAAAzAAAAMwAAAAIAAABKg1+7v+bMUAAAAAAAAAAAAAAA"
+             "AAUAAAADAGtleXZhbHVlAAAAAAAAAAAJAAAAAgAAAAUAb3RoZXJ4eQMAAAAIAAAACAAAAAAAAADVKUXJhDmfKwIAAAAAAAAA")
+
 
 def ctl(d, *args):
     """(status, output and errors)"""
@@ -89,6 +93,35 @@ def round_trip():
         assert c.ask(b"mg stolen") == b"HD Z X"
         assert c.ask(b"ms leased 1\r\nx") == b"HD" and c.ask(b"mg leased") == b"HD"
         lib.clean()
+
+
+@test
+def tags():
+    """items keep their tags in a file and in a hand-over, also where the table of tags has another length; a file of version 1 is still read"""
+    d = Daemon("-m", "32")
+    c = d.client()
+    assert c.ask(b"ms both 1 Gone,two F7\r\nx") == b"HD" and c.ask(b"ms one 2 Gone T1000\r\nxy") == b"HD" and c.set("none", b"z") == b"STORED"
+    assert ctl(d, "save", FILE)[0] == 0
+    e = Daemon("-m", "2", suffix="2")
+    assert ctl(e, "load", FILE)[1].startswith("3 items loaded")
+    c = e.client()
+    assert (c.get("both"), c.get("one"), c.get("none")) == (b"x", b"xy", b"z")
+    assert c.ask(b"peek_invalidate two") == b"OK"
+    assert (c.get("both"), c.get("one"), c.get("none")) == (None, b"xy", b"z")
+    e.stop()
+    # handed over to a larger segment, and loaded beside the rest
+    e = Daemon("-m", "32", suffix="2")
+    c = e.client()
+    assert (c.get("both"), c.get("one"), c.get("none")) == (None, b"xy", b"z")
+    assert ctl(e, "load", FILE)[1].startswith("1 items loaded") and c.get("both") == b"x"
+    assert c.ask(b"peek_invalidate one") == b"OK"
+    assert (c.get("both"), c.get("one"), c.get("none")) == (None, None, b"z")
+    old = os.path.join(TMP, "old.snap")
+    open(old, "wb").write(base64.b64decode(VERSION_1))
+    e = Daemon("-m", "32", suffix="3")
+    assert ctl(e, "load", old)[1].startswith("2 items loaded"), ctl(e, "load", old)
+    assert e.client().get("key") == b"value" and e.client().ask(b"mg other f s v") == b"VA 2 f9 s2"
+    lib.clean()
 
 
 @test

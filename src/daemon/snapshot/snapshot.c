@@ -219,7 +219,8 @@ marks_to_file(uint32_t state)
 {
 	return ((state & ITEM_KEY_B64) != 0 ? SNAPSHOT_KEY_B64 : 0) |
 	    ((state & ITEM_STALE) != 0 ? SNAPSHOT_STALE : 0) |
-	    ((state & ITEM_WON) != 0 ? SNAPSHOT_WON : 0);
+	    ((state & ITEM_WON) != 0 ? SNAPSHOT_WON : 0) |
+	    ((state & ITEM_TAGS) != 0 ? SNAPSHOT_TAGS : 0);
 }
 
 static uint32_t
@@ -227,7 +228,8 @@ marks_of_file(uint32_t state)
 {
 	return ((state & SNAPSHOT_KEY_B64) != 0 ? ITEM_KEY_B64 : 0) |
 	    ((state & SNAPSHOT_STALE) != 0 ? ITEM_STALE : 0) |
-	    ((state & SNAPSHOT_WON) != 0 ? ITEM_WON : 0);
+	    ((state & SNAPSHOT_WON) != 0 ? ITEM_WON : 0) |
+	    ((state & SNAPSHOT_TAGS) != 0 ? ITEM_TAGS : 0);
 }
 
 /* Saves one item as it is now; an item that has gone meanwhile is skipped.
@@ -244,7 +246,7 @@ save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, ui
 	*ret_bytes = 0;
 	if (!store_find(s->store, &key, now_s, &item, NULL))
 		return true;
-	to = room_for(s, SNAPSHOT_ITEM_BYTES + key.len + item.value_bytes, &b);
+	to = room_for(s, SNAPSHOT_HEAD_MAX + key.len + item.value_bytes, &b);
 	if (to == NULL)
 		return false;
 	struct snapshot_item out = {
@@ -254,6 +256,7 @@ save_item(struct snapshot *s, unsigned i, uint32_t now_s, int64_t now_unix_s, ui
 	    .value_bytes = item.value_bytes,
 	    .key_bytes = key.len,
 	    .state = marks_to_file(item.state),
+	    .tags = item.tags,
 	    .key = key.bytes,
 	};
 	uint32_t head = snapshot_put_item(to, &out);
@@ -315,6 +318,7 @@ load_item(struct snapshot *s, const struct snapshot_item *in, uint32_t now_s, in
 	    .value_bytes = in->value_bytes,
 	    .flags = in->flags,
 	    .state = marks_of_file(in->state),
+	    .tags = in->tags,
 	};
 	struct store_item item;
 	uint64_t cas;

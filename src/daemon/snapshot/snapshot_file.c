@@ -19,7 +19,7 @@
 #include "shm/hash.h"
 #include "shm/item.h"
 
-#define VERSION      1
+#define VERSION      2
 #define HEADER_BYTES 40
 #define FRAME_BYTES  24
 #define ZSTD_LEVEL   1 /* the fastest level that compresses text well; the disk is slower */
@@ -68,8 +68,13 @@ snapshot_put_item(char *to, const struct snapshot_item *item)
 	put_u32(to + 12, item->value_bytes);
 	to[16] = (char)item->key_bytes;
 	to[17] = (char)item->state;
-	memcpy(to + SNAPSHOT_ITEM_BYTES, item->key, item->key_bytes);
-	return SNAPSHOT_ITEM_BYTES + item->key_bytes;
+	uint32_t head = SNAPSHOT_ITEM_BYTES;
+	if ((item->state & SNAPSHOT_TAGS) != 0) {
+		put_u64(to + head, item->tags);
+		head += SNAPSHOT_TAGS_BYTES;
+	}
+	memcpy(to + head, item->key, item->key_bytes);
+	return head + item->key_bytes;
 }
 
 uint32_t
@@ -83,13 +88,20 @@ snapshot_get_item(const char *from, uint32_t n, struct snapshot_item *ret)
 	    .value_bytes = get_u32(from + 12),
 	    .key_bytes = (unsigned char)from[16],
 	    .state = (unsigned char)from[17],
-	    .key = from + SNAPSHOT_ITEM_BYTES,
 	};
+	uint32_t head = SNAPSHOT_ITEM_BYTES;
+	if ((ret->state & SNAPSHOT_TAGS) != 0) {
+		if (n < head + SNAPSHOT_TAGS_BYTES)
+			return 0;
+		ret->tags = get_u64(from + head);
+		head += SNAPSHOT_TAGS_BYTES;
+	}
+	ret->key = from + head;
 	ret->value = ret->key + ret->key_bytes;
 	if (!item_key_len_ok(ret->key_bytes) || ret->value_bytes > ITEM_VALUE_MAX ||
-	    (uint64_t)SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes > n)
+	    (uint64_t)head + ret->key_bytes + ret->value_bytes > n)
 		return 0;
-	return SNAPSHOT_ITEM_BYTES + ret->key_bytes + ret->value_bytes;
+	return head + ret->key_bytes + ret->value_bytes;
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -376,7 +388,7 @@ snapshot_open(const char *path, int fd, struct snapshot_reader **ret)
 	    hash_key(header, 32, 0) != get_u64(header + 32))
 		goto fail;
 	error = -EPROTO;
-	if (get_u32(header + 8) != VERSION)
+	if (get_u32(header + 8) < 1 || get_u32(header + 8) > VERSION)
 		goto fail;
 	r->checksum = r->first_checksum = get_u64(header + 32);
 	r->saved_unix_s = get_u64(header + 16);

@@ -6,7 +6,7 @@
  * end frame. Bytes behind the end frame are ignored.
  *
  *   header   0   8  "\x89peeks\r\n": a transfer that changes text spoils it
- *            8   4  version: 1
+ *            8   4  version: 2. In version 1 no item has tags; it is read too
  *           12   4  0
  *           16   8  Unix time when the saving began
  *           24   8  about how many items there were then
@@ -27,8 +27,9 @@
  *           12   4  length of the value
  *           16   1  length of the key, 1 .. 250
  *           17   1  1: stored with an encoded key; 2: stale; 4: a client was
- *                   told to fill it (a lease)
- *           18  key, value; the next item follows at once
+ *                   told to fill it (a lease); 8: it has tags
+ *           18   8  only with tags: their four 16-bit numbers (item.h)
+ *               key, value; the next item follows at once
  *
  * A checksum is XXH3's 64 bits. Each is the seed of the next, so a frame that
  * was lost, doubled or moved, or that comes from another file, doesn't fit. A
@@ -46,17 +47,21 @@
 
 #define SNAPSHOT_MAGIC      WIRE_SNAPSHOT_MAGIC
 #define SNAPSHOT_ITEM_BYTES 18
-#define SNAPSHOT_RAW_MAX    (SNAPSHOT_ITEM_BYTES + ITEM_KEY_MAX + ITEM_VALUE_MAX)
+#define SNAPSHOT_TAGS_BYTES 8
+#define SNAPSHOT_HEAD_MAX   (SNAPSHOT_ITEM_BYTES + SNAPSHOT_TAGS_BYTES)
+#define SNAPSHOT_RAW_MAX    (SNAPSHOT_HEAD_MAX + ITEM_KEY_MAX + ITEM_VALUE_MAX)
 #define SNAPSHOT_KEY_B64    1
 #define SNAPSHOT_STALE      2
 #define SNAPSHOT_WON        4
+#define SNAPSHOT_TAGS       8
 
 struct snapshot_item {
 	uint64_t expiry_unix_s; /* 0: never */
 	uint32_t flags;
 	uint32_t value_bytes;
 	uint32_t key_bytes;
-	uint32_t state; /* SNAPSHOT_KEY_B64, SNAPSHOT_STALE, SNAPSHOT_WON */
+	uint32_t state; /* SNAPSHOT_KEY_B64, ..._STALE, ..._WON, ..._TAGS */
+	uint64_t tags;  /* with SNAPSHOT_TAGS */
 	const char *key, *value;
 };
 
