@@ -126,6 +126,10 @@
  *   peek_decr         ENOENT EDOM ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT
  *                     EINPROGRESS EBADMSG EIO
  *   peek_flush        EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_set_tagged   EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT
+ *                     EINPROGRESS EBADMSG EIO
+ *   peek_invalidate   EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG
+ *                     EIO
  *   peek_set_async    EMSGSIZE EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS
  *                     EBADMSG EIO
  *   peek_set_flush    EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS EBADMSG EIO
@@ -150,6 +154,8 @@ extern "C" {
 
 #define PEEK_KEY_MAX_BYTES   250
 #define PEEK_VALUE_MAX_BYTES 16777215
+#define PEEK_TAG_MAX_BYTES   128 /* of a tag's name, without the NUL */
+#define PEEK_TAGS_MAX        4   /* tags of an item */
 
 /* flags of peek_open */
 #define PEEK_NO_FOLLOW 0x1u /* never attach anew by itself: see peek_open */
@@ -313,6 +319,32 @@ int peek_incr(struct peek *p, const void *key, size_t key_len, uint64_t delta, u
 /* stops at 0 */
 int peek_decr(struct peek *p, const void *key, size_t key_len, uint64_t delta, uint64_t *ret_value);
 int peek_flush(struct peek *p, uint32_t delay_s);
+
+/*
+ * Tags: names for sets of items that go at once. peek_set_tagged stores a value
+ * with n_tags tags, 0 .. PEEK_TAGS_MAX. peek_invalidate drops every item that
+ * was stored with one of n_tags tags (1 or more), however many items there are:
+ * once it has returned 0, no later read of any process finds an item that was
+ * stored with such a tag before it was called. A set that runs meanwhile may be
+ * dropped or stay.
+ *
+ * A name has 1 .. PEEK_TAG_MAX_BYTES bytes, none of them a comma, a space, a
+ * control character or DEL (-EINVAL). The daemon hashes names to numbers: two
+ * names may share a number, and then to invalidate either drops the items of
+ * both. An item that stays was never covered.
+ *
+ * An item keeps its tags when it is appended to, incremented, touched or marked
+ * stale. Every other store replaces them with the value: after a peek_set it
+ * has none. Tags are kept by a restart, a hand-over and a snapshot; a snapshot
+ * that is loaded brings back what an invalidation after its saving dropped.
+ *
+ * If the reply is lost, peek_invalidate is sent once more, as a flush is. Many
+ * tags take several requests; on an error some of them may be invalidated. A
+ * daemon that is older than tags answers both with -EBADMSG.
+ */
+int peek_set_tagged(struct peek *p, const void *key, size_t key_len, const void *value,
+    size_t value_len, uint32_t ttl_s, const char *const *tags, size_t n_tags);
+int peek_invalidate(struct peek *p, const char *const *tags, size_t n_tags);
 
 /*
  * Pipelined sets: queued here and sent in batches. peek_set_flush sends the

@@ -229,6 +229,57 @@ peek_flush(struct peek *p, uint32_t delay_s)
 	return write_request(p, line, (size_t)(end - line), NULL, 0, false, true, 'F', NULL);
 }
 
+/* ---- tags ---------------------------------------------------------------- */
+
+int
+peek_set_tagged(struct peek *p, const void *key, size_t key_len, const void *value,
+    size_t value_len, uint32_t ttl_s, const char *const *tags, size_t n_tags)
+{
+	char line[REQUEST_LINE_CAP + REQUEST_TAGS_CAP], flags[REQUEST_FLAGS_CAP + REQUEST_TAGS_CAP];
+	struct wire_out out = {.buf = line, .cap = sizeof(line)};
+
+	if (n_tags == 0)
+		return peek_set(p, key, key_len, value, value_len, ttl_s);
+	char *end = request_put_ttl(flags, ttl_s);
+	*end++ = ' ';
+	if (!item_key_len_ok(key_len) || !request_put_tags(end, tags, n_tags))
+		return -EINVAL;
+	if (value_len > PEEK_VALUE_MAX_BYTES)
+		return -EMSGSIZE;
+	wire_put_meta(&out, WIRE_MS, key, key_len, (int64_t)value_len, flags);
+	return write_request(p, out.buf, out.len, value, value_len, true, true, 'S', NULL);
+}
+
+/* Sends the tags from *at on that fit one line. */
+static int
+invalidate_some(struct peek *p, const char *const *tags, size_t n_tags, size_t *at)
+{
+	char line[WIRE_LINE_MAX], *end = stpcpy(line, wire_verbs[WIRE_PEEK_INVALIDATE].name);
+
+	while (*at < n_tags && end + 1 + WIRE_TAG_MAX + 2 <= line + sizeof(line)) {
+		size_t len = strlen(tags[*at]);
+		*end++ = ' ';
+		memcpy(end, tags[*at], len);
+		end += len;
+		(*at)++;
+	}
+	memcpy(end, "\r\n", 2);
+	return write_request(p, line, (size_t)(end + 2 - line), NULL, 0, false, true, 'F', NULL);
+}
+
+int
+peek_invalidate(struct peek *p, const char *const *tags, size_t n_tags)
+{
+	int r = n_tags == 0 ? -EINVAL : 0;
+
+	for (size_t i = 0; i < n_tags; i++)
+		if (!wire_tag_ok(tags[i], strnlen(tags[i], WIRE_TAG_MAX + 1)))
+			return -EINVAL;
+	for (size_t at = 0; r == 0 && at < n_tags;)
+		r = invalidate_some(p, tags, n_tags, &at);
+	return r;
+}
+
 int
 peek_set_timeout(struct peek *p, unsigned timeout_ms)
 {

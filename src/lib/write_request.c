@@ -48,6 +48,24 @@ request_store_flags(const struct request_store *s, char *buf)
 	*buf = '\0';
 }
 
+bool
+request_put_tags(char *buf, const char *const *tags, size_t n_tags)
+{
+	if (n_tags > WIRE_TAGS_MAX)
+		return false;
+	*buf = 'G';
+	for (size_t i = 0; i < n_tags; i++) {
+		size_t len = strnlen(tags[i], WIRE_TAG_MAX + 1);
+		if (!wire_tag_ok(tags[i], len))
+			return false;
+		memcpy(buf + 1, tags[i], len);
+		buf += len + 1;
+		*buf = ',';
+	}
+	*buf = '\0';
+	return true;
+}
+
 #define STORES "SCERAP"
 
 /*

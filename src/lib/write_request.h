@@ -8,6 +8,7 @@
 #include "lib/handle.h"
 
 #define REQUEST_FLAGS_CAP 96
+#define REQUEST_TAGS_CAP  (2 + WIRE_TAGS_MAX * (WIRE_TAG_MAX + 1))
 #define REQUEST_LINE_CAP  (WIRE_KEY_B64_MAX + 32 + REQUEST_FLAGS_CAP)
 
 /* The conditions of a store, from which the letters of a meta request and the
@@ -33,6 +34,10 @@ char *request_put_ttl(char *buf, uint32_t ttl_s);
  * T (touch), N (incr, decr), F (flush).
  */
 int request_verdict(const struct wire_reply *re, char kind);
+
+/* Writes "G<tag>,<tag>..." into buf of REQUEST_TAGS_CAP bytes. False: too many
+ * tags, or a name that is not allowed. n_tags at least 1. */
+bool request_put_tags(char *buf, const char *const *tags, size_t n_tags);
 
 /* The kind of a store, for request_verdict. */
 char request_kind(const struct request_store *s);

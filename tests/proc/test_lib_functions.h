@@ -172,6 +172,10 @@ FUNCTION(touch, peek_touch(q, b, n, 100))
 FUNCTION(incr, peek_incr(q, b, n, 1, &number))
 FUNCTION(decr, peek_decr(q, b, n, 1, NULL))
 FUNCTION(flush_all, peek_flush(q, 3000000))
+FUNCTION(set_tagged, peek_set_tagged(q, b, n, "v", 1, 0, (const char *const[]){"tag"}, 1))
+FUNCTION(set_tagged_large,
+    peek_set_tagged(q, b, n, large, LARGE_BYTES, 0, (const char *const[]){"tag"}, 1))
+FUNCTION(invalidate, peek_invalidate(q, (const char *const[]){"tag"}, 1))
 FUNCTION(timeout, peek_set_timeout(q, 0))
 
 static const struct {
@@ -202,6 +206,9 @@ static const struct {
     {"peek_incr", incr, true},
     {"peek_decr", decr, true},
     {"peek_flush", flush_all, true},
+    {"peek_set_tagged", set_tagged, true},
+    {"peek_set_tagged", set_tagged_large, true},
+    {"peek_invalidate", invalidate, true},
     {"peek_set_async", async, true},
     {"peek_set_async", async_large, true},
     {"peek_set_flush", flush_queue, true},
