@@ -28,7 +28,7 @@ struct ctl {
 	unsigned timeout_ms;
 	/* options of some commands */
 	const char *output, *file, *mode;
-	char *from, *to, *prefix;
+	char *from, *to, *prefix, *tags;
 	uint64_t ttl_s, flags, cas, limit, interval_s;
 	bool has_cas, sort, null, partial, once, escape, dry_run;
 	/* the words after the command */

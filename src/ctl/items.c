@@ -185,11 +185,38 @@ put_ttl(char *buf, size_t cap, uint64_t ttl_s)
 	    (unsigned long long)ttl_s);
 }
 
+static bool
+tag_ok(const char *name, size_t len)
+{
+	if (wire_tag_ok(name, len))
+		return true;
+	ctl_error("A tag is a name of 1 to 128 bytes, without a comma, a blank or a control "
+		  "character.",
+	    "\"%.*s\" is no tag", (int)(len < 200 ? len : 200), name);
+	return false;
+}
+
+/* --tag: names with commas between them. Tells what is wrong. */
+static bool
+tags_ok(const char *tags)
+{
+	unsigned n = 1;
+
+	for (const char *comma; (comma = strchr(tags, ',')) != NULL; tags = comma + 1, n++)
+		if (!tag_ok(tags, (size_t)(comma - tags)))
+			return false;
+	if (!tag_ok(tags, strlen(tags)))
+		return false;
+	if (n > WIRE_TAGS_MAX)
+		ctl_error(NULL, "an item has at most %u tags", WIRE_TAGS_MAX);
+	return n <= WIRE_TAGS_MAX;
+}
+
 int
 ctl_cmd_set(struct ctl *c)
 {
 	static const char *const modes[] = {"set", "add", "replace", "append", "prepend"};
-	char flags[128], ttl[32], *read = NULL;
+	char flags[WIRE_LINE_MAX], ttl[32], *read = NULL;
 	struct wire_reply re;
 	struct wire_str key;
 	size_t len = 0, mode = 0;
@@ -198,6 +225,8 @@ ctl_cmd_set(struct ctl *c)
 		if (++mode == sizeof(modes) / sizeof(*modes))
 			return ctl_error("Modes are set, add, replace, append and prepend.",
 			    "there is no mode \"%s\"", c->mode);
+	if (c->tags != NULL && !tags_ok(c->tags))
+		return CTL_ERROR;
 	if (c->n_args == 2 && c->file != NULL)
 		return ctl_error(NULL, "the value is given twice: as a word and by -f");
 	if (ctl_key(c, c->args[0], &key) != CTL_OK || ctl_connect(c) != 0)
@@ -215,8 +244,10 @@ ctl_cmd_set(struct ctl *c)
 	int n = snprintf(
 	    flags, sizeof(flags), "%s F%llu M%c", ttl, (unsigned long long)c->flags, "SERAP"[mode]);
 	if (c->has_cas)
-		snprintf(
+		n += snprintf(
 		    flags + n, sizeof(flags) - (size_t)n, " C%llu", (unsigned long long)c->cas);
+	if (c->tags != NULL)
+		snprintf(flags + n, sizeof(flags) - (size_t)n, " G%s", c->tags);
 	int status = ask_meta(c, WIRE_MS, key, value, (int64_t)len, flags, &re);
 	free(read);
 	if (status != CTL_OK)
@@ -225,6 +256,27 @@ ctl_cmd_set(struct ctl *c)
 }
 
 /* ---- the rest ------------------------------------------------------------ */
+
+/* One request for each tag: a line has room for fifteen. */
+int
+ctl_cmd_invalidate(struct ctl *c)
+{
+	struct wire_reply re;
+
+	for (int i = 0; i < c->n_args; i++)
+		if (!tag_ok(c->args[i], strlen(c->args[i])))
+			return CTL_ERROR;
+	if (ctl_connect(c) != 0)
+		return CTL_ERROR;
+	for (int i = 0; i < c->n_args; i++) {
+		int error = control_ask(c->conn, &re, "peek_invalidate %s", c->args[i]);
+		if (error != 0)
+			return ctl_broken(error);
+		if (re.code != WIRE_RE_OK)
+			return ctl_unhoped(&re, NULL);
+	}
+	return CTL_OK;
+}
 
 int
 ctl_cmd_touch(struct ctl *c)

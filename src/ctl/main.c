@@ -144,6 +144,7 @@ static const struct {
     {'<', false, offsetof(struct ctl, from)},
     {'>', false, offsetof(struct ctl, to)},
     {'p', false, offsetof(struct ctl, prefix)},
+    {'G', false, offsetof(struct ctl, tags)},
     {'j', true, offsetof(struct ctl, json)},
     {'x', true, offsetof(struct ctl, escape)},
     {'D', true, offsetof(struct ctl, dry_run)},

@@ -32,6 +32,16 @@ suite() { # HOW OPTION...: all that goes both ways
 	status "$how: get of nothing" 1 ctl "${at[@]}" get nothing
 	ok "$how: set" ctl "${at[@]}" set key value
 	same "$how: get" value ctl "${at[@]}" get key
+	if [ "${PEEK_TEST_SERVER:-peekd}" = peekd ]; then
+		ok "$how: set with tags" ctl "${at[@]}" set --tag red,green tagged 5
+		ok "$how: incr of it" ctl "${at[@]}" incr tagged
+		ok "$how: invalidate another tag" ctl "${at[@]}" invalidate blue
+		same "$how: it is there" 6 ctl "${at[@]}" get tagged
+		ok "$how: invalidate" ctl "${at[@]}" invalidate blue green
+		status "$how: it is gone" 1 ctl "${at[@]}" get tagged
+		says "$how: a tag with a blank" 'is no tag' ctl "${at[@]}" invalidate 'a b'
+		says "$how: five tags" 'at most 4 tags' ctl "${at[@]}" set --tag a,b,c,d,e k v
+	fi
 	ok "$how: set from a file" ctl "${at[@]}" set -f "$tmp/bytes" bytes
 	ctl "${at[@]}" get bytes | cmp -s - "$tmp/bytes"
 	result $? "$how: get of 700000 bytes of any kind"
