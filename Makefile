@@ -72,7 +72,7 @@ HAS_WIDE := $(shell echo '$(hash)include <features.h>' | $(CC) $(CPPFLAGS) $(CFL
 WIDE   := $(if $(filter asan tsan,$(MODE)),,$(if $(filter 2,$(HAS_WIDE)),-mavx512bw -mavx512vl -mbmi -mbmi2 -mlzcnt))
 SHM    := $(call room,shm)
 WIRE   := $(call room,wire)
-LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view,$(B)/src/lib/$(f)_wide.o))
+LIB    := $(call room,lib) $(if $(WIDE),$(foreach f,get mget view place,$(B)/src/lib/$(f)_wide.o))
 ENGINE := $(call room,engine)
 DAEMON := $(call room,daemon) $(call room,daemon/*)
 CTL    := $(call room,ctl)
@@ -113,7 +113,7 @@ $(B)/src/$(1)/%.o: src/$(1)/%.c | $(B)/.probed-lib
 endef
 $(foreach r,lib wire shm,$(eval $(call room_of_lib,$(r))))
 
-# get.c, mget.c and view.c are compiled a second time, with WIDE (src/lib/cpu.h).
+# get.c, mget.c, view.c and place.c are compiled a second time, with WIDE (src/lib/cpu.h).
 $(B)/src/lib/%_wide.o: src/lib/%.c | $(B)/.probed-lib
 	@mkdir -p $(@D)
 	$(compile) $(WIDE) -DLIB_WIDE -o $@ $<
@@ -132,7 +132,7 @@ $(LIB) $(WIRE) $(SHM): NO_LTO := $(if $(findstring -flto,$(CC) $(CPPFLAGS) $(CFL
 # `make bench-gate` counts the instructions. clang has no such options.
 HOT := $(if $(findstring clang,$(CC)),,-frename-registers)
 $(B)/src/lib/mget.o $(B)/src/lib/mget_wide.o: EXTRA := $(HOT)
-$(foreach f,get view,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
+$(foreach f,get view place,$(B)/src/lib/$(f).o $(B)/src/lib/$(f)_wide.o): EXTRA := $(HOT) $(if $(HOT),$(if $(WIDE),-fno-gcse $(foreach r,rbx rbp r12 r13 r14 r15,-ffixed-$(r))))
 
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/test_*_wide.c)): EXTRA := $(WIDE)
 $(B)/src/daemon/host/memory.o: EXTRA := $(HEAP_DEFS)

@@ -45,7 +45,7 @@ BENCH_DEPS  = -@.ci/deps install build bench
 bench: ## measure reads, batches, misses, writes, fill and generated traces, on a table of its own
 	@.ci/deps install build
 	@$(MAKE) --no-print-directory -s $(B)/peekbench
-	@for c in get mget view miss set mixed; do $(B)/peekbench $$c || exit 1; done
+	@for c in get mget view place same miss set mixed; do $(B)/peekbench $$c || exit 1; done
 	@$(B)/peekbench get --zipf 0.99
 	@$(B)/peekbench get --readers 2 --writer flat
 	@$(B)/peekbench fill

@@ -10,6 +10,8 @@
 int command_get(const struct options *o);
 int command_mget(const struct options *o);
 int command_view(const struct options *o);
+int command_place(const struct options *o);
+int command_same(const struct options *o);
 int command_set(const struct options *o);
 int command_mixed(const struct options *o);
 int command_miss(const struct options *o);
@@ -23,6 +25,8 @@ int command_gate(const struct options *o);
 	COMMAND(get, FOR_LOAD, "keys that are there, one by one") \
 	COMMAND(mget, FOR_LOAD, "the same in batches") \
 	COMMAND(view, FOR_LOAD, "the same without a copy") \
+	COMMAND(place, FOR_LOAD, "the place of each key's item, without its value") \
+	COMMAND(same, FOR_LOAD, "whether each key's item is still at its place") \
 	COMMAND(miss, FOR_LOAD, "keys that aren't there") \
 	COMMAND(set, FOR_LOAD, "rewriting keys; over the socket in batches if --batch is above 1") \
 	COMMAND(mixed, FOR_LOAD, "95 gets and 5 sets in 100") \

@@ -10,7 +10,16 @@
 #include "target.h"
 #include "timer.h"
 
-enum load_kind { LOAD_GET, LOAD_MGET, LOAD_VIEW, LOAD_MISS, LOAD_SET, LOAD_MIXED };
+enum load_kind {
+	LOAD_GET,
+	LOAD_MGET,
+	LOAD_VIEW,
+	LOAD_PLACE,
+	LOAD_SAME,
+	LOAD_MISS,
+	LOAD_SET,
+	LOAD_MIXED
+};
 
 struct load_counts {
 	uint64_t ops, hits, misses, again, wrong, failed;

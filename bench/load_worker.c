@@ -35,6 +35,7 @@ struct stream {
 	unsigned char *keys;
 	unsigned char *values; /* a batch of them */
 	struct peek_op *ops;
+	struct peek_place *places; /* of LOAD_SAME: by id */
 };
 
 static int
@@ -118,6 +119,39 @@ one_view(struct stream *s, const unsigned char *key, uint32_t id)
 	s->res->n.wrong += !right;
 }
 
+/* The place of each key, for LOAD_SAME. -1: no memory. A key that has none is
+ * never found to be the same. */
+static int
+find_places(struct stream *s)
+{
+	unsigned char key[256];
+
+	if (s->l->kind != LOAD_SAME)
+		return 0;
+	s->places = calloc(s->l->o->keys, sizeof(*s->places));
+	for (uint64_t id = 0; s->places != NULL && id < s->l->o->keys; id++) {
+		payload_key(key, s->key_bytes, id);
+		peek_place(s->p, key, s->key_bytes, &s->places[id]);
+	}
+	return s->places != NULL ? 0 : -1;
+}
+
+/* Of a place nothing is read that could be wrong: a key whose place is not the
+ * same counts as a failure of the load. */
+static void
+one_place(struct stream *s, const unsigned char *key, uint32_t id)
+{
+	struct peek_place place;
+	struct load_counts *c = &s->res->n;
+	bool found = s->l->kind == LOAD_SAME
+	    ? peek_same(s->p, key, s->key_bytes, &s->places[id]) == 1
+	    : peek_place(s->p, key, s->key_bytes, &place) == 0;
+
+	c->ops++;
+	c->hits += found;
+	c->failed += !found;
+}
+
 static void
 load_worker_op(struct stream *s)
 {
@@ -130,6 +164,8 @@ load_worker_op(struct stream *s)
 		one_set(s, id);
 	else if (s->l->kind == LOAD_VIEW)
 		one_view(s, key, id);
+	else if (s->l->kind == LOAD_PLACE || s->l->kind == LOAD_SAME)
+		one_place(s, key, id);
 	else
 		load_worker_count(s,
 		    peek_get(s->p, key, s->key_bytes, s->values, s->l->o->value_bytes), s->values,
@@ -182,7 +218,7 @@ load_worker(struct load *l, unsigned idx)
 	int rc = -1;
 
 	if (s.p != NULL &&
-	    (stream_make(&s, idx) != 0 ||
+	    (stream_make(&s, idx) != 0 || find_places(&s) != 0 ||
 		setter_init(&s.setter, &l->target, s.p, l->o->batch > 1 && l->kind == LOAD_SET) !=
 		    0))
 		fprintf(stderr, "peekbench: no memory\n");
@@ -205,6 +241,7 @@ load_worker(struct load *l, unsigned idx)
 	free(s.ids);
 	free(s.keys);
 	free(s.values);
+	free(s.places);
 	free(s.ops);
 	return rc;
 }

@@ -86,8 +86,9 @@
  *   -EINPROGRESS   the request was sent and its reply was lost: it may or may
  *                  not have been carried out
  *   -ENOMEM        no memory
- *   -ENOTSUP       a view of a value that has no single place; a walk through a
- *                  segment of another layout
+ *   -ENOTSUP       a view of a value that is not in one piece; the place of a
+ *                  counter; a walk, a view or a place in a segment of another
+ *                  layout
  *   -ESTALE        PEEK_NO_FOLLOW: the segment was retired and its memory given
  *                  back; peek_open finds its successor
  *   -EIO           any other failure of the kernel
@@ -102,6 +103,7 @@
  *   peek_get_info     ENOENT EAGAIN ESTALE ENOSPC EINVAL EBADMSG EPROTO *
  *   peek_mget         EINVAL; of each operation: as peek_get
  *   peek_view         ENOENT EAGAIN ESTALE ENOTSUP EINVAL EBADMSG *
+ *   peek_place        ENOENT EAGAIN ESTALE ENOTSUP EINVAL EBADMSG *
  *   peek_scan         EAGAIN ESTALE ENOTSUP EBADMSG *; or what visit returned
  *   peek_set          EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT
  *                     EINPROGRESS EBADMSG EIO
@@ -274,6 +276,51 @@ int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view 
 /* 1: every byte read through the view until now belonged to the value, which
  * was whole. 0: this is not certain. */
 int peek_view_valid(struct peek *p, const struct peek_view *view);
+
+/*
+ * A place: where the item of a key lies, and which item it is of all that ever
+ * lay there. It is the base of a cache of decoded objects inside a process: an
+ * object is kept together with the place of the value that it was made from,
+ * and is used as long as peek_same says that the place is the same.
+ *
+ *	r = peek_place(p, key, key_len, &place);         first the place
+ *	n = peek_get(p, key, key_len, buf, sizeof(buf)); then the value
+ *	object = decode(buf, n);                         keep it with the place
+ *	...
+ *	if (peek_same(p, key, key_len, &place))
+ *		use(object);
+ *
+ * If peek_place was successful and a later peek_same of the same key is 1, then
+ * every read of the key between the two that was successful returned one value,
+ * which is still the key's. So the place comes before the value: in the other
+ * order the value may be older than the place.
+ *
+ * The place is not the same any more once the item was overwritten (by the same
+ * bytes too), appended to, deleted, flushed or evicted, has expired, has a tag
+ * that was invalidated, was moved by the daemon's cleaning, or went to another
+ * segment in a hand-over; also if the key has come back, and if its new item
+ * lies where the old one lay. A touch, a mark as stale, and a daemon that
+ * ends and comes back on the same segment leave the place as it is.
+ * peek_same speaks of one instant between its call and its return.
+ *
+ * Both functions are look-ups: they count, and leave hints, as peek_get does,
+ * and enter the kernel in the same cases. They touch the item's first line, and
+ * nothing of the value. A place is plain bytes without an owner, and is good in
+ * every thread, handle and process that reads the instance; of another instance
+ * it is never the same.
+ */
+struct peek_place {
+	uint64_t token[3];
+};
+
+/* Finds the place of a key. -ENOTSUP: a counter has none, since its value is
+ * stored where it lies; nor has an item in a foreign layout. */
+int peek_place(struct peek *p, const void *key, size_t key_len, struct peek_place *ret_place);
+
+/* 1: the place is the same, as above. 0: it is not, or this is not certain:
+ * there is no such key, the bucket is being rewritten, an argument is not
+ * allowed. Never negative, so that it can be used as a truth value. */
+int peek_same(struct peek *p, const void *key, size_t key_len, const struct peek_place *place);
 
 /*
  * Walks all keys without the daemon. Each key that is there throughout is

@@ -25,6 +25,8 @@ cpu_is_wide(void)
 typedef ssize_t get_fn(struct peek *, const void *, size_t, void *, size_t);
 typedef ssize_t mget_fn(struct peek *, struct peek_op *, size_t);
 typedef int view_fn(struct peek *, const void *, size_t, struct peek_view *);
+typedef int place_fn(struct peek *, const void *, size_t, struct peek_place *);
+typedef int same_fn(struct peek *, const void *, size_t, const struct peek_place *);
 
 __attribute__((used)) static get_fn *
 choose_get(void)
@@ -44,12 +46,28 @@ choose_view(void)
 	return cpu_is_wide() ? peek_view_wide : peek_view_base;
 }
 
+__attribute__((used)) static place_fn *
+choose_place(void)
+{
+	return cpu_is_wide() ? peek_place_wide : peek_place_base;
+}
+
+__attribute__((used)) static same_fn *
+choose_same(void)
+{
+	return cpu_is_wide() ? peek_same_wide : peek_same_base;
+}
+
 ssize_t peek_get(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap)
     __attribute__((ifunc("choose_get")));
 ssize_t peek_mget(struct peek *p, struct peek_op *ops, size_t n)
     __attribute__((ifunc("choose_mget")));
 int peek_view(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view)
     __attribute__((ifunc("choose_view")));
+int peek_place(struct peek *p, const void *key, size_t key_len, struct peek_place *ret_place)
+    __attribute__((ifunc("choose_place")));
+int peek_same(struct peek *p, const void *key, size_t key_len, const struct peek_place *place)
+    __attribute__((ifunc("choose_same")));
 
 #else
 typedef int cpu_has_one_build;

@@ -1,10 +1,11 @@
 /*
- * get.h: the continuations of a read that get.c, mget.c or view.c can't finish.
- * A read that they can finish pays for none of it.
+ * get.h: the continuations of a read that get.c, mget.c, view.c or place.c
+ * can't finish. A read that they can finish pays for none of it.
  */
 #ifndef PEEK_LIB_GET_H
 #define PEEK_LIB_GET_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "peek.h"
@@ -28,5 +29,20 @@ GET_COLD ssize_t get_first(
 /* A view by the pinned tier. The key's length may be one that is not allowed,
  * and ret_view may be NULL. */
 GET_COLD int view_slow(struct peek *p, const void *key, size_t key_len, struct peek_view *ret_view);
+
+/* peek_place and peek_same by the pinned tier. The key's length may be one that
+ * is not allowed, and the place may be NULL. */
+GET_COLD int place_slow(
+    struct peek *p, const void *key, size_t key_len, struct peek_place *ret_place);
+GET_COLD int same_slow(
+    struct peek *p, const void *key, size_t key_len, const struct peek_place *place);
+
+/* Says whether two places are one: the same segment, offset and incarnation. */
+static inline bool
+place_equal(const struct peek_place *a, const struct peek_place *b)
+{
+	return a->token[0] == b->token[0] && a->token[1] == b->token[1] &&
+	    a->token[2] == b->token[2];
+}
 
 #endif

@@ -54,6 +54,9 @@ struct attached {
 	void *hint_addr; /* the mapping of the hint page */
 	size_t hint_bytes;
 	struct attached *older;
+	/* of the segment, among all segments of all instances: a hash of its
+	 * seed and generation, which don't follow from it */
+	uint64_t identity;
 };
 
 /* The connections of a handle. Each is made at its first use. */

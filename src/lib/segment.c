@@ -56,6 +56,7 @@ open_named(struct peek *p, struct attached **ret)
 	a->shift = p->shift;
 	a->secret = hash_secret_of(a->map.seed);
 	a->item_off_max = lookup_item_off_max(&a->map);
+	a->identity = hash_key(&a->map.generation, sizeof(a->map.generation), a->map.seed);
 	a->stay = (p->flags & PEEK_NO_FOLLOW) != 0;
 	*ret = a;
 	return 0;

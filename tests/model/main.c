@@ -170,7 +170,7 @@ static void
 collect(const char *part)
 {
 	const struct scenario_table *tables[] = {&scen_read, &scen_table, &scen_kill, &scen_attach,
-	    &scen_handover, &scen_ring, &scen_wrong};
+	    &scen_handover, &scen_ring, &scen_place, &scen_wrong};
 
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (unsigned i = 0; i < tables[t]->n && n_all < SCENARIOS_MAX; i++)

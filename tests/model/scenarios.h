@@ -13,7 +13,7 @@ struct scenario_table {
 };
 
 extern const struct scenario_table scen_read, scen_table, scen_kill, scen_attach, scen_handover,
-    scen_ring, scen_wrong;
+    scen_ring, scen_place, scen_wrong;
 
 #define SCENARIO_TABLE(name, array) \
 	const struct scenario_table name = {array, sizeof(array) / sizeof((array)[0])}

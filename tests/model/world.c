@@ -45,6 +45,7 @@ world_init(struct world *w, unsigned n_buckets, unsigned n_buckets_max, unsigned
 	    .n_blocks = WORLD_BLOCKS,
 	    .arena_bytes = WORLD_BLOCKS * block_bytes,
 	    .block_shift = block_shift,
+	    .generation = w == &next_world ? 2 : 1,
 	    .fd = -1,
 	};
 	word_store_rlx(&w->header.count, n_buckets);
@@ -189,6 +190,8 @@ world_readers(struct world *w)
 		struct reader *r = &readers[t];
 		memset(&r->peek.own, 0, sizeof(r->peek.own));
 		r->at = (struct attached){.map = w->map, .p = &r->peek, .cells = r->peek.own.cells};
+		r->at.identity =
+		    hash_key(&w->map.generation, sizeof(w->map.generation), w->map.seed);
 		seq_publish_ptr(&r->peek.own.now, &r->at);
 		seq_publish_ptr(&r->peek.newest, &r->at);
 		r->peek.owner = (struct owner){(uid_t)-1, (uid_t)-1};

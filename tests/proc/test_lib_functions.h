@@ -151,12 +151,14 @@ status(struct peek *q, const struct key *k)
 	}
 static struct peek_view view;
 static struct peek_info info;
+static struct peek_place place;
 static uint64_t number;
 FUNCTION(get, peek_get(q, b, n, got, sizeof(got)))
 FUNCTION(get_nothing, peek_get(q, b, n, got, 0))
 FUNCTION(get_u64, peek_get_u64(q, b, n, &number))
 FUNCTION(get_info, peek_get_info(q, b, n, got, sizeof(got), &info))
 FUNCTION(view_it, peek_view(q, b, n, &view))
+FUNCTION(place_it, peek_place(q, b, n, &place))
 FUNCTION(scan, peek_scan(q, visit_nothing, NULL))
 FUNCTION(set, peek_set(q, b, n, "v", 1, 0))
 FUNCTION(set_large, peek_set(q, b, n, large, LARGE_BYTES, 0))
@@ -189,6 +191,7 @@ static const struct {
     {"peek_get_info", get_info, false},
     {"peek_mget", mget, false},
     {"peek_view", view_it, false},
+    {"peek_place", place_it, false},
     {"peek_scan", scan, false},
     {"peek_status", status, false},
     {"peek_set_timeout", timeout, false},

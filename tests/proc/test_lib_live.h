@@ -24,6 +24,7 @@
 static char dir[] = "/tmp/peek-lib-XXXXXX";
 static char name[64], sock_path[108], segment_path[128];
 static pid_t daemon_pid;
+static const char *live_memory = "64"; /* -m of the next start */
 static struct peek *p;
 
 static inline const char *
@@ -67,7 +68,8 @@ start_daemon(void)
 	daemon_pid = harness_fork();
 	if (daemon_pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, "peekd", "-n", name, "-s", sock_path, "-m", "64", (char *)NULL);
+		execl(
+		    program, "peekd", "-n", name, "-s", sock_path, "-m", live_memory, (char *)NULL);
 		_exit(127);
 	}
 	/* It listens before it has a segment: what says that it is ready is an
