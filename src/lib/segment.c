@@ -181,7 +181,11 @@ segment_extend(struct peek *p, const struct attached *from)
 	}
 	pthread_mutex_unlock(&p->own.attach_lock);
 	free(a);
-	return r == -EALREADY ? -EBADMSG : r;
+	if (r == -EALREADY)
+		return -EBADMSG;
+	/* Emulators and filters of system calls don't know each form of
+	 * mremap. */
+	return r != 0 && (p->flags & PEEK_NO_FOLLOW) == 0 ? segment_follow(p, from) : r;
 }
 
 void

@@ -295,6 +295,15 @@ model_settle(struct model *m, struct peer_client *c)
 	return true;
 }
 
+/* Whether the daemon, idle or not, has evicted a key since it was asked. */
+static bool
+evicted_since(struct model *m, struct peer_client *c, uint32_t key)
+{
+	static uint64_t found[PEER_KEYS];
+
+	return m->sh->evicting && ask_group(c, key, key + 1, found) && found[key] == 0;
+}
+
 bool
 model_compare(struct model *m, struct peer_client *c, const char *name)
 {
@@ -324,7 +333,7 @@ model_compare(struct model *m, struct peer_client *c, const char *name)
 		    : n < 0                  ? PEER_DAMAGED
 					     : peer_state(key, value, (size_t)n);
 		bool fleeting = key >= PEER_GROWING && key < PEER_FLEETING;
-		if (read != found[key] && !(fleeting && read == 0))
+		if (read != found[key] && !(read == 0 && (fleeting || evicted_since(m, c, key))))
 			miss_the_mark(m, key, read, "shared memory differs from the socket");
 		if (!allowed(m, key, found[key]))
 			miss_the_mark(m, key, found[key], "socket");
