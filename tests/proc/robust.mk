@@ -13,9 +13,9 @@ $(B)/soak $(B)/robust_recovery: $(B)/%: $(B)/tests/proc/%.o $(B)/test.a
 
 crash: ## kill the daemon at every labelled point and at 500 random instants
 	@$(MAKE) --no-print-directory -s MODE=hooks build/hooks/peekd build/hooks/tests/proc/test_engine_crash \
-	    build/hooks/tests/proc/test_robust_crash
+	    build/hooks/tests/proc/test_robust_crash build/hooks/tests/proc/test_lib_ring_crash
 	@B=build/hooks MODE=hooks PEEK_TEST_LONG=1 PEEKD_TIMEOUT=3600 tests/run -v build/hooks/tests/proc/test_engine_crash \
-	    build/hooks/tests/proc/test_robust_crash
+	    build/hooks/tests/proc/test_robust_crash build/hooks/tests/proc/test_lib_ring_crash
 
 soak: ## run clients and readers for MINUTES=n while daemon and readers are killed, stopped, resized
 	@$(MAKE) --no-print-directory -s $(B)/peekd $(B)/soak
