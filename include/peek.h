@@ -119,6 +119,15 @@
  *                     ETIMEDOUT EINPROGRESS EBADMSG EIO
  *   peek_cas          EEXIST ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED
  *                     ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_lease        ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS
+ *                     EBADMSG EIO
+ *   peek_lease_early  ENOSPC EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS
+ *                     EBADMSG EIO
+ *   peek_fill         EEXIST ENOENT EMSGSIZE ENOSPC EINVAL EACCES ECONNREFUSED
+ *                     ETIMEDOUT EINPROGRESS EBADMSG EIO
+ *   peek_unlease      EEXIST ENOENT EINVAL EACCES ECONNREFUSED ETIMEDOUT
+ *                     EINPROGRESS EBADMSG EIO
+ *   peek_wait         ETIMEDOUT EAGAIN ESTALE EINVAL EBADMSG EPROTO *
  *   peek_delete       ENOENT EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS
  *                     EBADMSG EIO
  *   peek_touch        ENOENT EINVAL EACCES ECONNREFUSED ETIMEDOUT EINPROGRESS
@@ -232,11 +241,15 @@ struct peek_info {
 	uint32_t flags; /* the client flags it was stored with */
 	int64_t ttl_s;  /* seconds left; -1: never expires */
 	uint64_t cas;   /* for peek_cas */
-	int stale;      /* marked stale by an invalidation, and not stored anew since */
+	int stale;      /* bits: PEEK_STALE, PEEK_BEING_MADE */
 };
+#define PEEK_STALE      1 /* marked stale by an invalidation, and not stored anew since */
+#define PEEK_BEING_MADE 2 /* a client has a lease (peek_lease), and makes the value anew */
 
 /* As peek_get, and describes the item. On -ENOSPC *ret_info is filled too
- * (buf_cap 0 asks for the description alone). */
+ * (buf_cap 0 asks for the description alone). On -ENOENT it is filled only
+ * while a client makes the key's first value: cas is then that of the key's
+ * place, and stale is PEEK_BEING_MADE. */
 ssize_t peek_get_info(struct peek *p, const void *key, size_t key_len, void *buf, size_t buf_cap,
     struct peek_info *ret_info);
 
@@ -392,6 +405,43 @@ int peek_flush(struct peek *p, uint32_t delay_s);
 int peek_set_tagged(struct peek *p, const void *key, size_t key_len, const void *value,
     size_t value_len, uint32_t ttl_s, const char *const *tags, size_t n_tags);
 int peek_invalidate(struct peek *p, const char *const *tags, size_t n_tags);
+
+/*
+ * Leases: one process makes a value, the others wait or take the old one.
+ *
+ * peek_lease: 1: the caller has won the key, and *ret_token is for peek_fill.
+ * 0: the key has a value, or another client makes it. A key is won that has no
+ * value, or one marked stale; with peek_lease_early also a value that has less
+ * than left_s seconds left (at most 30 days). Reads of the key miss until there
+ * is a value; a stale or early one is read until peek_fill replaces it.
+ *
+ * A lease ends by peek_fill, by peek_unlease, when the key is deleted or
+ * overwritten, after lease_ms (1 to 86400000; the daemon looks ten times a
+ * second), and with the process that holds it. Then the next caller wins. A
+ * call of this handle that breaks its connection (-EINPROGRESS and such) ends
+ * its leases too.
+ *
+ * peek_fill stores the value if the lease still stands: -ENOENT, -EEXIST: the
+ * key was deleted or overwritten meanwhile, or the lease has ended, and nothing
+ * was stored. peek_unlease gives the key up, so that the next caller wins.
+ */
+int peek_lease(
+    struct peek *p, const void *key, size_t key_len, unsigned lease_ms, uint64_t *ret_token);
+int peek_lease_early(struct peek *p, const void *key, size_t key_len, unsigned lease_ms,
+    uint32_t left_s, uint64_t *ret_token);
+int peek_fill(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s, uint32_t flags, uint64_t token);
+int peek_unlease(struct peek *p, const void *key, size_t key_len, uint64_t token);
+
+/*
+ * Waits until the key's item has another CAS id than seen_cas, which is 0 for a
+ * key that isn't there, and else as peek_get_info told it, also of a place that
+ * has no value yet. 0: it has; -ETIMEDOUT: not within timeout_ms. It looks into
+ * shared memory, and sleeps 0.05 to 5 ms between two looks. A change that was
+ * taken back meanwhile isn't noticed.
+ */
+int peek_wait(
+    struct peek *p, const void *key, size_t key_len, uint64_t seen_cas, unsigned timeout_ms);
 
 /*
  * Pipelined sets: queued here and sent in batches. peek_set_flush sends the

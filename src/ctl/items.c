@@ -67,7 +67,7 @@ items_show(
 	output_u64(&r, "flags", info->flags);
 	output_i64(&r, "ttl_s", info->ttl_s);
 	output_u64(&r, "cas", info->cas);
-	output_bool(&r, "stale", info->stale != 0);
+	output_bool(&r, "stale", (info->stale & PEEK_STALE) != 0);
 	output_bytes(&r, "value", value, info->value_len);
 	output_end(&r);
 	return ctl_flushed(CTL_OK);

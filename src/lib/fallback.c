@@ -43,7 +43,7 @@ take_value(const struct wire_reply *re, void *buf, size_t buf_cap, struct peek_i
 		    .flags = item.flags,
 		    .cas = item.cas,
 		    .ttl_s = item.ttl_s,
-		    .stale = item.stale,
+		    .stale = item.stale ? PEEK_STALE : 0,
 		};
 	}
 	if (re->data_bytes > buf_cap)

@@ -70,10 +70,15 @@ get_in_any_case(struct peek *p, const void *key, size_t key_len, void *buf, size
     struct peek_info *ret_info)
 {
 	struct slow_read rd;
+
+	rd.pin.place_cas = 0;
 	ssize_t r = slow_read_begin(&rd, p, key, key_len);
 
 	if (r == 0)
 		r = get_pinned(&rd, buf, buf_cap, ret_info);
+	if (r == -ENOENT && ret_info != NULL && rd.pin.place_cas != 0)
+		*ret_info = (struct peek_info){
+		    .ttl_s = -1, .cas = rd.pin.place_cas, .stale = PEEK_BEING_MADE};
 	return r == -EPROTO ? fallback_get(p, key, key_len, buf, buf_cap, ret_info) : r;
 }
 

@@ -64,7 +64,8 @@ struct lookup_pinned {
 	/* the sum of the incarnations of the extents' blocks. They only
 	 * grow, so that an equal sum means that all are equal. */
 	uint64_t extents_sum;
-	uint64_t hint_at; /* the slot's byte in the hint page */
+	uint64_t hint_at;   /* the slot's byte in the hint page */
+	uint64_t place_cas; /* of a miss: the CAS id of the key's place; 0: none */
 };
 
 static inline uint32_t
@@ -166,6 +167,7 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 {
 	uint64_t n_buckets = count & COUNT_MASK, line_idx;
 
+	pin->place_cas = 0;
 	if (n_buckets - 1 >= m->n_buckets_mapped)
 		return n_buckets - 1 < m->n_buckets_max ? LOOKUP_BEYOND : LOOKUP_DAMAGED;
 	uint64_t idx = table_bucket_idx(hash, n_buckets);
@@ -184,6 +186,9 @@ lookup_pin(const struct map *m, uint64_t count, uint64_t hash, const void *key, 
 			enum lookup_result r = lookup_pin_slot(
 			    m, &head->seq, begun, slot, key, key_len, shift, pin, &past);
 			pin->hint_at = line_idx * HINT_BYTES_PER_BUCKET + i;
+			if (r == LOOKUP_HIT && past && item_is_place(item_state(pin->word1)) &&
+			    !lookup_past(m, pin->word0, pin->word1, shift))
+				pin->place_cas = item_cas(pin->word1);
 			if (r == LOOKUP_HIT && past)
 				return lookup_miss(m, head, begun, hash, count, idx);
 			if (r != LOOKUP_MISS)

@@ -28,7 +28,8 @@ pinned_info_of(const struct attached *a, const struct lookup_pinned *pin, size_t
 	    .value_len = value_len,
 	    .ttl_s = -1,
 	    .cas = item_cas(pin->word1),
-	    .stale = (state & ITEM_STALE) != 0,
+	    .stale = ((state & ITEM_STALE) != 0 ? PEEK_STALE : 0) |
+		((state & ITEM_WON) != 0 ? PEEK_BEING_MADE : 0),
 	};
 
 	if (expiry_s != 0) {

@@ -41,6 +41,7 @@ slow_read_begin(struct slow_read *rd, struct peek *p, const void *key, size_t ke
 	rd->key = key;
 	rd->key_len = key_len;
 	rd->n_tries = 0;
+	rd->pin.place_cas = 0;
 	rd->lane = lane_mine.cell_at;
 	slow_read_use(rd);
 	if (rd->a == NULL)

@@ -51,6 +51,22 @@ write_exchange(struct peek *p, const char *line, size_t line_len, const void *va
 	}
 }
 
+/* The answer to mg with N: 1, and *ret_token is the item's CAS id, if this
+ * client is the winner. */
+static int
+lease_answer(const struct wire_reply *re, uint64_t *ret_token)
+{
+	struct wire_str token;
+	uint64_t cas;
+
+	if (!wire_reply_flag(re, 'W', &token))
+		return 0;
+	if (!wire_reply_flag(re, 'c', &token) || !wire_u64(token.p, token.len, &cas))
+		return -EBADMSG;
+	*ret_token = cas;
+	return 1;
+}
+
 /* With sock_lock: makes a request. Returns the errno that its reply means. */
 static int
 write_ask(struct peek *p, const char *line, size_t line_len, const void *value, size_t value_len,
@@ -62,6 +78,8 @@ write_ask(struct peek *p, const char *line, size_t line_len, const void *value, 
 
 	if (r == 0)
 		r = request_verdict(&re, kind);
+	if (r == 0 && kind == 'L')
+		return lease_answer(&re, ret_value);
 	if (r == 0 && ret_value != NULL &&
 	    (re.code != WIRE_RE_VA || !wire_u64(re.data, re.data_bytes, ret_value)))
 		r = -EBADMSG;
@@ -278,6 +296,47 @@ peek_invalidate(struct peek *p, const char *const *tags, size_t n_tags)
 	for (size_t at = 0; r == 0 && at < n_tags;)
 		r = invalidate_some(p, tags, n_tags, &at);
 	return r;
+}
+
+int
+peek_lease_early(struct peek *p, const void *key, size_t key_len, unsigned lease_ms,
+    uint32_t left_s, uint64_t *ret_token)
+{
+	char flags[REQUEST_FLAGS_CAP], *end = stpcpy(flags, "c Y");
+
+	if (lease_ms == 0 || lease_ms > WIRE_LEASE_MS_MAX || left_s > WIRE_EXPTIME_DELTA_MAX_S)
+		return -EINVAL;
+	end = stpcpy(wire_digits(end, lease_ms), " N");
+	/* the place ends a little after the lease, whose end is told */
+	end = wire_digits(end, lease_ms / 1000 + 2);
+	if (left_s != 0)
+		end = wire_digits(stpcpy(end, " R"), left_s);
+	*end = '\0';
+	return write_meta(p, WIRE_MG, key, key_len, flags, 'L', ret_token);
+}
+
+int
+peek_lease(struct peek *p, const void *key, size_t key_len, unsigned lease_ms, uint64_t *ret_token)
+{
+	return peek_lease_early(p, key, key_len, lease_ms, 0, ret_token);
+}
+
+int
+peek_fill(struct peek *p, const void *key, size_t key_len, const void *value, size_t value_len,
+    uint32_t ttl_s, uint32_t flags, uint64_t token)
+{
+	return write_store(p, key, key_len, value, value_len,
+	    &(struct request_store){
+		.mode = 'S', .ttl_s = ttl_s, .flags = flags, .has_cas = true, .cas = token});
+}
+
+int
+peek_unlease(struct peek *p, const void *key, size_t key_len, uint64_t token)
+{
+	char flags[REQUEST_FLAGS_CAP];
+
+	*wire_digits(stpcpy(flags, "Y C"), token) = '\0';
+	return write_meta(p, WIRE_MD, key, key_len, flags, 'U', NULL);
 }
 
 int

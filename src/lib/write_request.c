@@ -77,13 +77,13 @@ static const struct {
 	enum wire_code code;
 	const char *kinds;
 } expected[] = {
-    {WIRE_RE_HD, STORES "DT"},
+    {WIRE_RE_HD, STORES "DTLU"},
     {WIRE_RE_VA, "N"},
     {WIRE_RE_OK, "F"},
-    {WIRE_RE_NF, "CDN"},
+    {WIRE_RE_NF, "CDNU"},
     {WIRE_RE_EN, "T"},
     {WIRE_RE_NS, "ERAP"},
-    {WIRE_RE_EX, "C"},
+    {WIRE_RE_EX, "CU"},
 };
 
 /* The errnos of refusals that peek.h lists for a function of these kinds. */
@@ -92,10 +92,10 @@ static const struct {
 	const char *kinds;
 } refusals[] = {
     {-EMSGSIZE, STORES},
-    {-ENOSPC, STORES "N"},
+    {-ENOSPC, STORES "NL"},
     {-EDOM, "N"},
-    {-EACCES, STORES "DTNF"},
-    {-ECONNREFUSED, STORES "DTNF"},
+    {-EACCES, STORES "DTNFLU"},
+    {-ECONNREFUSED, STORES "DTNFLU"},
 };
 
 #define N_OF(table) (sizeof(table) / sizeof((table)[0]))

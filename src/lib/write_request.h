@@ -31,7 +31,7 @@ char *request_put_ttl(char *buf, uint32_t ttl_s);
 /*
  * The result of a write: 0, or the errno that a reply means. It is one that
  * peek.h lists for the function. kind: a store's mode, or C (cas), D (delete),
- * T (touch), N (incr, decr), F (flush).
+ * T (touch), N (incr, decr), F (flush), L (lease), U (unlease).
  */
 int request_verdict(const struct wire_reply *re, char kind);
 

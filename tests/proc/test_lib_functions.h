@@ -169,6 +169,11 @@ FUNCTION(append, peek_append(q, b, n, "v", 1))
 FUNCTION(append_large, peek_append(q, b, n, large, LARGE_BYTES))
 FUNCTION(prepend, peek_prepend(q, b, n, "v", 1))
 FUNCTION(cas, peek_cas(q, b, n, "v", 1, 0, 12345678))
+FUNCTION(lease, peek_lease(q, b, n, 1000, &number))
+FUNCTION(lease_early, peek_lease_early(q, b, n, 1000, 5, &number))
+FUNCTION(fill_it, peek_fill(q, b, n, "v", 1, 0, 0, 12345678))
+FUNCTION(unlease, peek_unlease(q, b, n, 12345678))
+FUNCTION(wait_for_it, peek_wait(q, b, n, 0, 0))
 FUNCTION(delete_it, peek_delete(q, b, n))
 FUNCTION(touch, peek_touch(q, b, n, 100))
 FUNCTION(incr, peek_incr(q, b, n, 1, &number))
@@ -193,6 +198,7 @@ static const struct {
     {"peek_view", view_it, false},
     {"peek_place", place_it, false},
     {"peek_scan", scan, false},
+    {"peek_wait", wait_for_it, false},
     {"peek_status", status, false},
     {"peek_set_timeout", timeout, false},
     {"peek_set", set, true},
@@ -204,6 +210,10 @@ static const struct {
     {"peek_append", append_large, true},
     {"peek_prepend", prepend, true},
     {"peek_cas", cas, true},
+    {"peek_lease", lease, true},
+    {"peek_lease_early", lease_early, true},
+    {"peek_fill", fill_it, true},
+    {"peek_unlease", unlease, true},
     {"peek_delete", delete_it, true},
     {"peek_touch", touch, true},
     {"peek_incr", incr, true},
