@@ -8,9 +8,9 @@
  * So the expression must have no side effect, and it loads no shared word that
  * the code around it doesn't load: the model counts loads.
  *
- * A check is about what this process keeps. What comes from a file, a socket,
- * the hint page or a dead writer's segment is judged by code that ships, never
- * by a check. libpeek never aborts in an application: its checks exist in the
+ * A check is about what this process keeps. Code that ships judges what comes
+ * from a file, a socket, the hint page or a dead writer's segment; a check
+ * never does. libpeek never aborts in an application: its checks exist in the
  * builds above alone.
  *
  * CHECK_RECOUNT: 1 where the engine also counts its sums anew from time to time
