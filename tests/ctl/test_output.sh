@@ -38,6 +38,7 @@ json "get of a key that is no UTF-8" 1 'r["key_base64"] == "a/8=" and "key" not 
 json "get of a value" 1 'r["key"] == "v" and "value_base64" in r and "value" not in r' ctl --json get v
 json "set" 0 0 ctl --json set x 1
 json "touch" 0 0 ctl --json touch x 1h
+json "invalidate" 0 0 ctl --json invalidate nothing
 json "incr" 1 'r["value"] == 42' ctl --json incr n
 json "decr" 1 'r["value"] == 41' ctl --json decr n
 json "keys" 5 '"key" in r or "key_base64" in r' ctl --json keys

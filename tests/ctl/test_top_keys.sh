@@ -1,6 +1,7 @@
 #!/bin/bash
 # peekctl top: keys stand in the order that they are read in, with the share that they have of all hits, however they are read, by how many and for
 # how long already; a daemon that stops meanwhile.
+# alone
 . tests/server.sh
 PEEKCTL=${PEEKCTL:-$B/peekctl}
 SO=${SO:-$B/libpeek.so}

@@ -27,7 +27,9 @@
 #define REQUIRE(x) \
 	((x) ? (void)0 \
 	     : (fprintf(stderr, "start %lu of seed %lu: %s\n", n_starts, first_seed, #x), \
-		   abort()))
+		   remove_all(), abort()))
+
+static void remove_all(void); /* the bases' objects, which abort would leave */
 
 struct part {
 	char *at, *good;
