@@ -15,7 +15,6 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
 
 struct word {
 	_Atomic uint64_t atomic_u64;
@@ -92,10 +91,10 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free atomics
  * the order may change the bytes at any time. So bytes that were copied out are
  * not read from there again: the barrier keeps the compiler from it.
  */
-#define plain_copy_in(to, from, n) ((void)memcpy((to), (from), (n)))
+#define plain_copy_in(to, from, n) ((void)__builtin_memcpy((to), (from), (n)))
 #define plain_copy_out(to, from, n) \
 	do { \
-		memcpy((to), (from), (n)); \
+		__builtin_memcpy((to), (from), (n)); \
 		__asm__ volatile("" : : : "memory"); \
 	} while (0)
 
