@@ -175,7 +175,7 @@ on_tick(void *arg, uint32_t now_ms)
 {
 	struct daemon *d = arg;
 
-	retired_give_back(d->conf.name, now_ms);
+	retired_give_back(&d->retired, d->conf.name, now_ms);
 	d->stat[SHM_STAT_NAMES_GONE] =
 	    watch_names(d->conf.name, d->segment.map.fd, d->listeners.unix_path, now_ms);
 	room_watch(&d->room, d->segment.store, d->conf.disable_evictions == 0);
@@ -294,7 +294,7 @@ use_segment(struct daemon *d)
 	}
 	segment_close(&d->segment, d->conf.name, remove);
 	if (remove)
-		retired_drop(d->conf.name);
+		retired_drop(&d->retired, d->conf.name);
 	return status;
 }
 

@@ -27,6 +27,7 @@ struct daemon {
 	struct listeners listeners;
 	struct clock_shift shift;
 	struct segment segment;
+	struct retired retired;
 	struct hint_page *hints;
 	struct huge huge;
 	struct room_watch room;

@@ -19,6 +19,8 @@ log_line(enum log_level level, const char *fmt, ...)
 	(void)fmt;
 }
 
+static struct retired retired;
+
 static void
 setup(void)
 {
@@ -32,9 +34,9 @@ setup(void)
 	next_store = world_open(&next_world);
 	world_readers(&world);
 	model_tries = 2; /* the first finds the old segment retired */
-	aside.map = world.map;
-	aside.at = 0;
-	model_keep(&aside, sizeof(aside));
+	retired.map = world.map;
+	retired.at = 0;
+	model_keep(&retired, sizeof(retired));
 }
 
 static void
@@ -68,7 +70,7 @@ hand_over(void)
 static void
 give_back(void)
 {
-	while (empty_slice())
+	while (empty_slice(&retired))
 		;
 }
 

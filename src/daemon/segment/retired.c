@@ -28,14 +28,6 @@
 
 #define LOOK_EVERY_MS 1000
 
-static struct {
-	enum { ASIDE_LOOKING, ASIDE_WAITING, ASIDE_EMPTYING, ASIDE_DONE } step;
-	uint32_t looked_ms;
-	struct map map;
-	char object[300];
-	uint64_t at; /* buckets, then overflow buckets, blocks, bytes of the arena */
-} aside;
-
 /* Enters the buckets [from, to), empties them and leaves them odd. The sequence
  * of an overflow bucket isn't used, so it may be odd too. */
 static void
@@ -56,27 +48,27 @@ empty_buckets(struct bucket *buckets, uint64_t from, uint64_t to)
 /* Does one slice; false: all is done. The head buckets come first, because
  * readers reach everything else through them. */
 static bool
-empty_slice(void)
+empty_slice(struct retired *rt)
 {
-	const struct map *m = &aside.map;
+	const struct map *m = &rt->map;
 	/* relaxed, both: no other writer */
 	uint64_t n_buckets = word_load_rlx(&m->header->count) & COUNT_MASK;
 	uint64_t n_overflow = word_load_rlx(&m->header->n_overflow);
-	uint64_t at = aside.at, n;
+	uint64_t at = rt->at, n;
 
 	if (n_buckets > m->n_buckets_max || n_overflow > m->n_overflow_max)
 		return false;
 	if (at < n_buckets) {
 		n = n_buckets - at < SLICE_BUCKETS ? n_buckets - at : SLICE_BUCKETS;
 		empty_buckets(m->buckets, at, at + n);
-		aside.at += n;
+		rt->at += n;
 		return true;
 	}
 	at -= n_buckets;
 	if (at < n_overflow) {
 		n = n_overflow - at < SLICE_BUCKETS ? n_overflow - at : SLICE_BUCKETS;
 		empty_buckets(m->overflow, at, at + n);
-		aside.at += n;
+		rt->at += n;
 		return true;
 	}
 	at -= n_overflow;
@@ -84,7 +76,7 @@ empty_slice(void)
 		n = m->n_blocks - at < SLICE_BLOCKS ? m->n_blocks - at : SLICE_BLOCKS;
 		for (uint64_t i = at; i < at + n; i++)
 			seq_retire(&m->blocks[i].incarnation);
-		aside.at += n;
+		rt->at += n;
 		return true;
 	}
 	at -= m->n_blocks;
@@ -93,11 +85,10 @@ empty_slice(void)
 	n = m->arena_bytes - at < SLICE_BYTES ? m->arena_bytes - at : SLICE_BYTES;
 	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(m->arena_off + at),
 		(off_t)n) != 0) {
-		log_warning(
-		    "%s: its memory can't be given back: %s", aside.object, strerror(errno));
+		log_warning("%s: its memory can't be given back: %s", rt->object, strerror(errno));
 		return false;
 	}
-	aside.at += n;
+	rt->at += n;
 	return true;
 }
 
@@ -126,7 +117,7 @@ enum found { FOUND_NONE, FOUND_YOUNG, FOUND_ONE };
  * segment that readers may still be leaving.
  */
 static enum found
-retired_look(const char *name, bool young_too)
+retired_look(struct retired *rt, const char *name, bool young_too)
 {
 	char prefix[MAP_NAME_MAX + 32];
 	struct dirent *e;
@@ -137,89 +128,88 @@ retired_look(const char *name, bool young_too)
 	if (dir == NULL)
 		return FOUND_NONE;
 	while (found != FOUND_ONE && (e = readdir(dir)) != NULL) {
-		char path[sizeof(aside.object) + 16], socket_path[LAYOUT_SOCKET_WORDS * 8];
+		char path[sizeof(rt->object) + 16], socket_path[LAYOUT_SOCKET_WORDS * 8];
 		struct stat st;
 		int r;
 
 		if (strncmp(e->d_name, prefix, len) != 0)
 			continue;
-		snprintf(aside.object, sizeof(aside.object), "%s", e->d_name);
+		snprintf(rt->object, sizeof(rt->object), "%s", e->d_name);
 		if (!young_too && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    !retired_lingered(&st)) {
 			found = FOUND_YOUNG;
 			continue;
 		}
-		r = map_open(aside.object, true, (uid_t)-1, &aside.map);
-		if (r == 0 && (word_load_rlx(&aside.map.header->count) & COUNT_RETIRED) != 0)
+		r = map_open(rt->object, true, (uid_t)-1, &rt->map);
+		if (r == 0 && (word_load_rlx(&rt->map.header->count) & COUNT_RETIRED) != 0)
 			found = FOUND_ONE;
 		else if (r == 0)
-			map_close(&aside.map);
+			map_close(&rt->map);
 		else if (r == -EPROTO &&
-		    map_peek_socket(aside.object, (uid_t)-1, socket_path, sizeof(socket_path)) ==
-			0 &&
-		    map_object_path(aside.object, path, sizeof(path)) == 0 && unlink(path) == 0)
-			log_info("%s is removed", aside.object);
+		    map_peek_socket(rt->object, (uid_t)-1, socket_path, sizeof(socket_path)) == 0 &&
+		    map_object_path(rt->object, path, sizeof(path)) == 0 && unlink(path) == 0)
+			log_info("%s is removed", rt->object);
 	}
 	closedir(dir);
 	return found;
 }
 
 void
-retired_give_back(const char *name, uint32_t now_ms)
+retired_give_back(struct retired *rt, const char *name, uint32_t now_ms)
 {
-	char path[sizeof(aside.object) + 16];
+	char path[sizeof(rt->object) + 16];
 
-	switch (aside.step) {
-	case ASIDE_WAITING:
-		if (now_ms - aside.looked_ms >= LOOK_EVERY_MS)
-			aside.step = ASIDE_LOOKING;
+	switch (rt->step) {
+	case RETIRED_WAITING:
+		if (now_ms - rt->looked_ms >= LOOK_EVERY_MS)
+			rt->step = RETIRED_LOOKING;
 		return;
-	case ASIDE_LOOKING:
-		aside.looked_ms = now_ms;
-		aside.at = 0;
-		switch (retired_look(name, false)) {
+	case RETIRED_LOOKING:
+		rt->looked_ms = now_ms;
+		rt->at = 0;
+		switch (retired_look(rt, name, false)) {
 		case FOUND_ONE:
-			aside.step = ASIDE_EMPTYING;
+			rt->step = RETIRED_EMPTYING;
 			return;
 		case FOUND_YOUNG:
-			aside.step = ASIDE_WAITING;
+			rt->step = RETIRED_WAITING;
 			return;
 		case FOUND_NONE:
-			aside.step = ASIDE_DONE;
+			rt->step = RETIRED_DONE;
 			return;
 		}
 		return;
-	case ASIDE_EMPTYING:
-		if (empty_slice()) {
+	case RETIRED_EMPTYING:
+		if (empty_slice(rt)) {
 			CRASH_POINT("aside:slice emptied");
 			return;
 		}
 		CRASH_POINT("aside:emptied");
-		map_close(&aside.map);
-		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0) {
-			log_warning("%s can't be removed: %s", aside.object, strerror(errno));
-			aside.step = ASIDE_DONE;
+		map_close(&rt->map);
+		if (map_object_path(rt->object, path, sizeof(path)) != 0 || unlink(path) != 0) {
+			log_warning("%s can't be removed: %s", rt->object, strerror(errno));
+			rt->step = RETIRED_DONE;
 			return;
 		}
-		log_info("%s: its memory is given back", aside.object);
-		aside.step = ASIDE_LOOKING;
+		log_info("%s: its memory is given back", rt->object);
+		rt->step = RETIRED_LOOKING;
 		return;
-	case ASIDE_DONE:
+	case RETIRED_DONE:
 		return;
 	}
 }
 
 void
-retired_drop(const char *name)
+retired_drop(struct retired *rt, const char *name)
 {
-	char path[sizeof(aside.object) + 16];
+	char path[sizeof(rt->object) + 16];
 
-	if (aside.step == ASIDE_EMPTYING)
-		map_close(&aside.map);
-	aside.step = ASIDE_DONE;
-	while (retired_look(name, true) == FOUND_ONE) {
-		map_close(&aside.map);
-		if (map_object_path(aside.object, path, sizeof(path)) != 0 || unlink(path) != 0)
+	if (rt->step == RETIRED_EMPTYING)
+		map_close(&rt->map);
+	rt->step = RETIRED_DONE;
+	while (retired_look(rt, name, true) == FOUND_ONE) {
+		map_close(&rt->map);
+		if (map_object_path(rt->object, path, sizeof(path)) != 0 || unlink(path) != 0)
 			return;
 	}
 }

@@ -101,10 +101,20 @@ void segment_close(struct segment *s, const char *name, bool remove);
  * to follow.
  */
 #define SEGMENT_LINGER_MS 5000
-void retired_give_back(const char *name, uint32_t now_ms);
+
+/* The retired segment whose memory is being given back; zeroed at first. */
+struct retired {
+	enum { RETIRED_LOOKING, RETIRED_WAITING, RETIRED_EMPTYING, RETIRED_DONE } step;
+	uint32_t looked_ms;
+	struct map map;
+	char object[300];
+	uint64_t at; /* buckets, then overflow buckets, blocks, bytes of the arena */
+};
+
+void retired_give_back(struct retired *rt, const char *name, uint32_t now_ms);
 
 /* Removes retired segments at once, for --unlink. Their memory goes with their
  * last readers. */
-void retired_drop(const char *name);
+void retired_drop(struct retired *rt, const char *name);
 
 #endif
