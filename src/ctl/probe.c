@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/now.h"
+#include "base/receive.h"
 #include "wire/wire.h"
 
 static void
@@ -162,31 +163,10 @@ take_reply(
 static int
 probe_receive(struct probe *p, struct wire_reply *ret, int *ret_fd)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(4 * sizeof(int))];
-	} control;
-	struct iovec iov = {p->in + p->in_len, sizeof(p->in) - p->in_len};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.bytes,
-	    .msg_controllen = sizeof(control.bytes)};
-	ssize_t n = recvmsg(p->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = receive_with_fd(p->fd, p->in + p->in_len, sizeof(p->in) - p->in_len, ret_fd);
 
 	if (n <= 0)
 		return n == 0 ? -ECONNRESET : errno == EINTR ? -EAGAIN : -errno;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (*ret_fd >= 0)
-				close(fd);
-			else
-				*ret_fd = fd;
-		}
-	}
 	p->in_len += (size_t)n;
 	int got = wire_parse_reply(p->in, p->in_len, ret, NULL);
 	return got > 0 ? 0 : got < 0 ? got : p->in_len == sizeof(p->in) ? -EBADMSG : -EAGAIN;

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/descriptor.h"
+#include "base/receive.h"
 #include "lib/sock.h"
 #include "lib/guard.h"
 #include "lib/lookup_past.h"
@@ -37,24 +37,6 @@ struct offer {
 	int fd;
 	uint64_t client_idx, total_bytes, n_clients_max, epoch;
 };
-
-/* Takes the descriptor that came with the bytes, and closes any further one. */
-static void
-take_fd(struct msghdr *msg, int *fd)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int got;
-			memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (*fd >= 0)
-				close(got);
-			else
-				*fd = descriptor_above(got);
-		}
-	}
-}
 
 /* The length of the answer, once all of it has arrived; 0: not yet. The bytes
  * and the descriptor that came with them stay in the socket. */
@@ -93,15 +75,8 @@ receive_offer(struct peek *p, int64_t deadline_ms, struct offer *ret)
 		poll(&(struct pollfd){.fd = sock, .events = POLLIN}, 1, (int)left);
 	}
 	for (ssize_t at = 0, n; len > 0 && at < len; at += n) {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-		struct iovec iov = {line + at, (size_t)(len - at)};
-		struct msghdr msg = {.msg_iov = &iov,
-		    .msg_iovlen = 1,
-		    .msg_control = control,
-		    .msg_controllen = sizeof(control)};
-		if ((n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) <= 0)
+		if ((n = receive_with_fd(sock, line + at, (size_t)(len - at), &ret->fd)) <= 0)
 			return -ECONNRESET;
-		take_fd(&msg, &ret->fd);
 	}
 	if (len < 0)
 		return (int)len;

@@ -45,6 +45,33 @@ place_of_match(const struct attached *a, const struct lookup_place *at, const vo
 	return true;
 }
 
+enum place_found { PLACE_HIT, PLACE_MISS, PLACE_SLOW };
+
+/* One look at a key in the fast and general tiers, counted unless it is
+ * PLACE_SLOW: then the pinned tier has to look. */
+static inline __attribute__((always_inline)) enum place_found
+place_look(const struct attached *a, const void *key, size_t key_len, struct peek_place *ret)
+{
+	const struct map *m = &a->map;
+	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
+
+	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_mapped))
+		return PLACE_SLOW;
+	uint64_t hash = hash_key_with(key, key_len, m->seed, &a->secret);
+	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
+	bool ended = lookup_follow(m, &at, hash);
+	if (LOOKUP_LIKELY(at.match != 0) &&
+	    LOOKUP_LIKELY(place_of_match(a, &at, key, key_len, ret))) {
+		read_count_hit(a, lookup_hint_at(&at), 0);
+		return PLACE_HIT;
+	}
+	if (LOOKUP_LIKELY(at.match == 0 && ended && lookup_confirm_miss(m, &at, count))) {
+		read_count_miss(a);
+		return PLACE_MISS;
+	}
+	return PLACE_SLOW;
+}
+
 /* flatten: as for peek_get. */
 __attribute__((flatten)) int
 WIDE(peek_place)(struct peek *p, const void *key, size_t key_len, struct peek_place *ret_place)
@@ -53,19 +80,10 @@ WIDE(peek_place)(struct peek *p, const void *key, size_t key_len, struct peek_pl
 
 	if (LOOKUP_UNLIKELY(a == NULL || !item_key_len_ok(key_len) || ret_place == NULL))
 		return place_slow(p, key, key_len, ret_place);
-	const struct map *m = &a->map;
-	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
-	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_mapped))
-		return place_slow(a->p, key, key_len, ret_place);
-	uint64_t hash = hash_key_with(key, key_len, m->seed, &a->secret);
-	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
-	bool ended = lookup_follow(m, &at, hash);
-	if (LOOKUP_LIKELY(at.match != 0) &&
-	    LOOKUP_LIKELY(place_of_match(a, &at, key, key_len, ret_place)))
-		return (int)read_count_hit(a, lookup_hint_at(&at), 0);
-	if (LOOKUP_LIKELY(at.match == 0 && ended && lookup_confirm_miss(m, &at, count)))
-		return (int)read_count_miss(a);
-	return place_slow(a->p, key, key_len, ret_place);
+	enum place_found found = place_look(a, key, key_len, ret_place);
+	if (LOOKUP_LIKELY(found == PLACE_HIT))
+		return 0;
+	return found == PLACE_MISS ? -ENOENT : place_slow(a->p, key, key_len, ret_place);
 }
 
 __attribute__((flatten)) int
@@ -76,19 +94,8 @@ WIDE(peek_same)(struct peek *p, const void *key, size_t key_len, const struct pe
 
 	if (LOOKUP_UNLIKELY(a == NULL || !item_key_len_ok(key_len) || place == NULL))
 		return same_slow(p, key, key_len, place);
-	const struct map *m = &a->map;
-	uint64_t count = word_load_rlx(&m->header->count); /* relaxed: as in peek_get */
-	if (LOOKUP_UNLIKELY(count - 1 >= m->n_buckets_mapped))
-		return same_slow(a->p, key, key_len, place);
-	uint64_t hash = hash_key_with(key, key_len, m->seed, &a->secret);
-	struct lookup_place at = lookup_begin(m, table_bucket_idx(hash, count), hash);
-	bool ended = lookup_follow(m, &at, hash);
-	if (LOOKUP_LIKELY(at.match != 0) &&
-	    LOOKUP_LIKELY(place_of_match(a, &at, key, key_len, &now)))
-		return (int)read_count_hit(a, lookup_hint_at(&at), place_equal(&now, place));
-	if (LOOKUP_LIKELY(at.match == 0 && ended && lookup_confirm_miss(m, &at, count))) {
-		read_count_miss(a);
-		return 0;
-	}
-	return same_slow(a->p, key, key_len, place);
+	enum place_found found = place_look(a, key, key_len, &now);
+	if (LOOKUP_LIKELY(found == PLACE_HIT))
+		return place_equal(&now, place);
+	return found == PLACE_MISS ? 0 : same_slow(a->p, key, key_len, place);
 }

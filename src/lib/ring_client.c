@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/descriptor.h"
+#include "base/receive.h"
 #include "base/now.h"
 #include "base/pause.h"
 #include "wire/wire.h"
@@ -32,24 +32,6 @@
 
 /* ---- the beginning and the end ------------------------------------------- */
 
-/* Takes the descriptor that came with some bytes, and closes any other. */
-static void
-take_ring_fd(struct msghdr *msg, int *fd)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int got;
-			memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (*fd >= 0)
-				close(got);
-			else
-				*fd = descriptor_above(got);
-		}
-	}
-}
-
 /* Reads the answer, to its end and no further. Its length, or an error. */
 static ssize_t
 read_answer(int sock, char line[static ANSWER_CAP], int64_t deadline_ms, int *fd)
@@ -57,16 +39,9 @@ read_answer(int sock, char line[static ANSWER_CAP], int64_t deadline_ms, int *fd
 	size_t len = 0;
 
 	while (len == 0 || line[len - 1] != '\n') {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-		struct iovec iov = {line + len, ANSWER_CAP - len};
-		struct msghdr msg = {.msg_iov = &iov,
-		    .msg_iovlen = 1,
-		    .msg_control = control,
-		    .msg_controllen = sizeof(control)};
-		ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		ssize_t n = receive_with_fd(sock, line + len, ANSWER_CAP - len, fd);
 		int64_t left = deadline_ms - now_monotonic_ms();
 		if (n > 0) {
-			take_ring_fd(&msg, fd);
 			len += (size_t)n;
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 			return -ECONNRESET;

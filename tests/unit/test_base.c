@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/index_list.h"
 #include "base/now.h"
+#include "base/receive.h"
 #include "unit/random.h"
 
 /* ---- now.h --------------------------------------------------------------- */
@@ -172,6 +173,47 @@ test_buffer_refuses_what_cannot_be(void **state)
 	free(buf);
 }
 
+/* A peer may send several descriptors, at once and one after another: the first
+ * one is taken, and each other one is closed. */
+static void
+test_receive_takes_one_descriptor(void **state)
+{
+	int pair[2], end[2], fd = -1;
+	char bytes[8];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(pipe(end), 0);
+	assert_int_equal(receive_with_fd(pair[0], bytes, sizeof(bytes), &fd), -1);
+	assert_int_equal(errno, EAGAIN);
+	for (unsigned i = 0; i < 2; i++) {
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
+		struct iovec iov = {"ab", 2};
+		struct msghdr msg = {.msg_iov = &iov,
+		    .msg_iovlen = 1,
+		    .msg_control = control,
+		    .msg_controllen = sizeof(control)};
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+		memcpy(CMSG_DATA(c), (int[2]){end[1], end[1]}, 2 * sizeof(int));
+		assert_int_equal(sendmsg(pair[1], &msg, 0), 2);
+		assert_int_equal(receive_with_fd(pair[0], bytes, sizeof(bytes), &fd), 2);
+	}
+	assert_true(fd > STDERR_FILENO);
+	/* The pipe ends once its last writer goes: none but fd is left. */
+	close(end[1]);
+	assert_int_equal(fcntl(end[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(read(end[0], bytes, 1), -1);
+	close(fd);
+	assert_int_equal(read(end[0], bytes, 1), 0);
+	close(end[0]);
+	close(pair[1]);
+	assert_int_equal(receive_with_fd(pair[0], bytes, sizeof(bytes), &fd), 0);
+	close(pair[0]);
+}
+
 int
 main(void)
 {
@@ -182,6 +224,7 @@ main(void)
 	    cmocka_unit_test(test_list_random),
 	    cmocka_unit_test(test_buffer_doubles),
 	    cmocka_unit_test(test_buffer_refuses_what_cannot_be),
+	    cmocka_unit_test(test_receive_takes_one_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
