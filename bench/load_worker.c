@@ -136,8 +136,8 @@ find_places(struct stream *s)
 	return s->places != NULL ? 0 : -1;
 }
 
-/* Of a place nothing is read that could be wrong: a key whose place is not the
- * same counts as a failure of the load. */
+/* A load of places reads nothing that could be wrong: a key whose place is not
+ * the same counts as a failure of the load. */
 static void
 one_place(struct stream *s, const unsigned char *key, uint32_t id)
 {

@@ -74,7 +74,7 @@ for t in "$@"; do
 		run_peekd "$t" "$mb"
 		row "$name" "same_-m" "$mb" "$peer_took" "$peer" "$mb" "$took" "$misses"
 		n=$((n + 1)) won_same=$((won_same + (misses <= peer)))
-		# What it takes beyond -m grows with -m, so that less by the excess fits.
+		# The memory beyond -m grows with -m, so that less by the excess fits.
 		own_mb=$((peer_took >> 20))
 		while run_peekd "$t" "$own_mb" && [ "$took" -gt "$peer_took" ] && [ "$own_mb" -gt 2 ]; do
 			own_mb=$((own_mb - ((took - peer_took + 1048575) >> 20)))

@@ -19,7 +19,7 @@ extern const char *const way_names[N_WAYS];
 extern pid_t way_daemon[N_WAYS]; /* which serves the way */
 extern const char *writes_instance;
 
-/* What one run of one way gave. */
+/* The figures of one run of one way. */
 struct sample {
 	double p50_us, p99_us; /* of a call; 0: not measured */
 	double per_s;

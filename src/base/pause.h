@@ -52,7 +52,7 @@ struct pause {
 	int64_t rest_us, rests_until_us;
 };
 
-/* Whether a wait should sleep at once. */
+/* True: a wait should sleep at once. */
 static inline bool
 pause_rests(const struct pause *p, int64_t now_us)
 {
@@ -94,8 +94,8 @@ pause_end(struct pause *p, int64_t begun_us, int64_t now_us)
 }
 
 /*
- * Whether this process may run on one processor only: then whoever it waits for
- * can't run while it loops. False where the kernel doesn't say.
+ * True: this process may run on one processor only, so that the process it
+ * waits for can't run while it loops. False where the kernel doesn't say.
  */
 static inline bool
 pause_is_alone(void)

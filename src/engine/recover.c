@@ -113,7 +113,7 @@ prefetch_bucket(const struct recovery_walk *w, uint64_t head)
 }
 
 /*
- * Whether a cut-off, the flush's or a tag's, lies above the highest CAS id that
+ * True: a cut-off, the flush's or a tag's, lies above the highest CAS id that
  * was ever given. Such a header is damaged: an item stored from now on would be
  * past at once, although its set was acknowledged.
  */

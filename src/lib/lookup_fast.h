@@ -5,8 +5,8 @@
  *
  *   fast      one try at a plain item of the key (item_is_plain): no expiry, no
  *             flags, a small value behind the key. Nearly every read ends here.
- *             Where a machine can't tell a plain item by one comparison, this
- *             tier is the general one.
+ *             This tier is the general one where a machine can't tell a plain
+ *             item by one comparison.
  *   general   one try at the first match of the key's chain, of any key length:
  *             a small value in one piece, with or without expiry and flags.
  *   pinned    one try at everything: lookup_pinned.h.

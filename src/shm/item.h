@@ -51,8 +51,8 @@ struct item_shape {
 	uint64_t record_bytes; /* the item's own bytes in its block, a multiple of 8 */
 };
 
-/* Whether a key may have this length. One comparison: of 0 the difference
- * wraps. */
+/* True: a key may have this length. One comparison does, since the difference
+ * wraps for 0. */
 static inline bool
 item_key_len_ok(size_t key_len)
 {
@@ -207,9 +207,9 @@ item_parts(const struct item_shape *s)
 }
 
 /*
- * Of the i-th extent, whose number in the list is n: the block that it lies in,
- * the logarithm of its length, and its offset in the arena, which is valid only
- * if there is such a block.
+ * The i-th extent, whose number in the list is n, lies in a block, and has a
+ * length, of which this gives the logarithm, and an offset in the arena. The
+ * offset is valid only if there is such a block.
  */
 static inline uint32_t
 item_extent_block(const struct item_shape *s, uint32_t i, uint32_t n)

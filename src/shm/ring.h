@@ -55,7 +55,7 @@
 
 enum { RING_UP, RING_DOWN, RING_N_WAYS };
 
-/* What a side that sleeps waits for: bits of its flag. */
+/* The bits of a sleeping side's flag: it waits for these. */
 #define RING_AWAITS_BYTES 1u
 #define RING_AWAITS_ROOM  2u
 
@@ -188,8 +188,8 @@ ring_take(struct ring_end *e, void *to, size_t n)
 
 /* ---- sleep and wake ------------------------------------------------------ */
 
-/* What this side is about to wait for: RING_AWAITS_* . Then ring_awaiting, and
- * then a last look at what is awaited. */
+/* Says that this side is about to wait for `what`, RING_AWAITS_*. Call
+ * ring_awaiting next, and then look a last time at what is awaited. */
 static inline void
 ring_await(struct ring_end *e, unsigned what)
 {
@@ -230,9 +230,9 @@ ring_must_wake(struct ring_end *e, unsigned what)
 }
 
 /*
- * Whether the other side has taken none of the bytes behind n_put_before, as it
- * says itself. It says so before it looks at them (ring_take), so that of bytes
- * that it didn't take it has carried out nothing, also where it was killed.
+ * True: the other side has taken none of the bytes behind n_put_before, as it
+ * says itself. It says so before it looks at them (ring_take). So it has
+ * carried out nothing of bytes that it didn't take, also where it was killed.
  */
 static inline bool
 ring_untaken(const struct ring_end *e, uint64_t n_put_before)

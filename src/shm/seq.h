@@ -246,8 +246,9 @@ seq_ring_tail(const struct word *tail)
 
 /* [R3] Without it the other side puts new bytes where old ones are still being
  *      copied out.
- * [C1] Then what the bytes ask for is carried out: of a taker that was killed,
- *      whoever put them must not find the effect without the head. */
+ * [C1] The request in the bytes is carried out afterwards: where a taker was
+ *      killed, the side that put them must not find the effect without the
+ *      head. */
 static inline void
 seq_ring_taken(struct word *head, uint64_t n_taken)
 {

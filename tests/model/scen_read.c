@@ -439,7 +439,7 @@ invalidate_and_store_again(void)
 	ack_write(&ack, 1);
 }
 
-/* Who has the reply, or sees a later set of another key, misses. */
+/* A reader that has the reply, or sees a later set of another key, misses. */
 static void
 read_invalidated(void)
 {

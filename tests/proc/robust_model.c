@@ -295,7 +295,7 @@ model_settle(struct model *m, struct peer_client *c)
 	return true;
 }
 
-/* Whether the daemon, idle or not, has evicted a key since it was asked. */
+/* True: the daemon, idle or not, has evicted a key since it was asked. */
 static bool
 evicted_since(struct model *m, struct peer_client *c, uint32_t key)
 {

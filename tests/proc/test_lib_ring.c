@@ -259,7 +259,7 @@ threads_and_processes_count(void **state)
 	assert_int_equal(stat_of("curr_rings"), 1);
 }
 
-/* Whether a mapping of a ring is there. */
+/* True: a mapping of a ring is there. */
 static bool
 has_mapping(void)
 {

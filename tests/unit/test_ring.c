@@ -73,7 +73,7 @@ pieces_both_ways(void **state)
 	}
 }
 
-/* What is put and not published is not there. */
+/* Bytes that are put and not published are not there. */
 static void
 published_as_a_whole(void **state)
 {

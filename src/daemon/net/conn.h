@@ -49,7 +49,7 @@ struct conn_shared {
 	struct wire_out out; /* empty between turns */
 };
 
-/* What the next bytes out carry a descriptor for. */
+/* The descriptor that the next bytes out carry. */
 enum conn_passing { CONN_PASSES_NONE, CONN_PASSES_HINTS, CONN_PASSES_RING };
 
 struct conn {

@@ -33,7 +33,7 @@ ssize_t conn_ring_write(struct conn_ring *r, const char *bytes, size_t n);
  * or written. */
 void conn_ring_wake(struct conn_ring *r);
 
-/* Whether conn_ring_read, or with to_write conn_ring_write, would do
+/* True: conn_ring_read, or with to_write conn_ring_write, would do
  * something. */
 bool conn_ring_is_ready(struct conn_ring *r, bool to_write);
 

@@ -88,7 +88,7 @@ begin_busy(struct server *s, struct peer *p)
 	TAILQ_INSERT_TAIL(&s->busy, p, busy);
 }
 
-/* What it waits for next: events of its socket, its turn, or its ring. */
+/* Makes the peer wait for events of its socket, its turn or its ring. */
 static void
 await_next(struct server *s, struct peer *p, enum conn_want want)
 {
